@@ -1,0 +1,90 @@
+"""What an audit says: a list of checks, each with its consequence. How it is made is another room's matter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from nightshift.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Consequence = Literal["blocks", "warns"]
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation, evaluated.
+
+    Attributes:
+        name: in domain words, like ``keys_are_unique``.
+        consequence: what happens when it fails.
+        why: the reason that it exists.
+        passed: false also when it could not be evaluated.
+        failed_rows: how many rows broke it; None where it is not about rows.
+        examples: up to five of them.
+        observed: what was found, in words.
+    """
+
+    name: str
+    consequence: Consequence
+    why: str
+    passed: bool
+    failed_rows: int | None = None
+    examples: list[Mapping[str, Any]] = field(default_factory=list)
+    observed: str = ""
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """All checks of one slice."""
+
+    checks: tuple[Check, ...]
+    page: Path | None = None
+
+    @property
+    def blocking(self) -> list[Check]:
+        """Failed checks that block publication."""
+        return [check for check in self.checks if not check.passed and check.consequence == "blocks"]
+
+    @property
+    def warnings(self) -> list[Check]:
+        """Failed checks that only warn."""
+        return [check for check in self.checks if not check.passed and check.consequence == "warns"]
+
+
+class Audit(Protocol):
+    """Evaluates the suite of a table on a staged slice."""
+
+    def __call__(self, rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
+        """Args: the staged rows, their table and dates, and how many there must be (None: any number)."""
+
+
+class AuditError(NightshiftError):
+    """A slice that was refused by its audit."""
+
+    def __init__(self, table: Table, dates: BatchDates, report: AuditReport, next_step: str) -> None:
+        """Compose the message that ends a failed task's log."""
+        failed = "\n".join(describe(check) for check in report.blocking)
+        page = f"\n  report: {report.page}" if report.page else ""
+        super().__init__(
+            f"audit of {table.label} {dates} failed, nothing was published: "
+            f"{len(report.blocking)} of {len(report.checks)} checks block\n{failed}{page}\n  next: {next_step}"
+        )
+
+
+def describe(check: Check) -> str:
+    """A failed check in the words of a log."""
+    rows = "" if check.failed_rows is None else f", {check.failed_rows} rows"
+    lines = [f"  check: {check.name} ({check.consequence}{rows})", f"    why: {check.why}"]
+    if check.observed:
+        lines.append(f"    found: {check.observed}")
+    examples = [json.dumps(dict(row), default=str, ensure_ascii=False) for row in check.examples[:EXAMPLES]]
+    return "\n".join([*lines, *(f"    example: {example}" for example in examples)])

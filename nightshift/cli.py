@@ -1,0 +1,63 @@
+"""`nightshift …`: a registry of commands; each one's module is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from nightshift.errors import NightshiftError
+
+# name → (module, function, one line of help). The line stands here so that `nightshift --help` imports nothing.
+_COMMANDS = {
+    "setup": ("nightshift.setup.command", "setup", "Make this machine ready: Java, JARs, class-data archive."),
+    "doctor": ("nightshift.setup.doctor", "doctor", "Check this machine and name the remedy for what is wrong."),
+    "demo": ("nightshift.demo.command", "demo", "From sample data to scored, audited tables, with the UI open."),
+    "up": ("nightshift.services.commands", "up", "Start the embedded services and print where they are."),
+    "down": ("nightshift.services.commands", "down", "End every process that this home started."),
+    "deliver-sample": (
+        "nightshift.commands.deliver_sample",
+        "deliver_sample",
+        "Play the upstream systems of a use case.",
+    ),
+    "sql": ("nightshift.commands.sql", "sql", "Ask the published tables; without a query, list them."),
+    "status": ("nightshift.commands.status", "status", "What the ledger knows per batch date and table."),
+    "clean": ("nightshift.services.commands", "clean", "End every process of this home and remove all its state."),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported on use: `--help` and `sql` start in a fraction of a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, function, _ = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Nightly batch extract, transform, machine-learn and load.
+
+    All state lies under NIGHTSHIFT_HOME (default: .nightshift in the checkout).
+    """
+
+
+def main() -> None:
+    """Entry point: what a person can mend is printed without a traceback, with exit status 1."""
+    try:
+        cli()
+    except NightshiftError as error:
+        click.secho(f"nightshift: {error}", fg="red", err=True)
+        sys.exit(1)

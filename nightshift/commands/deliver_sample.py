@@ -1,0 +1,37 @@
+"""`nightshift deliver-sample`: plays the systems upstream of a use case."""
+
+from __future__ import annotations
+
+import click
+
+from nightshift.errors import NightshiftError
+from nightshift.settings import get_settings
+from nightshift.use_case import UseCase
+from nightshift.use_case_code import load_module
+
+
+@click.command("deliver-sample")
+@click.argument("use_case")
+@click.option("--dates", required=True, metavar="A..B", help="Batch date, or inclusive range: 2013-01-01..2013-10-03.")
+@click.option("--force", is_flag=True, help="Replace deliveries that are there with other content.")
+@click.option("--quiet", is_flag=True, help="Print the sum only, not a line per date.")
+def deliver_sample(use_case: str, dates: str, force: bool, quiet: bool) -> None:
+    """Deliver sample data of USE_CASE into the landing zone, one folder per batch date.
+
+    A delivery that is already there with equal content is left as it is.
+    """
+    case = UseCase.load(use_case)
+    if case.sample_source is None:
+        raise NightshiftError(f"{case.name} has no sample source (`sample_source` in use_case.yaml)")
+    source = load_module(case, case.sample_source)
+    landing = get_settings().landing
+
+    def progress(line: str) -> None:
+        if not quiet:
+            click.echo(line)
+
+    done = source.deliver(case, case.batch_dates(dates), landing, progress=progress, force=force)
+    click.echo(
+        f"{case.name}: {len(done.written)} deliveries written, {len(done.unchanged)} found equal, "
+        f"in {landing / case.name}"
+    )

@@ -1,0 +1,103 @@
+"""`nightshift status`: what the ledger knows per batch date and table."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nightshift.dates import parse_date
+
+if TYPE_CHECKING:
+    from nightshift.ledger import Entry
+
+TITLES = ("batch date", "table", "status", "in", "published", "quarantined", "deduplicated", "version", "model", "run")
+NUMBERS = TITLES[3:8]
+STYLES = {"published": "green", "running": "yellow", "refused": "bold red", "failed": "bold red"}
+
+
+@click.command()
+@click.option("--use-case", help="Only this use case.")
+@click.option("--date", help="Only this batch date; without it, the newest dates.")
+@click.option("--dates-shown", default=7, show_default=True, help="How many of the newest batch dates to show.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
+def status(use_case: str | None, date: str | None, dates_shown: int, as_json: bool) -> None:
+    """Show the newest attempt of each table and batch date.
+
+    Exits with 1 when an attempt shown did not publish, or its rows do not balance.
+    """
+    from nightshift.ledger import latest
+
+    rows = [_row(entry) for entry in latest(use_case, parse_date(date) if date else None, dates_shown)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, default=str))
+    elif rows:
+        _print(rows)
+    else:
+        click.echo("the ledger has no entry yet: run `make demo`, or a night from the Airflow UI")
+    if any(row["status"] in ("refused", "failed") or not row["balances"] for row in rows):
+        raise SystemExit(1)
+
+
+def balances(entry: Entry) -> bool:
+    """Whether rows in = published + quarantined + deduplicated; true where rows are not counted in."""
+    if entry.status != "published" or entry.rows_in is None:
+        return True
+    return entry.rows_in == (entry.rows_published or 0) + (entry.rows_quarantined or 0) + (entry.rows_deduplicated or 0)
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "batch_date": entry.batch_date,
+        "use_case": entry.use_case,
+        "stage": entry.stage,
+        "table": entry.table_name,
+        "status": entry.status,
+        "rows_in": entry.rows_in,
+        "rows_published": entry.rows_published,
+        "rows_quarantined": entry.rows_quarantined,
+        "rows_deduplicated": entry.rows_deduplicated,
+        "balances": balances(entry),
+        "delta_version": entry.delta_version,
+        "model": f"{entry.model_name} v{entry.model_version}" if entry.model_name else None,
+        "seconds": None if entry.seconds is None else round(entry.seconds, 1),
+        "run_id": entry.run_id,
+        "code_version": entry.code_version,
+        "started_at": entry.started_at,
+        "message": entry.message,
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    shown = Table(show_edge=False, header_style="bold")
+    for title in TITLES:
+        shown.add_column(title, justify="right" if title in NUMBERS else "left")
+    previous: dt.date | None = None
+    for row in rows:
+        shown.add_row(
+            "" if row["batch_date"] == previous else str(row["batch_date"]),
+            f"{row['table']} ({row['use_case']})",
+            f"[{STYLES[row['status']]}]{row['status']}[/]"
+            + ("" if row["balances"] else " [bold red]out of balance[/]"),
+            *(_number(row[name]) for name in ("rows_in", "rows_published", "rows_quarantined", "rows_deduplicated")),
+            _number(row["delta_version"]),
+            row["model"] or "",
+            row["run_id"],
+        )
+        previous = row["batch_date"]
+    console.print(shown)
+    for row in rows:
+        if row["message"]:
+            console.print(f"\n[bold]{row['table']} {row['batch_date']}[/] {escape(row['message'])}", highlight=False)
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"

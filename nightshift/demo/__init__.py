@@ -1,0 +1,1 @@
+"""`make demo`: from a clone to scored, audited tables, all through the real scheduler."""

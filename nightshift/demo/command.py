@@ -1,0 +1,102 @@
+"""`nightshift demo`: nine months ingested, a model trained, three nights scored, all by the real scheduler."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+
+from nightshift.dates import BatchDates
+from nightshift.demo import report
+from nightshift.demo.memory import PeakMemory
+from nightshift.demo.runs import finish_run, wall_seconds
+from nightshift.errors import NightshiftError
+from nightshift.services.airflow_api import AirflowApi
+from nightshift.services.start import Addresses, start
+from nightshift.settings import get_settings
+from nightshift.use_case import UseCase
+from nightshift.use_case_code import load_module
+
+GIB = 2**30
+
+
+@click.command()
+@click.argument("use_case", default="flight_delays")
+def demo(use_case: str) -> None:
+    """Deliver the sample of USE_CASE, ingest it, train, score night by night, and show what came of it.
+
+    Run twice, it resumes: what is done stays done. The services are left running; `make stop` ends them.
+    """
+    case = UseCase.load(use_case)
+    if case.demo is None or case.sample_source is None:
+        raise NightshiftError(f"{case.name} has no `demo` with a `sample_source` in use_case.yaml")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        console.print(f"[dim]{time.monotonic() - began:4.0f} s[/]  {line}", soft_wrap=True)
+
+    with PeakMemory() as memory:
+        addresses = start(say)
+        with AirflowApi() as api:
+            nights = _through_the_scheduler(api, case, say)
+    seconds = time.monotonic() - began
+    console.print()
+    report.print_nights(console, nights)
+    console.print()
+    report.print_query(console, case)
+    console.print()
+    report.print_places(console, _places(addresses))
+    slowest = max(night.seconds for night in nights)
+    console.print(
+        f"\n[bold]{seconds / 60:.1f} minutes in all, slowest night {slowest:.0f} s, "
+        f"peak memory {memory.peak_bytes / GIB:.1f} GiB[/]\n"
+        "Everything goes on running on this machine only. `make stop` ends it, `make clean` also removes its state."
+    )
+
+
+def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> list[report.Night]:
+    """Everything between the start of the services and the report."""
+    assert case.demo is not None
+    history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))
+    for kind in ("nightly", "train", "backfill"):
+        api.wait_for_dag(f"{case.name}_{kind}")
+        api.set_paused(f"{case.name}_{kind}", paused=False)
+    _deliver(case, history, say)
+    say(f"[bold]ingest {history} as one range[/]")
+    conf = {"first_date": str(history.first), "last_date": str(history.last), "stages": "ingest"}
+    finish_run(api, f"{case.name}_backfill", f"demo__{history.first}__{history.last}", say, conf=conf)
+    say(f"[bold]train on {history}[/]")
+    trained = {"batch_date": str(nights.first)}
+    finish_run(api, f"{case.name}_train", f"demo__{nights.first}", say, conf=trained)
+    runs: dict[dt.date, dict[str, Any]] = {}
+    for date in nights:
+        _deliver(case, BatchDates.of(date), say)
+        say(f"[bold]night of {date}[/]")
+        midnight = dt.datetime.combine(date, dt.time(), case.zone)
+        runs[date] = finish_run(api, f"{case.name}_nightly", f"demo__{date}", say, logical_date=midnight)
+        say(f"night of {date} took {wall_seconds(runs[date]):.0f} s")
+    return [report.night(case, date, wall_seconds(run)) for date, run in runs.items()]
+
+
+def _deliver(case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> None:
+    say(f"[bold]deliver {dates}[/]")
+    assert case.sample_source is not None
+    source = load_module(case, case.sample_source)
+    done = source.deliver(case, dates, get_settings().landing, progress=lambda _: None, force=False)
+    say(f"{len(done.written)} deliveries written, {len(done.unchanged)} found equal")
+
+
+def _places(addresses: Addresses) -> dict[str, str]:
+    return {
+        "Airflow": f"{addresses.airflow}   user {addresses.user}, password {addresses.password}",
+        "MLflow": addresses.mlflow,
+        "Data Docs": addresses.data_docs,
+        "Lake": str(get_settings().lake),
+        "Query": ".venv/bin/nightshift sql   (without a query it lists the tables)",
+    }

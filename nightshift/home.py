@@ -1,0 +1,59 @@
+"""The folder that holds all state of one installation, and the mark by which it is recognised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nightshift.errors import NightshiftError
+from nightshift.settings import Settings, get_settings
+
+MARKER = ".nightshift-home"
+_OWN_ENTRIES = frozenset(
+    {
+        MARKER,
+        "lake",
+        "landing",
+        "staging",
+        "data_docs",
+        "postgres",
+        "mlflow",
+        "dbt",
+        "locks",
+        "run",
+        "logs",
+        "airflow",
+        "tmp",
+    }
+)
+
+
+def prepare_home(settings: Settings | None = None) -> Path:
+    """Create the home with its mark, or mark the one that a job created.
+
+    Raises:
+        NightshiftError: if the folder holds things that are not nightshift's: `nightshift clean` deletes a
+            marked folder whole, so a folder of other things must never get the mark.
+    """
+    settings = settings or get_settings()
+    home = settings.home
+    marker = home / MARKER
+    if not marker.is_file():
+        foreign = (
+            sorted(entry.name for entry in home.iterdir() if entry.name not in _OWN_ENTRIES) if home.is_dir() else []
+        )
+        if foreign:
+            raise NightshiftError(
+                f"{home} is no nightshift home, it holds {', '.join(foreign[:3])}: "
+                "let NIGHTSHIFT_HOME name a new or empty folder"
+            )
+        # Others may pass, as the database server's user must, and read nothing.
+        home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        marker.write_text("All state of one nightshift installation; `nightshift clean` removes this folder.\n")
+    settings.run.mkdir(mode=0o700, exist_ok=True)
+    settings.logs.mkdir(exist_ok=True)
+    return home
+
+
+def is_home(folder: Path) -> bool:
+    """Whether the folder carries the mark."""
+    return (folder / MARKER).is_file()

@@ -1,0 +1,124 @@
+"""The frame of every job: parse the arguments, set up logging, report errors as people read them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import NoReturn
+
+from nightshift.dates import ALLOWED, BatchDates
+from nightshift.errors import NightshiftError
+from nightshift.tables import Catalog
+from nightshift.use_case import UseCase
+
+log = logging.getLogger("nightshift")
+
+# sysexits.h EX_DATAERR: a person must act, so that a scheduler knows that a retry will not help.
+EXIT_REFUSED = 65
+_RUN_ID = re.compile(r"[A-Za-z0-9_.:+~-]{1,250}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one stage over a range of batch dates."""
+
+    stage: str
+    use_case: UseCase
+    catalog: Catalog
+    dates: BatchDates
+    run_id: str
+
+    @property
+    def entry(self) -> dict[str, str]:
+        """What the ledger's entries of this job share."""
+        return {"use_case": self.use_case.name, "stage": self.stage, "run_id": self.run_id}
+
+
+def run_job(
+    stage: str,
+    description: str,
+    body: Callable[[Job, argparse.Namespace], None],
+    add_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+    argv: Sequence[str] | None = None,
+    recorded: bool = True,
+) -> int:
+    """Parse the command line and run ``body``.
+
+    Args:
+        stage: name of the stage in logs and ledger; ``body`` may refine it.
+        description: first lines of ``--help``.
+        add_arguments: adds what is particular to this job.
+        recorded: whether the ledger gets an entry per batch date for the stage as a whole, so that it also knows of
+            runs that end before any table is published.
+
+    Returns:
+        The exit status: 0, or 65 when the run was refused for a reason that a person can mend; the reason is
+        then the last thing in the log. Any other exception is a bug and propagates.
+    """
+    arguments = _parser(stage, description, add_arguments).parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    # Libraries that narrate every call drown the lines that people look for.
+    for noisy in ("py4j", "great_expectations", "alembic", "mlflow", "dbt", "urllib3", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    started = time.monotonic()
+    try:
+        use_case = UseCase.load(arguments.use_case)
+        job = Job(
+            stage=stage,
+            use_case=use_case,
+            catalog=Catalog(use_case),
+            dates=use_case.batch_dates(arguments.dates),
+            run_id=_run_id(arguments.run_id),
+        )
+        log.info("%s %s %s, run %s", stage, use_case.name, job.dates, job.run_id)
+        with _recorded(job, getattr(arguments, "layer", stage)) if recorded else nullcontext():
+            body(job, arguments)
+    except NightshiftError as error:
+        log.error("%s was refused after %.1f s", stage, time.monotonic() - started)
+        print(f"{error}", file=sys.stderr, flush=True)
+        return EXIT_REFUSED
+    log.info("%s %s %s done in %.1f s", stage, use_case.name, job.dates, time.monotonic() - started)
+    return 0
+
+
+def _recorded(job: Job, name: str) -> AbstractContextManager[object]:
+    from nightshift import ledger
+
+    return ledger.attempt({**job.entry, "stage": name, "table_name": name}, {date: {} for date in job.dates})
+
+
+def end(status: int) -> NoReturn:
+    """Leave the process at once, with everything said.
+
+    Taking down Spark's and Great Expectations' objects one by one costs a second or two of every task, and changes
+    nothing: what a job did is committed, and the JVM ends when the pipe from this process closes.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _parser(
+    stage: str, description: str, add_arguments: Callable[[argparse.ArgumentParser], None] | None
+) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--use-case", required=True, help="name of a folder below use_cases/, like flight_delays")
+    parser.add_argument("--dates", required=True, help=f"batch dates; {ALLOWED}")
+    parser.add_argument("--run-id", default="manual", help="names this run in the ledger and in commits")
+    if add_arguments:
+        add_arguments(parser)
+    return parser
+
+
+def _run_id(text: str) -> str:
+    if not _RUN_ID.fullmatch(text):
+        raise NightshiftError(f"{text!r} is not a run id: letters, digits and _.:+~- only, at most 250 of them")
+    return text

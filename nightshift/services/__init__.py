@@ -1,0 +1,1 @@
+"""The embedded services of one home: Airflow, MLflow and Data Docs under one supervisor."""

@@ -1,0 +1,157 @@
+"""The whole configuration of the embedded Airflow, as environment variables, in one place."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightshift.database import database_url
+from nightshift.errors import NightshiftError
+from nightshift.services.ports import Ports
+from nightshift.settings import Settings, get_settings
+
+ADMIN = "admin"
+# Set for everything that services start, and for nothing else: `nightshift down` ends what carries it.
+SERVICE_MARK = "NIGHTSHIFT_SERVICE"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a REST client reaches the embedded Airflow."""
+
+    base_url: str
+    user: str
+    password: str
+
+
+def connection_info(home: Path | None = None) -> Connection:
+    """Address and login of the Airflow of a home (default: the current one).
+
+    Raises:
+        NightshiftError: if the home never had services.
+    """
+    settings = get_settings() if home is None else Settings(home=home)
+    ports = Ports.load(settings)
+    if ports is None or not _secrets_file(settings).is_file():
+        raise NightshiftError(f"the services of {settings.home} were never started: run `nightshift up`")
+    return Connection(url(settings, ports.airflow), ADMIN, load_secrets(settings)["admin_password"])
+
+
+def url(settings: Settings, port: int) -> str:
+    """Address of a service for a browser on this machine."""
+    host = "127.0.0.1" if settings.bind_address == "0.0.0.0" else settings.bind_address
+    return f"http://{host}:{port}"
+
+
+def password_file(settings: Settings) -> Path:
+    """Where the login lies, readable by the owner only."""
+    return settings.run / "airflow_passwords.json"
+
+
+def environment(settings: Settings | None = None, ports: Ports | None = None) -> dict[str, str]:
+    """The environment of every Airflow component and task of this home, the caller's own included.
+
+    Raises:
+        NightshiftError: if no ports were ever chosen, or the database cannot be started.
+    """
+    settings = settings or get_settings()
+    ports = ports or Ports.load(settings)
+    if ports is None:
+        raise NightshiftError(f"the services of {settings.home} were never started: run `nightshift up`")
+    # Someone's own Airflow variables must not reach this Airflow.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return inherited | _airflow(settings, ports) | _project(settings)
+
+
+def load_secrets(settings: Settings) -> dict[str, str]:
+    """Keys and password of this home, made at random on the first call."""
+    file = _secrets_file(settings)
+    if not file.is_file():
+        made = {
+            "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "jwt_secret": secrets.token_hex(32),
+            "secret_key": secrets.token_hex(32),
+            "admin_password": secrets.token_urlsafe(12),
+        }
+        _write_private(file, json.dumps(made))
+        _write_private(password_file(settings), json.dumps({ADMIN: made["admin_password"]}) + "\n")
+    loaded: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return loaded
+
+
+def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
+    keys = load_secrets(settings)
+    address = url(settings, ports.airflow)
+    options = {
+        "api.base_url": address,
+        "api.host": settings.bind_address,
+        "api.port": ports.airflow,
+        "api.workers": 1,
+        "api.secret_key": keys["secret_key"],
+        "api_auth.jwt_secret": keys["jwt_secret"],
+        "core.auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "core.simple_auth_manager_users": f"{ADMIN}:admin",
+        "core.simple_auth_manager_passwords_file": password_file(settings),
+        "core.dags_folder": settings.project_dir / "dags",
+        "core.plugins_folder": settings.project_dir / "plugins",
+        "core.execution_api_server_url": f"{address}/execution/",
+        "core.executor": "LocalExecutor",
+        "core.fernet_key": keys["fernet_key"],
+        "core.load_examples": False,
+        # A Spark job uses every core: more tasks than this at once only take each other's memory.
+        "core.parallelism": 4,
+        "dag_processor.min_file_process_interval": 60,
+        "dag_processor.parsing_processes": 1,
+        "dag_processor.refresh_interval": 15,
+        "database.sql_alchemy_conn": database_url("airflow"),
+        "database.sql_alchemy_conn_async": database_url("airflow", "asyncpg"),
+        "logging.base_log_folder": settings.logs / "airflow",
+        "logging.dag_processor_child_process_log_directory": settings.logs / "airflow" / "dag_processor",
+        "scheduler.catchup_by_default": False,
+        "scheduler.create_cron_data_intervals": False,
+        # After a crash, tasks that ran then are found within a minute or two, not after five.
+        "scheduler.orphaned_tasks_check_interval": 60,
+        "scheduler.task_instance_heartbeat_timeout": 120,
+        "usage_data_collection.enabled": False,
+    }
+    named = {f"AIRFLOW__{name.upper().replace('.', '__')}": str(value) for name, value in options.items()}
+    return {"AIRFLOW_HOME": str(settings.home / "airflow"), **named}
+
+
+def _project(settings: Settings) -> dict[str, str]:
+    programs = str(Path(sys.executable).parent)
+    return {
+        "NIGHTSHIFT_HOME": str(settings.home),
+        "NIGHTSHIFT_PROJECT_DIR": str(settings.project_dir),
+        "NIGHTSHIFT_USE_CASES_DIR": str(settings.use_cases_dir),
+        "NIGHTSHIFT_DBT_DIR": str(settings.dbt_dir),
+        "NIGHTSHIFT_TOOLCHAIN_DIR": str(settings.toolchain_dir),
+        "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
+        # Else Airflow's process titles overwrite the environment by which a process is known as this home's.
+        "SPT_NOENV": "1",
+        "PYTHONUNBUFFERED": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "GX_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        # macOS ends forked children that touch its frameworks unless told not to.
+        "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
+    }
+
+
+def _secrets_file(settings: Settings) -> Path:
+    return settings.run / "secrets.json"
+
+
+def _write_private(file: Path, text: str) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+    new.replace(file)

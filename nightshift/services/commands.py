@@ -1,0 +1,46 @@
+"""`nightshift up`, `down` and `clean`."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from nightshift.services import start as services
+from nightshift.settings import get_settings
+
+
+@click.command()
+def up() -> None:
+    """Start the embedded services and print where they are.
+
+    PostgreSQL, Airflow, MLflow and a page of audit reports, all on this machine only. Running it again starts
+    what does not run.
+    """
+    began = time.monotonic()
+    found = services.start(lambda text: click.echo(f"{time.monotonic() - began:5.0f} s  {text}"))
+    click.secho(f"{time.monotonic() - began:5.0f} s  up", fg="green")
+    click.echo(
+        f"\n  Airflow    {found.airflow}   user {found.user}, password {found.password}"
+        f"\n             (kept in {found.password_file})"
+        f"\n  MLflow     {found.mlflow}"
+        f"\n  Data Docs  {found.data_docs}"
+        f"\n  home       {get_settings().home}\n"
+    )
+
+
+@click.command()
+def down() -> None:
+    """End every process that this home started, also what a crash left behind."""
+    ended = services.stop(click.echo)
+    click.echo(f"{ended} processes ended." if ended else "Nothing was running.")
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clean(yes: bool) -> None:
+    """End every process of this home and remove all its state: lake, models, ledger, logs."""
+    home = get_settings().home
+    if home.exists() and not yes:
+        click.confirm(f"Remove {home} with all its tables, models and logs?", abort=True)
+    services.clean(click.echo)

@@ -1,0 +1,162 @@
+"""supervisord of one home: its configuration, its start, and talking to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightshift.database import database_url, socket_folder
+from nightshift.errors import NightshiftError
+from nightshift.services.airflow_env import SERVICE_MARK, environment
+from nightshift.services.ports import Ports
+from nightshift.settings import Settings
+
+GROUP = "nightshift"
+# The scheduler may take a minute to end; what it started is killed with it and resumes from the database.
+STOP_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def programs(settings: Settings, ports: Ports) -> list[Program]:
+    """All services but PostgreSQL, which outlives a supervisor so that jobs run by hand can use it."""
+    airflow = (sys.executable, "-m", "airflow")
+    address = settings.bind_address
+    mlflow = (
+        *(sys.executable, "-m", "mlflow", "server", "--host", address, "--port", str(ports.mlflow), "--workers", "1"),
+        *("--no-serve-artifacts", "--default-artifact-root", settings.mlflow_artifacts.as_uri()),
+    )
+    docs = (sys.executable, "-m", "http.server", "--bind", address, "--directory", str(settings.data_docs))
+    return [
+        Program("mlflow", mlflow),
+        Program("data-docs", (*docs, str(ports.data_docs))),
+        Program("api-server", (*airflow, "api-server")),
+        Program("dag-processor", (*airflow, "dag-processor")),
+        # Task logs are read from the disk; a log server would only take a port that another home has.
+        Program("scheduler", (*airflow, "scheduler", "--skip-serve-logs")),
+        Program("triggerer", (*airflow, "triggerer", "--skip-serve-logs")),
+    ]
+
+
+def log_of(settings: Settings, name: str) -> Path:
+    """Where a service writes its output."""
+    return settings.logs / "services" / f"{name}.log"
+
+
+class Supervisor:
+    """The supervisor of one home."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect to nothing yet."""
+        self.settings = settings
+        # A socket path must be short, as PostgreSQL's must.
+        self.folder = socket_folder(settings).with_name(socket_folder(settings).name + "-control")
+
+    def is_running(self) -> bool:
+        """Whether it answers."""
+        try:
+            self._ask("getState")
+        except (OSError, xmlrpc.client.Error):
+            return False
+        return True
+
+    def launch(self, ports: Ports) -> None:
+        """Start it as a daemon with no program running yet.
+
+        Raises:
+            NightshiftError: if it does not answer, with what it printed.
+        """
+        settings = self.settings
+        log_of(settings, "x").parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        if self.folder.is_symlink() or self.folder.stat().st_uid != os.getuid():
+            raise NightshiftError(f"{self.folder} belongs to another user: set TMPDIR to a folder of your own")
+        configuration = settings.run / "supervisord.conf"
+        configuration.write_text(self._configuration(ports), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", configuration],
+            env=environment(settings, ports)
+            | {SERVICE_MARK: "1", "MLFLOW_BACKEND_STORE_URI": database_url("mlflow"), "PYTHONWARNINGS": "ignore"},
+            cwd=settings.project_dir,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        deadline = time.monotonic() + 20
+        while not self.is_running():
+            if done.returncode != 0 or time.monotonic() > deadline:
+                raise NightshiftError(
+                    f"the supervisor did not start: {done.stdout}{done.stderr}see {log_of(settings, 'supervisor')}; "
+                    "`nightshift down` ends what is left of an earlier one"
+                )
+            time.sleep(0.1)
+
+    def start(self, *names: str) -> None:
+        """Start those of the named programs that do not run; returns at once."""
+        for name in names:
+            if self.state(name) not in {"RUNNING", "STARTING", "BACKOFF"}:
+                self._ask("startProcess", f"{GROUP}:{name}", False)
+
+    def state(self, name: str) -> str:
+        """Supervisord's word for a program's state, like RUNNING or FATAL."""
+        return str(self._ask("getProcessInfo", f"{GROUP}:{name}")["statename"])
+
+    def check(self, name: str) -> None:
+        """Raise if a program has given up.
+
+        Raises:
+            NightshiftError: with the end of its log.
+        """
+        if self.state(name) in {"FATAL", "EXITED"}:
+            log = log_of(self.settings, name)
+            tail = log.read_text(errors="replace").splitlines()[-15:] if log.is_file() else []
+            raise NightshiftError(f"{name} does not stay up; the end of {log}:\n" + "\n".join(tail))
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        from supervisor.xmlrpc import SupervisorTransport
+
+        transport = SupervisorTransport(serverurl=f"unix://{self.folder / 'control.sock'}")
+        with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as server:
+            return getattr(server.supervisor, method)(*arguments)
+
+    def _configuration(self, ports: Ports) -> str:
+        settings = self.settings
+        listed = programs(settings, ports)
+        user = "user=root\n" if os.getuid() == 0 else ""
+        head = (
+            f"[unix_http_server]\nfile={self.folder / 'control.sock'}\nchmod=0600\n\n"
+            f"[supervisord]\n{user}logfile={_quoted(log_of(settings, 'supervisor'))}\nlogfile_maxbytes=5MB\n"
+            f"logfile_backups=1\npidfile={_quoted(settings.run / 'supervisord.pid')}\n\n"
+            "[rpcinterface:supervisor]\n"
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n\n"
+            # One group: its programs are stopped at the same time, not one after the other.
+            f"[group:{GROUP}]\nprograms={','.join(program.name for program in listed)}\n"
+        )
+        return head + "".join(self._section(program) for program in listed)
+
+    def _section(self, program: Program) -> str:
+        command = " ".join(f'"{_quoted(part)}"' for part in program.command)
+        log = _quoted(log_of(self.settings, program.name))
+        return (
+            f"\n[program:{program.name}]\ncommand={command}\nautostart=false\nautorestart=true\nstartsecs=3\n"
+            f"stopasgroup=true\nkillasgroup=true\nstopwaitsecs={STOP_SECONDS}\nredirect_stderr=true\n"
+            f"stdout_logfile={log}\nstdout_logfile_maxbytes=10MB\nstdout_logfile_backups=1\n"
+        )
+
+
+def _quoted(text: object) -> str:
+    """Supervisord expands %(names)s in every value."""
+    return str(text).replace("%", "%%")

@@ -1,0 +1,81 @@
+"""The only place that builds a SparkSession."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from nightshift.errors import NightshiftError
+from nightshift.settings import get_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Local: two shuffle partitions for two cores; a cluster sets its own through spark-defaults.
+LOCAL_SETTINGS = {
+    "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
+    "spark.default.parallelism": str(os.cpu_count() or 2),
+    "spark.databricks.delta.snapshotPartitions": "2",
+    # A small VACUUM is 167 tasks instead of 170,000.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+    # Below this number of files, listing them in the driver is quicker than a job that does.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "5000",
+}
+SETTINGS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Tables are found by path: nothing depends on a metastore that one process may open.
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.session.timeZone": "UTC",
+    # The default, INT96, is not what Delta means by a timestamp.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.fallback.enabled": "false",
+    # Wide plans are cut when they are printed, which nobody here does, and which draws a warning.
+    "spark.sql.debug.maxToStringFields": "1000",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+def session(app_name: str) -> SparkSession:
+    """The Spark session of this process.
+
+    Args:
+        app_name: shown in Spark's UI and logs.
+    """
+    from pyspark.sql import SparkSession
+
+    # UDF workers must run on this very Python, and the JVM on the Java that set-up chose.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    builder = SparkSession.builder.appName(app_name).master(get_settings().spark_master)
+    for key, value in (SETTINGS | _machine_settings()).items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def _machine_settings() -> dict[str, str]:
+    """Class path, Java options and memory, from what set-up found on this machine."""
+    settings = get_settings()
+    file = settings.toolchain_dir / "toolchain.json"
+    if not file.is_file():
+        raise NightshiftError(f"{file} is missing: run `make setup` (it fetches the JARs and chooses a Java)")
+    toolchain = json.loads(file.read_text(encoding="utf-8"))
+    os.environ["JAVA_HOME"] = toolchain["java_home"]
+    log4j = importlib.resources.files("nightshift") / "log4j2.properties"
+    java_options = f"-Dlog4j2.configurationFile=file:{log4j} {toolchain['driver_java_options']}"
+    scratch = settings.home / "tmp"
+    # As a setting of Spark it would draw a warning in every log.
+    os.environ.setdefault("SPARK_LOCAL_DIRS", str(scratch / "spark"))
+    machine = {
+        "spark.driver.extraClassPath": ":".join(toolchain["jars"]),
+        "spark.driver.extraJavaOptions": java_options,
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+    }
+    if settings.spark_master.startswith("local"):
+        machine |= LOCAL_SETTINGS | {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    return machine

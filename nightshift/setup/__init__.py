@@ -1,0 +1,1 @@
+"""Set-up of one checkout: Java, JARs, class-data archive, and the doctor that checks them."""

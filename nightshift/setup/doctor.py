@@ -1,0 +1,217 @@
+"""`nightshift doctor`: what this machine has, what it lacks, and the remedy for each thing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+import psutil
+
+from nightshift import database
+from nightshift.home import is_home
+from nightshift.services.ports import Ports, is_free
+from nightshift.settings import Settings, get_settings
+from nightshift.setup import class_data, jars, java, locks
+from nightshift.setup.toolchain import Toolchain
+
+DISK_GB = 5
+MEMORY_GB = 6
+_MARKS = {"ok": ("✔", "green"), "warn": ("!", "yellow"), "fail": ("✘", "red")}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    result: Literal["ok", "warn", "fail"]
+    found: str
+    remedy: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def doctor(as_json: bool) -> None:
+    """Check this machine and name the remedy for what is wrong.
+
+    The exit status is 1 when something must be mended before nightshift can work.
+    """
+    findings = examine(get_settings())
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            mark, colour = _MARKS[finding.result]
+            click.echo(f"{click.style(mark, fg=colour)} {finding.check:<12} {finding.found}")
+            if finding.remedy:
+                click.echo(f"  {'':<12} → {finding.remedy}")
+    if any(finding.result == "fail" for finding in findings):
+        sys.exit(1)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All findings; a check that breaks is itself a finding that failed."""
+    found: list[Finding] = []
+    for check in (_python, _packages, _java, _jars, _archive, _home, _socket, _ports, _disk, _memory):
+        try:
+            found.extend(check(settings))
+        except Exception as error:
+            name = check.__name__.strip("_")
+            found.append(Finding(name, "fail", f"could not be checked: {error}", "run `make setup`"))
+    return found
+
+
+def _python(_: Settings) -> Iterator[Finding]:
+    found = f"{platform.python_version()} at {sys.executable}"
+    yield Finding("python", "ok", found)
+
+
+def _packages(settings: Settings) -> Iterator[Finding]:
+    lock = settings.project_dir / "requirements.lock"
+    pinned = locks.pins(lock)
+    differing, missing = [], []
+    for requirement in _needed(lock):
+        try:
+            installed = importlib.metadata.version(requirement)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(requirement)
+            continue
+        if all(str(version) != installed for version in pinned[requirement]):
+            differing.append(f"{requirement} {installed}")
+    wrong = [*(f"{name} is missing" for name in missing), *differing]
+    if wrong:
+        yield Finding("packages", "fail", f"not as in requirements.lock: {', '.join(wrong[:5])}", "run `make setup`")
+    else:
+        yield Finding("packages", "ok", f"{len(pinned)} pins of requirements.lock fit")
+
+
+def _needed(lock: Path) -> list[str]:
+    """Names in the lock that this platform installs."""
+    from packaging.markers import Marker
+    from packaging.utils import canonicalize_name
+
+    names = []
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        if (match := locks.PIN.match(line)) and (not match["marker"] or Marker(match["marker"]).evaluate()):
+            names.append(str(canonicalize_name(match["name"])))
+    return names
+
+
+def _java(settings: Settings) -> Iterator[Finding]:
+    toolchain = Toolchain.load(settings)
+    if toolchain is None:
+        yield Finding("java", "fail", f"no toolchain in {settings.toolchain_dir}", "run `make setup`")
+        return
+    found = java.inspect(Path(toolchain.java_home))
+    if found is None:
+        yield Finding("java", "fail", f"{toolchain.java_home} does not run", "run `make setup`, which chooses another")
+    elif found.major not in java.SUPPORTED:
+        yield Finding("java", "fail", f"version {found.version}", "set JAVA_HOME to Java 17 or 25, run `make setup`")
+    else:
+        yield Finding("java", "ok", f"{found.version.split()[0]} at {found.home}")
+
+
+def _jars(settings: Settings) -> Iterator[Finding]:
+    folder = settings.toolchain_dir / "jars"
+    wrong = [
+        jar.file_name
+        for jar in jars.read_lock(settings.project_dir / "jars.lock")
+        if not jar.fits(folder / jar.file_name)
+    ]
+    if wrong:
+        yield Finding("jars", "fail", f"{', '.join(wrong)} in {folder}: missing or altered", "run `make setup`")
+    else:
+        yield Finding("jars", "ok", f"as in jars.lock, in {folder}")
+
+
+def _archive(settings: Settings) -> Iterator[Finding]:
+    toolchain = Toolchain.load(settings)
+    if toolchain is None or toolchain.archive is None or not Path(toolchain.archive).is_file():
+        yield Finding("archive", "warn", "no class-data archive: Spark jobs start slowly", "run `make setup`")
+        return
+    found = java.inspect(Path(toolchain.java_home))
+    key = class_data.archive_key(found, [Path(jar) for jar in toolchain.jars]) if found else None
+    if key != toolchain.archive_key:
+        yield Finding("archive", "warn", "made for other files: the JVM ignores it", "run `make setup`")
+    else:
+        yield Finding("archive", "ok", toolchain.archive)
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    home = settings.home
+    above = next(folder for folder in (home, *home.parents) if folder.exists())
+    remedy = "let NIGHTSHIFT_HOME name a new or empty folder that you may write to"
+    if not os.access(above, os.W_OK | os.X_OK):
+        yield Finding("home", "fail", f"{above} is not writable", remedy)
+    elif home.exists() and not is_home(home) and any(home.iterdir()):
+        yield Finding("home", "warn", f"{home} has no mark of a nightshift home", remedy)
+    else:
+        yield Finding("home", "ok", f"{home}{'' if home.exists() else ' (new)'}")
+
+
+def _socket(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url:
+        yield Finding("database", "ok", "a server of your own (NIGHTSHIFT_DATABASE_URL)")
+        return
+    folder = database.socket_folder(settings)
+    length = len(os.fsencode(folder / ".s.PGSQL.5432"))
+    if length > database.SOCKET_LIMIT:
+        remedy = "set TMPDIR to a shorter folder, like /tmp"
+        yield Finding("database", "fail", f"the socket path has {length} bytes, {database.SOCKET_LIMIT} work", remedy)
+    else:
+        state = "running" if database.running(settings) else "not running; it starts when it is needed"
+        yield Finding("database", "ok", f"embedded PostgreSQL, {state}")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    ports = Ports.load(settings)
+    if ports is None:
+        yield Finding("ports", "ok", "none chosen yet; free ones are, at the first start")
+        return
+    taken = [f"{name} {port}" for name, port in asdict(ports).items() if not is_free(settings.bind_address, port)]
+    listed = ", ".join(f"{name} {port}" for name, port in asdict(ports).items())
+    if taken and not _services_run(settings):
+        yield Finding("ports", "warn", f"another program has {', '.join(taken)}", "none needed: others are chosen")
+    else:
+        yield Finding("ports", "ok", listed)
+
+
+def _services_run(settings: Settings) -> bool:
+    from nightshift.services.supervisor import Supervisor
+
+    return Supervisor(settings).is_running()
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    above = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
+    yield _at_least("disk", shutil.disk_usage(above).free / 1e9, DISK_GB, f"free at {above}", "free some disk space")
+
+
+def _memory(_: Settings) -> Iterator[Finding]:
+    limit = _container_limit()
+    total = min(psutil.virtual_memory().total, limit or sys.maxsize) / 1e9
+    yield _at_least("memory", total, MEMORY_GB, "in all", "give the machine or container more, or expect slow nights")
+
+
+def _container_limit() -> int | None:
+    """Memory limit of this container, in bytes."""
+    try:
+        return int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _at_least(check: str, has: float, needs: float, what: str, remedy: str) -> Finding:
+    found = f"{has:.1f} GB {what}"
+    if has >= needs:
+        return Finding(check, "ok", found)
+    return Finding(check, "fail", f"{found}; {needs} GB are needed", remedy)

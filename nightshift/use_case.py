@@ -1,0 +1,203 @@
+"""The typed, validated form of ``use_cases/<name>/use_case.yaml``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError, model_validator
+
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from nightshift.settings import get_settings
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Declared(BaseModel):
+    """Base of everything that people write in YAML: unknown fields are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Delivery(Declared):
+    """How long a night waits for its delivery, and what it tolerates in it."""
+
+    poll_seconds: PositiveInt = Field(60, description="Pause between two looks for the manifest.")
+    deadline_minutes: PositiveInt = Field(360, description="After this wait the night fails, naming the path.")
+    tolerated_corrupt_files: int = Field(0, ge=0, description="Per run; more of them block it.")
+    tolerated_quarantine_share: float = Field(
+        0.01, ge=0, le=1, description="Share of a source's rows per batch date that may be quarantined."
+    )
+
+
+class Dates(Declared):
+    """The batch dates that exist, and how many one run may take."""
+
+    first: dt.date
+    last: dt.date | None = Field(None, description="Unset: open-ended, as real sources are.")
+    max_range_days: PositiveInt = 366
+
+
+class Target(Declared):
+    """What is predicted."""
+
+    cases: Name = Field(description="Silver table whose rows of D are what is scored for D.")
+    table: Name = Field(description="Silver table that holds the outcome.")
+    column: Name = Field(description="Boolean column: true is the event that is predicted.")
+    maturity_days: PositiveInt = Field(1, description="The label of D comes with the delivery of D + this.")
+
+
+class Costs(Declared):
+    """What a wrong decision costs, in any one unit; the decision threshold minimises them on validation."""
+
+    false_alarm: float = Field(gt=0)
+    missed: float = Field(gt=0)
+
+
+class Training(Declared):
+    """How a model is trained: periods at the end of the asked range, search budget, seeds."""
+
+    schedule: str | None = Field(None, description="Cron expression in the use case's time zone; unset: by hand.")
+    history_days: PositiveInt = Field(273, description="Length of the range that the train DAG takes.")
+    validation_days: PositiveInt = 31
+    test_days: PositiveInt = 30
+    trials: PositiveInt = 15
+    seed: int = 20130101
+    max_rows: PositiveInt = Field(2_000_000, description="More rows are sampled in Spark, by a hash of the keys.")
+    costs: Costs
+
+
+class Demo(Declared):
+    """What `make demo` does with the sample, as ranges of batch dates."""
+
+    history: str = Field(description="Delivered and ingested as one range, and trained on.")
+    nights: str = Field(description="Delivered and scored one after the other.")
+    show_title: str = Field(description="What the query below shows.")
+    show: str = Field(description="Query on the published tables that is shown at the end.")
+
+
+class Nightly(Declared):
+    """When the night starts and which feature windows it needs to be complete."""
+
+    schedule: str = "0 0 * * *"
+    lookback_days: PositiveInt = Field(28, description="Deliveries before D that features of D read.")
+
+
+class UseCase(Declared):
+    """All that is particular to one use case, except its tables, SQL and code."""
+
+    name: Name
+    title: str
+    description: str
+    owner: str
+    timezone: str
+    country: str = Field(description="ISO 3166 code whose public holidays the calendar knows.")
+    dates: Dates
+    delivery: Delivery = Delivery()
+    nightly: Nightly = Nightly()
+    training: Training
+    target: Target
+    sample_source: Literal["sample_source"] | None = Field(
+        None, description="Module of the use case that plays the upstream systems, where there is one."
+    )
+    demo: Demo | None = None
+
+    @model_validator(mode="after")
+    def _known_timezone(self) -> Self:
+        if self.timezone not in available_timezones():
+            raise ValueError(f"timezone {self.timezone!r} is not an IANA time zone, like America/New_York")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which a batch date begins and ends."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def folder(self) -> Path:
+        """``use_cases/<name>``."""
+        return get_settings().use_cases_dir / self.name
+
+    @property
+    def model_name(self) -> str:
+        """Name of the registered model."""
+        return self.name
+
+    def batch_dates(self, text: str) -> BatchDates:
+        """Parse a range and hold it against the dates that this use case has.
+
+        Raises:
+            NightshiftError: if it is no range, too long, or outside ``dates``.
+        """
+        dates = BatchDates.parse(text).within(self.dates.max_range_days)
+        last = self.dates.last
+        if dates.first < self.dates.first or (last is not None and dates.last > last):
+            raise NightshiftError(
+                f"{dates} is outside the batch dates of {self.name}: {self.dates.first}..{last or 'open'} "
+                "(`dates` in use_case.yaml)"
+            )
+        return dates
+
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """Read one use case by name.
+
+        Raises:
+            NightshiftError: if there is none of that name or its file breaks a rule, naming file and field.
+        """
+        if not _NAME.fullmatch(name):
+            raise NightshiftError(f"{name!r} is not a use case's name: lower-case letters, digits and underscores")
+        path = get_settings().use_cases_dir / name / "use_case.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(case.name for case in cls.load_all())) or "none"
+            raise NightshiftError(f"there is no use case {name!r} ({path} is missing); there are: {known}")
+        return load_yaml(cls, path)
+
+    @classmethod
+    def load_all(cls) -> list[Self]:
+        """All use cases, by name."""
+        files = sorted(get_settings().use_cases_dir.glob("*/use_case.yaml"))
+        return [load_yaml(cls, file) for file in files]
+
+
+def load_yaml(model: type[Model], path: Path) -> Model:
+    """Validate a YAML file against a model.
+
+    Raises:
+        NightshiftError: naming the file and each wrong field.
+    """
+    return validated(model, read_yaml(path), path)
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file.
+
+    Raises:
+        NightshiftError: if the file is not YAML, with the line.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise NightshiftError(f"{path} is not valid YAML: {error}") from error
+
+
+def validated(model: type[Model], raw: Any, path: Path) -> Model:
+    """``raw`` as a ``model``.
+
+    Raises:
+        NightshiftError: naming the file and each wrong field.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        faults = "\n".join(
+            f"  {'.'.join(str(part) for part in fault['loc']) or '(file)'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise NightshiftError(f"{path} is not a valid {model.__name__}:\n{faults}") from error

@@ -1,0 +1,54 @@
+"""The embedded Airflow's configuration: its own, private, and on this machine only."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nightshift.errors import NightshiftError
+from nightshift.services import airflow_env
+from nightshift.services.ports import Ports
+from nightshift.services.supervisor import Supervisor, programs
+from nightshift.settings import get_settings
+
+PORTS = Ports(airflow=18080, mlflow=15000, data_docs=18090)
+
+
+def test_a_home_without_services_says_how_to_start_them(home):
+    with pytest.raises(NightshiftError, match="run `nightshift up`"):
+        airflow_env.connection_info()
+
+
+def test_another_airflows_variables_do_not_reach_this_one(home, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("AIRFLOW_CONFIG", "/elsewhere/airflow.cfg")
+    found = airflow_env.environment(home, PORTS)
+    assert found["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert "AIRFLOW_CONFIG" not in found
+    assert found["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:18080"
+    assert found["NIGHTSHIFT_HOME"] == str(home.home)
+    assert airflow_env.SERVICE_MARK not in found, "what a person starts with it is not ended by `down`"
+
+
+def test_secrets_are_random_per_home_kept_and_private(home, tmp_path):
+    first = airflow_env.load_secrets(home)
+    assert airflow_env.load_secrets(home) == first
+    other = airflow_env.load_secrets(get_settings().model_copy(update={"home": tmp_path / "other"}))
+    assert not set(first.values()) & set(other.values())
+    for file in home.run.glob("*.json"):
+        assert file.stat().st_mode & 0o777 == 0o600
+    assert json.loads(airflow_env.password_file(home).read_text()) == {"admin": first["admin_password"]}
+
+
+def test_every_service_listens_on_this_machine_only(home):
+    for program in programs(home, PORTS):
+        assert "0.0.0.0" not in program.command
+    assert airflow_env.environment(home, PORTS)["AIRFLOW__API__HOST"] == "127.0.0.1"
+
+
+def test_a_percent_sign_in_a_path_survives_the_supervisors_configuration(home):
+    odd = home.model_copy(update={"home": home.home / "100%(x)s"})
+    text = Supervisor(odd)._configuration(PORTS)
+    assert "100%%(x)s" in text
+    assert "100%(x)s" not in text

@@ -1,0 +1,162 @@
+"""The embedded PostgreSQL: started once by whoever asks first, for its own home and user only."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from nightshift import database
+from nightshift.errors import NightshiftError
+from nightshift.settings import Settings, get_settings
+
+
+@pytest.fixture
+def own_home(tmp_path, monkeypatch):
+    """A home whose server nothing else uses, stopped at the end."""
+    monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NIGHTSHIFT_DATABASE_URL", raising=False)
+    get_settings.cache_clear()
+    settings = get_settings()
+    yield settings
+    database.stop(settings)
+    get_settings.cache_clear()
+
+
+def _ask_in_new_process(_: int) -> tuple[str, int]:
+    code = "from nightshift.database import *; print(database_url('ledger'), ensure_server().pid)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    url, pid = done.stdout.split()
+    return url, int(pid)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that ended and that nothing reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _names(server: database.Server) -> set[str]:
+    connection = psycopg2.connect(host=str(server.socket_folder), user="postgres", dbname="ledger")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT datname FROM pg_database")
+            return {name for (name,) in cursor.fetchall()}
+    finally:
+        connection.close()
+
+
+def test_processes_that_ask_at_once_share_one_server_that_outlives_them(own_home):
+    with ThreadPoolExecutor(4) as pool:
+        answers = set(pool.map(_ask_in_new_process, range(4)))
+
+    assert len(answers) == 1
+    server = database.running(own_home)
+    assert server is not None
+    assert server.pid == answers.pop()[1]
+    assert set(database.DATABASES) <= _names(server)
+    assert database.stop(own_home)
+    assert not lives(server.pid)
+    assert not database.stop(own_home), "there is nothing left to stop"
+
+
+def test_a_killed_server_is_started_again_with_its_data(own_home):
+    server = database.ensure_server(own_home)
+    connection = psycopg2.connect(host=str(server.socket_folder), user="postgres", dbname="ledger")
+    connection.autocommit = True
+    connection.cursor().execute("CREATE TABLE kept AS SELECT 7 AS number")
+    connection.close()
+    group = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
+    for process in group:
+        process.kill()
+    psutil.wait_procs(group, timeout=10)
+
+    again = database.ensure_server(own_home)
+
+    connection = psycopg2.connect(host=str(again.socket_folder), user="postgres", dbname="ledger")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT number FROM kept")
+        assert cursor.fetchone() == (7,)
+    connection.close()
+
+
+def test_a_pid_file_that_names_another_process_by_now_does_not_block_the_start(own_home):
+    database.ensure_server(own_home)
+    lines = (own_home.postgres / "postmaster.pid").read_text().splitlines()
+    database.stop(own_home)
+    # As after a restart of the machine: the number is taken, by this very test.
+    lines[0] = str(os.getpid())
+    (own_home.postgres / "postmaster.pid").write_text("\n".join(lines) + "\n")
+
+    assert database.ensure_server(own_home).pid != os.getpid()
+
+
+def test_a_copied_home_gets_a_server_of_its_own(own_home, tmp_path):
+    first = database.ensure_server(own_home)
+    database.stop(own_home)
+    shutil.copytree(own_home.home, tmp_path / "copy", symlinks=True)
+    first = database.ensure_server(own_home)
+    shutil.copy(own_home.postgres / "postmaster.pid", tmp_path / "copy" / "postgres" / "postmaster.pid")
+    copy = Settings(home=tmp_path / "copy")
+    if os.getuid() == 0:
+        owner = own_home.postgres.stat()
+        for path in [copy.postgres, *copy.postgres.rglob("*")]:
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+    assert database.running(copy) is None
+    try:
+        assert database.ensure_server(copy).pid != first.pid
+        assert database.running(own_home) == first
+    finally:
+        database.stop(copy)
+
+
+def test_another_system_user_is_refused_even_where_the_socket_is_reachable(own_home):
+    if os.getuid() != 0:
+        pytest.skip("only root can act as another user")
+    server = database.ensure_server(own_home)
+    server.socket_folder.chmod(0o755)
+    ask = [database._programs() / "psql", "-h", server.socket_folder, "-U", "postgres", "-c", "SELECT 1", "ledger"]
+    nobody = pwd.getpwnam("nobody").pw_uid
+    done = subprocess.run(ask, capture_output=True, text=True, user=nobody, cwd="/", check=False)
+
+    assert done.returncode != 0
+    assert "Peer authentication failed" in done.stderr
+
+
+def test_an_unknown_database_is_named_before_anything_starts(own_home):
+    with pytest.raises(NightshiftError, match="no database 'elsewhere'; there are: airflow, ledger, mlflow, optuna"):
+        database.database_url("elsewhere")
+    assert not own_home.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            "postgresql://u:p%40ss@db:5433/any?sslmode=require",
+            "postgresql+asyncpg://u:p%40ss@db:5433/mlflow?sslmode=require",
+        ),
+        ("postgresql+psycopg2://postgres@/x?host=/run/pg", "postgresql+asyncpg://postgres@/mlflow?host=/run/pg"),
+    ],
+)
+def test_a_server_of_ones_own_is_used_as_given(monkeypatch, given, expected):
+    monkeypatch.setenv("NIGHTSHIFT_DATABASE_URL", given)
+    get_settings.cache_clear()
+    assert database.database_url("mlflow", "asyncpg") == expected
+    get_settings.cache_clear()
+
+
+def test_the_socket_path_is_short_however_long_the_home_is():
+    folder = database.socket_folder(Settings(home=Path("/" + "long/" * 60)))
+    assert len(str(folder / ".s.PGSQL.5432")) < database.SOCKET_LIMIT
