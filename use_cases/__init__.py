@@ -1,0 +1,1 @@
+"""One package per use case: all that is particular to it."""
