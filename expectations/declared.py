@@ -1,0 +1,103 @@
+"""The part of a suite that follows from a table's declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import great_expectations.expectations as gxe
+
+from expectations.consequence import blocks, warns
+from nightshift.dates import BatchDates
+from nightshift.tables import PARTITION, Column, Table
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+
+def declared(table: Table, dates: BatchDates, expected_rows: int | None) -> Iterator[Expectation]:
+    """Schema, row count, keys, domains, ranges and freshness, as the declaration has them.
+
+    Args:
+        expected_rows: exact number of rows of the slice; None where only emptiness would be a fault.
+    """
+    yield blocks(
+        gxe.ExpectTableColumnsToMatchOrderedList,
+        name="schema_is_as_declared",
+        why="Readers rely on names and order of the columns.",
+        column_list=table.column_names,
+    )
+    yield from _row_count(table, expected_rows)
+    if expected_rows == 0:
+        return
+    yield _unique_keys(table)
+    yield from _freshness(table, dates)
+    for column in table.data_columns:
+        yield from _column(column, is_key=column.name in table.keys)
+
+
+def _row_count(table: Table, expected_rows: int | None) -> Iterator[Expectation]:
+    if expected_rows is not None:
+        yield blocks(
+            gxe.ExpectTableRowCountToEqual,
+            name="row_count_is_as_delivered",
+            why="Rows that entered the stage, less those set aside with a reason, must all be here, once.",
+            value=expected_rows,
+        )
+    else:
+        yield blocks(
+            gxe.ExpectTableRowCountToBeBetween,
+            name="slice_is_not_empty",
+            why="Every other check passes on an empty slice.",
+            min_value=1,
+        )
+
+
+def _unique_keys(table: Table) -> Expectation:
+    if table.layer == "bronze":
+        consequence, why = warns, f"The grain is {table.grain}; refine keeps the newest record of a doubled key."
+    else:
+        consequence, why = blocks, f"The grain is {table.grain}; a doubled key doubles whatever is summed over it."
+    columns = [PARTITION, *table.keys]
+    return consequence(gxe.ExpectCompoundColumnsToBeUnique, name="keys_are_unique", why=why, column_list=columns)
+
+
+def _freshness(table: Table, dates: BatchDates) -> Iterator[Expectation]:
+    """The slice reaches up to the last batch date, for tables that every delivery feeds."""
+    if (table.source is not None and not table.source.required) or table.name == "quarantine":
+        return
+    yield blocks(
+        gxe.ExpectColumnMaxToBeBetween,
+        name="newest_batch_date_is_the_last_asked",
+        why="A range whose last date brought no rows would be published as if it were complete.",
+        column=PARTITION,
+        min_value=dates.last,
+        max_value=dates.last,
+    )
+
+
+def _column(column: Column, *, is_key: bool) -> Iterator[Expectation]:
+    if column.required or is_key:
+        yield blocks(
+            gxe.ExpectColumnValuesToNotBeNull,
+            name=f"{column.name}_is_not_null",
+            why="It is part of the key." if is_key else "It is declared as required.",
+            column=column.name,
+        )
+    if column.accepted is not None:
+        yield blocks(
+            gxe.ExpectColumnValuesToBeInSet,
+            name=f"{column.name}_is_an_accepted_value",
+            why="Other values are unknown to everything downstream.",
+            column=column.name,
+            value_set=list(column.accepted),
+        )
+    if column.minimum is not None or column.maximum is not None:
+        yield blocks(
+            gxe.ExpectColumnValuesToBeBetween,
+            name=f"{column.name}_is_in_range",
+            why=f"Declared range{f' in {column.unit}' if column.unit else ''}; outside it, the data is at fault.",
+            column=column.name,
+            min_value=column.minimum,
+            max_value=column.maximum,
+        )

@@ -1,0 +1,142 @@
+"""Evaluate a table's suite on a staged slice."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nightshift.audit import EXAMPLES, AuditReport, Check
+from nightshift.dates import BatchDates
+from nightshift.tables import Table
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.datasource.fluent.interfaces import Batch
+    from great_expectations.expectations.expectation import Expectation
+    from pyspark.sql import DataFrame
+
+log = logging.getLogger("nightshift")
+# A context is not made for threads; audits of one process take turns.
+_one_at_a_time = threading.Lock()
+
+
+def preload() -> None:
+    """Import Great Expectations in the background: its seconds then pass while the JVM starts."""
+    threading.Thread(target=_context, name="preload-great-expectations", daemon=True).start()
+
+
+def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
+    """Evaluate all checks of ``table`` on ``rows``, and keep the result as an HTML page.
+
+    A check that cannot be evaluated has failed.
+
+    Args:
+        rows: the staged slice.
+        table: its declaration.
+        dates: its batch dates.
+        expected_rows: how many rows there must be; None where any number above zero will do.
+    """
+    import great_expectations as gx
+
+    from expectations.data_docs import write_page
+
+    with _one_at_a_time:
+        suite = gx.ExpectationSuite(
+            name=f"{table.label} {dates}", expectations=list(_suite(table, dates, expected_rows))
+        )
+        batch = _batch(rows, table)
+        # Counts and examples cost three times as much; they are fetched only for what failed.
+        result = batch.validate(suite, result_format="BOOLEAN_ONLY")
+        result.results = [each if each.success else _in_detail(batch, each, table) for each in result.results]
+        checks = tuple(_check(each) for each in result.results)
+        return AuditReport(checks, page=write_page(checks, table, dates, expected_rows))
+
+
+def _suite(table: Table, dates: BatchDates, expected_rows: int | None) -> Iterator[Expectation]:
+    from expectations.declared import declared
+
+    yield from declared(table, dates, expected_rows)
+    # A use case need not have a package here; asking for a module inside one that is missing raises.
+    package = f"expectations.{table.use_case}"
+    module = f"{package}.{table.layer}_{table.name}"
+    if expected_rows != 0 and importlib.util.find_spec(package) and importlib.util.find_spec(module):
+        yield from importlib.import_module(module).expectations(table, dates)
+
+
+@functools.cache
+def _context() -> Any:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    # Without these defaults it makes a temporary folder for pages that are never written there.
+    memory = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())
+    context = gx.get_context(mode="ephemeral", project_config=memory)
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return context
+
+
+def _batch(rows: DataFrame, table: Table) -> Batch:
+    source = _context().data_sources.add_or_update_spark("stage", persist=False)
+    definition = source.add_dataframe_asset(table.identifier).add_batch_definition_whole_dataframe("slice")
+    return definition.get_batch({"dataframe": rows})
+
+
+def _in_detail(batch: Batch, failed: ExpectationValidationResult, table: Table) -> ExpectationValidationResult:
+    """Evaluate a failed check once more, for the number of rows and examples."""
+    if _exception(failed):
+        return failed
+    detailed = batch.validate(
+        failed.expectation_config.to_domain_obj(),
+        result_format={
+            "result_format": "SUMMARY",
+            "partial_unexpected_count": EXAMPLES,
+            "unexpected_index_column_names": list(table.keys),
+        },
+    )
+    # The first verdict stands: what failed once is not published because it passed on a second look.
+    detailed.success = False
+    return detailed
+
+
+def _check(result: ExpectationValidationResult) -> Check:
+    config = result.expectation_config
+    meta, found, fault = config.meta, result.result, _exception(result)
+    return Check(
+        name=meta["name"],
+        consequence="warns" if config.severity == "warning" else "blocks",
+        why=meta["why"],
+        passed=bool(result.success),
+        failed_rows=found.get("unexpected_count"),
+        examples=[] if result.success else _examples(found),
+        observed=f"could not be evaluated: {fault}" if fault else _observed(found, config.kwargs),
+    )
+
+
+def _examples(found: dict[str, Any]) -> list[Mapping[str, Any]]:
+    rows = found.get("partial_unexpected_index_list") or found.get("partial_unexpected_list") or []
+    distinct: dict[str, Mapping[str, Any]] = {
+        repr(row): row if isinstance(row, dict) else {"value": row} for row in rows
+    }
+    return list(distinct.values())[:EXAMPLES]
+
+
+def _observed(found: dict[str, Any], arguments: dict[str, Any]) -> str:
+    if "observed_value" not in found:
+        return ""
+    expected = {
+        name: value for name, value in arguments.items() if name in ("value", "min_value", "max_value", "column_list")
+    }
+    return f"{found['observed_value']}, expected {expected}"
+
+
+def _exception(result: ExpectationValidationResult) -> str:
+    info = result.exception_info or {}
+    entries = [info] if "raised_exception" in info else list(info.values())
+    return "; ".join(str(entry.get("exception_message")) for entry in entries if entry.get("raised_exception"))

@@ -1,0 +1,102 @@
+"""Audits find what they are there for, and say it in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import pkgutil
+
+import pytest
+
+import expectations.flight_delays
+from expectations import audit
+from nightshift.audit import AuditError
+from nightshift.dates import BatchDates
+from nightshift.tables import Catalog
+from nightshift.use_case import UseCase
+
+DAY = dt.date(2013, 10, 1)
+NIGHT = BatchDates.of(DAY)
+HOUR = dt.datetime(2013, 10, 1, 9)
+
+
+@pytest.fixture
+def scores(home):
+    return Catalog(UseCase.load("flight_delays"))["gold.scores"]
+
+
+def scored(spark, table, *changes):
+    """Two good scores, then one row per change to a good one."""
+    good = {
+        "batch_date": DAY,
+        "time_hour": HOUR,
+        "carrier": "UA",
+        "flight": 1,
+        "origin": "EWR",
+        "dest": "IAH",
+        "probability": 0.2,
+        "decision": "none",
+        "model_name": "flight_delays",
+        "model_version": 1,
+    }
+    rows = [good, {**good, "flight": 2, "probability": 0.6}, *({**good, "flight": 3, **change} for change in changes)]
+    return spark.createDataFrame([tuple(row[name] for name in table.column_names) for row in rows], table.ddl)
+
+
+def failed(report) -> dict:
+    return {check.name: check for check in report.checks if not check.passed}
+
+
+def test_a_good_slice_passes(spark, scores):
+    report = audit(scored(spark, scores), scores, NIGHT, expected_rows=2)
+    assert failed(report) == {}
+    assert report.page.read_text(encoding="utf-8").count("<html") == 1
+    assert "passed" in report.page.name
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"flight": 1}, "keys_are_unique"),
+        ({"carrier": None}, "carrier_is_not_null"),
+        ({"origin": "XXX"}, "origin_is_an_accepted_value"),
+        ({"probability": 1.5}, "probability_is_in_range"),
+        ({"probability": float("nan")}, "probability_is_in_range"),
+        ({"model_version": 2}, "one_model_per_batch_date"),
+    ],
+)
+def test_a_bad_row_blocks(spark, scores, change, check):
+    report = audit(scored(spark, scores, change), scores, NIGHT, expected_rows=3)
+    assert check in {blocking.name for blocking in report.blocking}
+    assert "failed" in report.page.name
+
+
+def test_a_missing_row_blocks(spark, scores):
+    report = audit(scored(spark, scores), scores, NIGHT, expected_rows=3)
+    assert "2, expected {'value': 3}" in failed(report)["row_count_is_as_delivered"].observed
+
+
+def test_a_slice_that_ends_too_early_blocks(spark, scores):
+    report = audit(scored(spark, scores), scores, BatchDates(DAY, DAY + dt.timedelta(days=1)), expected_rows=2)
+    assert set(failed(report)) == {"newest_batch_date_is_the_last_asked"}
+
+
+def test_the_message_names_check_rows_examples_and_next_step(spark, scores):
+    bad = [{"flight": 10 + number, "origin": "XXX"} for number in range(7)]
+    report = audit(scored(spark, scores, *bad), scores, NIGHT, expected_rows=9)
+    message = str(AuditError(scores, NIGHT, report, "call someone"))
+    assert "origin_is_an_accepted_value (blocks, 7 rows)" in message
+    assert message.count("example:") == 5
+    assert '"flight": 10' in message
+    assert message.endswith("next: call someone")
+
+
+def test_every_domain_module_belongs_to_a_declared_table(home):
+    catalog = Catalog(UseCase.load("flight_delays"))
+    for module in pkgutil.iter_modules(expectations.flight_delays.__path__):
+        table = catalog[module.name.replace("_", ".", 1)]
+        suite = importlib.import_module(f"expectations.flight_delays.{module.name}").expectations(table, NIGHT)
+        for expectation in suite:
+            assert expectation.meta["name"], module.name
+            assert len(expectation.meta["why"]) > 20, module.name
+            assert expectation.severity in ("critical", "warning"), module.name
