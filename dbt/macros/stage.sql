@@ -1,0 +1,26 @@
+{#
+  Writes a model's rows as Parquet into the folder that the job chose for it, and nowhere else. Tests and
+  audits read them there; publishing them is the job's business. The folder is read when the model runs,
+  not in its config, because a config that changes every night would make dbt parse everything every night.
+#}
+{% materialization stage, adapter='spark' %}
+  {%- set relation = this.incorporate(type='table') -%}
+  {%- set folder = var('stage_folders', {}).get(model['name']) -%}
+  {%- if not folder -%}
+    {{ exceptions.raise_compiler_error(
+        "no stage folder is given for " ~ model['name'] ~ ": build models with `python -m spark_jobs.build`") }}
+  {%- endif -%}
+
+  {% if config.get('contract').enforced %}
+    {{ get_assert_columns_equivalent(sql) }}
+  {% endif %}
+
+  {% do run_query('drop table if exists ' ~ relation) %}
+
+  {% call statement('main') -%}
+    create table {{ relation }} using parquet partitioned by (batch_date) location '{{ folder }}' as
+    select /*+ rebalance(batch_date) */ * from ({{ sql }}) as model
+  {%- endcall %}
+
+  {{ return({'relations': [relation]}) }}
+{% endmaterialization %}

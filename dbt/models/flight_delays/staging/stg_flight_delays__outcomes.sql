@@ -1,0 +1,31 @@
+with source as (
+
+    select * from {{ source('silver', 'flight_delays_outcomes') }}
+    where {{ batch_dates(days_before=lookback_days() - 1) }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        batch_date,
+        flight_date,
+        time_hour,
+        carrier,
+        flight,
+        origin,
+        dest,
+
+        -- numbers
+        departure_minute div 60 as departure_hour,
+        arr_delay as arrival_delay_minutes,
+
+        -- flags
+        is_late
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,31 @@
+with source as (
+
+    -- One delivery more than asked: the scores of the day before meet their outcomes in today's delivery.
+    select * from {{ source('gold', 'flight_delays_scores') }}
+    where {{ batch_dates(days_before=1) }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        batch_date,
+        time_hour,
+        carrier,
+        flight,
+        origin,
+        dest,
+        model_version,
+
+        -- texts
+        decision,
+
+        -- numbers
+        probability
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,214 @@
+"""Build the tables that dbt computes: features of scheduled flights, or the marts that analysts read.
+
+dbt runs the models of one layer in this job's Spark session and writes each as Parquet into a stage folder,
+for the asked batch dates only. Its data tests and the audit read them there; then they are published.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import logging
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import expectations
+from nightshift import lake
+from nightshift.audit import Audit, AuditReport, Check
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from nightshift.job import Job, end, run_job
+from nightshift.publish import Accounting, publish
+from nightshift.session import session
+from nightshift.settings import get_settings
+from nightshift.tables import Table
+from spark_jobs.dbt_project import DbtProject
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+log = logging.getLogger("nightshift")
+LAYERS = ("features", "marts")
+SCHEDULE = "silver.flights"
+SCORES = "gold.scores"
+
+
+def main() -> int:
+    """Run the job from the command line."""
+    return run_job("build", __doc__ or "", build, _add_arguments)
+
+
+def build(job: Job, arguments: argparse.Namespace) -> None:
+    """Compute and publish the tables of one layer.
+
+    Raises:
+        NightshiftError: if something that the models read is not there yet, a dbt test fails, or the audit does;
+            the published tables are then as they were.
+    """
+    job = with_dependent_marts(replace(job, stage=arguments.layer))
+    refuse_incomplete(job)
+    project = DbtProject(get_settings().dbt_dir)
+    # Parsing and imports take their seconds while the JVM starts.
+    project.start_parsing()
+    if job.stage == "features":
+        expectations.preload()
+    spark = session(f"{job.stage} {job.use_case.name} {job.dates}")
+    tables = built_tables(job)
+    sources = [table for table in job.catalog if table.full_name in project.sources_of(_names(tables))]
+    _refuse_unpublished(job, sources)
+    lake.register(spark, sources, _read_window(job))
+    stages = {table.identifier: lake.stage_folder(table) for table in tables}
+    try:
+        checks = project.build(_names(tables), dbt_variables(job, stages), remedy=_again(job))
+        audit = expectations.audit if job.stage == "features" else _audit_by_dbt(checks)
+        for table in tables:
+            folder = stages[table.identifier]
+            publish(job, table, folder, audit=audit, accounting=_accounting(job, table, folder))
+    finally:
+        for folder in stages.values():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def with_dependent_marts(job: Job) -> Job:
+    """The job, with the dates whose marts also tell of its scores.
+
+    Marts of D compare the scores of the days before with the outcomes that came with D. Where D + 1 is scored already,
+    because nights ran out of order or D was scored anew, its marts are made again as well.
+    """
+    if job.stage != "marts":
+        return job
+    scored = lake.published_dates(job.catalog[SCORES])
+    matured = lake.published_dates(job.catalog[f"silver.{job.use_case.target.table}"])
+    later = job.dates.last + dt.timedelta(days=job.use_case.target.maturity_days)
+    if not all(date in scored & matured for date in BatchDates(job.dates.last, later)):
+        return job
+    return replace(job, dates=BatchDates(job.dates.first, later))
+
+
+def built_tables(job: Job) -> list[Table]:
+    """The published tables among the models of the job's layer."""
+    folder = get_settings().dbt_dir / "models" / job.use_case.name / job.stage
+    found = [table for table in job.catalog.layer("gold") if (folder / f"{table.identifier}.sql").is_file()]
+    if not found:
+        raise NightshiftError(f"{job.use_case.name} has no models of the layer {job.stage}: {folder} holds none")
+    return found
+
+
+def refuse_incomplete(job: Job) -> None:
+    """Hold what the models read against the Delta logs; this starts no Spark.
+
+    Features look back on the deliveries of ``nightly.lookback_days``; one that is missing would change every
+    rate without a trace. Marts need the scores and the outcomes of their own dates.
+
+    Raises:
+        NightshiftError: naming the missing dates and how to get them.
+    """
+    target = job.catalog[f"silver.{job.use_case.target.table}"]
+    if job.stage == "features":
+        back = dt.timedelta(days=job.use_case.nightly.lookback_days - 1)
+        for table in job.catalog.layer("silver"):
+            _refuse_missing(job, table, job.dates, "refine")
+        _refuse_missing(job, target, BatchDates(job.dates.first - back, job.dates.last), "refine")
+    else:
+        _refuse_missing(job, job.catalog[SCORES], job.dates, "score")
+        _refuse_missing(job, target, job.dates, "refine")
+
+
+def _refuse_missing(job: Job, table: Table, needed: BatchDates, stage: str) -> None:
+    first = job.use_case.dates.first
+    if table.layer == "silver" and table.name != job.use_case.target.cases:
+        # What happened on a day comes with a later delivery: the first of all has nothing of it.
+        first += dt.timedelta(days=job.use_case.target.maturity_days)
+    there = lake.published_dates(table)
+    missing = [date for date in needed if date >= first and date not in there]
+    if missing:
+        ranges = ", ".join(str(dates) for dates in _as_ranges(missing))
+        module = {"refine": "spark_jobs.refine", "score": "scoring.score"}[stage]
+        raise NightshiftError(
+            f"{job.stage} of {job.dates} need {table.label} of {needed}, and these batch dates are missing: {ranges}\n"
+            f"  next: backfill {ranges} in the Airflow UI (DAG {job.use_case.name}_nightly, Trigger, Backfill), or run "
+            f"`python -m {module} --use-case {job.use_case.name} --dates {_as_ranges(missing)[0]}`"
+            f"{' after land' if stage == 'refine' else ''}; then run this stage again"
+        )
+
+
+def _as_ranges(dates: Iterable[dt.date]) -> list[BatchDates]:
+    ranges: list[BatchDates] = []
+    for date in dates:
+        if ranges and date - ranges[-1].last == dt.timedelta(days=1):
+            ranges[-1] = BatchDates(ranges[-1].first, date)
+        else:
+            ranges.append(BatchDates.of(date))
+    return ranges
+
+
+def _refuse_unpublished(job: Job, sources: Iterable[Table]) -> None:
+    """Only before the very first batch date may a table be one to which nothing was ever published."""
+    for table in sources:
+        if not table.exists() and job.dates.first > job.use_case.dates.first:
+            raise NightshiftError(
+                f"nothing was ever published to {table.label}, which {job.stage} read: run the stage that writes it"
+            )
+
+
+def _read_window(job: Job) -> BatchDates:
+    """All that models may read: their own dates, and the deliveries before on which features look back."""
+    return BatchDates(job.dates.first - dt.timedelta(days=job.use_case.nightly.lookback_days), job.dates.last)
+
+
+def _audit_by_dbt(checks: Sequence[Check]) -> Audit:
+    """The audit of marts: dbt's tests, which ran on the stage just before it was pinned.
+
+    Marts say nothing that was not audited before; a second engine would cost a third of the job's time.
+    """
+
+    def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
+        return AuditReport(tuple(checks), page=expectations.write_page(checks, table, dates))
+
+    return audit
+
+
+def _accounting(job: Job, table: Table, folder: Path) -> Accounting | None:
+    """Features have a row for each scheduled flight; marts aggregate, and have no rows only where none are due."""
+    if job.stage == "features":
+        return Accounting(lake.rows_by_date(job.catalog[SCHEDULE], job.dates))
+    nothing_matured = job.dates.last < job.use_case.dates.first + dt.timedelta(days=job.use_case.target.maturity_days)
+    return Accounting({}) if nothing_matured and _is_empty(folder) else None
+
+
+def _is_empty(folder: Path) -> bool:
+    import pyarrow.parquet as pq
+
+    return not any(pq.ParquetFile(file).metadata.num_rows for file in folder.rglob("*.parquet"))
+
+
+def dbt_variables(job: Job, stages: Mapping[str, Path]) -> dict[str, object]:
+    """What the models of a run need to know: its dates, how far they look back, and where to write."""
+    return {
+        "first_date": str(job.dates.first),
+        "last_date": str(job.dates.last),
+        "lookback_days": job.use_case.nightly.lookback_days,
+        "stage_folders": {model: str(folder) for model, folder in stages.items()},
+    }
+
+
+def _names(tables: Iterable[Table]) -> list[str]:
+    return [table.identifier for table in tables]
+
+
+def _again(job: Job) -> str:
+    return (
+        "look at the examples, mend the model or what it reads, then clear this task in Airflow, or run "
+        f"`python -m spark_jobs.build --layer {job.stage} --use-case {job.use_case.name} --dates {job.dates}`"
+    )
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--layer", required=True, choices=LAYERS, help="which models to build and publish")
+
+
+if __name__ == "__main__":
+    end(main())

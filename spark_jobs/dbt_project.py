@@ -1,0 +1,160 @@
+"""dbt inside this process: parse once per change of the project, build in the job's own Spark session."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nightshift.audit import EXAMPLES, Check
+from nightshift.errors import NightshiftError
+from nightshift.settings import get_settings
+
+if TYPE_CHECKING:
+    from dbt.artifacts.schemas.run import RunResult
+    from dbt.contracts.graph.manifest import Manifest
+
+log = logging.getLogger("nightshift")
+
+
+class DbtProject:
+    """A dbt project, parsed without variables and built with those of one run.
+
+    dbt parses everything anew when its variables differ from those of the run before. So parsing gets none,
+    and its cache stays good from night to night; the build takes the parsed project and gets the dates.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Args: the folder of dbt_project.yml and profiles.yml."""
+        self._folder = folder
+        self._parser: threading.Thread | None = None
+        self._manifest: Manifest | None = None
+        self._fault: Exception | None = None
+
+    def start_parsing(self) -> None:
+        """Import dbt and parse in the background."""
+        self._parser = threading.Thread(target=self._parse, name="parse-dbt", daemon=True)
+        self._parser.start()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The parsed project; good for one build, which changes it.
+
+        Raises:
+            NightshiftError: if dbt cannot parse it.
+        """
+        if self._parser is None:
+            self.start_parsing()
+        assert self._parser is not None
+        self._parser.join()
+        if self._manifest is None:
+            raise NightshiftError(f"dbt cannot parse {self._folder}: {self._fault}") from self._fault
+        return self._manifest
+
+    def sources_of(self, models: Iterable[str]) -> set[str]:
+        """Full names of the published tables that models read, themselves or through other models."""
+        manifest = self.manifest
+        by_name = {node.name: node_id for node_id, node in manifest.nodes.items() if node.resource_type == "model"}
+        todo = [by_name[name] for name in models]
+        seen: set[str] = set()
+        while todo:
+            node_id = todo.pop()
+            if node_id not in seen:
+                seen.add(node_id)
+                todo.extend(manifest.nodes[node_id].depends_on.nodes if node_id in manifest.nodes else ())
+        return {f"{source.source_name}.{source.name}" for key, source in manifest.sources.items() if key in seen}
+
+    def build(self, models: Sequence[str], variables: Mapping[str, object], remedy: str) -> list[Check]:
+        """Run models and their data tests; unit tests are for developers and run elsewhere.
+
+        Args:
+            models: names of the models; the ephemeral ones that they read are part of them.
+            variables: what dbt calls vars.
+            remedy: what a person should do when a test fails.
+
+        Returns:
+            The data tests as checks of an audit; those that block have passed.
+
+        Raises:
+            NightshiftError: naming each failed test, the number of rows, examples, and the remedy.
+        """
+        results = self.invoke(
+            "build", "--select", *models, "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)
+        )
+        for result in results:
+            if result.status == "warn":
+                log.warning("dbt test warns\n%s", _described(result))
+        wrong = [result for result in results if result.status in ("error", "fail", "runtime error")]
+        if wrong:
+            found = "\n".join(_described(result) for result in wrong)
+            raise NightshiftError(
+                f"dbt: {len(wrong)} of {len(results)} models and tests failed, nothing was published\n{found}\n"
+                f"  next: {remedy}"
+            )
+        return [_check(result) for result in results if result.node.resource_type == "test"]
+
+    def invoke(self, command: str, *arguments: str) -> list[RunResult]:
+        """Run a dbt command on the parsed project.
+
+        Raises:
+            NightshiftError: if it cannot even start, for instance because nothing was selected.
+        """
+        from dbt.cli.main import dbtRunner
+
+        outcome = dbtRunner(manifest=self.manifest).invoke([command, *arguments, *self._options()])
+        # A run changes its manifest; the next one parses again, from the cache.
+        self._manifest = self._parser = None
+        if outcome.result is None or not list(outcome.result):
+            raise NightshiftError(f"`dbt {command}` in {self._folder} did not run: {outcome.exception or 'no node'}")
+        return list(outcome.result)
+
+    def _parse(self) -> None:
+        try:
+            from dbt.cli.main import dbtRunner
+
+            outcome = dbtRunner().invoke(["parse", *self._options()])
+            self._manifest = outcome.result if outcome.success else None
+            self._fault = outcome.exception if isinstance(outcome.exception, Exception) else None
+        except Exception as error:
+            # Reported by `manifest` in the thread that needs it.
+            self._fault = error
+
+    def _options(self) -> list[str]:
+        settings = get_settings()
+        return [
+            *("--project-dir", str(self._folder), "--profiles-dir", str(self._folder)),
+            *("--target-path", str(settings.dbt_target), "--log-path", str(settings.dbt_target / "logs")),
+            # The results say all; the cache of existing tables is of no use where every table is new.
+            *("--log-level", "none", "--no-populate-cache", "--no-version-check", "--no-use-colors"),
+        ]
+
+
+def _check(result: RunResult) -> Check:
+    return Check(
+        name=result.node.name,
+        consequence="warns" if result.node.config.severity.lower() == "warn" else "blocks",
+        why=result.node.description,
+        passed=result.status == "pass",
+        failed_rows=result.failures,
+    )
+
+
+def _described(result: RunResult) -> str:
+    """One failed or warning node in the words of a log."""
+    node = result.node
+    if result.status not in ("fail", "warn"):
+        return f"  {node.resource_type}: {node.name} ({result.status})\n    found: {str(result.message).strip()}"
+    lines = [f"  test: {node.name} ({result.failures} rows)"]
+    if node.description:
+        lines.append(f"    why: {node.description}")
+    lines.extend(f"    example: {json.dumps(row, default=str, ensure_ascii=False)}" for row in _examples(node))
+    return "\n".join(lines)
+
+
+def _examples(node: Any) -> list[dict[str, Any]]:
+    from pyspark.sql import SparkSession
+
+    return [row.asDict() for row in SparkSession.active().sql(node.compiled_code).limit(EXAMPLES).collect()]

@@ -1,0 +1,86 @@
+"""What a use case's refine functions are given: bronze slices, reference data as of the date, the calendar."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from nightshift import lake
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from nightshift.job import Job
+from nightshift.tables import PARTITION, Table
+from spark_jobs.holiday_calendar import calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
+log = logging.getLogger("nightshift")
+
+CALENDAR = "calendar"
+RANK = "_rank"
+END_OF_TIME = dt.date(9999, 12, 31)
+
+
+def find_input(spark: SparkSession, job: Job, name: str) -> DataFrame:
+    """The input that a refine function asks for by the name of its parameter.
+
+    Raises:
+        NightshiftError: if there is no such input, or the stage before has not published it.
+    """
+    if name == CALENDAR:
+        # The day before is the date of the outcomes.
+        return calendar(spark, job.use_case.country, BatchDates(job.dates.shifted(-1).first, job.dates.last))
+    table = job.catalog[f"bronze.{name}"]
+    if table.source is None:
+        raise NightshiftError(f"{table.label} does not arrive in deliveries, so no refine function can ask for it")
+    if table.source.required:
+        _require_landed(table, job)
+        return lake.read(spark, table, job.dates)
+    return _reference(spark, table, job.dates)
+
+
+def ranked(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """Number the records of each batch date and key, the newest being 1."""
+    newest_first = Window.partitionBy(PARTITION, *keys).orderBy(F.desc("record"))
+    return rows.withColumn(RANK, F.row_number().over(newest_first))
+
+
+def snapshots_for(dates: BatchDates, published: set[dt.date]) -> dict[dt.date, dt.date]:
+    """The reference deliveries that the dates need, each with the date from which the next one counts."""
+    known = sorted(date for date in published if date <= dates.last)
+    ends = dict(zip(known, [*known, END_OF_TIME][1:], strict=True))
+    return {start: end for start, end in ends.items() if end > dates.first}
+
+
+def _reference(spark: SparkSession, table: Table, dates: BatchDates) -> DataFrame:
+    """The snapshots of a reference table that the dates need, with ``valid_from`` and ``valid_until``."""
+    snapshots = snapshots_for(dates, lake.published_dates(table))
+    if not snapshots or min(snapshots) > dates.first:
+        log.warning("%s: nothing was delivered up to %s; what it would tell is null", table.label, dates.first)
+    validity = spark.createDataFrame(list(snapshots.items()), "valid_from date, valid_until date")
+    if not table.exists():
+        rows = spark.createDataFrame([], table.ddl)
+    else:
+        rows = lake.read(spark, table).where(F.col(PARTITION).isin(*snapshots))
+    newest = ranked(rows, table.keys).where(F.col(RANK) == 1)
+    valid = newest.join(F.broadcast(validity), on=F.col(PARTITION) == F.col("valid_from"), how="inner")
+    return valid.drop(PARTITION, "record", RANK)
+
+
+def _require_landed(table: Table, job: Job) -> None:
+    assert table.source is not None
+    starts = job.use_case.dates.first + dt.timedelta(days=table.source.first_batch_date_offset)
+    published = lake.published_dates(table)
+    missing = [date for date in job.dates if date >= starts and date not in published]
+    if missing:
+        raise NightshiftError(
+            f"{table.label} has no rows of {missing[0]}{f' and {len(missing) - 1} more dates' if missing[1:] else ''}: "
+            f"run the stage before, `python -m spark_jobs.land --use-case {job.use_case.name} --dates {job.dates}`"
+        )

@@ -1,0 +1,184 @@
+"""Building features and marts: what is published, what is refused, and that a range equals its days."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from nightshift import lake
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from nightshift.job import Job
+from nightshift.settings import PROJECT_DIR, Settings
+from nightshift.tables import Catalog
+from nightshift.use_case import UseCase
+from spark_jobs.build import build, refuse_incomplete, with_dependent_marts
+from tests.leak import built_rows
+from tests.silver import FLIGHTS_A_DAY, forget_tables, write_silver, write_table
+
+DBT = PROJECT_DIR / "dbt"
+FIRST, SECOND, THIRD, FOURTH = (dt.date(2013, 1, day) for day in (1, 2, 3, 4))
+
+
+@pytest.fixture
+def catalog(spark: SparkSession, home: Settings) -> Catalog:
+    """A lake with silver tables of the first four batch dates."""
+    forget_tables(spark)
+    made = Catalog(UseCase.load("flight_delays"))
+    write_silver(spark, made, BatchDates(FIRST, FOURTH))
+    return made
+
+
+def job_of(catalog: Catalog, layer: str, dates: BatchDates) -> Job:
+    return Job(layer, catalog.use_case, catalog, dates, "test")
+
+
+def run(catalog: Catalog, layer: str, dates: BatchDates) -> None:
+    build(job_of(catalog, layer, dates), argparse.Namespace(layer=layer))
+
+
+def test_a_range_gives_the_rows_of_its_days(spark: SparkSession, catalog: Catalog) -> None:
+    table = catalog["gold.features"]
+
+    whole = built_rows(spark, job_of(catalog, "features", BatchDates(SECOND, FOURTH)), table, DBT)
+    nights = [
+        built_rows(spark, job_of(catalog, "features", BatchDates.of(date)), table, DBT)
+        for date in (SECOND, THIRD, FOURTH)
+    ]
+
+    assert len(whole) == 3 * FLIGHTS_A_DAY
+    assert whole == {key: row for night in nights for key, row in night.items()}
+
+
+def test_features_of_the_first_date_of_all_have_no_late_rates(spark: SparkSession, catalog: Catalog) -> None:
+    # Nothing of them was ever published on that date: they come with the second delivery.
+    for name in ("silver.outcomes", "silver.weather"):
+        shutil.rmtree(catalog[name].path)
+
+    run(catalog, "features", BatchDates.of(FIRST))
+
+    rows = lake.read(spark, catalog["gold.features"]).collect()
+    assert len(rows) == FLIGHTS_A_DAY
+    assert {row.overall_late_rate_28d for row in rows} == {None}
+    assert {row.same_flight_flights_28d for row in rows} == {0.0}
+
+
+def test_a_failing_dbt_test_names_itself_and_leaves_the_published_table(
+    spark: SparkSession, catalog: Catalog, home: Settings
+) -> None:
+    features, flights = catalog["gold.features"], catalog["silver.flights"]
+    run(catalog, "features", BatchDates.of(SECOND))
+    version, published = lake.newest_version(features), set(lake.read(spark, features).collect())
+    # A distance of 20,000 miles is beyond what the model's YAML allows; 12 rows have it, 5 are shown.
+    broken = [
+        {**row.asDict(), "distance": 20_000 if row.origin == "EWR" and row.batch_date == SECOND else row.distance}
+        for row in lake.read(spark, flights).collect()
+    ]
+    write_table(spark, flights, broken)
+
+    with pytest.raises(NightshiftError) as refused:
+        run(catalog, "features", BatchDates.of(SECOND))
+
+    message = str(refused.value)
+    assert "test: features_keep_to_declared_values (12 rows)" in message
+    assert message.count("example: ") == 5
+    assert "distance is above 12000" in message
+    assert "python -m spark_jobs.build --layer features --use-case flight_delays --dates 2013-01-02" in message
+    assert lake.newest_version(features) == version
+    assert set(lake.read(spark, features).collect()) == published
+    assert not [file for file in home.staging.rglob("*") if file.is_file()]
+
+
+def test_missing_outcomes_are_named_with_the_remedy(spark: SparkSession, catalog: Catalog) -> None:
+    outcomes = catalog["silver.outcomes"]
+    kept = [row.asDict() for row in lake.read(spark, outcomes).collect() if row.batch_date != THIRD]
+    write_table(spark, outcomes, kept)
+
+    with pytest.raises(NightshiftError) as refused:
+        refuse_incomplete(job_of(catalog, "features", BatchDates.of(FOURTH)))
+
+    assert "silver/flight_delays/outcomes" in str(refused.value)
+    assert "missing: 2013-01-03\n" in str(refused.value)
+    assert "spark_jobs.refine --use-case flight_delays --dates 2013-01-03" in str(refused.value)
+    # What is known up to the second is complete.
+    refuse_incomplete(job_of(catalog, "features", BatchDates.of(SECOND)))
+
+
+def test_missing_weather_is_refused(spark: SparkSession, catalog: Catalog) -> None:
+    weather = catalog["silver.weather"]
+    kept = [row.asDict() for row in lake.read(spark, weather).collect() if row.batch_date != FOURTH]
+    write_table(spark, weather, kept)
+
+    with pytest.raises(NightshiftError, match=r"silver/flight_delays/weather.*missing: 2013-01-04\n"):
+        refuse_incomplete(job_of(catalog, "features", BatchDates.of(FOURTH)))
+
+
+def test_marts_that_tell_of_a_date_scored_anew_are_made_again(spark: SparkSession, catalog: Catalog) -> None:
+    flights = lake.read(spark, catalog["silver.flights"], BatchDates(SECOND, THIRD)).collect()
+    write_table(spark, catalog["gold.scores"], [row.asDict() for row in flights])
+
+    # Marts of the third compare the scores of the second; the fourth is not scored yet.
+    assert with_dependent_marts(job_of(catalog, "marts", BatchDates.of(SECOND))).dates == BatchDates(SECOND, THIRD)
+    assert with_dependent_marts(job_of(catalog, "marts", BatchDates.of(THIRD))).dates == BatchDates.of(THIRD)
+    assert with_dependent_marts(job_of(catalog, "features", BatchDates.of(SECOND))).dates == BatchDates.of(SECOND)
+
+
+def test_marts_without_scores_are_refused(catalog: Catalog) -> None:
+    with pytest.raises(NightshiftError, match=r"gold/flight_delays/scores.*missing: 2013-01-03\n"):
+        refuse_incomplete(job_of(catalog, "marts", BatchDates.of(THIRD)))
+
+
+def test_marts_rank_the_riskiest_and_compare_late_rates(spark: SparkSession, catalog: Catalog) -> None:
+    run(catalog, "features", BatchDates.of(THIRD))
+    flights = lake.read(spark, catalog["silver.flights"], BatchDates(SECOND, THIRD)).collect()
+    scores = [
+        {
+            **row.asDict(),
+            "probability": (row.flight - 99) / 100,
+            "decision": "none",
+            "model_name": "flight_delays",
+            "model_version": 1,
+        }
+        for row in flights
+    ]
+    write_table(spark, catalog["gold.scores"], scores)
+
+    run(catalog, "marts", BatchDates.of(THIRD))
+
+    riskiest = lake.read(spark, catalog["gold.riskiest_flights"]).orderBy("risk_rank").collect()
+    assert [row.risk_rank for row in riskiest] == list(range(1, FLIGHTS_A_DAY + 1))
+    top = riskiest[0]
+    # Number 135, the last of the day: 36 % and, 29 minutes after each other from 05:30 on, at 22:25.
+    assert (top.flight, top.probability, top.local_departure, top.carrier_name) == (135, 0.36, "22:25", "Airline 3")
+    assert_late_rates(spark, catalog)
+
+
+def assert_late_rates(spark: SparkSession, catalog: Catalog) -> None:
+    """One group, counted by hand from its flights: UA from EWR on the second flies numbers 100, 112 and 124."""
+    rows = lake.read(spark, catalog["gold.late_rates"]).where("carrier = 'UA' and origin = 'EWR'").collect()
+    outcomes = lake.read(spark, catalog["silver.outcomes"], BatchDates.of(THIRD)).collect()
+    late = {row.flight: row.is_late for row in outcomes if row.flight in (100, 112, 124)}
+    assert len(rows) == 1
+    row = rows[0]
+    assert (row.batch_date, row.flight_date, row.flights, row.scored_flights) == (THIRD, SECOND, 3, 3)
+    assert row.predicted_late_rate == pytest.approx((0.01 + 0.13 + 0.25) / 3)
+    assert row.realised_late_rate == pytest.approx(sum(late.values()) / 3)
+    assert row.brier_score == pytest.approx(
+        ((0.01 - late[100]) ** 2 + (0.13 - late[112]) ** 2 + (0.25 - late[124]) ** 2) / 3
+    )
+
+
+def test_dbt_refuses_to_run_without_a_stage_folder(spark: SparkSession, catalog: Catalog, tmp_path: Path) -> None:
+    from spark_jobs.dbt_project import DbtProject
+
+    lake.register(spark, catalog.layer("silver"))
+
+    with pytest.raises(NightshiftError, match="no stage folder is given for flight_delays_features"):
+        DbtProject(DBT).build(
+            ["flight_delays_features"], {"first_date": "2013-01-02", "last_date": "2013-01-02"}, remedy="none"
+        )

@@ -1,0 +1,162 @@
+"""Lines become records: with their number, their raw text, and what keeps them from being parsed."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from nightshift.tables import Source, Table
+from spark_jobs.records import csv_records, json_records, numbered_lines
+
+COLUMNS = [
+    {"name": "code", "type": "string", "description": "a code"},
+    {"name": "amount", "type": "int", "description": "an amount"},
+]
+
+
+def table(form: str) -> Table:
+    return Table.model_validate(
+        {
+            "use_case": "any",
+            "layer": "bronze",
+            "name": "things",
+            "description": "things",
+            "grain": "one row per thing",
+            "keys": ["code"],
+            "owner": "tests",
+            "columns": COLUMNS,
+            "source": Source(file="things.txt", format=form),
+        }
+    )
+
+
+def records(spark, form: str, line: str | bytes) -> tuple[str, tuple]:
+    """Faults and fields of one line."""
+    raw = line if isinstance(line, bytes) else line.encode()
+    lines = spark.createDataFrame([(bytearray(raw),)], "line binary").selectExpr(
+        "date'2013-01-02' batch_date", "'things.txt' file", "2L record", "cast(line as string) line"
+    )
+    parse = csv_records if form == "csv" else json_records
+    row = parse(lines, table(form)).first()
+    return row.faults, tuple(row.fields)
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("a,1", ("a", "1")),
+        ('"a,b",1', ("a,b", "1")),
+        ('"say ""a""",1', ('say "a"', "1")),
+        (",1", (None, "1")),
+        ('"",1', (None, "1")),
+        (" a ,1", (" a ", "1")),
+        ("NA,1", ("NA", "1")),
+        ("a\\,1", ("a\\", "1")),
+        ("#a,1", ("#a", "1")),
+    ],
+    ids=["plain", "comma", "quotes", "empty", "quoted empty", "blanks", "NA is text", "backslash", "no comments"],
+)
+def test_csv_fields_are_read_as_they_stand(spark, line: str, fields: tuple) -> None:
+    assert records(spark, "csv", line) == ("", fields)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("a", "is not a CSV line of 2 fields"),
+        ("a,1,2", "is not a CSV line of 2 fields"),
+        ('a"b"c,1', "a quote stands within a field"),
+        ('a,"1', "is not closed"),
+        ("", "is a blank line"),
+        ("  ", "is a blank line"),
+        (b"\xff,1", "is not valid UTF-8"),
+    ],
+    ids=["too few", "too many", "quote within", "open quote", "blank", "only spaces", "not UTF-8"],
+)
+def test_csv_lines_that_can_not_be_parsed_say_why(spark, line: str | bytes, fault: str) -> None:
+    assert fault in records(spark, "csv", line)[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ('{"code":"a","amount":1}', ("a", "1")),
+        ('{"amount":1,"code":"a"}', ("a", "1")),
+        (' { "code" : "a" , "amount" : null } ', ("a", None)),
+        ('{"code":"}","amount":"1"}', ("}", "1")),
+        ('{"code":"a","amount":123456789012345678901234567890}', ("a", "123456789012345678901234567890")),
+        ('{"code":"a","amount":1.25}', ("a", "1.25")),
+        ('{"code":"","amount":true}', ("", "true")),
+    ],
+    ids=["plain", "other order", "spaces and null", "brace in text", "huge number", "decimals", "empty text"],
+)
+def test_json_values_keep_their_text(spark, line: str, fields: tuple) -> None:
+    assert records(spark, "jsonl", line) == ("", fields)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"code":"a"}', "lacks the key 'amount'"),
+        ('{"code":"a","amount":1,"extra":2}', "has the undeclared key 'extra'"),
+        ('{"code":"a","cost":1}', "lacks the key 'amount'; has the undeclared key 'cost'"),
+        ('{"code":"a","code":"b","amount":1}', "has a key twice"),
+        ('{"code":"a","amount":1', "is not one JSON object"),
+        ('{"code":"a","amount":1} rest', "is not one JSON object"),
+        ('{"code":"a","amount":1}{"code":"b","amount":2}', "is not one JSON object"),
+        ('{"code":"a","amount":1}] rest', "is not one JSON object"),
+        ('{"code":"a","amount":1}} rest', "is not one JSON object"),
+        ('[{"code":"a","amount":1}]', "is not one JSON object"),
+        ("{'code':'a','amount':1}", "is not one JSON object"),
+        ('{"code":"a","amount":NaN}', "is not one JSON object"),
+        ('{"code":"a","amount":01}', "is not one JSON object"),
+        ("null", "is not one JSON object"),
+        ("", "is a blank line"),
+    ],
+)
+def test_json_lines_that_are_not_as_declared_say_why(spark, line: str, fault: str) -> None:
+    assert records(spark, "jsonl", line)[0] == fault
+
+
+def test_raw_text_that_is_not_utf8_is_kept_in_a_readable_form(spark) -> None:
+    lines = spark.sql("select date'2013-01-02' batch_date, 'f' file, 1L record, cast(X'61FF2C31' as string) line")
+    assert csv_records(lines, table("csv")).first().raw == "a�,1"
+
+
+def numbers(spark, *paths: Path) -> dict[str, list[tuple[int, str]]]:
+    found: dict[str, list[tuple[int, str]]] = {}
+    for row in numbered_lines(spark, [str(path) for path in paths]).collect():
+        found.setdefault(f"{row.batch_date}/{row.file}", []).append((row.record, row.line))
+    return {file: sorted(lines) for file, lines in found.items()}
+
+
+def landed(root: Path, date: str, name: str, content: bytes) -> Path:
+    path = root / date / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_lines_are_numbered_per_file_also_where_files_share_a_task(spark, tmp_path: Path) -> None:
+    one = landed(tmp_path, "2013-01-02", "a.csv", b"x\ny\n")
+    two = landed(tmp_path, "2013-01-03", "a.csv", b"p\r\n\nq")
+    three = landed(tmp_path, "2013-01-03", "a.jsonl.gz", gzip.compress(b"z\n"))
+    assert numbers(spark, one, two, three) == {
+        "2013-01-02/a.csv": [(1, "x"), (2, "y")],
+        "2013-01-03/a.csv": [(1, "p"), (2, ""), (3, "q")],
+        "2013-01-03/a.jsonl.gz": [(1, "z")],
+    }
+
+
+def test_lines_are_numbered_through_where_a_file_is_split(spark, tmp_path: Path) -> None:
+    content = [f"line {number}" for number in range(1, 5001)]
+    path = landed(tmp_path, "2013-01-02", "a.csv", "\n".join(content).encode())
+    usual = spark.conf.get("spark.sql.files.maxPartitionBytes")
+    spark.conf.set("spark.sql.files.maxPartitionBytes", "1000")
+    try:
+        assert spark.read.text(str(path)).rdd.getNumPartitions() > 10
+        assert numbers(spark, path) == {"2013-01-02/a.csv": list(enumerate(content, start=1))}
+    finally:
+        spark.conf.set("spark.sql.files.maxPartitionBytes", usual)
