@@ -1,0 +1,1 @@
+"""Scoring: a registered model over a slice of the feature table, distributed."""
