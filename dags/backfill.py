@@ -1,0 +1,58 @@
+"""Works through a range of past batch dates of `<use case>` as one job per stage.
+
+**Purpose.** Ingest, and where wanted score, many batch dates at once: the first load, a change of logic, a long
+outage. One pass over the range costs a fraction of as many single nights and leaves the same rows. For a few dates
+the Backfill dialog of `<use case>_nightly` does as well.
+
+**Inputs.** The deliveries of all dates of the range, `landing/<use case>/<date>/`. The first task fails at once,
+naming those that are missing.
+
+**Outputs.** The slices of exactly these dates in the tables of `lake/bronze`, `lake/silver` and `lake/gold`. Other
+dates are not touched.
+
+**Params.** `first_date` and `last_date`, both included. `stages`: everything, or ingest only, which needs no model.
+`model`: `champion`, or a version to score with.
+
+**When it fails.** Open the red task's log: its last lines name the fault and the next step. The stages before it are
+done and published, the failed one has published nothing unaudited. Mend the cause and clear the red task; it is always
+safe to run a task again. It waits for the same pool as the nights, so a long range delays a night.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from airflow.sdk import DAG, chain
+
+from nightshift.use_case import UseCase
+from nightshift_airflow import params
+from nightshift_airflow.defaults import PEOPLE, dag_arguments
+from nightshift_airflow.deliveries import CheckDeliveries
+from nightshift_airflow.runs import asked_range
+from nightshift_airflow.stages import ingest_tasks, score_tasks
+
+LONGEST_STAGE = dt.timedelta(hours=6)
+
+
+def backfill(use_case: UseCase) -> DAG:
+    """The backfill DAG of one use case."""
+    limit = f"{params.span(use_case)}; at most {use_case.dates.max_range_days} dates in one run."
+    form = {
+        "first_date": params.required_date("First date", f"First batch date, {limit}"),
+        "last_date": params.required_date("Last date", "Last batch date; it is included."),
+        "stages": params.stages(),
+        "model": params.model(),
+    }
+    with DAG(
+        **dag_arguments(use_case, "backfill", __doc__), schedule=None, params=form, allowed_run_types=PEOPLE
+    ) as dag:
+        chain(
+            CheckDeliveries(task_id="check_deliveries", use_case=use_case, dates=asked_range),
+            *ingest_tasks(use_case, asked_range, execution_timeout=LONGEST_STAGE),
+            *score_tasks(use_case, asked_range, execution_timeout=LONGEST_STAGE, wanted=params.SCORES_ARE_WANTED),
+        )
+    return dag
+
+
+for each in UseCase.load_all():
+    globals()[f"{each.name}_backfill"] = backfill(each)

@@ -1,0 +1,47 @@
+"""Ingests one delivery of `<use case>`, scores it, and refreshes the marts.
+
+**Purpose.** Every night: take what the upstream systems delivered for batch date D, check it, compute the features of
+D, score D with the champion model, and refresh the tables that analysts read. The tick is midnight of D in the use
+case's time zone; the first task then waits for the delivery.
+
+**Inputs.** The delivery of D, `landing/<use case>/<D>/`, complete once it has its `manifest.json`. Features also read
+what earlier nights published.
+
+**Outputs.** The slice of D in the tables of `lake/bronze`, `lake/silver` and `lake/gold`. Running a night again
+replaces its slice with the same rows; no other date is touched.
+
+**Params.** `batch_date`: needed only for a run that you start without a logical date. `model`: `champion`, or a
+version to score with.
+
+**When it fails.** Open the red task's log: its last lines name the fault and the next step. Nothing unaudited was
+published, and yesterday's tables are still there. Mend the cause, then clear the red task; it is always safe to run
+a task again. The steps for each case are in the runbook below.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, chain
+
+from nightshift.use_case import UseCase
+from nightshift_airflow import params
+from nightshift_airflow.defaults import dag_arguments, ticks
+from nightshift_airflow.deliveries import WaitForDelivery
+from nightshift_airflow.runs import night
+from nightshift_airflow.stages import ingest_tasks, score_tasks
+
+
+def nightly(use_case: UseCase) -> DAG:
+    """The nightly DAG of one use case."""
+    form = {"batch_date": params.batch_date(use_case), "model": params.model()}
+    schedule = ticks(use_case, use_case.nightly.schedule)
+    with DAG(**dag_arguments(use_case, "nightly", __doc__), schedule=schedule, params=form) as dag:
+        chain(
+            WaitForDelivery(task_id="wait_for_delivery", use_case=use_case, dates=night),
+            *ingest_tasks(use_case, night),
+            *score_tasks(use_case, night),
+        )
+    return dag
+
+
+for each in UseCase.load_all():
+    globals()[f"{each.name}_nightly"] = nightly(each)

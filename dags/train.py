@@ -1,0 +1,75 @@
+"""Trains a model for `<use case>` and registers it if it is good enough.
+
+**Purpose.** Learn from the days before batch date D: tune, fit, evaluate on the last days, which no earlier step has
+seen, and register. A model that is no better than always guessing the base rate does not become champion.
+
+**Inputs.** Features and matured labels of the range that ends the day before D, from `lake/gold` and `lake/silver`,
+as nights or backfills have published them.
+
+**Outputs.** A run with metrics and plots in MLflow, and a new version of the model `<use case>`. The next night
+scores with the champion. No table that analysts read is changed.
+
+**Params.** `batch_date`: needed only for a run that you start without a logical date. `first_date` and `last_date`
+replace the ends of the range. `trials`, `validation_days` and `test_days` replace what the use case's YAML says.
+
+**When it fails.** Nobody needs to get up: the nights go on with the champion that there is. In the morning open the
+red task's log; its last lines name the fault and the next step. A backfill never starts a training, and this DAG
+refuses to be backfilled.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from airflow.sdk import DAG
+
+from nightshift.use_case import UseCase
+from nightshift_airflow import params
+from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, lake_pool, ticks
+from nightshift_airflow.operators import JobOperator
+from nightshift_airflow.runs import history
+
+
+def train(use_case: UseCase) -> DAG:
+    """The training DAG of one use case."""
+    training = use_case.training
+    form = {
+        "batch_date": params.batch_date(use_case),
+        "first_date": params.optional_date(
+            "First date",
+            f"First batch date to learn from. Empty: the {training.history_days} days that end with the last one.",
+        ),
+        "last_date": params.optional_date("Last date", "Last batch date to test on. Empty: the day before the run's."),
+        "trials": params.optional_count("Trials", f"Sets of parameters to try. Empty: {training.trials}.", 1000),
+        "validation_days": params.optional_count(
+            "Validation days", f"Days to tune on. Empty: {training.validation_days}.", 366
+        ),
+        "test_days": params.optional_count(
+            "Test days", f"Days to evaluate on, the last ones. Empty: {training.test_days}.", 366
+        ),
+    }
+    with DAG(
+        **dag_arguments(use_case, "train", __doc__),
+        schedule=ticks(use_case, training.schedule),
+        params=form,
+        allowed_run_types=PEOPLE_AND_SCHEDULE,
+    ) as dag:
+        JobOperator(
+            task_id="train",
+            module="training.train",
+            use_case=use_case,
+            dates=history,
+            options={
+                "--validation-days": "{{ params.validation_days or '' }}",
+                "--test-days": "{{ params.test_days or '' }}",
+                "--trials": "{{ params.trials or '' }}",
+            },
+            # It writes no table, but two jobs at a time are too much for the memory of one machine.
+            pool=lake_pool(use_case),
+            execution_timeout=dt.timedelta(hours=4),
+        )
+    return dag
+
+
+for each in UseCase.load_all():
+    globals()[f"{each.name}_train"] = train(each)

@@ -1,0 +1,84 @@
+"""What all DAGs share: default arguments, bounds, and the page that on-call staff read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.sdk import CronTriggerTimetable
+
+from nightshift.settings import PROJECT_DIR
+from nightshift.use_case import UseCase
+
+RUNBOOKS = PROJECT_DIR / "docs" / "runbooks"
+# Who may start a DAG, where a backfill makes no sense. Airflow takes the names; its annotation knows an enum only.
+PEOPLE: Any = ("manual",)
+PEOPLE_AND_SCHEDULE: Any = ("manual", "scheduled")
+
+
+def lake_pool(use_case: UseCase) -> str:
+    """The pool of one slot that lets one job at a time write to a use case's tables."""
+    return f"lake_{use_case.name}"
+
+
+def default_args(use_case: UseCase) -> dict[str, Any]:
+    """Arguments of every task.
+
+    A crash is retried after 20 s and 40 s: long enough for a database or a full memory to recover, short enough
+    for a night. What a person must mend is not retried, see :class:`nightshift_airflow.operators.JobOperator`.
+    """
+    return {
+        "owner": use_case.owner,
+        "retries": 2,
+        "retry_delay": dt.timedelta(seconds=20),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": dt.timedelta(minutes=5),
+        "execution_timeout": dt.timedelta(hours=1),
+    }
+
+
+def ticks(use_case: UseCase, cron: str | None) -> CronTriggerTimetable | None:
+    """A schedule in the use case's zone, whose ticks have no data interval.
+
+    So the logical date, the run id and the batch date are one and the same day.
+    """
+    return CronTriggerTimetable(cron, timezone=use_case.timezone) if cron else None
+
+
+def dag_arguments(use_case: UseCase, kind: str, text: str | None) -> dict[str, Any]:
+    """Arguments of every DAG, apart from its schedule and params.
+
+    Args:
+        use_case: the use case that the DAG works for.
+        kind: ``nightly``, ``train`` or ``backfill``: ends the DAG's id and names its runbook.
+        text: the DAG file's docstring.
+    """
+    first, last = use_case.dates.first, use_case.dates.last
+    return {
+        "dag_id": f"{use_case.name}_{kind}",
+        "description": use_case.title,
+        "start_date": _midnight(first, use_case.timezone),
+        "end_date": _midnight(last, use_case.timezone) if last else None,
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": default_args(use_case),
+        "doc_md": f"{page(text, use_case)}\n\n---\n\n{page(_runbook(kind), use_case)}",
+        "tags": ["nightshift", use_case.name, kind],
+    }
+
+
+def page(text: str | None, use_case: UseCase) -> str:
+    """Markdown for one use case: `<use case>` stands for its name."""
+    return (text or "").strip().replace("<use case>", use_case.name)
+
+
+@functools.cache
+def _runbook(kind: str) -> str:
+    return Path(RUNBOOKS / f"{kind}.md").read_text(encoding="utf-8")
+
+
+def _midnight(day: dt.date, timezone: str) -> pendulum.DateTime:
+    return pendulum.datetime(day.year, day.month, day.day, tz=timezone)

@@ -1,0 +1,152 @@
+"""Waiting for a delivery without holding a worker, and checking that a range of them is there."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, timezone
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from nightshift.delivery import MANIFEST, delivery_folder, is_complete
+from nightshift.errors import NightshiftError
+from nightshift_airflow.runs import DatesOfRun, Run
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from nightshift.dates import BatchDates
+    from nightshift.use_case import UseCase
+
+_COMPLETE = "complete"
+_SHOWN = 5
+
+
+class DeliveryTrigger(BaseTrigger):
+    """Looks for a complete delivery until a deadline; costs the triggerer one file test per look.
+
+    Args:
+        folder: the delivery's folder.
+        poll_seconds: pause between two looks.
+        deadline: instant of the last look, ISO 8601 with a zone. An instant, not a duration, so that a triggerer
+            that restarts does not start the wait anew.
+    """
+
+    def __init__(self, folder: str, poll_seconds: float, deadline: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.folder = folder
+        self.poll_seconds = poll_seconds
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What another triggerer needs to go on with this wait."""
+        arguments = {"folder": self.folder, "poll_seconds": self.poll_seconds, "deadline": self.deadline}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Fires once: with ``complete``, true or false."""
+        deadline = dt.datetime.fromisoformat(self.deadline)
+        while True:
+            # A lake on a network share may take its time, and one triggerer serves many waits.
+            if await asyncio.to_thread(is_complete, Path(self.folder)):
+                yield TriggerEvent({_COMPLETE: True})  # type: ignore[no-untyped-call]
+                return
+            left = (deadline - timezone.utcnow()).total_seconds()
+            if left <= 0:
+                yield TriggerEvent({_COMPLETE: False})  # type: ignore[no-untyped-call]
+                return
+            await asyncio.sleep(min(self.poll_seconds, left))
+
+
+class WaitForDelivery(BaseOperator):
+    """Ends as soon as the delivery of the run's batch date is complete; fails at the use case's deadline.
+
+    The wait is deferred: it holds no worker and no pool slot. It is not retried, a delivery does not come sooner
+    for a second deadline.
+    """
+
+    ui_color = "#f6efdb"
+
+    def __init__(self, *, use_case: UseCase, dates: DatesOfRun, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.use_case = use_case
+        self.dates = dates
+
+    def execute(self, context: Context) -> None:
+        """Look once; if the delivery is not there, go on looking in the triggerer.
+
+        Raises:
+            AirflowFailException: if the run has no batch date, or a wrong one.
+        """
+        folder = self._folder(context)
+        if is_complete(folder):
+            self.log.info("The delivery is complete: %s", folder)
+            return
+        wait = dt.timedelta(minutes=self.use_case.delivery.deadline_minutes)
+        deadline = timezone.utcnow() + wait
+        self.log.info("Waiting for %s until %s", folder / MANIFEST, deadline.isoformat(timespec="seconds"))
+        self.defer(
+            trigger=DeliveryTrigger(str(folder), self.use_case.delivery.poll_seconds, deadline.isoformat()),
+            method_name="execute_complete",
+            # The trigger ends the wait; this holds if the trigger itself gets stuck.
+            timeout=wait + dt.timedelta(minutes=10),
+        )
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
+        """End the wait.
+
+        Raises:
+            AirflowFailException: if the deadline passed; it names the path.
+        """
+        folder = self._folder(context)
+        if event.get(_COMPLETE) is True:
+            self.log.info("The delivery is complete: %s", folder)
+            return
+        minutes = self.use_case.delivery.deadline_minutes
+        raise AirflowFailException(
+            f"waited {minutes} minutes for {folder / MANIFEST} and it did not come: ask the sender for the delivery, "
+            "then clear this task"
+        )
+
+    def _folder(self, context: Context) -> Path:
+        return delivery_folder(self.use_case, _dates(self.use_case, self.dates, context).first)
+
+
+class CheckDeliveries(BaseOperator):
+    """Fails at once when a delivery of the run's range is missing: what is past will not come by waiting."""
+
+    ui_color = "#f6efdb"
+
+    def __init__(self, *, use_case: UseCase, dates: DatesOfRun, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.use_case = use_case
+        self.dates = dates
+
+    def execute(self, context: Context) -> None:
+        """Look for each delivery.
+
+        Raises:
+            AirflowFailException: if the range is refused, or naming the first deliveries that are missing.
+        """
+        dates = _dates(self.use_case, self.dates, context)
+        folders = [delivery_folder(self.use_case, date) for date in dates]
+        missing = [folder for folder in folders if not is_complete(folder)]
+        if missing:
+            shown = "\n".join(f"  {folder / MANIFEST}" for folder in missing[:_SHOWN])
+            more = f"\n  and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+            raise AirflowFailException(
+                f"{len(missing)} of the {len(dates)} deliveries of {dates} are not there:\n{shown}{more}\n"
+                "ask the sender for them, or start the backfill with other dates"
+            )
+        self.log.info("All %d deliveries of %s are there", len(dates), dates)
+
+
+def _dates(use_case: UseCase, dates: DatesOfRun, context: Context) -> BatchDates:
+    try:
+        return dates(Run.of(use_case, context))
+    except NightshiftError as error:
+        raise AirflowFailException(str(error)) from None

@@ -1,0 +1,133 @@
+"""The operator that runs a job of the project as a child process."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from nightshift.errors import NightshiftError
+from nightshift.job import EXIT_REFUSED
+from nightshift.settings import get_settings
+from nightshift_airflow.process import Child
+from nightshift_airflow.runs import DatesOfRun, Run
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from nightshift.use_case import UseCase
+
+_EXIT_USAGE = 2
+# What job.py logs right before the message that a person has to read.
+_REFUSED = " was refused after "
+
+
+class JobOperator(BaseOperator):
+    """Runs ``python -m <module> --use-case … --dates … --run-id …`` and streams its output into the task's log.
+
+    A job that refuses (exit status 65, its reason last in the log) fails the task for good: a failed audit does
+    not heal by trying again. Any other failure, a crash or a kill, is retried.
+
+    Args:
+        module: the job, like ``spark_jobs.land``.
+        dates: gives the batch dates of a run.
+        options: further options of the job by name; one that renders to nothing is left out.
+        wanted: renders to ``False`` where the task is to be skipped.
+    """
+
+    template_fields: Sequence[str] = ("options", "wanted")
+    ui_color = "#dbe9f6"
+
+    def __init__(
+        self,
+        *,
+        module: str,
+        use_case: UseCase,
+        dates: DatesOfRun,
+        options: Mapping[str, str] | None = None,
+        wanted: str = "True",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.module = module
+        self.use_case = use_case
+        self.dates = dates
+        self.options = dict(options or {})
+        self.wanted = wanted
+        self._child: Child | None = None
+
+    def arguments(self, context: Mapping[str, Any]) -> list[str]:
+        """What stands behind ``python`` on the job's command line.
+
+        Raises:
+            NightshiftError: if the run has no batch dates, or wrong ones.
+        """
+        dates = self.dates(Run.of(self.use_case, context))
+        given = {
+            "--use-case": self.use_case.name,
+            "--dates": str(dates),
+            "--run-id": context["dag_run"].run_id,
+            **self.options,
+        }
+        options = [part for name, value in given.items() if value for part in (name, value)]
+        return ["-m", self.module, *options]
+
+    def execute(self, context: Context) -> None:
+        """Run the job to its end.
+
+        Raises:
+            AirflowSkipException: if the job is not wanted in this run.
+            AirflowFailException: if a person must act; its message says what to do.
+            AirflowException: if the job crashed or was killed.
+        """
+        if self.wanted == "False":
+            raise AirflowSkipException(f"{self.task_id} is not among the stages of this run")
+        try:
+            arguments = self.arguments(context)
+        except NightshiftError as error:
+            raise AirflowFailException(str(error)) from None
+        folder = get_settings().project_dir
+        self.log.info("In %s: python %s", folder, shlex.join(arguments))
+        self._child = Child([sys.executable, *arguments], folder, job_environment(os.environ))
+        last_lines: deque[str] = deque(maxlen=200)
+        try:
+            for line in self._child.lines():
+                self.log.info("%s", line)
+                last_lines.append(line)
+        except BaseException:
+            self.on_kill()
+            raise
+        self._report(self._child.wait(), list(last_lines))
+
+    def on_kill(self) -> None:
+        """End the job and all that it started."""
+        if self._child is not None:
+            self._child.end()
+
+    def _report(self, status: int, last_lines: Sequence[str]) -> None:
+        if status == 0:
+            return
+        if status in (EXIT_REFUSED, _EXIT_USAGE):
+            raise AirflowFailException(reason(last_lines))
+        how = f"was killed by signal {-status}" if status < 0 else f"crashed with exit status {status}"
+        raise AirflowException(f"{self.module} {how}: {reason(last_lines)}")
+
+
+def reason(last_lines: Sequence[str]) -> str:
+    """The part of a failed job's output that says why: what it printed after refusing, or else its last line."""
+    for position in range(len(last_lines) - 1, -1, -1):
+        if _REFUSED in last_lines[position] and position + 1 < len(last_lines):
+            return "\n".join(last_lines[position + 1 :]).strip()
+    return next((line for line in reversed(last_lines) if line.strip()), "it printed nothing")
+
+
+def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a job: a task's, without Airflow's settings and secrets, which no job needs."""
+    kept = {name: value for name, value in environment.items() if not name.lstrip("_").startswith("AIRFLOW")}
+    return {**kept, "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,70 @@
+"""The fields of the trigger forms. Their schemas refuse what is malformed; `runs` refuses what makes no sense."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+from nightshift.use_case import UseCase
+
+INGEST = "ingest"
+EVERYTHING = "everything"
+# Template of `JobOperator.wanted` for the tasks that an ingest leaves out.
+SCORES_ARE_WANTED = f"{{{{ params.stages == '{EVERYTHING}' }}}}"
+# The same text goes to `scoring.score --model`, which checks it once more.
+MODEL_PATTERN = "^(champion|[1-9][0-9]{0,8})$"
+
+
+def optional_date(title: str, description: str) -> Param:
+    """A date picker that may stay empty."""
+    return Param(None, type=["null", "string"], format="date", title=title, description_md=description)
+
+
+def required_date(title: str, description: str) -> Param:
+    """A date picker that must be filled in."""
+    return Param(type="string", format="date", title=title, description_md=description)
+
+
+def optional_count(title: str, description: str, maximum: int) -> Param:
+    """A whole number from 1 that may stay empty."""
+    return Param(None, type=["null", "integer"], minimum=1, maximum=maximum, title=title, description_md=description)
+
+
+def model() -> Param:
+    """Which version of the model scores."""
+    return Param(
+        "champion",
+        type="string",
+        pattern=MODEL_PATTERN,
+        title="Model",
+        description_md="`champion`, or the number of a registered version, like `3`.",
+    )
+
+
+def stages() -> Param:
+    """How far a backfill goes."""
+    return Param(
+        EVERYTHING,
+        type="string",
+        enum=[EVERYTHING, INGEST],
+        values_display={
+            EVERYTHING: "Everything: ingest, scores and marts",
+            INGEST: "Ingest only: land, refine and features",
+        },
+        title="Stages",
+        description_md="Ingest only, where there is no model yet or the scores shall stay as they are.",
+    )
+
+
+def batch_date(use_case: UseCase) -> Param:
+    """The batch date of a run that was triggered by hand."""
+    return optional_date(
+        "Batch date",
+        f"The date of the delivery to work on, {span(use_case)}. Needed when the run has no logical date; "
+        "otherwise it may stay empty.",
+    )
+
+
+def span(use_case: UseCase) -> str:
+    """The dates that a use case has, in words."""
+    first, last = use_case.dates.first, use_case.dates.last
+    return f"from {first} to {last}" if last else f"from {first} on"

@@ -1,0 +1,166 @@
+"""The batch dates of a DAG run, whatever started it: schedule, backfill, trigger form or REST.
+
+Nothing here reads a clock or knows Airflow's classes, so that every kind of run can be tested as plain values.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from nightshift.dates import BatchDates, parse_date
+from nightshift.errors import NightshiftError
+from nightshift.use_case import UseCase
+
+MANUAL = "manual"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a DAG run says about its dates.
+
+    Attributes:
+        kind: Airflow's run type: ``scheduled``, ``backfill`` or ``manual`` (the trigger form and REST).
+        logical_date: instant that the run stands for; none when a person left it out.
+        params: the DAG's params, with what a person filled in.
+    """
+
+    use_case: UseCase
+    kind: str
+    logical_date: dt.datetime | None
+    params: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, use_case: UseCase, context: Mapping[str, Any]) -> Self:
+        """The run of a task's context.
+
+        Raises:
+            NightshiftError: if the run was given fields that its DAG does not have: a misspelt one would otherwise
+                be left out of account in silence.
+        """
+        dag_run = context["dag_run"]
+        known = set(context["dag"].params)
+        unknown = sorted(set(dag_run.conf or ()) - known)
+        if unknown:
+            fields = ", ".join(sorted(known))
+            raise NightshiftError(f"this DAG has no param {', '.join(unknown)}; it has: {fields}. Start a new run")
+        kind = getattr(dag_run.run_type, "value", dag_run.run_type)
+        return cls(use_case, str(kind), dag_run.logical_date, context["params"])
+
+    def asked(self, name: str) -> dt.date | None:
+        """The date that was filled in for a param, if any.
+
+        Raises:
+            NightshiftError: if it is not a date.
+        """
+        value = self.params.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            return parse_date(str(value))
+        except NightshiftError as error:
+            raise NightshiftError(f"param {name}: {str(error).replace('allowed are', 'allowed is')}") from error
+
+
+DatesOfRun = Callable[[Run], BatchDates]
+
+
+def night(run: Run) -> BatchDates:
+    """The one batch date of a nightly run.
+
+    Raises:
+        NightshiftError: if there is none, if what was filled in contradicts the logical date, or if the use case
+            has no such date; the message says where to fill it in.
+    """
+    date = batch_date(run)
+    try:
+        return run.use_case.batch_dates(str(date))
+    except NightshiftError as error:
+        if run.asked("batch_date") or run.kind != MANUAL:
+            raise
+        raise NightshiftError(f"{error}. The date is the run's logical date: fill in batch_date instead") from error
+
+
+def history(run: Run) -> BatchDates:
+    """The range that a training run learns from.
+
+    It ends the day before the run's batch date and is ``history_days`` long, cut at the use case's first date;
+    ``first_date`` and ``last_date`` replace either end.
+
+    Raises:
+        NightshiftError: as :func:`night` does, and if the range ends before its start.
+    """
+    first, last = run.asked("first_date"), run.asked("last_date")
+    if last is None:
+        last = batch_date(run) - dt.timedelta(days=1)
+    if first is None:
+        longest = last - dt.timedelta(days=run.use_case.training.history_days - 1)
+        first = max(longest, run.use_case.dates.first)
+    return run.use_case.batch_dates(f"{first}..{last}")
+
+
+def asked_range(run: Run) -> BatchDates:
+    """The range that a person filled in as ``first_date`` and ``last_date``; one of them alone is a range of one.
+
+    Raises:
+        NightshiftError: if neither is given, the range ends before its start, is too long or outside the use case.
+    """
+    first, last = run.asked("first_date"), run.asked("last_date")
+    if first is None and last is None:
+        raise NightshiftError("this run has no batch dates: fill in first_date and last_date, like 2013-10-01")
+    return run.use_case.batch_dates(f"{first or last}..{last or first}")
+
+
+def batch_date(run: Run) -> dt.date:
+    """The day in the use case's time zone that a run stands for.
+
+    A scheduled or backfilled run has its tick. A manual one has the param ``batch_date``, or a logical date that
+    can mean one day only: 2013-10-01T00:00Z is still 30 September in New York, and which of the two was meant
+    only the person knows. The trigger form fills in the present moment as logical date, which nobody chose: the
+    param outweighs a logical date that is no midnight.
+
+    Raises:
+        NightshiftError: if there is neither, or if they contradict each other.
+    """
+    asked = run.asked("batch_date")
+    if run.logical_date is None:
+        if asked is None:
+            raise NightshiftError("this run has no batch date: fill in batch_date, like 2013-10-01")
+        return asked
+    possible = _days(run.logical_date, run)
+    if asked is None:
+        if len(possible) > 1:
+            raise NightshiftError(
+                f"the logical date {run.logical_date.isoformat()} is {possible[0]} in {run.use_case.timezone} and "
+                f"{possible[1]} in UTC: fill in batch_date with the one that is meant"
+            )
+        return possible[0]
+    if asked not in possible and not _is_filled_in_by_the_form(run.logical_date, run):
+        raise NightshiftError(
+            f"param batch_date is {asked}, but the run's logical date is {possible[0]} in {run.use_case.timezone}: "
+            "leave one of the two out"
+        )
+    return asked
+
+
+def _days(moment: dt.datetime, run: Run) -> list[dt.date]:
+    """The days that a logical date can mean, the one in the use case's zone first."""
+    if moment.tzinfo is None:
+        raise NightshiftError(f"the logical date {moment.isoformat()} has no time zone: add one, like +00:00")
+    local = moment.astimezone(run.use_case.zone)
+    universal = moment.astimezone(dt.UTC)
+    is_unmistakable = run.kind != MANUAL or _is_midnight(local)
+    if is_unmistakable or local.date() == universal.date():
+        return [local.date()]
+    return [local.date(), universal.date()]
+
+
+def _is_filled_in_by_the_form(moment: dt.datetime, run: Run) -> bool:
+    local = moment.astimezone(run.use_case.zone)
+    return run.kind == MANUAL and not (_is_midnight(local) or _is_midnight(moment.astimezone(dt.UTC)))
+
+
+def _is_midnight(moment: dt.datetime) -> bool:
+    return moment.time() == dt.time()

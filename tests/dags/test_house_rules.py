@@ -1,0 +1,173 @@
+"""House rules, held by every DAG of every use case."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG, BaseOperator
+
+from nightshift.settings import PROJECT_DIR
+from nightshift.use_case import UseCase
+from nightshift_airflow.defaults import default_args, lake_pool
+from nightshift_airflow.operators import JobOperator
+
+DAG_FILES = sorted((PROJECT_DIR / "dags").glob("*.py"))
+HEAVY = ["pyspark", "delta", "mlflow", "pandas", "numpy", "pyarrow", "great_expectations", "dbt", "lightgbm", "optuna"]
+SECTIONS = ["Purpose", "Inputs", "Outputs", "Params", "When it fails"]
+
+
+def use_case_of(dag: DAG) -> UseCase:
+    return UseCase.load(dag.dag_id.rpartition("_")[0])
+
+
+def tasks_of(dag: DAG) -> list[BaseOperator]:
+    return [task for task in dag.tasks if isinstance(task, BaseOperator)]
+
+
+def test_each_use_case_has_each_kind_of_dag(dags: dict[str, DAG]) -> None:
+    kinds = [file.stem for file in DAG_FILES]
+    assert kinds == ["backfill", "nightly", "train"]
+    assert sorted(dags) == sorted(f"{use_case.name}_{kind}" for use_case in UseCase.load_all() for kind in kinds)
+
+
+def test_every_task_has_the_shared_default_arguments(dag: DAG) -> None:
+    use_case = use_case_of(dag)
+    assert dag.default_args == default_args(use_case)
+    for task in tasks_of(dag):
+        assert task.owner == use_case.owner
+        assert task.retries == 2
+        assert dt.timedelta(seconds=5) <= task.retry_delay <= dt.timedelta(minutes=1)
+        assert task.retry_exponential_backoff == 2
+        assert task.max_retry_delay == dt.timedelta(minutes=5)
+
+
+def test_every_task_has_a_timeout(dag: DAG) -> None:
+    for task in tasks_of(dag):
+        assert task.execution_timeout is not None
+        assert task.execution_timeout <= dt.timedelta(hours=6)
+
+
+def test_every_job_takes_the_slot_of_its_lake_and_no_other_task_does(dag: DAG) -> None:
+    for task in tasks_of(dag):
+        assert (task.pool == lake_pool(use_case_of(dag))) is isinstance(task, JobOperator)
+        assert task.pool_slots == 1
+
+
+def test_every_dag_runs_once_at_a_time_and_never_catches_up(dag: DAG) -> None:
+    assert dag.catchup is False
+    assert dag.max_active_runs == 1
+
+
+def test_every_dag_is_tagged_with_its_use_case_and_kind(dag: DAG) -> None:
+    use_case, _, kind = dag.dag_id.rpartition("_")
+    assert dag.tags == {"nightshift", use_case, kind}
+
+
+def test_every_dag_is_bounded_by_the_dates_of_its_use_case(dag: DAG) -> None:
+    use_case = use_case_of(dag)
+    assert dag.start_date is not None
+    assert dag.start_date.astimezone(use_case.zone) == dt.datetime.combine(
+        use_case.dates.first, dt.time(), use_case.zone
+    )
+    if use_case.dates.last is None:
+        assert dag.end_date is None
+    else:
+        assert dag.end_date is not None
+        assert dag.end_date.astimezone(use_case.zone).date() == use_case.dates.last
+        assert dag.end_date.astimezone(use_case.zone).time() == dt.time()
+
+
+def test_a_schedule_ticks_in_the_zone_of_its_use_case_without_an_interval(dag: DAG) -> None:
+    kind = dag.dag_id.rpartition("_")[2]
+    use_case = use_case_of(dag)
+    expected = {"nightly": use_case.nightly.schedule, "train": use_case.training.schedule, "backfill": None}[kind]
+    if expected is None:
+        assert dag.schedule is None
+    else:
+        assert dag.schedule.expression == expected
+        assert str(dag.schedule.timezone) == use_case.timezone
+        assert dag.schedule.interval == dt.timedelta()
+
+
+def test_the_night_ticks_at_midnight(dags: dict[str, DAG]) -> None:
+    for use_case in UseCase.load_all():
+        # A later tick leaves the last day out of the Backfill dialog.
+        assert use_case.nightly.schedule.startswith("0 0 ")
+
+
+def test_only_people_and_the_schedule_start_a_training(dags: dict[str, DAG]) -> None:
+    for dag_id, dag in dags.items():
+        allowed = {kind.value for kind in dag.allowed_run_types or ()}
+        expected = {"train": {"scheduled", "manual"}, "backfill": {"manual"}, "nightly": set()}
+        assert allowed == expected[dag_id.rpartition("_")[2]]
+
+
+def test_the_night_is_one_chain(dags: dict[str, DAG]) -> None:
+    for use_case in UseCase.load_all():
+        tasks = dags[f"{use_case.name}_nightly"].topological_sort()
+        chain = ["wait_for_delivery", "land", "refine", "features", "score", "marts"]
+        assert [task.task_id for task in tasks] == chain
+        for before, after in itertools.pairwise(tasks):
+            assert before.downstream_task_ids == {after.task_id}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_docs_of_every_dag_have_each_section(dag: DAG, section: str) -> None:
+    text = (dag.doc_md or "").partition("\n---\n")[0]
+    assert len(re.findall(rf"^\*\*{section}\.\*\* \S", text, re.MULTILINE)) == 1
+
+
+def test_the_docs_of_every_dag_end_with_its_runbook_and_name_its_use_case(dag: DAG) -> None:
+    text, _, runbook = (dag.doc_md or "").partition("\n---\n")
+    assert runbook.strip().startswith(f"# Runbook: `{dag.dag_id}`")
+    assert "<use case>" not in text + runbook
+
+
+def test_every_param_says_what_it_is(dag: DAG) -> None:
+    for name in dag.params:
+        schema = dag.params.get_param(name).schema
+        assert schema["title"]
+        assert schema["description_md"]
+
+
+@pytest.mark.parametrize("file", DAG_FILES, ids=lambda file: file.stem)
+def test_a_dag_file_only_wires(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    clocks = ["datetime.now", "utcnow", "date.today", "time.time"]
+    for forbidden in [*clocks, "Variable", "Connection", "open(", "os.environ"]:
+        assert forbidden not in text
+    assert len(text.splitlines()) <= 100
+
+
+PARSE = """
+import sys, time
+import airflow.sdk, airflow.triggers.base
+import runpy
+def connect(event, arguments):
+    if event == "socket.connect":
+        raise RuntimeError("a DAG file opened a connection while it was read")
+sys.addaudithook(connect)
+before = time.process_time()
+runpy.run_path(sys.argv[1])
+print(time.process_time() - before)
+print(*[name for name in sys.argv[2:] if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("file", DAG_FILES, ids=lambda file: file.stem)
+def test_a_dag_file_is_read_quickly_without_heavy_imports_and_without_connections(file: Path, tmp_path: Path) -> None:
+    # As the DAG processor does: Airflow itself is there before the file is read.
+    command = [sys.executable, "-c", PARSE, str(file), *HEAVY]
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    seconds, heavy = done.stdout.splitlines()[-2:]
+    assert float(seconds) <= 1.5
+    assert heavy == ""

@@ -1,0 +1,82 @@
+"""What each task runs, compared with what was recorded: `UPDATE_RECORDED=1 pytest tests/dags` records anew."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import os
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from nightshift_airflow.operators import JobOperator
+
+RECORDED = Path(__file__).parent / "rendered"
+TICK = "2013-10-01T04:00:00+00:00"
+RUNS: dict[str, tuple[str, str, str | None, dict[str, Any]]] = {
+    # name of the recording: DAG, kind of run, logical date, filled in
+    "nightly_scheduled": ("flight_delays_nightly", "scheduled", TICK, {}),
+    "nightly_backfill": ("flight_delays_nightly", "backfill", "2013-11-03T04:00:00+00:00", {}),
+    "nightly_manual": ("flight_delays_nightly", "manual", None, {"batch_date": "2013-10-02", "model": "3"}),
+    "train_scheduled": ("flight_delays_train", "scheduled", "2013-10-01T10:00:00+00:00", {}),
+    "train_manual": (
+        "flight_delays_train",
+        "manual",
+        None,
+        {"first_date": "2013-01-01", "last_date": "2013-12-30", "test_days": 91, "trials": 30},
+    ),
+    "backfill_ingest": (
+        "flight_delays_backfill",
+        "manual",
+        None,
+        {"first_date": "2013-01-01", "last_date": "2013-09-30", "stages": "ingest"},
+    ),
+    "backfill_everything": (
+        "flight_delays_backfill",
+        "manual",
+        None,
+        {"first_date": "2013-10-01", "last_date": "2013-10-03"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_rendered_commands_are_the_recorded_ones(dags: dict[str, DAG], name: str) -> None:
+    dag_id, kind, moment, filled_in = RUNS[name]
+    rendered = "".join(f"{line}\n" for line in commands(dags[dag_id], kind, moment, filled_in))
+    file = RECORDED / f"{name}.txt"
+    if os.environ.get("UPDATE_RECORDED"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(rendered, encoding="utf-8")
+    assert rendered == file.read_text(encoding="utf-8")
+
+
+def test_every_recording_is_still_compared() -> None:
+    assert {file.stem for file in RECORDED.glob("*.txt")} == set(RUNS)
+
+
+def commands(dag: DAG, kind: str, moment: str | None, filled_in: dict[str, Any]) -> list[str]:
+    """One line per job: its command, or that it is skipped."""
+    defaults = {name: dag.params.get_param(name).value for name in dag.params}
+    context = {
+        "dag": dag,
+        "dag_run": SimpleNamespace(
+            run_type=kind,
+            run_id=f"{kind}__{moment}",
+            logical_date=dt.datetime.fromisoformat(moment) if moment else None,
+            conf=filled_in,
+        ),
+        "params": {**defaults, **filled_in},
+    }
+    lines = []
+    for original in dag.topological_sort():
+        if isinstance(original, JobOperator):
+            task = copy.copy(original)
+            task.render_template_fields(context)
+            wanted = task.wanted == "True"
+            lines.append(f"{task.task_id}: {shlex.join(['python', *task.arguments(context)]) if wanted else 'skipped'}")
+    return lines

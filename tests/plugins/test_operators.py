@@ -1,0 +1,138 @@
+"""The operator runs a job as a child, shows its output, and tells refusals from crashes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from nightshift.settings import get_settings
+from nightshift.use_case import UseCase
+from nightshift_airflow.operators import JobOperator, job_environment, reason
+from nightshift_airflow.runs import night
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project folder of its own, for jobs that tests write."""
+    use_cases = get_settings().use_cases_dir
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(use_cases))
+    monkeypatch.setenv("NIGHTSHIFT_PROJECT_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    yield tmp_path
+    get_settings.cache_clear()
+
+
+def context(batch_date: str | None = "2013-10-01") -> dict[str, Any]:
+    params = {"batch_date": batch_date}
+    dag_run = SimpleNamespace(run_type="manual", run_id="manual__x", logical_date=None, conf={})
+    return {"dag_run": dag_run, "dag": SimpleNamespace(params=params), "params": params}
+
+
+def run(project: Path, job: str, monkeypatch: pytest.MonkeyPatch, **arguments: Any) -> list[str]:
+    """Run a job of these lines; gives what the task's log shows."""
+    (project / "stand_in.py").write_text(textwrap.dedent(job))
+    task = JobOperator(
+        task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night, **arguments
+    )
+    shown: list[str] = []
+    # Airflow warns that no task runner calls.
+    log = SimpleNamespace(info=lambda text, *values: shown.append(text % values), warning=lambda *_: None)
+    monkeypatch.setattr(type(task), "log", log)
+    task.execute(context())
+    return shown
+
+
+def test_a_job_gets_the_dates_of_the_run_and_its_output_is_the_log(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = "import sys; print(*sys.argv[1:]); print('to stderr', file=sys.stderr)"
+    shown = run(project, job, monkeypatch, options={"--layer": "features", "--model": ""})
+    command = "--use-case flight_delays --dates 2013-10-01 --run-id manual__x --layer features"
+    assert shown == [f"In {project}: python -m stand_in {command}", command, "to stderr"]
+
+
+def test_a_refusal_is_final_and_its_message_is_what_the_job_said(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = """
+        import sys
+        print("12:00:00 INFO land flight_delays 2013-10-01, run manual__x")
+        print("12:00:01 ERROR land was refused after 1.0 s")
+        print("3 rows of bronze/flight_delays/schedule break carrier_is_known:\\n  line 7: ZZ\\nNext: ask the sender")
+        sys.exit(65)
+    """
+    with pytest.raises(AirflowFailException) as refused:
+        run(project, job, monkeypatch)
+    expected = "3 rows of bronze/flight_delays/schedule break carrier_is_known:\n  line 7: ZZ\nNext: ask the sender"
+    assert str(refused.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        ("raise ValueError('no such thing')", "stand_in crashed with exit status 1: ValueError: no such thing"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "stand_in was killed by signal 9: it printed"),
+    ],
+)
+def test_a_crash_is_retried(project: Path, monkeypatch: pytest.MonkeyPatch, job: str, message: str) -> None:
+    with pytest.raises(AirflowException, match=message) as crashed:
+        run(project, job, monkeypatch)
+    assert not isinstance(crashed.value, AirflowFailException)
+
+
+def test_wrong_usage_is_a_bug_that_no_retry_heals(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = "import argparse; argparse.ArgumentParser(prog='stand_in').parse_args()"
+    with pytest.raises(AirflowFailException, match="stand_in: error: unrecognized arguments"):
+        run(project, job, monkeypatch)
+
+
+def test_a_run_without_a_date_starts_no_job(project: Path) -> None:
+    (project / "stand_in.py").write_text("import pathlib; pathlib.Path('started').touch()")
+    task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)
+    with pytest.raises(AirflowFailException, match="fill in batch_date"):
+        task.execute(context(batch_date=None))
+    assert not (project / "started").exists()
+
+
+def test_a_task_that_is_not_wanted_is_skipped(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AirflowSkipException):
+        run(project, "", monkeypatch, wanted="False")
+
+
+def test_jobs_do_not_get_the_secrets_of_airflow() -> None:
+    given = {
+        "AIRFLOW__CORE__FERNET_KEY": "secret",
+        "_AIRFLOW__AS_LIBRARY": "1",
+        "__AIRFLOW_SUPERVISOR_FDS": "3",
+        "NIGHTSHIFT_HOME": "/there",
+        "PATH": "/bin",
+    }
+    assert job_environment(given) == {"NIGHTSHIFT_HOME": "/there", "PATH": "/bin", "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["Traceback (most recent call last):", "KeyError: 'x'", ""], "KeyError: 'x'"),
+        (["a was refused after 1.0 s"], "a was refused after 1.0 s"),
+        (["a was refused after 1.0 s", "first reason", "b was refused after 2.0 s", "second"], "second"),
+        ([], "it printed nothing"),
+    ],
+)
+def test_the_reason_is_the_end_of_the_output(lines: list[str], expected: str) -> None:
+    assert reason(lines) == expected
+
+
+def test_only_short_waits_lie_between_retries() -> None:
+    from nightshift_airflow.defaults import default_args
+
+    arguments = default_args(UseCase.load("flight_delays"))
+    assert arguments["retries"] == 2
+    assert arguments["retry_delay"] <= dt.timedelta(minutes=1)
