@@ -31,7 +31,7 @@ clean:  ## End every process of this home and remove all its state
 	@[ ! -x $(BIN)/nightshift ] || $(BIN)/nightshift clean --yes
 
 doctor:  ## Check this machine and name the remedy for what is wrong
-	$(READY)
+	@[ -x $(BIN)/nightshift ] || $(BOOTSTRAP)
 	@$(BIN)/nightshift doctor
 
 test:  ## Run all tests, the real scheduler and a browser included
