@@ -85,7 +85,9 @@ def compare(what: str, ours: Callable[[], object], theirs: Callable[[], object],
 
 def by_log(rows: DataFrame) -> None:
     """Stage, pin, move and commit, as every stage of a night does."""
-    lake.publish(lake.stage(rows, TABLE, DATES), {"run": "benchmark"})
+    staged = lake.stage(rows, TABLE, DATES)
+    lake.publish(staged, {"run": "benchmark"})
+    lake.discard(staged)
 
 
 def by_spark(spark: SparkSession, rows: DataFrame, path: str) -> None:

@@ -187,7 +187,7 @@ def publish(stage: Stage, metadata: Mapping[str, object]) -> int:
         metadata: goes into the commit beside the stage's digest; names run and code.
 
     Returns:
-        The Delta version of the commit.
+        The Delta version of the commit; the stage's folder is left to be discarded.
 
     Raises:
         NightshiftError: if the stage is not what was pinned; the table is then as it was.
@@ -197,9 +197,7 @@ def publish(stage: Stage, metadata: Mapping[str, object]) -> int:
     note = json.dumps({**metadata, "stage_sha256": stage.digest}, default=str, sort_keys=True)
     with _writing(stage.table):
         _refuse_changed(stage)
-        version = _commit(stage, CommitProperties(custom_metadata={"userMetadata": note}))
-    discard(stage)
-    return version
+        return _commit(stage, CommitProperties(custom_metadata={"userMetadata": note}))
 
 
 def discard(stage: Stage) -> None:

@@ -80,13 +80,12 @@ def publish(
     }
     with ledger.attempt(common, {date: _row_counts(date, accounting) for date in job.dates}) as record:
         stage = lake.pin(rows, table, job.dates) if isinstance(rows, Path) else lake.stage(rows, table, job.dates)
+        metadata = {"run": job.run_id, "stage": job.stage, "code": ledger.code_version(), "attempt": record.attempt_id}
         try:
             counts = _examined(spark, job, stage, audit, accounting)
-        except BaseException:
+            version = lake.publish(stage, metadata)
+        finally:
             lake.discard(stage)
-            raise
-        metadata = {"run": job.run_id, "stage": job.stage, "code": ledger.code_version(), "attempt": record.attempt_id}
-        version = lake.publish(stage, metadata)
         record.rows_published, record.delta_version = counts, version
     log.info("published %s %s: %s rows, version %s", table.label, job.dates, sum(counts.values()), version)
     return Published(version, counts)
