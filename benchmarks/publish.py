@@ -60,12 +60,7 @@ def main() -> None:
         )
         other = str(get_settings().lake / "by_spark")
         compare("publish", lambda: by_log(rows), lambda: by_spark(spark, rows, other), arguments.rounds)
-        compare(
-            "read",
-            lambda: lake.read(spark, TABLE, DATES).collect(),
-            lambda: read_by_spark(spark, other),
-            arguments.rounds,
-        )
+        compare("read", lambda: read_by_log(spark), lambda: read_by_spark(spark, other), arguments.rounds)
 
 
 def compare(what: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> None:

@@ -25,7 +25,7 @@ from airflow.sdk import DAG
 
 from nightshift.use_case import UseCase
 from nightshift_airflow import params
-from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, lake_pool, ticks
+from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, ticks
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import history
 
@@ -65,7 +65,7 @@ def train(use_case: UseCase) -> DAG:
                 "--trials": "{{ params.trials or '' }}",
             },
             # It writes no table, but two jobs at a time are too much for the memory of one machine.
-            pool=lake_pool(use_case),
+            pool=use_case.lake_pool,
             execution_timeout=dt.timedelta(hours=4),
         )
     return dag

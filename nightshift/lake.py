@@ -114,9 +114,8 @@ def published_dates(table: Table) -> set[dt.date]:
     """The batch dates that have rows, from the Delta log alone; starts no Spark."""
     if not table.exists():
         return set()
-    from deltalake import DeltaTable
 
-    return {dt.date.fromisoformat(str(part[PARTITION])) for part in DeltaTable(table.path).partitions()}
+    return {dt.date.fromisoformat(str(part[PARTITION])) for part in _snapshot(table).partitions()}
 
 
 def rows_by_date(table: Table, dates: BatchDates) -> dict[dt.date, int]:
@@ -125,13 +124,10 @@ def rows_by_date(table: Table, dates: BatchDates) -> dict[dt.date, int]:
     Raises:
         NightshiftError: if a file was written without its row count, so that the number is not known.
     """
-    if not table.exists():
-        raise NightshiftError(f"nothing was ever published to {table.label}: run the stage that writes it first")
     import pyarrow as pa
-    from deltalake import DeltaTable
 
     counts = dict.fromkeys(dates, 0)
-    for file in pa.table(DeltaTable(table.path).get_add_actions(flatten=True)).to_pylist():
+    for file in pa.table(_snapshot(table).get_add_actions(flatten=True)).to_pylist():
         date = dt.date.fromisoformat(str(file[f"partition.{PARTITION}"]))
         if date in dates:
             if file["num_records"] is None:
@@ -253,7 +249,7 @@ def _delta_schema(table: Table) -> str:
 
 def _commit(stage: Stage, properties: CommitProperties) -> int:
     """Move the files into the table and replace the slice's batch dates by them; returns the new version."""
-    from deltalake import DeltaTable, Schema
+    from deltalake import Schema
     from deltalake.transaction import create_table_with_add_actions
 
     table = stage.table
@@ -271,7 +267,7 @@ def _commit(stage: Stage, properties: CommitProperties) -> int:
             commit_properties=properties,
         )
         return 0
-    target = DeltaTable(table.path)
+    target = _snapshot(table)
     _refuse_other_schema(table, target)
     target.create_write_transaction(
         [_moved(file, table) for file in stage.files],
@@ -281,7 +277,7 @@ def _commit(stage: Stage, properties: CommitProperties) -> int:
         partition_filters=_filters(stage.dates),
         commit_properties=properties,
     )
-    return DeltaTable(table.path).version()
+    return newest_version(table)
 
 
 def _refuse_other_schema(table: Table, target: DeltaTable) -> None:

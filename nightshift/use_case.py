@@ -126,6 +126,11 @@ class UseCase(Declared):
         return get_settings().use_cases_dir / self.name
 
     @property
+    def lake_pool(self) -> str:
+        """The pool of one slot that lets one job at a time write to this use case's tables."""
+        return f"lake_{self.name}"
+
+    @property
     def model_name(self) -> str:
         """Name of the registered model."""
         return self.name

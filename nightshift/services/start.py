@@ -67,7 +67,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
             # A scheduler that starts before the API server answers fails its first tasks.
             supervisor.start("scheduler", "triggerer")
             for use_case in UseCase.load_all():
-                api.ensure_pool(lake_pool(use_case.name), 1, "One writer at a time on the tables of this use case.")
+                api.ensure_pool(use_case.lake_pool, 1, "One writer at a time on the tables of this use case.")
             say("waiting until every component is healthy")
             _until(
                 lambda: all(api.health().get(name) == "healthy" for name in _COMPONENTS),
@@ -138,11 +138,6 @@ def clean(say: Say = print, settings: Settings | None = None) -> None:
     stop(say, settings)
     shutil.rmtree(home)
     say(f"removed {home}")
-
-
-def lake_pool(use_case: str) -> str:
-    """Name of the pool of one slot that serialises writers of a use case's tables."""
-    return f"lake_{use_case}"
 
 
 def port_lock() -> contextlib.AbstractContextManager[Any]:

@@ -19,11 +19,6 @@ PEOPLE: Any = ("manual",)
 PEOPLE_AND_SCHEDULE: Any = ("manual", "scheduled")
 
 
-def lake_pool(use_case: UseCase) -> str:
-    """The pool of one slot that lets one job at a time write to a use case's tables."""
-    return f"lake_{use_case.name}"
-
-
 def default_args(use_case: UseCase) -> dict[str, Any]:
     """Arguments of every task.
 

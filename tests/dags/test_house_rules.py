@@ -15,7 +15,7 @@ from airflow.sdk import DAG, BaseOperator
 
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
-from nightshift_airflow.defaults import default_args, lake_pool
+from nightshift_airflow.defaults import default_args
 from nightshift_airflow.operators import JobOperator
 
 DAG_FILES = sorted((PROJECT_DIR / "dags").glob("*.py"))
@@ -56,7 +56,7 @@ def test_every_task_has_a_timeout(dag: DAG) -> None:
 
 def test_every_job_takes_the_slot_of_its_lake_and_no_other_task_does(dag: DAG) -> None:
     for task in tasks_of(dag):
-        assert (task.pool == lake_pool(use_case_of(dag))) is isinstance(task, JobOperator)
+        assert (task.pool == use_case_of(dag).lake_pool) is isinstance(task, JobOperator)
         assert task.pool_slots == 1
 
 
