@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -91,3 +91,19 @@ class BatchDates:
     def sql(self, column: str = "batch_date") -> str:
         """A predicate on ``column``; the dates are typed, so nothing a person typed reaches SQL."""
         return f"{column} >= DATE'{self.first}' AND {column} <= DATE'{self.last}'"
+
+
+def as_ranges(dates: Iterable[dt.date], longest: int | None = None) -> list[BatchDates]:
+    """Batch dates, in any order, as few ranges without gaps.
+
+    Args:
+        longest: no range has more dates than this; None where one may have any number.
+    """
+    made: list[BatchDates] = []
+    for date in sorted(set(dates)):
+        follows = bool(made) and date - made[-1].last == dt.timedelta(days=1)
+        if follows and (longest is None or len(made[-1]) < longest):
+            made[-1] = BatchDates(made[-1].first, date)
+        else:
+            made.append(BatchDates.of(date))
+    return made

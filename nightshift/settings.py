@@ -29,6 +29,9 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of a PostgreSQL server with the databases of `databases`; "
         "unset: the embedded server of this home.",
     )
+    landing_url: str | None = Field(
+        None, description="Where deliveries arrive, like s3://bucket/landing; unset: the folder of this home."
+    )
     mlflow_tracking_uri: str | None = Field(None, description="Unset: the embedded database of this home.")
     spark_master: str = Field("local[*]", description="Spark master URL.")
     spark_driver_memory: str = Field("2g", description="Java heap of one job's driver.")
@@ -48,6 +51,11 @@ class Settings(BaseSettings):
     def landing(self) -> Path:
         """Root of the landing zone: deliveries lie at ``<landing>/<use case>/<batch date>/``."""
         return self.home / "landing"
+
+    @property
+    def archive(self) -> Path:
+        """Every landed file as it was read, named by its SHA-256; jobs read deliveries here and nowhere else."""
+        return self.home / "archive"
 
     @property
     def staging(self) -> Path:

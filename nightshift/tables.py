@@ -1,25 +1,28 @@
-"""What a table is: columns, grain, keys, rules, partition, path and owner.
+"""What a table is: columns, grain, keys, rules, partition, path and owner, each declared once.
 
-Bronze and silver tables and the scores are declared in ``use_cases/<name>/tables.yaml``; the tables that dbt
-computes are declared where dbt wants them, in the YAML beside the model. Schemas, quarantine rules, audits
-and dbt sources are derived from these declarations.
+Readers' schemas, quarantine rules, audits, dbt's sources, contracts and reference pages are derived from it.
+`nightshift.catalog` finds the declarations.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PositiveInt, model_validator
 
-from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
-from nightshift.use_case import Declared, Name, UseCase, read_yaml, validated
+from nightshift.source import DeclaredSource
+from nightshift.use_case import Declared, Name
 
 PARTITION = "batch_date"
 Layer = Literal["bronze", "silver", "gold"]
 SqlType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
+NUMBERS = ("int", "bigint", "double")
+PiiClass = Literal["name", "contact", "identifier", "financial", "location", "other"]
 
 
 class Column(Declared):
@@ -39,6 +42,53 @@ class Column(Declared):
     )
     categorical: bool = Field(False, description="For features: a category, not a quantity.")
     group: str | None = Field(None, description="For features: the family it belongs to, like `calendar`.")
+    pii: PiiClass | None = Field(None, description="What it tells of a person; its values are then never stored as is.")
+    treatment: Literal["tokenise", "drop"] = Field(
+        "tokenise", description="For personal data: replaced by a keyed token, or by null."
+    )
+    since: PositiveInt = Field(1, description="Version of the table in which the column came.")
+    until: PositiveInt | None = Field(None, description="Version from which it is no longer delivered: null from then.")
+    was: Name | None = Field(None, description="Older column whose values the dates before `since` have.")
+
+    def is_gone(self, version: int) -> bool:
+        """Whether it is no longer delivered in that version of its table."""
+        return self.until is not None and self.until <= version
+
+    @model_validator(mode="after")
+    def _constraints_fit_the_type(self) -> Self:
+        if self.type != "string" and (self.accepted is not None or self.pattern is not None):
+            raise ValueError(f"accepted and pattern are for strings, and its type is {self.type}")
+        if self.accepted is not None and (not self.accepted or len(set(self.accepted)) < len(self.accepted)):
+            raise ValueError("accepted must list at least one value, and none twice")
+        if self.type not in NUMBERS and (self.minimum is not None or self.maximum is not None):
+            raise ValueError(f"minimum and maximum are for {', '.join(NUMBERS)}, and its type is {self.type}")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} is over maximum {self.maximum:g}: no value could stand in it")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"pattern {self.pattern!r} is not a regular expression: {error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _versions_are_in_order(self) -> Self:
+        if self.until is not None and self.until <= self.since:
+            raise ValueError(f"until {self.until} must be over since {self.since}: it was never delivered")
+        if self.was is not None and self.since == 1:
+            raise ValueError(f"was: {self.was} needs since, the version in which the name changed")
+        return self
+
+    @model_validator(mode="after")
+    def _personal_data_can_be_hidden(self) -> Self:
+        if self.pii is None:
+            if "treatment" in self.model_fields_set:
+                raise ValueError("treatment is for personal data: give pii, too")
+        elif self.treatment == "tokenise" and self.type != "string":
+            raise ValueError(f"it holds personal data and becomes a token, so its type must be string, not {self.type}")
+        elif self.treatment == "drop" and self.required:
+            raise ValueError("its values are dropped, so it can't be required")
+        return self
 
 
 class Rule(Declared):
@@ -49,13 +99,15 @@ class Rule(Declared):
     why: str
 
 
-class Source(Declared):
-    """How a table arrives in a delivery."""
+class Agreement(Declared):
+    """A sum over a table that must equal one over another table, per batch date."""
 
-    file: str = Field(pattern=r"^[a-z0-9_.]+$", description="File name within the delivery.")
-    format: Literal["csv", "jsonl", "parquet"]
-    required: bool = Field(True, description="False: the file comes with some deliveries only.")
-    first_batch_date_offset: int = Field(0, ge=0, description="Days after the first batch date when it starts.")
+    name: Name
+    why: str
+    table: str = Field(description="The other table, like `silver.outcomes`.")
+    own: str = Field("count(*)", description="SQL aggregate over this table's slice.")
+    other: str = Field("count(*)", description="SQL aggregate over the other table's slice.")
+    days_before: int = Field(0, ge=0, description="How much earlier the other table's batch date is.")
 
 
 class Table(Declared):
@@ -70,12 +122,76 @@ class Table(Declared):
     owner: str
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
-    source: Source | None = None
+    source: DeclaredSource | None = None
+    version: PositiveInt = Field(1, description="Raised by every change of the columns.")
+    retention_days: PositiveInt | None = Field(None, description="How long batch dates are kept; unset: for good.")
+    freshness_hours: PositiveInt | None = Field(
+        None, description="How old the newest batch date may be, from its midnight, before someone should look."
+    )
+    consumers: tuple[str, ...] = Field((), description="Teams, reports and models that read it.")
+    unique_for_days: int = Field(0, ge=0, description="Keys must not occur on this many batch dates before, either.")
+    agrees_with: tuple[Agreement, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique_and_known(self) -> Self:
+        names = {column.name for column in self.columns}
+        for kind, given in (
+            ("columns", [column.name for column in self.columns]),
+            ("rules", [rule.name for rule in self.rules]),
+            ("agrees_with", [agreement.name for agreement in self.agrees_with]),
+            ("keys", list(self.keys)),
+        ):
+            if twice := [name for name, times in Counter(given).items() if times > 1]:
+                raise ValueError(f"{kind} has {_listed(twice)} more than once")
+        if unknown := [key for key in self.keys if key not in names - {PARTITION}]:
+            raise ValueError(f"keys: {_listed(unknown)} is no column of it, batch_date aside")
+        if gone := [
+            column.name for column in self.columns if column.name in self.keys and column.is_gone(self.version)
+        ]:
+            raise ValueError(f"keys: {_listed(gone)} is no longer delivered")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_fit_the_version(self) -> Self:
+        columns = {column.name: column for column in self.columns}
+        for column in self.columns:
+            if max(column.since, column.until or 1) > self.version:
+                raise ValueError(
+                    f"column {column.name} changes with a version after version {self.version} of the table: raise it"
+                )
+            if column.required and column.is_gone(self.version):
+                raise ValueError(f"column {column.name} is no longer delivered, so it can't be required")
+            if column.was is None:
+                continue
+            if column.was not in columns:
+                raise ValueError(
+                    f"column {column.name} was {column.was}, which is no column: keep that one, with until"
+                )
+            if columns[column.was].until != column.since:
+                raise ValueError(
+                    f"column {column.name} was {column.was}, so that one needs until: {column.since}, its own since"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_layer(self) -> Self:
+        if self.source is not None and self.layer != "bronze":
+            raise ValueError(f"only bronze tables have a source, and it is {self.layer}")
+        if self.rules and self.source is None:
+            raise ValueError("rules judge rows as they land, and it has no source: put them on its bronze table")
+        if self.layer == "gold" and (personal := [column.name for column in self.columns if column.pii]):
+            raise ValueError(f"columns {_listed(personal)}: personal data ends in silver, gold tables hold none")
+        return self
 
     @property
     def path(self) -> Path:
         """Folder of the Delta table."""
         return get_settings().lake / self.layer / self.use_case / self.name
+
+    @property
+    def short_name(self) -> str:
+        """Name within the use case, like ``gold.scores``; what `Catalog` finds it by."""
+        return f"{self.layer}.{self.name}"
 
     @property
     def full_name(self) -> str:
@@ -109,8 +225,12 @@ class Table(Declared):
 
     @property
     def delivered_columns(self) -> tuple[Column, ...]:
-        """The columns that a landed file holds."""
-        return tuple(column for column in self.data_columns if column.role != "lineage")
+        """The columns that a file of the table's version holds."""
+        return tuple(
+            column
+            for column in self.data_columns
+            if column.role != "lineage" and column.since <= self.version and not column.is_gone(self.version)
+        )
 
     @property
     def column_names(self) -> list[str]:
@@ -127,78 +247,5 @@ class Table(Declared):
         return any((self.path / "_delta_log").glob("*.json"))
 
 
-class Catalog:
-    """All tables of one use case, found by ``layer.name``."""
-
-    def __init__(self, use_case: UseCase) -> None:
-        """Read the declarations.
-
-        Raises:
-            NightshiftError: naming file and field, if one breaks a rule or two tables have one name.
-        """
-        self.use_case = use_case
-        self._tables: dict[str, Table] = {}
-        for table in (*_declared(use_case), *_dbt_models(use_case)):
-            short_name = f"{table.layer}.{table.name}"
-            if short_name in self._tables:
-                raise NightshiftError(f"{use_case.name} declares the table {short_name} twice")
-            self._tables[short_name] = table
-
-    def __getitem__(self, short_name: str) -> Table:
-        """The table of a name like ``silver.flights``.
-
-        Raises:
-            NightshiftError: if there is none.
-        """
-        if short_name not in self._tables:
-            raise NightshiftError(
-                f"{self.use_case.name} has no table {short_name!r}; it has: {', '.join(sorted(self._tables))}"
-            )
-        return self._tables[short_name]
-
-    def __iter__(self) -> Any:
-        return iter(self._tables.values())
-
-    def layer(self, layer: Layer) -> list[Table]:
-        """The tables of one layer."""
-        return [table for table in self._tables.values() if table.layer == layer]
-
-    @property
-    def sources(self) -> list[Table]:
-        """The bronze tables that arrive as files."""
-        return [table for table in self._tables.values() if table.source is not None]
-
-
-def _declared(use_case: UseCase) -> Iterable[Table]:
-    path = use_case.folder / "tables.yaml"
-    for raw in read_yaml(path)["tables"]:
-        yield validated(Table, {"use_case": use_case.name, "owner": use_case.owner, **raw}, path)
-
-
-def _dbt_models(use_case: UseCase) -> Iterable[Table]:
-    """Tables from the dbt models whose ``config.meta`` names a layer."""
-    for path in sorted((get_settings().dbt_dir / "models" / use_case.name).rglob("*.yml")):
-        for model in (read_yaml(path) or {}).get("models", ()):
-            meta = model.get("config", {}).get("meta", {})
-            if "layer" in meta:
-                yield validated(Table, _from_dbt(use_case, model, meta), path)
-
-
-def _from_dbt(use_case: UseCase, model: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
-    columns = [
-        {
-            "name": column["name"],
-            "type": column["data_type"],
-            "description": column.get("description", ""),
-            **column.get("config", {}).get("meta", {}),
-        }
-        for column in model.get("columns", ())
-    ]
-    return {
-        "use_case": use_case.name,
-        "owner": use_case.owner,
-        "name": model["name"].removeprefix(f"{use_case.name}_"),
-        "description": model.get("description", ""),
-        "columns": columns,
-        **meta,
-    }
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
@@ -34,6 +35,12 @@ class Delivery(Declared):
     tolerated_corrupt_files: int = Field(0, ge=0, description="Per run; more of them block it.")
     tolerated_quarantine_share: float = Field(
         0.01, ge=0, le=1, description="Share of a source's rows per batch date that may be quarantined."
+    )
+    late_days: PositiveInt = Field(
+        35, description="How far before the newest batch date late and corrected deliveries are looked for."
+    )
+    catch_up_schedule: str | None = Field(
+        "0 5 * * *", description="When they are looked for; cron expression in the use case's time zone."
     )
 
 
@@ -93,7 +100,7 @@ class Nightly(Declared):
 class UseCase(Declared):
     """All that is particular to one use case, except its tables, SQL and code."""
 
-    name: Name
+    name: Name = Field(description="Of its folder, too; no other use case's name may be this one, `_` and more.")
     title: str
     description: str
     owner: str
@@ -167,9 +174,20 @@ class UseCase(Declared):
 
     @classmethod
     def load_all(cls) -> list[Self]:
-        """All use cases, by name."""
-        files = sorted(get_settings().use_cases_dir.glob("*/use_case.yaml"))
-        return [load_yaml(cls, file) for file in files]
+        """All use cases, by name.
+
+        Raises:
+            NightshiftError: if a file breaks a rule, or the tables of two use cases could have one name.
+        """
+        found = [(file, load_yaml(cls, file)) for file in sorted(get_settings().use_cases_dir.glob("*/use_case.yaml"))]
+        for (file, use_case), (others_file, other) in permutations(found, 2):
+            if f"{other.name}_".startswith(f"{use_case.name}_"):
+                raise NightshiftError(
+                    f"{others_file}: the name {other.name} is {use_case.name}, that of {file}, or begins with it and "
+                    "`_`, so that tables of both could have one name (a_b_c is table b_c of a, and c of a_b): "
+                    "rename one use case, its folder and its folder of dbt models"
+                )
+        return [use_case for _, use_case in found]
 
 
 def load_yaml(model: type[Model], path: Path) -> Model:
@@ -188,9 +206,23 @@ def read_yaml(path: Path) -> Any:
         NightshiftError: if the file is not YAML, with the line.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except yaml.YAMLError as error:
         raise NightshiftError(f"{path} is not valid YAML: {error}") from error
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML that does not name a thing twice: of two equal keys, PyYAML keeps the last and says nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping whose keys differ."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = sorted({key for key in keys if keys.count(key) > 1 and key != "<<"})
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {', '.join(twice)} stands twice in one place", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
 
 
 def validated(model: type[Model], raw: Any, path: Path) -> Model:

@@ -1,4 +1,4 @@
-"""The two JARs of Delta Lake: fetched once into a folder, and verified against ``jars.lock`` every time."""
+"""The JARs beside Spark's own, Delta Lake and JDBC drivers: fetched once, and verified against ``jars.lock`` always."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _quietly(command: list[str], folder: Path) -> None:
 def _by_hand(jars: list[Jar], folder: Path) -> str:
     files = "\n".join(f"  {jar.coordinates}  →  {folder / jar.file_name}" for jar in jars)
     return (
-        "the JARs of Delta Lake could be fetched neither by Maven nor by Spark's Ivy.\n"
+        "the JARs of Delta Lake and of the JDBC driver could be fetched neither by Maven nor by Spark's Ivy.\n"
         "Is a proxy or mirror needed? Maven reads it from ~/.m2/settings.xml. Or put these files there by hand, "
         f"from any Maven repository (their SHA-256 is checked):\n{files}\nand run `make setup` again"
     )

@@ -72,9 +72,8 @@ def jars_that_differ(jars: Path, lock: Path) -> list[str]:
     """JARs of Delta whose version is not that of the Python package, which speaks to them."""
     try:
         wanted = {str(version) for version in pins(lock).get("delta-spark", [])}
-        return [
-            f"{jars.name}: {jar.coordinates} is not {wanted}" for jar in read_lock(jars) if jar.version not in wanted
-        ]
+        of_delta = [jar for jar in read_lock(jars) if jar.group == "io.delta"]
+        return [f"{jars.name}: {jar.coordinates} is not {wanted}" for jar in of_delta if jar.version not in wanted]
     except NightshiftError as error:
         return [str(error)]
 

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from nightshift.dates import BatchDates, parse_date
+from nightshift.dates import BatchDates, as_ranges, parse_date
 from nightshift.errors import NightshiftError
 
 
@@ -52,3 +52,17 @@ def test_predicate_names_typed_dates():
 def test_non_ascii_digits_are_no_date():
     with pytest.raises(NightshiftError):
         parse_date("2013-10-0１")
+
+
+@pytest.mark.parametrize(
+    ("days", "longest", "ranges"),
+    [
+        ([], None, []),
+        ([3, 1, 2, 2], None, ["2013-10-01..2013-10-03"]),  # in any order, some twice
+        ([1, 3, 4, 9], None, ["2013-10-01", "2013-10-03..2013-10-04", "2013-10-09"]),  # gaps
+        ([1, 2, 3, 4, 5], 2, ["2013-10-01..2013-10-02", "2013-10-03..2013-10-04", "2013-10-05"]),
+    ],
+)
+def test_dates_become_few_ranges(days, longest, ranges):
+    found = as_ranges((dt.date(2013, 10, day) for day in days), longest)
+    assert [str(dates) for dates in found] == ranges

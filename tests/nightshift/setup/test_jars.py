@@ -65,7 +65,7 @@ def test_a_broken_line_is_named(tmp_path):
         jars.read_lock(tmp_path / "jars.lock")
 
 
-def test_the_lock_holds_exactly_deltas_two_jars():
+def test_the_lock_holds_deltas_two_jars_and_the_driver_without_what_they_depend_on():
     locked = jars.read_lock(PROJECT_DIR / "jars.lock")
-    assert [jar.artifact for jar in locked] == ["delta-spark_4.2_2.13", "delta-storage"]
+    assert [jar.artifact for jar in locked] == ["delta-spark_4.2_2.13", "delta-storage", "postgresql"]
     assert all(len(jar.sha256) == 64 for jar in locked)

@@ -1,0 +1,46 @@
+"""`nightshift contracts`: the tables' data contracts, for catalogs and tools that read the standard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("table", required=False)
+@click.option("--use-case", help="Only the contracts of this use case.")
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder.")
+def contracts(table: str | None, use_case: str | None, to: Path | None) -> None:
+    r"""Print the contract of TABLE, or list all; with --to, write them as files.
+
+    They are YAML in the Open Data Contract Standard.
+
+    \b
+    nightshift contracts gold.flight_delays_scores
+    nightshift contracts --use-case flight_delays --to /tmp/contracts
+    """
+    from nightshift.declared.sql import checked_catalogs
+    from nightshift.errors import NightshiftError
+    from nightshift.reference.contracts import text
+
+    found = {
+        each.full_name: each
+        for catalog in checked_catalogs()
+        for each in catalog
+        if (use_case is None or each.use_case == use_case) and (table is None or each.full_name == table)
+    }
+    if not found:
+        asked = table or f"of the use case {use_case}"
+        raise NightshiftError(f"there is no table {asked}: `nightshift contracts` lists those that there are")
+    if to is not None:
+        for each in found.values():
+            place = to / each.use_case / f"{each.short_name}.odcs.yaml"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text(each), encoding="utf-8")
+        click.echo(f"{len(found)} contracts below {to}")
+    elif table is not None:
+        click.echo(text(found[table]), nl=False)
+    else:
+        for name, each in sorted(found.items()):
+            click.echo(f"{name}  version {each.version}  {each.owner}")

@@ -1,0 +1,1 @@
+"""What is written from the declarations: reference pages, data contracts, dbt's sources."""

@@ -1,0 +1,151 @@
+"""What dbt knows of its models without running one: their SQL, and its own documentation as one page.
+
+Nothing here connects to Spark. Variables of a run, like its dates, get stand-ins: they change literals, not columns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nightshift.catalog import Catalog
+from nightshift.declared.built_in import all_columns
+from nightshift.errors import NightshiftError
+from nightshift.settings import get_settings
+from nightshift.tables import Table
+from nightshift.use_case import UseCase
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+# Where dbt's page takes its data from, unless it was put into the page.
+_PAGE_DATA = {'"MANIFEST.JSON INLINE DATA"': "manifest.json", '"CATALOG.JSON INLINE DATA"': "catalog.json"}
+
+
+def compiled(use_case: UseCase) -> dict[str, str]:
+    """The SQL of a use case's models by name, in Spark's dialect, each with the ephemeral models that it reads.
+
+    Raises:
+        NightshiftError: if dbt cannot parse the project, or cannot compile a model without a database.
+    """
+    variables = json.dumps(_stand_ins([use_case]))
+    arguments = ("compile", "--no-introspect", "--vars", variables, "--select", f"path:models/{use_case.name}")
+    outcome = _invoke(_parsed(), *arguments, target=get_settings().dbt_target)
+    return {result.node.name: result.node.compiled_code for result in outcome if result.node.resource_type == "model"}
+
+
+def write_docs(use_cases: Sequence[UseCase] | None = None) -> Path:
+    """Write dbt's documentation of all models as one page that needs no network; returns where it lies.
+
+    Types come from the declarations; dbt would ask the database for them.
+
+    Raises:
+        NightshiftError: if dbt cannot parse or compile the project.
+    """
+    target = get_settings().dbt_target / "docs"
+    use_cases = UseCase.load_all() if use_cases is None else use_cases
+    manifest = _parsed()
+    tables = {table.full_name: table for use_case in use_cases for table in Catalog(use_case)}
+    catalog = _catalog(manifest, tables)
+    variables = json.dumps(_stand_ins(use_cases))
+    _invoke(manifest, "docs", "generate", "--empty-catalog", "--write-json", "--vars", variables, target=target)
+    data = {
+        "manifest.json": json.loads((target / "manifest.json").read_text(encoding="utf-8")),
+        "catalog.json": catalog,
+    }
+    page = (target / "index.html").read_text(encoding="utf-8")
+    for mark, name in _PAGE_DATA.items():
+        if mark not in page:
+            raise NightshiftError(f"this version of dbt has another page: {mark} is missing in {target / 'index.html'}")
+        # A description that holds the end of a script must not end this one.
+        page = page.replace(mark, json.dumps(data[name]).replace("</", "<\\/"))
+    place = get_settings().data_docs / "dbt" / "index.html"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(page, encoding="utf-8")
+    return place
+
+
+def _stand_ins(use_cases: Sequence[UseCase]) -> dict[str, object]:
+    """The variables that spark_jobs.build gives, with dates of no meaning."""
+    return {
+        "first_date": "2000-01-01",
+        "last_date": "2000-01-01",
+        "lookback_days": max((use_case.nightly.lookback_days for use_case in use_cases), default=1),
+        "stage_folders": {},
+    }
+
+
+def _parsed() -> Manifest:
+    """The project as jobs parse it, without variables, so that all share one cache."""
+    from dbt.cli.main import dbtRunner
+
+    outcome = dbtRunner().invoke(["parse", *_options(get_settings().dbt_target)])
+    if not outcome.success:
+        raise NightshiftError(f"dbt cannot parse {get_settings().dbt_dir}: {outcome.exception}")
+    return outcome.result
+
+
+def _invoke(manifest: Manifest, *arguments: str, target: Path) -> list[Any]:
+    """Run a dbt command on a parsed project; gives a result per node, or none for `docs`."""
+    from dbt.cli.main import dbtRunner
+
+    outcome = dbtRunner(manifest=manifest).invoke([*arguments, *_options(target)])
+    results = list(getattr(outcome.result, "results", ()))
+    wrong = [f"{result.node.name}: {str(result.message).strip()}" for result in results if result.status == "error"]
+    if wrong or outcome.exception is not None:
+        raise NightshiftError(
+            f"`dbt {arguments[0]}` cannot compile the models: {outcome.exception or '; '.join(wrong)}\n"
+            f"  next: mend the model; it must compile without a database (no `run_query`), and gets no other variables "
+            f"than {', '.join(_stand_ins([]))}"
+        )
+    return results
+
+
+def _options(target: Path) -> list[str]:
+    folder = str(get_settings().dbt_dir)
+    return [
+        *("--project-dir", folder, "--profiles-dir", folder, "--target-path", str(target)),
+        *("--log-path", str(get_settings().dbt_target / "logs"), "--log-level", "none"),
+        *("--no-populate-cache", "--no-version-check", "--no-use-colors"),
+    ]
+
+
+def _catalog(manifest: Manifest, tables: dict[str, Table]) -> dict[str, Any]:
+    """The declared tables in the form of dbt's catalog.json, version 1."""
+    by_identifier = {table.identifier: table for table in tables.values()}
+    nodes = {
+        key: by_identifier[node.name]
+        for key, node in manifest.nodes.items()
+        if node.resource_type == "model" and node.name in by_identifier
+    }
+    sources = {
+        key: tables[f"{source.source_name}.{source.name}"]
+        for key, source in manifest.sources.items()
+        if f"{source.source_name}.{source.name}" in tables
+    }
+    return {
+        "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/catalog/v1.json"},
+        "nodes": {key: _catalog_entry(key, table) for key, table in nodes.items()},
+        "sources": {key: _catalog_entry(key, table) for key, table in sources.items()},
+        "errors": None,
+    }
+
+
+def _catalog_entry(key: str, table: Table) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "type": "table",
+            "schema": table.layer,
+            "name": table.identifier,
+            "comment": table.description,
+            "owner": table.owner,
+        },
+        "columns": {
+            column.name: {"type": column.type, "index": index, "name": column.name, "comment": column.description}
+            for index, column in enumerate(all_columns(table), start=1)
+        },
+        "stats": {},
+        "unique_id": key,
+    }

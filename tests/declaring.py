@@ -1,0 +1,84 @@
+"""A small use case in a folder of its own, declared by the test that needs it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from nightshift.catalog import Catalog
+from nightshift.settings import get_settings
+from nightshift.use_case import UseCase
+
+USE_CASE = """
+name: shop
+title: Returned orders
+description: Whether an order comes back.
+owner: orders-team
+timezone: Europe/Berlin
+country: DE
+dates: {first: 2024-01-01}
+nightly: {lookback_days: 7}
+target: {cases: orders, table: orders, column: is_returned}
+training: {history_days: 90, costs: {false_alarm: 1, missed: 3}}
+"""
+# One source, the silver table that is made from it, and a gold table.
+TABLES = """
+tables:
+  - layer: bronze
+    name: orders
+    description: Orders of the day.
+    grain: one row per order
+    keys: [id]
+    source: {file: orders.csv, format: csv}
+    columns:
+      - {name: id, type: bigint, required: true, description: Number of the order.}
+      - {name: amount, type: double, minimum: 0, unit: euro, description: What it costs.}
+      - {name: is_returned, type: boolean, description: It came back.}
+  - layer: silver
+    name: orders
+    description: Orders of the day, once each.
+    grain: one row per order
+    keys: [id]
+    columns:
+      - {name: id, type: bigint, required: true, description: Number of the order.}
+      - {name: amount, type: double, description: What it costs.}
+"""
+
+
+class Shop:
+    """The use case ``shop`` below a folder; its declarations can be changed."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.models = folder / "use_cases" / "shop", folder / "dbt" / "models" / "shop"
+        self.folder.mkdir(parents=True)
+        self.models.mkdir(parents=True)
+        monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(self.folder.parent))
+        monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(folder / "dbt"))
+        get_settings.cache_clear()
+        (self.folder / "use_case.yaml").write_text(USE_CASE)
+        self.tables = TABLES
+
+    def change(self, old: str, new: str) -> Shop:
+        """Replace a piece of the declarations, which must be there once or more."""
+        assert old in self.tables, old
+        self.tables = self.tables.replace(old, new)
+        return self
+
+    def add(self, text: str) -> Shop:
+        """Append tables, written with any indentation."""
+        self.tables += textwrap.indent(textwrap.dedent(text), "  ")
+        return self
+
+    def model(self, files: Mapping[str, str]) -> Shop:
+        """Write dbt's files, by name."""
+        for name, text in files.items():
+            (self.models / name).write_text(textwrap.dedent(text))
+        return self
+
+    def catalog(self) -> Catalog:
+        """Read the declarations as they are now."""
+        (self.folder / "tables.yaml").write_text(self.tables)
+        return Catalog(UseCase.load("shop"))

@@ -1,0 +1,95 @@
+"""SQL in a declaration is one expression over columns that there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from nightshift.declared.sql import check_sql
+from nightshift.errors import NightshiftError
+from tests.declaring import Shop
+
+
+def with_rule(shop: Shop, must: str) -> Shop:
+    return shop.change(
+        "source: {file: orders.csv, format: csv}",
+        f'source: {{file: orders.csv, format: csv}}\n    rules: [{{name: paid, must: "{must}", why: w}}]',
+    )
+
+
+def with_agreement(shop: Shop, own: str, other: str = "count(*)") -> Shop:
+    return shop.change(
+        "description: Orders of the day, once each.",
+        "description: Orders.\n    agrees_with:\n"
+        f'      - {{name: same, why: w, table: bronze.orders, own: "{own}", other: "{other}"}}',
+    )
+
+
+@pytest.mark.parametrize(
+    "must",
+    [
+        "amount is not null or is_returned",
+        "ID > 0",
+        "`id` between 1 and 9 and batch_date >= date'2024-01-01'",
+        "to_date(from_utc_timestamp(batch_date, 'America/New_York')) = date_sub(batch_date, 1)",
+        "cast(id as string) rlike '^[0-9]+$'",
+        "exists(array(id), x -> x > 1)",
+        "case when is_returned then amount > 0 else true end",
+    ],
+)
+def test_a_predicate_over_the_row_is_accepted(shop: Shop, must: str) -> None:
+    check_sql(with_rule(shop, must).catalog())
+
+
+@pytest.mark.parametrize(
+    ("must", "words"),
+    [
+        ("amonut > 0", "amonut is no column; there are amount, batch_date, id, is_returned"),
+        ("o.amount > 0", "o.amount is no column"),
+        # Known only once the rows are judged.
+        ("record > 1", "record is no column"),
+        ("amount >", "is not SQL"),
+        ("", "must be one expression"),
+        ("amount > 0; drop table x", "must be one expression"),
+        ("drop table x", "must be one expression"),
+        ("id in (select id from other)", "must be one expression"),
+        ("amount > 0 as paid", "must be one expression"),
+        ("amount > :least", "must be one expression"),
+        ("amount > 0 -- of course", "holds a comment"),
+        ("sum(amount) > 0", "looks at more than one row"),
+        ("row_number() over (order by id) = 1", "looks at more than one row"),
+        ("batch_date < current_date()", "differs from run to run"),
+        ("rand() < 0.5", "differs from run to run"),
+    ],
+)
+def test_anything_else_is_refused_by_name(shop: Shop, must: str, words: str) -> None:
+    catalog = with_rule(shop, must).catalog()
+    with pytest.raises(NightshiftError) as error:
+        check_sql(catalog)
+    assert f"{shop.folder / 'tables.yaml'}: bronze.orders: rule paid: must: " in str(error.value)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "own", ["count(*)", "coalesce(sum(amount), 0)", "count(distinct id)", "sum(amount) filter (where id > 3)"]
+)
+def test_an_aggregate_over_the_slice_is_accepted(shop: Shop, own: str) -> None:
+    check_sql(with_agreement(shop, own).catalog())
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "words"),
+    [
+        ("amount", "count(*)", "own: 'amount' is no aggregate"),
+        ("sum(amount) + id", "count(*)", "own: id must stand within an aggregate"),
+        ("sum(amount) over ()", "count(*)", "own: 'sum(amount) over ()' is no aggregate"),
+        # A column of the other table only.
+        ("count_if(is_returned)", "count(*)", "own: is_returned is no column"),
+        ("count(*)", "sum(total)", "other: total is no column"),
+        ("count(*)", "(select 1)", "other: '(select 1)' must be one expression"),
+    ],
+)
+def test_an_agreement_over_anything_else_is_refused(shop: Shop, own: str, other: str, words: str) -> None:
+    catalog = with_agreement(shop, own, other).catalog()
+    with pytest.raises(NightshiftError) as error:
+        check_sql(catalog)
+    assert f"silver.orders: agreement same: {words}" in str(error.value)
