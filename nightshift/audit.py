@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.tables import Table
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 Consequence = Literal["blocks", "warns"]
 EXAMPLES = 5
@@ -44,10 +42,16 @@ class Check:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """All checks of one slice."""
+    """All checks of one slice.
+
+    Attributes:
+        profiles: the slice in figures, per batch date; kept in the ledger when the slice is published, so that later
+            slices are compared with it and not with the lake.
+    """
 
     checks: tuple[Check, ...]
     page: Path | None = None
+    profiles: Mapping[dt.date, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def blocking(self) -> list[Check]:
@@ -63,8 +67,11 @@ class AuditReport:
 class Audit(Protocol):
     """Evaluates the suite of a table on a staged slice."""
 
-    def __call__(self, rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
-        """Args: the staged rows, their table and dates, and how many there must be (None: any number)."""
+    def __call__(self, rows: Any, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
+        """Args: the staged rows, their table and dates, and how many there must be (None: any number).
+
+        Rows are a Spark DataFrame; None in a process without a Spark session.
+        """
 
 
 class AuditError(NightshiftError):

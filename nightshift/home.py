@@ -13,6 +13,8 @@ _OWN_ENTRIES = frozenset(
         MARKER,
         "lake",
         "landing",
+        "archive",
+        "secrets",
         "staging",
         "data_docs",
         "postgres",

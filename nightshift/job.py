@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NoReturn
 
+from nightshift.catalog import Catalog
 from nightshift.dates import ALLOWED, BatchDates
 from nightshift.errors import NightshiftError
-from nightshift.tables import Catalog
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
@@ -90,7 +90,9 @@ def run_job(
 
 def _recorded(job: Job, name: str) -> AbstractContextManager[object]:
     from nightshift import ledger
+    from nightshift.ledger.attempts import reconcile
 
+    reconcile(lambda _: None, use_case=job.use_case.name, table_name=name)
     return ledger.attempt({**job.entry, "stage": name, "table_name": name}, {date: {} for date in job.dates})
 
 

@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift import lake, ledger
-from nightshift.audit import Audit, AuditError, describe
+from nightshift.accounting import Accounting
+from nightshift.audit import Audit, AuditError, AuditReport, describe
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
+from nightshift.recovery import recover
+from nightshift.settings import get_settings
 from nightshift.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 log = logging.getLogger("nightshift")
-
-
-@dataclass(frozen=True)
-class Accounting:
-    """Where the rows of each batch date went, apart from those that are published.
-
-    Attributes:
-        rows_in: rows that entered the stage.
-        quarantined: rows set aside with a reason.
-        deduplicated: older rows of the same key.
-    """
-
-    rows_in: Mapping[dt.date, int]
-    quarantined: Mapping[dt.date, int] = field(default_factory=dict)
-    deduplicated: Mapping[dt.date, int] = field(default_factory=dict)
-
-    def expected(self, date: dt.date) -> int:
-        """Rows that must be published for a date so that nothing is lost or doubled."""
-        return self.rows_in.get(date, 0) - self.quarantined.get(date, 0) - self.deduplicated.get(date, 0)
+# A night has a handful of sources; a range of a year has hundreds, all of them in the ledger.
+SOURCES_NAMED = 20
+STAGED_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -48,6 +38,26 @@ class Published:
     rows: Mapping[dt.date, int]
 
 
+@dataclass(frozen=True)
+class Slice:
+    """What is to be published of one table.
+
+    Attributes:
+        rows: the slice, or a folder of Parquet (`lake.stage_folder`) in which it was already written.
+        audit: evaluates the table's suite on the staged files.
+        accounting: where the rows come from; makes the slice balance per batch date.
+        model: name and version of the model that made the rows, for the ledger.
+        replaces_version: the Delta version that the rows were computed from, where a newer one must not be undone.
+    """
+
+    table: Table
+    rows: DataFrame | Path
+    audit: Audit
+    accounting: Accounting | None = None
+    model: tuple[str, int] | None = None
+    replaces_version: int | None = None
+
+
 def publish(
     job: Job,
     table: Table,
@@ -56,76 +66,141 @@ def publish(
     audit: Audit,
     accounting: Accounting | None = None,
     model: tuple[str, int] | None = None,
+    replaces_version: int | None = None,
 ) -> Published:
-    """Stage, audit and publish the slice of ``table`` that ``job`` is about.
-
-    Args:
-        rows: the slice, or a folder of Parquet in which it was already written.
-        audit: evaluates the table's suite on the staged files.
-        accounting: makes the slice balance per batch date; None for tables that aggregate.
-        model: name and version of the model that made the rows, for the ledger.
+    """Stage, audit and publish the slice of ``table`` that ``job`` is about; see `Slice` for the arguments.
 
     Raises:
         AuditError: if a check that blocks has failed.
         NightshiftError: if the slice does not balance. In both cases the published table is as it was.
     """
-    from pyspark.sql import SparkSession
+    return publish_all(job, [Slice(table, rows, audit, accounting, model, replaces_version)])[0]
 
-    spark = SparkSession.active()
+
+def publish_all(job: Job, slices: Sequence[Slice]) -> list[Published]:
+    """Stage and audit the slices of several tables, and publish all of them, or none where one is refused.
+
+    While one table is audited, the next is written. All are tried, so that a log tells of every fault.
+
+    Raises:
+        AuditError, NightshiftError: as `publish` does, for the first table that was refused.
+    """
+    with ExitStack() as open_attempts, ThreadPoolExecutor(STAGED_AT_ONCE) as pool:
+        attempts = [_prepared(job, each) for each in slices]
+        entered = [pool.submit(each.__enter__) for each in attempts]
+        faults = []
+        for attempt, ready in zip(attempts, entered, strict=True):
+            if (fault := ready.exception()) is None:
+                open_attempts.push(attempt.__exit__)
+            else:
+                faults.append(fault)
+        for fault in faults[1:]:
+            log.error("%s", fault)
+        if faults:
+            raise faults[0]
+        return [ready.result()() for ready in entered]
+
+
+@contextmanager
+def _prepared(job: Job, each: Slice) -> Iterator[Callable[[], Published]]:
+    """A slice that is staged and audited; calling what is yielded makes it visible."""
+    table, accounting = each.table, each.accounting
+    recover(job.use_case.name, table)
     common = {
         **job.entry,
-        "table_name": f"{table.layer}.{table.name}",
-        "model_name": model[0] if model else None,
-        "model_version": model[1] if model else None,
+        "table_name": table.short_name,
+        "model_name": each.model[0] if each.model else None,
+        "model_version": each.model[1] if each.model else None,
     }
-    with ledger.attempt(common, {date: _row_counts(date, accounting) for date in job.dates}) as record:
-        stage = lake.pin(rows, table, job.dates) if isinstance(rows, Path) else lake.stage(rows, table, job.dates)
-        metadata = {"run": job.run_id, "stage": job.stage, "code": ledger.code_version(), "attempt": record.attempt_id}
+    inputs = accounting.inputs if accounting else None
+    with ledger.attempt(common, {date: _row_counts(date, accounting) for date in job.dates}, inputs) as record:
+        folder = each.rows if isinstance(each.rows, Path) else lake.stage_folder(table)
         try:
-            counts = _examined(spark, job, stage, audit, accounting)
-            version = lake.publish(stage, metadata)
+            if not isinstance(each.rows, Path):
+                lake.write(each.rows, table, folder)
+            stage = lake.pin(folder, table, job.dates)
+            counts = _counted(stage, accounting)
+            report = _audited(job, stage, each.audit, accounting)
+            page = str(report.page.relative_to(get_settings().data_docs)) if report.page else None
+            record.audited(stage.digest, len(report.warnings), page, report.profiles)
+            yield lambda: _commit(job, each, stage, counts, record)
         finally:
-            lake.discard(stage)
-        record.rows_published, record.delta_version = counts, version
+            lake.discard(folder)
+
+
+def _commit(
+    job: Job, each: Slice, stage: lake.Stage, counts: Mapping[dt.date, int], record: ledger.Attempt
+) -> Published:
+    """Make a stage visible, unless a later attempt has done so for the same dates."""
+    table = each.table
+    with lake.writing(table):
+        recover(job.use_case.name, table)
+        if later := record.overtaken_by():
+            record.status = "overtaken"
+            record.message = f"run {later.run_id}, which began later, has published these batch dates already"
+            log.warning("%s %s: %s", table.label, job.dates, record.message)
+            return Published(later.delta_version or 0, counts)
+        _refuse_newer(each)
+        try:
+            version = lake.commit(stage, _metadata(job, record.attempt_id, each.accounting))
+        except Exception as error:
+            # What follows a commit may fail, like a checkpoint; then the slice is visible all the same.
+            found = lake.committed(table, record.attempt_id)
+            if found is None:
+                raise
+            log.warning("%s is published as version %d, and then: %s", table.label, found, error)
+            version = found
+        record.published(version, counts)
     log.info("published %s %s: %s rows, version %s", table.label, job.dates, sum(counts.values()), version)
     return Published(version, counts)
 
 
-def _examined(
-    spark: SparkSession, job: Job, stage: lake.Stage, audit: Audit, accounting: Accounting | None
-) -> dict[dt.date, int]:
-    """Audit a stage and hold it against its accounting; returns its rows per batch date."""
-    table = stage.table
-    found = stage.rows
-    counts = {date: found.pop(str(date), 0) for date in job.dates}
+def _refuse_newer(each: Slice) -> None:
+    if each.replaces_version is not None and (newest := lake.newest_version(each.table)) != each.replaces_version:
+        raise NightshiftError(
+            f"{each.table.label} became version {newest} while its version {each.replaces_version} was worked on: "
+            "nothing was published; run this again"
+        )
+
+
+def _counted(stage: lake.Stage, accounting: Accounting | None) -> dict[dt.date, int]:
+    """Rows per batch date of a stage, held against what went in."""
+    table, found = stage.table, stage.rows
+    counts = {date: found.pop(str(date), 0) for date in stage.dates}
     if found:
         raise NightshiftError(
-            f"{table.label}: the slice {job.dates} holds rows of other batch dates "
+            f"{table.label}: the slice {stage.dates} holds rows of other batch dates "
             f"({', '.join(f'{date}: {count}' for date, count in found.items())}); nothing was published"
         )
     if accounting is not None:
-        _refuse_imbalance(table, counts, accounting)
-    expected = None if accounting is None else sum(accounting.expected(date) for date in job.dates)
-    report = audit(stage.read(spark), table, job.dates, expected)
-    for warning in report.warnings:
-        log.warning("audit of %s %s warns\n%s", table.label, job.dates, describe(warning))
-    if report.blocking:
-        raise AuditError(table, job.dates, report, _next_step(job))
+        accounting.refuse_imbalance(table, counts)
     return counts
 
 
-def _refuse_imbalance(table: Table, counts: Mapping[dt.date, int], accounting: Accounting) -> None:
-    wrong = [
-        f"  {date}: {accounting.rows_in.get(date, 0)} in, {count} to publish, "
-        f"{accounting.quarantined.get(date, 0)} quarantined, {accounting.deduplicated.get(date, 0)} deduplicated"
-        for date, count in counts.items()
-        if count != accounting.expected(date)
-    ]
-    if wrong:
-        raise NightshiftError(
-            f"{table.label} does not balance, nothing was published; rows in must equal rows published "
-            "+ quarantined + deduplicated:\n" + "\n".join(wrong)
-        )
+def _audited(job: Job, stage: lake.Stage, audit: Audit, accounting: Accounting | None) -> AuditReport:
+    """What the audit says of a stage, if nothing in it blocks."""
+    exact = accounting is not None and not accounting.aggregated
+    expected = sum(accounting.expected(date) for date in job.dates) if accounting is not None and exact else None
+    session = _spark_session()
+    report = audit(stage.read(session) if session else None, stage.table, job.dates, expected)
+    for warning in report.warnings:
+        log.warning("audit of %s %s warns\n%s", stage.table.label, job.dates, describe(warning))
+    if report.blocking:
+        raise AuditError(stage.table, job.dates, report, _next_step(job))
+    return report
+
+
+def _spark_session() -> SparkSession | None:
+    """The session of this process; jobs that compute without Spark have none, and are not made to import it."""
+    if "pyspark.sql" not in sys.modules:
+        return None
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    try:
+        return SparkSession.active()
+    except PySparkRuntimeError:
+        return None
 
 
 def _next_step(job: Job) -> str:
@@ -135,11 +210,29 @@ def _next_step(job: Job) -> str:
     )
 
 
+def _metadata(job: Job, attempt_id: object, accounting: Accounting | None) -> dict[str, object]:
+    """What a commit says of itself; sources are named up to a number that keeps the log small."""
+    sources = {
+        f"{each.name}@{each.version}"
+        for several in (accounting.inputs if accounting else {}).values()
+        for each in several
+    }
+    return {
+        "run": job.run_id,
+        "stage": job.stage,
+        "code": ledger.code_version(),
+        "attempt": attempt_id,
+        "dates": job.dates,
+        "sources": sorted(sources)[:SOURCES_NAMED],
+        "sources_in_all": len(sources),
+    }
+
+
 def _row_counts(date: dt.date, accounting: Accounting | None) -> dict[str, int | None]:
-    if accounting is None:
+    if accounting is None or accounting.aggregated:
         return {"rows_in": None, "rows_quarantined": None, "rows_deduplicated": None}
     return {
-        "rows_in": accounting.rows_in.get(date, 0),
-        "rows_quarantined": accounting.quarantined.get(date, 0),
-        "rows_deduplicated": accounting.deduplicated.get(date, 0),
+        "rows_in": accounting.rows_in(date),
+        "rows_quarantined": accounting.quarantined(date),
+        "rows_deduplicated": accounting.deduplicated(date),
     }

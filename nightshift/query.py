@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
-from nightshift.tables import Catalog, Table
+from nightshift.tables import Table
 from nightshift.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -14,9 +15,20 @@ if TYPE_CHECKING:
 
 
 def published_tables() -> dict[str, Table]:
-    """The tables that can be queried, by name, like ``gold.flight_delays_scores``."""
-    tables = (table for use_case in UseCase.load_all() for table in Catalog(use_case))
-    return {table.full_name: table for table in tables if table.exists()}
+    """The tables that can be queried, by name, like ``gold.flight_delays_scores``.
+
+    Raises:
+        NightshiftError: if a declaration is wrong, or two tables have one name.
+    """
+    found: dict[str, Table] = {}
+    for use_case in UseCase.load_all():
+        for table in Catalog(use_case):
+            if other := found.get(table.full_name):
+                raise NightshiftError(
+                    f"{table.full_name} is the name of two tables, {other.label} and {table.label}: rename one of them"
+                )
+            found[table.full_name] = table
+    return {name: table for name, table in found.items() if table.exists()}
 
 
 def query(sql: str) -> pa.Table:
@@ -53,6 +65,8 @@ def query(sql: str) -> pa.Table:
 def _open(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     from deltalake import DeltaTable
 
-    connection.register(table.identifier, DeltaTable(table.path).to_pyarrow_dataset())
+    # A view is bound when it is read: what it reads must have a name that no other table's has.
+    opened = f"{table.layer}_{table.identifier}"
+    connection.register(opened, DeltaTable(table.path).to_pyarrow_dataset())
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.layer}")
-    connection.execute(f"CREATE VIEW {table.full_name} AS SELECT * FROM memory.main.{table.identifier}")
+    connection.execute(f"CREATE VIEW {table.full_name} AS SELECT * FROM memory.main.{opened}")

@@ -6,8 +6,10 @@ import importlib.resources
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nightshift import scratch
 from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
 
@@ -67,15 +69,22 @@ def _machine_settings() -> dict[str, str]:
     os.environ["JAVA_HOME"] = toolchain["java_home"]
     log4j = importlib.resources.files("nightshift") / "log4j2.properties"
     java_options = f"-Dlog4j2.configurationFile=file:{log4j} {toolchain['driver_java_options']}"
-    scratch = settings.home / "tmp"
-    # As a setting of Spark it would draw a warning in every log.
-    os.environ.setdefault("SPARK_LOCAL_DIRS", str(scratch / "spark"))
+    temporary = settings.home / "tmp"
+    _take_local_folder(temporary / "spark")
     machine = {
         "spark.driver.extraClassPath": ":".join(toolchain["jars"]),
         "spark.driver.extraJavaOptions": java_options,
         "spark.driver.memory": settings.spark_driver_memory,
-        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.sql.warehouse.dir": str(temporary / "warehouse"),
     }
     if settings.spark_master.startswith("local"):
         machine |= LOCAL_SETTINGS | {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     return machine
+
+
+def _take_local_folder(parent: Path) -> None:
+    """Let Spark spill and shuffle, deliveries in clear among it, where the next session removes what a kill left."""
+    scratch.sweep(parent)
+    # As a setting of Spark it would draw a warning in every log. Whoever gives another place tidies it.
+    if "SPARK_LOCAL_DIRS" not in os.environ:
+        os.environ["SPARK_LOCAL_DIRS"] = str(scratch.take(parent))

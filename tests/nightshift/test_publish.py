@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from deltalake import DeltaTable
 
 from nightshift import lake, ledger
+from nightshift.accounting import Accounting
 from nightshift.audit import AuditError, AuditReport, Check
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import EXIT_REFUSED, Job, run_job
-from nightshift.publish import Accounting, publish
+from nightshift.ledger import Input, attempts
+from nightshift.ledger.attempts import reconcile
+from nightshift.publish import Slice, publish, publish_all
+from nightshift.settings import get_settings
 from nightshift.tables import Column, Table
 from nightshift.use_case import UseCase
 
@@ -109,7 +115,7 @@ def test_a_stage_changed_after_its_audit_is_refused(spark, job):
 
 
 def test_rows_that_do_not_balance_are_refused(spark, job):
-    accounting = Accounting(rows_in={FIRST: 4}, quarantined={FIRST: 1}, deduplicated={FIRST: 1})
+    accounting = Accounting({FIRST: [Input("file", "things.csv", "ab12", 4, quarantined=1, deduplicated=1)]})
     with pytest.raises(NightshiftError, match="2013-10-01: 4 in, 1 to publish, 1 quarantined, 1 deduplicated"):
         publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes, accounting=accounting)
     assert not TABLE.exists()
@@ -122,7 +128,11 @@ def test_rows_of_another_date_are_refused(spark, job):
 
 
 def test_the_ledger_has_one_row_per_attempt_and_date(spark, job):
-    accounting = Accounting(rows_in={FIRST: 3, SECOND: 1}, quarantined={FIRST: 1}, deduplicated={SECOND: 1})
+    inputs = {
+        FIRST: [Input("file", "a.csv", "ab12", 2), Input("file", "b.csv", "cd34", 1, quarantined=1)],
+        SECOND: [Input("file", "a.csv", "ef56", 1, deduplicated=1)],
+    }
+    accounting = Accounting(inputs)
     publish(job, TABLE, things(spark, (FIRST, "a", 1), (FIRST, "b", 1)), audit=passes, accounting=accounting)
     first, second = entry(FIRST), entry(SECOND)
     assert (first.rows_in, first.rows_published, first.rows_quarantined, first.rows_deduplicated) == (3, 2, 1, 0)
@@ -131,11 +141,12 @@ def test_the_ledger_has_one_row_per_attempt_and_date(spark, job):
     assert first.attempt_id == second.attempt_id
     assert first.delta_version == 0
     assert first.seconds > 0
+    assert (ledger.inputs(first), ledger.inputs(second)) == (inputs[FIRST], inputs[SECOND])
 
 
 def test_a_lake_below_any_folder_name_can_be_read(spark, job, tmp_path, monkeypatch):
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path / "a {b} [c] ü*"))
-    lake.get_settings.cache_clear()
+    get_settings.cache_clear()
     publish(job, TABLE, things(spark, (FIRST, "a", 1), (SECOND, "b", 2)), audit=passes)
     assert [row.thing for row in lake.read(spark, TABLE, BatchDates.of(SECOND)).collect()] == ["b"]
     assert lake.rows_by_date(TABLE, job.dates) == {FIRST: 1, SECOND: 1}
@@ -173,12 +184,106 @@ def test_a_stage_that_is_refused_before_any_table_is_in_the_ledger(home):
     ]
 
 
-def test_the_commit_names_run_code_and_stage(spark, job):
-    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
+def test_the_commit_names_run_code_sources_and_stage(spark, job):
+    accounting = Accounting({FIRST: [Input("file", "a.csv", "ab12", 1)]})
+    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes, accounting=accounting)
     note = json.loads(DeltaTable(TABLE.path).history(1)[0]["userMetadata"])
     assert note["run"] == "test"
-    assert len(note["stage_sha256"]) == 64
+    assert note["sources"] == ["a.csv@ab12"]
+    assert note["stage_sha256"] == entry(FIRST).stage_sha256
     assert note["code"]
+
+
+def test_the_profile_of_what_is_visible_is_kept(spark, job):
+    def profiled(rows, table, dates, expected_rows, says="first"):
+        return AuditReport(passes(rows, table, dates, expected_rows).checks, profiles={FIRST: {"says": says}})
+
+    def refuses(rows, table, dates, expected_rows):
+        return AuditReport(blocks(rows, table, dates, expected_rows).checks, profiles={FIRST: {"says": "refused"}})
+
+    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=profiled)
+    with pytest.raises(AuditError):
+        publish(job, TABLE, things(spark, (FIRST, "a", 2)), audit=refuses)
+    assert ledger.profiles("flight_delays", "silver.things", job.dates) == {FIRST: {"says": "first"}}
+
+
+def test_a_column_that_was_another_keeps_the_values_of_older_dates(spark, job):
+    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
+    old = TABLE.columns[1].model_copy(update={"until": 2})
+    new = Column(name="length", type="double", description="Its length.", since=2, was="size")
+    second = TABLE.model_copy(update={"columns": (TABLE.columns[0], old, new), "version": 2})
+    later = Job(job.stage, job.use_case, None, BatchDates.of(THIRD), "later")
+    publish(later, second, spark.createDataFrame([(THIRD, "c", None, 3.5)], second.ddl), audit=passes)
+    lengths = {row.thing: row.length for row in lake.read(spark, second).collect()}
+    assert lengths == {"a": 1.0, "c": 3.5}
+    assert len(DeltaTable(TABLE.path).history()) == 2, "history was not rewritten"
+
+
+def test_a_slice_is_published_even_if_what_follows_its_commit_fails(spark, job, monkeypatch):
+    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
+
+    def breaks(_table):
+        raise OSError("no space left for a checkpoint")
+
+    # Called right after the commit, to tell its version.
+    monkeypatch.setattr("nightshift.lake.log.newest_version", breaks)
+    publish(job, TABLE, things(spark, (FIRST, "a", 2)), audit=passes)
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
+    assert (entry(FIRST).status, entry(FIRST).delta_version, entry(FIRST).rows_published) == ("published", 1, 1)
+
+
+def test_an_attempt_that_a_later_one_overtook_leaves_its_rows_alone(spark, job):
+    def meanwhile(rows, table, dates, expected_rows):
+        publish(job, TABLE, things(spark, (FIRST, "a", 2)), audit=passes)
+        return passes(rows, table, dates, expected_rows)
+
+    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=meanwhile)
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
+    assert [each.status for each in every_entry(FIRST)] == ["overtaken", "published"]
+
+
+def test_an_attempt_that_ended_in_the_meantime_is_not_closed_again(spark, job):
+    """A look at the ledger meets an attempt that is still open, and closes itself before the look is over."""
+    with ledger.attempt({**job.entry, "table_name": "silver.things"}, {FIRST: {}}) as record:
+        pass
+
+    def found(entry):
+        raise AssertionError("it is not running")
+
+    assert reconcile(found, use_case="flight_delays", table_name="silver.things") == []
+    assert not attempts._close_lost(record.attempt_id, None)
+    assert entry(FIRST).status == "published"
+
+
+def test_slices_are_published_together_or_not_at_all(spark, job):
+    other = TABLE.model_copy(update={"name": "others"})
+    slices = [
+        Slice(TABLE, things(spark, (FIRST, "a", 1)), passes),
+        Slice(other, things(spark, (FIRST, "bad", 1)), blocks),
+    ]
+    with pytest.raises(AuditError):
+        publish_all(job, slices)
+    assert not TABLE.exists()
+    assert not other.exists()
+    assert entry(FIRST).status == "refused"
+    assert "silver/flight_delays/others" in entry(FIRST).message
+    publish_all(job, [dataclasses.replace(each, audit=passes) for each in slices])
+    assert TABLE.exists()
+    assert other.exists()
+
+
+def test_a_newer_version_is_not_undone(spark, job):
+    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
+    publish(job, TABLE, things(spark, (FIRST, "a", 2)), audit=passes)
+    with pytest.raises(NightshiftError, match="became version 1 while its version 0 was worked on"):
+        publish(job, TABLE, things(spark, (FIRST, "a", 3)), audit=passes, replaces_version=0)
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
+
+
+def every_entry(date: dt.date) -> list[ledger.Entry]:
+    asked = sa.select(ledger.Entry).where(ledger.Entry.table_name == "silver.things", ledger.Entry.batch_date == date)
+    with sa.orm.Session(ledger.engine()) as session:
+        return list(session.scalars(asked.order_by(ledger.Entry.id)))[-2:]
 
 
 def entry(date: dt.date) -> ledger.Entry:
@@ -186,4 +291,4 @@ def entry(date: dt.date) -> ledger.Entry:
 
 
 def job_stages():
-    return (path for path in Path(lake.get_settings().staging).rglob("*.parquet"))
+    return (path for path in Path(get_settings().staging).rglob("*.parquet"))

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from deltalake import write_deltalake
 
+from nightshift.catalog import Catalog
 from nightshift.commands.sql import sql
 from nightshift.errors import NightshiftError
-from nightshift.query import query
-from nightshift.tables import Catalog
+from nightshift.query import published_tables, query
 from nightshift.use_case import UseCase
 
 
@@ -36,6 +36,28 @@ def test_tables_are_joined(airlines):
     name = "bronze.flight_delays_airlines"
     rows = query(f"SELECT one.name FROM {name} AS one JOIN {name} AS other USING (carrier) WHERE carrier = '9E'")
     assert rows.to_pylist() == [{"name": "Endeavor"}]
+
+
+def test_tables_of_one_name_in_two_layers_are_kept_apart(home):
+    catalog = Catalog(UseCase.load("flight_delays"))
+    for layer, stations in (("bronze", ["EWR", "JFK"]), ("silver", ["LGA"])):
+        rows = {"batch_date": [dt.date(2013, 1, 2)] * len(stations), "origin": stations}
+        write_deltalake(catalog[f"{layer}.weather"].path, pa.table(rows), partition_by=["batch_date"])
+    both = query(
+        "SELECT 'landed' AS kind, origin FROM bronze.flight_delays_weather UNION ALL "
+        "SELECT 'refined', origin FROM silver.flight_delays_weather ORDER BY ALL"
+    )
+    assert [tuple(row.values()) for row in both.to_pylist()] == [
+        *(("landed", "EWR"), ("landed", "JFK")),
+        ("refined", "LGA"),
+    ]
+
+
+def test_two_tables_of_one_name_are_refused(home, monkeypatch):
+    use_case = UseCase.load("flight_delays")
+    monkeypatch.setattr(UseCase, "load_all", lambda: [use_case, use_case])
+    with pytest.raises(NightshiftError, match=r"bronze\.\w+ is the name of two tables, bronze/flight_delays/\w+ and"):
+        published_tables()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""Read a slice, stage it, publish it: the only place that writes Delta.
+
+Publishing is write, audit, publish. Spark first writes a slice as Parquet into a stage folder of its own, which is
+pinned: names, sizes and digests of its files. The audit reads exactly those files. Publishing moves those very files
+into the table's folder and names them in one commit, which also drops the files that the batch dates had before. So
+what readers see is, file by file, what was audited; a stage that changed after it was pinned is refused.
+
+Log and snapshot are delta-rs's business, rows are Spark's: a commit by Spark writes the rows a second time, and costs
+a small job seconds that have nothing to compute (benchmarks/publish.py).
+"""
+
+from nightshift.lake.log import committed, newest_version, published_dates, rows_by_date
+from nightshift.lake.publishing import commit, publish, vacuum, writing
+from nightshift.lake.reading import read, register
+from nightshift.lake.staging import Stage, StagedFile, discard, pin, stage, stage_folder, sweep, write
+
+__all__ = [
+    "Stage",
+    "StagedFile",
+    "commit",
+    "committed",
+    "discard",
+    "newest_version",
+    "pin",
+    "publish",
+    "published_dates",
+    "read",
+    "register",
+    "rows_by_date",
+    "stage",
+    "stage_folder",
+    "sweep",
+    "vacuum",
+    "write",
+    "writing",
+]

@@ -1,0 +1,155 @@
+"""Making an audited stage visible, in one commit, and removing what is visible no more."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from nightshift.errors import NightshiftError
+from nightshift.lake import log
+from nightshift.lake.staging import Stage, StagedFile
+from nightshift.settings import get_settings
+from nightshift.tables import PARTITION, Table
+
+if TYPE_CHECKING:
+    from deltalake import CommitProperties, DeltaTable
+    from deltalake.transaction import AddAction
+
+LOCK_SECONDS = 600
+
+
+def publish(stage: Stage, metadata: Mapping[str, object]) -> int:
+    """`commit`, with the table's write lock around it."""
+    with writing(stage.table):
+        return commit(stage, metadata)
+
+
+def commit(stage: Stage, metadata: Mapping[str, object]) -> int:
+    """Replace the slice's batch dates with the staged files, in one commit; to be called within `writing`.
+
+    Args:
+        metadata: goes into the commit beside the stage's digest; names run, attempt, code and sources.
+
+    Returns:
+        The Delta version of the commit; the stage's folder is left to be discarded.
+
+    Raises:
+        NightshiftError: if the stage is not what was pinned; the table is then as it was.
+    """
+    from deltalake import CommitProperties
+
+    note = json.dumps({**metadata, "stage_sha256": stage.digest}, default=str, sort_keys=True)
+    stage.refuse_changed()
+    return _commit(stage, CommitProperties(custom_metadata={"userMetadata": note}))
+
+
+def vacuum(table: Table, hours: int) -> list[str]:
+    """Remove files that no version of the last ``hours`` names, those of crashed publications among them.
+
+    Versions that are older can then no longer be read.
+
+    Returns:
+        The removed files, as paths below the table's.
+    """
+    if not table.exists():
+        return []
+    # A publication that is moving its files in has not named them yet.
+    with writing(table):
+        return log.snapshot(table).vacuum(
+            retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True
+        )
+
+
+def _commit(stage: Stage, properties: CommitProperties) -> int:
+    """Move the files into the table and replace the slice's batch dates by them; returns the new version."""
+    from deltalake import Schema
+    from deltalake.transaction import create_table_with_add_actions
+
+    table = stage.table
+    schema = Schema.from_json(log.delta_schema(table))
+    if not table.exists():
+        files = [_moved(file, table) for file in stage.files]
+        table.path.mkdir(parents=True, exist_ok=True)
+        create_table_with_add_actions(
+            str(table.path),
+            schema,
+            files,
+            mode="error",
+            partition_by=[PARTITION],
+            description=table.description,
+            commit_properties=properties,
+        )
+        return 0
+    target = log.snapshot(table)
+    _refuse_other_schema(table, target)
+    target.create_write_transaction(
+        [_moved(file, table) for file in stage.files],
+        mode="overwrite",
+        schema=schema,
+        partition_by=[PARTITION],
+        partition_filters=log.partitions_of(stage.dates),
+        commit_properties=properties,
+    )
+    return log.newest_version(table)
+
+
+def _refuse_other_schema(table: Table, target: DeltaTable) -> None:
+    """New columns may come; the columns that published files have must stay as they are."""
+    declared = {field["name"]: field["type"] for field in json.loads(log.delta_schema(table))["fields"]}
+    for field in json.loads(target.schema().to_json())["fields"]:
+        if declared.get(field["name"]) != field["type"]:
+            declaration = f"with type {declared[field['name']]}" if field["name"] in declared else "without it"
+            raise NightshiftError(
+                f"{table.label} has the column {field['name']} of type {field['type']}, and is declared {declaration}: "
+                "nothing was published; leave the column declared, say since which version of the table it is no "
+                "longer delivered (`until`), and give what replaces it a name of its own (`was`)"
+            )
+
+
+def _moved(file: StagedFile, table: Table) -> AddAction:
+    """Move a file into its table's folder, where nothing names it until the commit does."""
+    from deltalake.transaction import AddAction
+
+    target = table.path / file.partition / f"{uuid.uuid4().hex}.parquet"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(file.path, target)
+    return AddAction(
+        path=f"{file.partition}/{target.name}",
+        size=file.bytes,
+        partition_values={PARTITION: file.partition.removeprefix(f"{PARTITION}=")},
+        modification_time=int(target.stat().st_mtime * 1000),
+        data_change=True,
+        stats=json.dumps({"numRecords": file.rows}),
+    )
+
+
+@contextlib.contextmanager
+def writing(table: Table) -> Iterator[None]:
+    """Serialise the writers of one table.
+
+    Delta refuses a commit that began before another one ended, also where the two are about different days; in turns,
+    both go through.
+
+    Raises:
+        NightshiftError: if another process does not end its turn.
+    """
+    lock = get_settings().locks / f"{table.layer}.{table.identifier}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    turn = FileLock(lock)
+    try:
+        turn.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        raise NightshiftError(
+            f"another process has been writing {table.label} for more than {LOCK_SECONDS} s: nothing was published; "
+            f"see which one holds {lock}, and run the stage again"
+        ) from None
+    try:
+        yield
+    finally:
+        turn.release()

@@ -1,0 +1,69 @@
+"""Reading published slices with Spark: the Parquet files that the Delta log names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from nightshift.dates import BatchDates
+from nightshift.lake import log
+from nightshift.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def read(spark: SparkSession, table: Table, dates: BatchDates | None = None, version: int | None = None) -> DataFrame:
+    """The published rows of some batch dates, or of all.
+
+    Args:
+        version: the Delta version to read; the newest if None.
+
+    Raises:
+        NightshiftError: if nothing was ever published to the table.
+    """
+    within = None if dates is None else log.partitions_of(dates)
+    uris = log.snapshot(table, version).file_uris(file_pruning_predicate=within)
+    return parquet(spark, table, table.path, [unquote(uri) for uri in uris])
+
+
+def register(
+    spark: SparkSession,
+    tables: Iterable[Table],
+    dates: BatchDates | None = None,
+    versions: Mapping[str, int] | None = None,
+) -> None:
+    """Give the slices of some tables their names in SQL (`Table.view`), for this session.
+
+    A table to which nothing was ever published is an empty view.
+
+    Args:
+        versions: the Delta versions to read, by ``layer.table``; of others the newest.
+    """
+    for table in tables:
+        version = (versions or {}).get(table.short_name)
+        rows = read(spark, table, dates, version) if table.exists() else spark.createDataFrame([], table.ddl)
+        rows.createOrReplaceGlobalTempView(table.view.removeprefix("global_temp."))
+
+
+def parquet(spark: SparkSession, table: Table, root: Path, files: Sequence[str]) -> DataFrame:
+    """Files below ``root`` with the declared schema.
+
+    A column that a file lacks is null, or has the values of the column that it `was` when the file was written.
+    """
+    from pyspark.sql import functions as F
+
+    if not files:
+        return spark.createDataFrame([], table.ddl)
+    # Spark takes these characters for a pattern.
+    literal = [re.sub(r"([\[\]{}*?\\])", r"\\\1", file) for file in files]
+    rows = spark.read.schema(table.ddl).option("basePath", str(root)).parquet(*literal)
+    renamed = {
+        column.name: F.coalesce(column.name, F.col(column.was).try_cast(column.type))
+        for column in table.data_columns
+        if column.was is not None
+    }
+    return rows.withColumns(renamed).select(*table.column_names)

@@ -1,0 +1,171 @@
+"""Slices that are written and not yet visible: each in a folder of its own, pinned by the digests of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from nightshift.lake.reading import parquet
+from nightshift.settings import get_settings
+from nightshift.tables import PARTITION, Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# Spark leaves this mark when a write is complete.
+WRITTEN = "_SUCCESS"
+# Folders of this process; their locks end with it, however it ends.
+_held: dict[Path, FileLock] = {}
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """One file of a stage, as it was when it was pinned."""
+
+    path: Path
+    bytes: int
+    rows: int
+    sha256: str
+
+    @property
+    def partition(self) -> str:
+        """Folder of the file, like ``batch_date=2013-10-01``; tells the batch date of its rows."""
+        return self.path.parent.name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A slice written and pinned, not yet published."""
+
+    table: Table
+    dates: BatchDates
+    folder: Path
+    files: tuple[StagedFile, ...]
+
+    @property
+    def digest(self) -> str:
+        """One SHA-256 over all files' digests."""
+        return hashlib.sha256("".join(sorted(file.sha256 for file in self.files)).encode()).hexdigest()
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Row count per batch date, from the files' own footers."""
+        counts: Counter[str] = Counter()
+        for file in self.files:
+            counts[file.partition.removeprefix(f"{PARTITION}=")] += file.rows
+        return dict(counts)
+
+    def read(self, spark: SparkSession) -> DataFrame:
+        """Exactly the pinned files, with the declared schema."""
+        return parquet(spark, self.table, self.folder, [str(file.path) for file in self.files])
+
+    def refuse_changed(self) -> None:
+        """Hold the folder against what was pinned.
+
+        Raises:
+            NightshiftError: naming the files that changed, came or went.
+        """
+        pinned = {(file.path, file.sha256) for file in self.files}
+        paths = _parquet_files(self.folder)
+        with ThreadPoolExecutor(8) as pool:
+            differences = pinned ^ set(zip(paths, pool.map(_sha256, paths), strict=True))
+        if differences:
+            changed = sorted({path.name for path, _ in differences})
+            raise NightshiftError(
+                f"the stage of {self.table.label} {self.dates} changed after its audit ({', '.join(changed)}): "
+                "nothing was published; run the stage again"
+            )
+
+
+def stage(rows: DataFrame, table: Table, dates: BatchDates) -> Stage:
+    """Write a slice into a stage folder of its own and pin it."""
+    folder = stage_folder(table)
+    write(rows, table, folder)
+    return pin(folder, table, dates)
+
+
+def write(rows: DataFrame, table: Table, folder: Path) -> None:
+    """Write a slice into a stage folder."""
+    # One file per date, or several where a date is larger than a file should be.
+    arranged = rows.select(*table.column_names).hint("rebalance", PARTITION)
+    arranged.sortWithinPartitions(PARTITION, *table.keys).write.partitionBy(PARTITION).parquet(str(folder))
+
+
+def stage_folder(table: Table) -> Path:
+    """A new place for one slice of a table; no two runs share one, and `sweep` spares it while this process lives."""
+    folder = _stages(table) / uuid.uuid4().hex
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # One thread may stage a slice, and another publish it.
+    lock = FileLock(_lock_of(folder), thread_local=False)
+    lock.acquire()
+    _held[folder] = lock
+    return folder
+
+
+def pin(folder: Path, table: Table, dates: BatchDates) -> Stage:
+    """Take stock of a written stage.
+
+    Raises:
+        NightshiftError: if whoever writes it has not finished.
+    """
+    if not (folder / WRITTEN).is_file():
+        raise NightshiftError(f"{folder} is not completely written: run the stage of {table.label} again")
+    with ThreadPoolExecutor(8) as pool:
+        return Stage(table, dates, folder, tuple(pool.map(_pinned, _parquet_files(folder))))
+
+
+def discard(folder: Path) -> None:
+    """Remove a stage that is published or refused."""
+    shutil.rmtree(folder, ignore_errors=True)
+    _lock_of(folder).unlink(missing_ok=True)
+    if lock := _held.pop(folder, None):
+        lock.release()
+
+
+def sweep(table: Table) -> list[Path]:
+    """Remove the stages of processes that ended before they could; returns their folders."""
+    swept = []
+    # A lock is made before its folder and goes after it, so that a folder without one belongs to nobody.
+    for folder in {path.with_suffix("") for path in _stages(table).glob("*")}:
+        lock = FileLock(_lock_of(folder))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        discard(folder)
+        lock.release()
+        swept.append(folder)
+    return swept
+
+
+def _stages(table: Table) -> Path:
+    return get_settings().staging / table.layer / table.identifier
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _pinned(path: Path) -> StagedFile:
+    import pyarrow.parquet as pq
+
+    return StagedFile(path, path.stat().st_size, pq.read_metadata(path).num_rows, _sha256(path))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parquet_files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.parquet"))

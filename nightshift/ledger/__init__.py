@@ -1,0 +1,33 @@
+"""What happened to each batch: kept in PostgreSQL, one row per attempt, table and batch date.
+
+`attempts` writes it, `queries` reads it, `schema` says what it holds and brings an older one up to date.
+"""
+
+from nightshift.ledger.attempts import Attempt, attempt, code_version
+from nightshift.ledger.queries import (
+    dates_of,
+    delivered,
+    delivered_before,
+    inputs,
+    latest,
+    profiles,
+)
+from nightshift.ledger.schema import BY_FILE, LOOKED_UP, Base, Entry, Input, engine
+
+__all__ = [
+    "BY_FILE",
+    "LOOKED_UP",
+    "Attempt",
+    "Base",
+    "Entry",
+    "Input",
+    "attempt",
+    "code_version",
+    "dates_of",
+    "delivered",
+    "delivered_before",
+    "engine",
+    "inputs",
+    "latest",
+    "profiles",
+]

@@ -1,0 +1,202 @@
+"""Keeping account of an attempt while it runs, and of those that ended without a word."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from nightshift.errors import NightshiftError
+from nightshift.ledger.queries import dates_of
+from nightshift.ledger.schema import Entry, Input, InputEntry, ProfileEntry, engine
+from nightshift.settings import get_settings
+
+# What a commit left behind: its Delta version, and the rows per batch date.
+Committed = tuple[int, Mapping[dt.date, int]]
+
+
+@functools.cache
+def code_version() -> str:
+    """Commit of the checkout, with ``+changes`` when files differ from it; ``unknown`` outside git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(get_settings().project_dir), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "--short=12", "HEAD")
+        return f"{commit}+changes" if git("status", "--porcelain", "--untracked-files=no") else commit
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+@dataclass
+class Attempt:
+    """An attempt while it runs, and what is known of it once it is through.
+
+    Attributes:
+        status: how it ends when nothing goes wrong.
+    """
+
+    attempt_id: uuid.UUID
+    status: str = "published"
+    message: str | None = None
+    rows_published: Mapping[dt.date, int] = field(default_factory=dict)
+    delta_version: int | None = None
+
+    def audited(
+        self, stage_sha256: str, warnings: int, page: str | None, profiles: Mapping[dt.date, Mapping[str, Any]]
+    ) -> None:
+        """Note what was audited before it becomes visible, so that a crash in between loses nothing of it."""
+        rows = [{"attempt_id": self.attempt_id, "batch_date": date, "profile": each} for date, each in profiles.items()]
+        values = {"stage_sha256": stage_sha256, "warnings": warnings, "audit_page": page}
+        with engine().begin() as connection:
+            connection.execute(sa.update(Entry).where(Entry.attempt_id == self.attempt_id).values(**values))
+            if rows:
+                connection.execute(sa.insert(ProfileEntry), rows)
+
+    def published(self, version: int, rows: Mapping[dt.date, int]) -> None:
+        """Note that the slice is visible, at once: whoever writes the table next must know."""
+        self.delta_version, self.rows_published = version, rows
+        _close(self.attempt_id, rows, {"status": "published", "delta_version": version})
+
+    def overtaken_by(self) -> Entry | None:
+        """A later attempt that has published any of the same batch dates of the same table, where there is one."""
+        mine = sa.select(Entry).where(Entry.attempt_id == self.attempt_id).subquery()
+        later = sa.select(Entry).join(
+            mine,
+            sa.and_(
+                Entry.use_case == mine.c.use_case,
+                Entry.table_name == mine.c.table_name,
+                Entry.batch_date == mine.c.batch_date,
+                Entry.id > mine.c.id,
+            ),
+        )
+        with orm.Session(engine()) as session:
+            return session.scalars(later.where(Entry.status == "published").limit(1)).first()
+
+
+@contextmanager
+def attempt(
+    common: Mapping[str, Any],
+    by_date: Mapping[dt.date, Mapping[str, Any]],
+    inputs: Mapping[dt.date, Sequence[Input]] | None = None,
+) -> Iterator[Attempt]:
+    """Keep the entries of one attempt: written before any work, and completed however it ends.
+
+    Args:
+        common: what the entries share, like use case, stage, table and run.
+        by_date: what differs between batch dates, like the rows that came in; one entry per date.
+        inputs: what is taken in for each batch date.
+    """
+    made = Attempt(uuid.uuid4())
+    shared = {**common, "attempt_id": made.attempt_id, "status": "running", "code_version": code_version()}
+    started = time.monotonic()
+    with _alive(made.attempt_id):
+        with engine().begin() as connection:
+            rows = [{**shared, **values, "batch_date": date} for date, values in by_date.items()]
+            connection.execute(sa.insert(Entry), rows)
+            taken = [
+                {**asdict(each), "attempt_id": made.attempt_id, "batch_date": date}
+                for date, several in (inputs or {}).items()
+                for each in several
+            ]
+            if taken:
+                connection.execute(sa.insert(InputEntry), taken)
+        outcome: dict[str, Any] | None = None
+        try:
+            yield made
+            outcome = {"status": made.status, "message": made.message}
+        except NightshiftError as error:
+            outcome = {"status": "refused", "message": str(error)}
+            raise
+        except Exception as error:
+            outcome = {"status": "failed", "message": f"{type(error).__name__}: {error}"}
+            raise
+        finally:
+            # An interrupted process leaves its entries open, like a killed one: the next start finds out how it ended.
+            if outcome is not None:
+                if made.delta_version is not None:
+                    outcome["status"] = "published"
+                outcome |= {"delta_version": made.delta_version, "seconds": time.monotonic() - started}
+                _close(made.attempt_id, {date: made.rows_published.get(date) for date in by_date}, outcome)
+
+
+def reconcile(found: Callable[[Entry], Committed | None], **which: str) -> list[Entry]:
+    """Close the entries of attempts whose process is gone, by what the lake says of them.
+
+    Args:
+        found: looks into the table of an entry for the commit of its attempt; None where there is none.
+        which: columns of the entries to look at, like ``use_case`` and ``table_name``.
+
+    Returns:
+        An entry of each attempt that was closed.
+    """
+    with orm.Session(engine()) as session:
+        open_entries = sa.select(Entry).where(Entry.status == "running").filter_by(**which).order_by(Entry.id)
+        by_attempt = {entry.attempt_id: entry for entry in session.scalars(open_entries)}
+    closed = []
+    for attempt_id, entry in by_attempt.items():
+        with engine().connect() as connection:
+            if not connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_lock_number(attempt_id)))):
+                continue
+            if _close_lost(attempt_id, found(entry)):
+                closed.append(entry)
+    return closed
+
+
+def _close_lost(attempt_id: uuid.UUID, committed: Committed | None) -> bool:
+    """Close an attempt whose process is gone; false where it had closed itself in the meantime."""
+    outcome: dict[str, Any] = {"status": "failed", "message": "the process was ended before the attempt was through"}
+    rows: Mapping[dt.date, int] = {}
+    if committed is not None:
+        version, rows = committed
+        message = "the process was ended after its commit; the slice is published as audited"
+        outcome = {"status": "published", "message": message, "delta_version": version}
+    published = {date: rows.get(date, 0) if committed else None for date in dates_of(attempt_id)}
+    return _close(attempt_id, published, outcome, only_running=True)
+
+
+def _close(
+    attempt_id: uuid.UUID,
+    published: Mapping[dt.date, int | None],
+    outcome: Mapping[str, Any],
+    only_running: bool = False,
+) -> bool:
+    update = (
+        sa.update(Entry)
+        .where(Entry.attempt_id == attempt_id, Entry.batch_date == sa.bindparam("slice_date"))
+        .values(rows_published=sa.bindparam("published"), **outcome)
+    )
+    running = sa.select(sa.func.count()).where(Entry.attempt_id == attempt_id, Entry.status == "running")
+    rows = [{"slice_date": date, "published": count} for date, count in published.items()]
+    with engine().begin() as connection:
+        if only_running and not connection.scalar(running):
+            return False
+        connection.execute(update, rows)
+    return True
+
+
+@contextmanager
+def _alive(attempt_id: uuid.UUID) -> Iterator[None]:
+    """Show others that the attempt's process lives: PostgreSQL frees the lock when its connection ends."""
+    number = _lock_number(attempt_id)
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_lock(number)))
+        try:
+            yield
+        finally:
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
+
+
+def _lock_number(attempt_id: uuid.UUID) -> int:
+    return attempt_id.int % 2**63

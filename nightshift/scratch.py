@@ -1,0 +1,49 @@
+"""Folders for what must not outlive its process: whoever comes next removes those of processes that were killed."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+# Folders of this process; their locks end with it, however it ends.
+_held: dict[Path, FileLock] = {}
+
+
+def take(parent: Path) -> Path:
+    """A place for a new folder, which `sweep` spares while this process lives; the folder itself is not made."""
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = parent / uuid.uuid4().hex
+    lock = FileLock(_lock_of(folder))
+    lock.acquire()
+    _held[folder] = lock
+    return folder
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder that is needed no more."""
+    shutil.rmtree(folder, ignore_errors=True)
+    _lock_of(folder).unlink(missing_ok=True)
+    if lock := _held.pop(folder, None):
+        lock.release()
+
+
+def sweep(parent: Path) -> list[Path]:
+    """Remove the folders of processes that ended before they could; returns them."""
+    swept = []
+    for path in parent.glob("*.lock"):
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        discard(path.with_suffix(""))
+        lock.release()
+        swept.append(path.with_suffix(""))
+    return swept
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")

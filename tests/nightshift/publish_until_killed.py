@@ -1,0 +1,117 @@
+"""Publishes slices in processes that are killed at a line of their own choosing; a test talks to it by lines of JSON.
+
+    {"size": 3, "days": 0, "line": 17}  →  publish the slice, so many days later, whose rows have that size, and kill -9
+                                           at the 17th line of the kernel that is executed; line null: to the end.
+                                           Answers with lines executed and exit status.
+
+Everything is imported once, and each publication is a fork: a kill then costs a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+import deltalake.transaction  # noqa: F401
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import nightshift
+from nightshift import lake
+from nightshift.accounting import Accounting
+from nightshift.audit import AuditReport, Check
+from nightshift.dates import BatchDates
+from nightshift.job import Job
+from nightshift.ledger import Input
+from nightshift.publish import publish
+from nightshift.tables import Table
+from nightshift.use_case import UseCase
+
+DATES = BatchDates(dt.date(2013, 10, 1), dt.date(2013, 10, 2))
+ROWS = 5
+TABLE = Table.model_validate(
+    {
+        "use_case": "flight_delays",
+        "layer": "silver",
+        "name": "killed",
+        "description": "Things.",
+        "grain": "one row per thing",
+        "keys": ["thing"],
+        "owner": "tests",
+        "columns": [
+            {"name": "thing", "type": "string", "required": True, "description": "A thing."},
+            {"name": "size", "type": "int", "description": "Its size."},
+        ],
+    }
+)
+KERNEL = str(Path(nightshift.__file__).parent)
+WATCHED = tuple(f"{KERNEL}/{part}" for part in ("publish.py", "recovery.py", "lake/", "ledger/"))
+
+
+class Killer:
+    """Counts executed lines of the kernel, and ends the process at one of them."""
+
+    def __init__(self, line: int | None) -> None:
+        self.line = line
+        self.executed = 0
+
+    def __call__(self, frame: FrameType, event: str, argument: object):
+        if not frame.f_code.co_filename.startswith(WATCHED):
+            return None
+        if event == "line":
+            self.executed += 1
+            if self.executed == self.line:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return self
+
+
+def passes(rows, table, dates, expected_rows) -> AuditReport:
+    check = Check("anything_goes", "blocks", "a test", passed=True)
+    return AuditReport((check,), profiles={date: {"rows": ROWS} for date in dates})
+
+
+def staged(size: int, dates: BatchDates) -> Path:
+    folder = lake.stage_folder(TABLE)
+    for date in dates:
+        part = folder / f"batch_date={date}"
+        part.mkdir(parents=True)
+        things = pa.array([f"thing {number}" for number in range(ROWS)])
+        pq.write_table(pa.table({"thing": things, "size": pa.array([size] * ROWS, pa.int32())}), part / "rows.parquet")
+    (folder / "_SUCCESS").touch()
+    return folder
+
+
+def publication(size: int, dates: BatchDates, killer: Killer) -> None:
+    """One publication, watched from the writing of the stage on."""
+    job = Job("refine", UseCase.load("flight_delays"), None, dates, f"size-{size}")  # type: ignore[arg-type]
+    accounting = Accounting({date: [Input("file", "things.csv", f"sha of {size}", ROWS)] for date in dates})
+    sys.settrace(killer)
+    publish(job, TABLE, staged(size, dates), audit=passes, accounting=accounting)
+    sys.settrace(None)
+
+
+def main() -> None:
+    """Answer each line of standard input."""
+    for line in sys.stdin:
+        asked = json.loads(line)
+        reader, writer = os.pipe()
+        if (child := os.fork()) == 0:
+            killer = Killer(asked["line"])
+            publication(asked["size"], DATES.shifted(asked["days"]), killer)
+            os.write(writer, str(killer.executed).encode())
+            os._exit(0)
+        os.close(writer)
+        _, status = os.waitpid(child, 0)
+        executed = os.read(reader, 100).decode()
+        os.close(reader)
+        answer = {"executed": int(executed or 0), "status": os.waitstatus_to_exitcode(status)}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

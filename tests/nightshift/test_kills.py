@@ -1,0 +1,155 @@
+"""Kill -9 at points all over a publication: no torn state, and the next run heals."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from deltalake import DeltaTable
+
+from nightshift import ledger
+from nightshift.settings import get_settings
+from tests.nightshift.publish_until_killed import DATES, ROWS, TABLE
+
+KILLS = 30
+FIRST_KILLS = 6
+
+
+class Publisher:
+    """The process that publishes and is killed."""
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("publish_until_killed.py")
+        self.process = subprocess.Popen(
+            [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def publish(self, size: int, line: int | None = None) -> dict[str, int]:
+        self.ask(size, line)
+        return self.answer()
+
+    def ask(self, size: int, line: int | None = None, days: int = 0) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps({"size": size, "days": days, "line": line}) + "\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> dict[str, int]:
+        assert self.process.stdout
+        return json.loads(self.process.stdout.readline())
+
+
+@pytest.fixture
+def publisher(home):
+    made = Publisher()
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+def visible() -> tuple[int, set[int], int]:
+    """Version, sizes and number of rows that a reader sees."""
+    table = DeltaTable(TABLE.path)
+    sizes = table.to_pyarrow_table(columns=["size"])["size"].to_pylist()
+    return table.version(), set(sizes), len(sizes)
+
+
+def entries(size: int) -> list[ledger.Entry]:
+    """What the ledger says of the run that published a size."""
+    with sa.orm.Session(ledger.engine()) as session:
+        asked = sa.select(ledger.Entry).where(ledger.Entry.run_id == f"size-{size}").order_by(ledger.Entry.id)
+        return list(session.scalars(asked))
+
+
+class Reader(threading.Thread):
+    """Looks at the table all the time, and keeps every state that it ever saw."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: set[tuple[frozenset[int], int]] = set()
+        self.is_done = threading.Event()
+
+    def run(self) -> None:
+        while not self.is_done.wait(0.05):
+            _, sizes, rows = visible()
+            self.seen.add((frozenset(sizes), rows))
+
+
+def test_kills_leave_no_torn_state_and_the_next_run_heals(publisher):
+    publisher.publish(0)  # makes ledger and table, which later ones need not
+    lines = publisher.publish(0)["executed"]
+    assert lines > 150, "the publication is no longer watched"
+    before = visible()
+    reader = Reader()
+    reader.start()
+    killed_after_commit = 0
+    for number in range(KILLS):
+        size = 2 * number + 1
+        assert publisher.publish(size, line=1 + number * lines // KILLS)["status"] == -9
+        version, sizes, rows = visible()
+        assert rows == ROWS * len(DATES), "a kill doubled or lost rows"
+        assert sizes in (before[1], {size}), "a reader sees a mixture"
+        was_published = sizes == {size}
+        assert version == before[0] + was_published
+        killed_after_commit += was_published
+
+        assert publisher.publish(size + 1)["status"] == 0
+        before = visible()
+        assert before[1:] == ({size + 1}, ROWS * len(DATES))
+        statuses = {entry.status for entry in entries(size)}
+        # Killed before its first entry was written, a run has none.
+        assert statuses <= {"published" if was_published else "failed"}
+        if was_published:
+            assert {(entry.delta_version, entry.rows_published) for entry in entries(size)} == {(version, ROWS)}
+        assert {entry.status for entry in entries(size + 1)} == {"published"}
+    reader.is_done.set()
+    reader.join()
+    assert {(len(sizes), rows) for sizes, rows in reader.seen} == {(1, ROWS * len(DATES))}, "a reader saw a torn state"
+    assert len(reader.seen) > KILLS, "the reader did not keep up with what was published"
+    assert killed_after_commit >= 2, "no kill fell between the commit and the ledger's last word"
+    stages = get_settings().staging / TABLE.layer / TABLE.identifier
+    assert list(stages.iterdir()) == [], "stages of killed runs were left behind"
+
+
+def test_kills_of_the_very_first_publication(publisher):
+    lines = publisher.publish(0)["executed"]  # makes the ledger, too
+    shutil.rmtree(TABLE.path)
+    lines = publisher.publish(0)["executed"]
+    for number in range(FIRST_KILLS):
+        shutil.rmtree(TABLE.path)
+        assert publisher.publish(1, line=lines - 1 - number * lines // FIRST_KILLS)["status"] == -9
+        if TABLE.exists():
+            assert visible() == (0, {1}, ROWS * len(DATES)), "a reader sees a part"
+        assert publisher.publish(2)["status"] == 0
+        assert visible()[1:] == ({2}, ROWS * len(DATES))
+
+
+def test_runs_of_the_same_and_of_other_dates_at_once(home):
+    publishers = [Publisher() for _ in range(3)]
+    try:
+        for number, publisher in enumerate(publishers):
+            for turn in range(5):
+                # The third one is about dates of its own.
+                publisher.ask(200 + 10 * number + turn, days=10 * (number // 2))
+        answers = [publisher.answer() for publisher in publishers for _ in range(5)]
+    finally:
+        for publisher in publishers:
+            publisher.process.kill()
+            publisher.process.wait()
+    assert [answer["status"] for answer in answers] == [0] * 15
+    rows = DeltaTable(TABLE.path).to_pyarrow_table(columns=["batch_date", "size"]).to_pylist()
+    assert Counter(row["batch_date"] for row in rows) == dict.fromkeys([*DATES, *DATES.shifted(10)], ROWS)
+    assert {row["size"] for row in rows if row["batch_date"] not in DATES} == {224}
+    (visible_size,) = {row["size"] for row in rows if row["batch_date"] in DATES}  # no mixture of two runs
+    # Whoever began last is seen, and the ledger says so.
+    every = [entry for size in (*range(200, 205), *range(210, 215)) for entry in entries(size)]
+    assert {entry.status for entry in every} <= {"published", "overtaken"}
+    newest = max((entry for entry in every if entry.status == "published"), key=lambda entry: entry.id)
+    assert newest.run_id == f"size-{visible_size}"
+    assert newest.delta_version == max(entry.delta_version for entry in every if entry.delta_version is not None)
