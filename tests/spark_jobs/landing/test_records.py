@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.tables import Source, Table
-from spark_jobs.records import csv_records, json_records, numbered_lines
+from nightshift.source import FileSource
+from nightshift.tables import Table
+from spark_jobs.landing.records import csv_records, json_records, numbered_lines
 
 COLUMNS = [
     {"name": "code", "type": "string", "description": "a code"},
@@ -27,7 +28,7 @@ def table(form: str) -> Table:
             "keys": ["code"],
             "owner": "tests",
             "columns": COLUMNS,
-            "source": Source(file="things.txt", format=form),
+            "source": FileSource(file="things.txt", format=form),
         }
     )
 
@@ -36,7 +37,7 @@ def records(spark, form: str, line: str | bytes) -> tuple[str, tuple]:
     """Faults and fields of one line."""
     raw = line if isinstance(line, bytes) else line.encode()
     lines = spark.createDataFrame([(bytearray(raw),)], "line binary").selectExpr(
-        "date'2013-01-02' batch_date", "'things.txt' file", "2L record", "cast(line as string) line"
+        "'things.txt' path", "2L record", "cast(line as string) line"
     )
     parse = csv_records if form == "csv" else json_records
     row = parse(lines, table(form)).first()
@@ -79,6 +80,10 @@ def test_csv_lines_that_can_not_be_parsed_say_why(spark, line: str | bytes, faul
     assert fault in records(spark, "csv", line)[0]
 
 
+LIKE_JSON = ("0515", "-1", "true", "false", "[1]")
+COLONS = (":", ": ", " :\t")
+
+
 @pytest.mark.parametrize(
     ("line", "fields"),
     [
@@ -86,11 +91,35 @@ def test_csv_lines_that_can_not_be_parsed_say_why(spark, line: str | bytes, faul
         ('{"amount":1,"code":"a"}', ("a", "1")),
         (' { "code" : "a" , "amount" : null } ', ("a", None)),
         ('{"code":"}","amount":"1"}', ("}", "1")),
+        ('{"code":"{1}","amount":1}', ("{1}", "1")),
+        ('{"code":"\\\\u0000","amount":1}', ("\\u0000", "1")),
+        ('{"code":"\U0001f6eb","amount":1}', ("\U0001f6eb", "1")),
+        ('{"code":null,"amount":9007199254740993}', (None, "9007199254740993")),
         ('{"code":"a","amount":123456789012345678901234567890}', ("a", "123456789012345678901234567890")),
         ('{"code":"a","amount":1.25}', ("a", "1.25")),
         ('{"code":"","amount":true}', ("", "true")),
+        *[
+            (f'{{"code"{colon}"{text}","amount":1}}', (text, "1"))
+            for colon in (":", ": ", " :\t")
+            for text in LIKE_JSON
+        ],
+        ('{"code":"4\\"2","amount":1}', ('4"2', "1")),
     ],
-    ids=["plain", "other order", "spaces and null", "brace in text", "huge number", "decimals", "empty text"],
+    ids=[
+        "plain",
+        "other order",
+        "spaces and null",
+        "brace in text",
+        "text like an object",
+        "escaped backslash",
+        "emoji",
+        "beyond 2^53",
+        "huge number",
+        "decimals",
+        "empty text",
+        *[f"text {text} after {kind}" for kind in ("colon", "blank", "blanks") for text in LIKE_JSON],
+        "escape",
+    ],
 )
 def test_json_values_keep_their_text(spark, line: str, fields: tuple) -> None:
     assert records(spark, "jsonl", line) == ("", fields)
@@ -100,8 +129,16 @@ def test_json_values_keep_their_text(spark, line: str, fields: tuple) -> None:
     ("line", "fault"),
     [
         ('{"code":"a"}', "lacks the key 'amount'"),
-        ('{"code":"a","amount":1,"extra":2}', "has the undeclared key 'extra'"),
-        ('{"code":"a","cost":1}', "lacks the key 'amount'; has the undeclared key 'cost'"),
+        ('{"code":"a","cost":1}', "lacks the key 'amount'"),
+        ('{"code":{"a":1},"amount":1}', "code: is a JSON object or array, not text"),
+        ('{"code":[1],"amount":1}', "code: is a JSON object or array, not text"),
+        ('{"code":42,"amount":1}', "code: is a JSON number or boolean, not text"),
+        ('{"code":-1.5e3,"amount":1}', "code: is a JSON number or boolean, not text"),
+        ('{"code": true, "amount": 1}', "code: is a JSON number or boolean, not text"),
+        ('{"x\\"code":"42","code":42,"amount":1}', "code: is a JSON number or boolean, not text"),
+        ('{"x":{"code":"42"},"code":42,"amount":1}', "code: is a JSON number or boolean, not text"),
+        ('{"code":"a\\u0000b","amount":1}', r"holds a NUL character, as \u0000"),
+        ('{"code":"a\x00b","amount":1}', "holds a NUL character"),
         ('{"code":"a","code":"b","amount":1}', "has a key twice"),
         ('{"code":"a","amount":1', "is not one JSON object"),
         ('{"code":"a","amount":1} rest', "is not one JSON object"),
@@ -121,42 +158,41 @@ def test_json_lines_that_are_not_as_declared_say_why(spark, line: str, fault: st
 
 
 def test_raw_text_that_is_not_utf8_is_kept_in_a_readable_form(spark) -> None:
-    lines = spark.sql("select date'2013-01-02' batch_date, 'f' file, 1L record, cast(X'61FF2C31' as string) line")
+    lines = spark.sql("select 'f' path, 1L record, cast(X'61FF2C31' as string) line")
     assert csv_records(lines, table("csv")).first().raw == "a�,1"
 
 
 def numbers(spark, *paths: Path) -> dict[str, list[tuple[int, str]]]:
     found: dict[str, list[tuple[int, str]]] = {}
     for row in numbered_lines(spark, [str(path) for path in paths]).collect():
-        found.setdefault(f"{row.batch_date}/{row.file}", []).append((row.record, row.line))
+        found.setdefault(row.path, []).append((row.record, row.line))
     return {file: sorted(lines) for file, lines in found.items()}
 
 
-def landed(root: Path, date: str, name: str, content: bytes) -> Path:
-    path = root / date / name
-    path.parent.mkdir(exist_ok=True)
+def landed(root: Path, name: str, content: bytes) -> Path:
+    path = root / name
     path.write_bytes(content)
     return path
 
 
 def test_lines_are_numbered_per_file_also_where_files_share_a_task(spark, tmp_path: Path) -> None:
-    one = landed(tmp_path, "2013-01-02", "a.csv", b"x\ny\n")
-    two = landed(tmp_path, "2013-01-03", "a.csv", b"p\r\n\nq")
-    three = landed(tmp_path, "2013-01-03", "a.jsonl.gz", gzip.compress(b"z\n"))
+    one = landed(tmp_path, "a.csv", b"x\ny\n")
+    two = landed(tmp_path, "b.csv", b"p\r\n\nq")
+    three = landed(tmp_path, "a.jsonl.gz", gzip.compress(b"z\n"))
     assert numbers(spark, one, two, three) == {
-        "2013-01-02/a.csv": [(1, "x"), (2, "y")],
-        "2013-01-03/a.csv": [(1, "p"), (2, ""), (3, "q")],
-        "2013-01-03/a.jsonl.gz": [(1, "z")],
+        "a.csv": [(1, "x"), (2, "y")],
+        "b.csv": [(1, "p"), (2, ""), (3, "q")],
+        "a.jsonl.gz": [(1, "z")],
     }
 
 
 def test_lines_are_numbered_through_where_a_file_is_split(spark, tmp_path: Path) -> None:
     content = [f"line {number}" for number in range(1, 5001)]
-    path = landed(tmp_path, "2013-01-02", "a.csv", "\n".join(content).encode())
+    path = landed(tmp_path, "a.csv", "\n".join(content).encode())
     usual = spark.conf.get("spark.sql.files.maxPartitionBytes")
     spark.conf.set("spark.sql.files.maxPartitionBytes", "1000")
     try:
         assert spark.read.text(str(path)).rdd.getNumPartitions() > 10
-        assert numbers(spark, path) == {"2013-01-02/a.csv": list(enumerate(content, start=1))}
+        assert numbers(spark, path) == {"a.csv": list(enumerate(content, start=1))}
     finally:
         spark.conf.set("spark.sql.files.maxPartitionBytes", usual)

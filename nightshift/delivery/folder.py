@@ -1,0 +1,134 @@
+"""A folder of files: on a local disk or in an object store, by the same calls."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from nightshift.errors import NightshiftError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.fs
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder by its path, or by a URL like ``s3://bucket/landing``.
+
+    An object store's endpoint and credentials come from its own variables, like AWS_ENDPOINT_URL and
+    AWS_ACCESS_KEY_ID; the endpoint may also stand in the URL, as ``?endpoint_override=host:port&scheme=http``.
+    """
+
+    location: str
+
+    def __post_init__(self) -> None:
+        if self.is_remote and "@" in urlsplit(self.location).netloc:
+            raise NightshiftError(
+                "NIGHTSHIFT_LANDING_URL holds credentials, which would reach logs and the scheduler's database: give "
+                "them as variables of the object store, like AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it lies in an object store."""
+        return "://" in self.location
+
+    def __truediv__(self, name: str) -> Folder:
+        path, query = self._parts()
+        return Folder(f"{path.rstrip('/')}/{name}{query}")
+
+    def __str__(self) -> str:
+        return self._parts()[0]
+
+    def _parts(self) -> tuple[str, str]:
+        """Path and query; a question mark in a local path is one of its letters."""
+        if not self.is_remote:
+            return self.location, ""
+        path, question, query = self.location.partition("?")
+        return path, f"{question}{query}"
+
+    def has(self, name: str) -> bool:
+        """Whether a file of that name is there; loads no library for a local folder."""
+        if not self.is_remote:
+            return (Path(self.location) / name).is_file()
+        return bool(self._info(name).is_file)
+
+    def sizes(self) -> dict[str, int | None]:
+        """The bytes of each file by name; None for what is no plain file, like a folder or a link."""
+        if not self.is_remote:
+            return {
+                path.name: path.stat().st_size if path.is_file() and not path.is_symlink() else None
+                for path in sorted(Path(self.location).iterdir())
+            }
+        from pyarrow.fs import FileSelector
+
+        files, path = self._opened()
+        found = files.get_file_info(FileSelector(path, allow_not_found=True))
+        return {info.base_name: info.size if info.is_file else None for info in sorted(found, key=lambda i: i.path)}
+
+    def size(self, name: str) -> int:
+        """Bytes of a file now.
+
+        Raises:
+            FileNotFoundError: if there is none.
+        """
+        info = self._info(name)
+        if not info.is_file:
+            raise FileNotFoundError(f"{self / name} is no file")
+        return int(info.size)
+
+    def read(self, name: str, limit: int) -> bytes:
+        """The first bytes of a file, at most ``limit``."""
+        with self.open(name) as stream:
+            return bytes(stream.read(limit))
+
+    def open(self, name: str) -> pa.NativeFile:
+        """A file as a stream of its bytes.
+
+        Raises:
+            OSError: if it can't be opened.
+        """
+        files, path = self._opened()
+        # Neither its name nor its headers decide what the bytes are: the digest is of the bytes as they lie there.
+        return files.open_input_stream(f"{path}/{name}", compression=None)
+
+    def _info(self, name: str) -> Any:
+        files, path = self._opened()
+        return files.get_file_info(f"{path}/{name}")
+
+    def _opened(self) -> tuple[pyarrow.fs.FileSystem, str]:
+        if not self.is_remote:
+            return _local(), self.location
+        parts = urlsplit(self.location)
+        root = _store(f"{parts.scheme}://{parts.netloc}{'?' if parts.query else ''}{parts.query}")
+        return root, f"{parts.netloc}{parts.path}"
+
+
+@functools.cache
+def _local() -> pyarrow.fs.FileSystem:
+    from pyarrow.fs import LocalFileSystem
+
+    return LocalFileSystem()
+
+
+@functools.cache
+def _store(url: str) -> pyarrow.fs.FileSystem:
+    """The object store of a URL, opened once.
+
+    Raises:
+        NightshiftError: if there is no such kind of store.
+    """
+    import pyarrow as pa
+    from pyarrow.fs import FileSystem
+
+    try:
+        return FileSystem.from_uri(url)[0]
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise NightshiftError(
+            f"NIGHTSHIFT_LANDING_URL {url.partition('?')[0]} can't be opened: {error}; known are s3://, gs://, "
+            "abfs://, hdfs:// and plain folders"
+        ) from None

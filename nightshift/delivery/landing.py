@@ -1,0 +1,82 @@
+"""Where deliveries lie, and what can be said of them without reading a data file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from nightshift.catalog import Catalog
+from nightshift.delivery.folder import Folder
+from nightshift.delivery.manifest import MANIFEST, content, parsed
+from nightshift.errors import NightshiftError
+from nightshift.settings import get_settings
+from nightshift.source import FileSource
+from nightshift.use_case import UseCase
+
+log = logging.getLogger("nightshift")
+READERS = 8
+
+
+def landing_folder(use_case: UseCase) -> Folder:
+    """Where the deliveries of a use case lie."""
+    settings = get_settings()
+    url = settings.landing_url
+    if url is None:
+        return Folder(str(settings.landing / use_case.name))
+    local = url.removeprefix("file://")
+    return Folder(str(Path(local).absolute()) if "://" not in local else local) / use_case.name
+
+
+def delivery_folder(use_case: UseCase, date: dt.date) -> Folder:
+    """Where the delivery of one batch date lies."""
+    return landing_folder(use_case) / date.isoformat()
+
+
+def is_complete(folder: Folder) -> bool:
+    """Whether a delivery is there as a whole: its manifest is written last.
+
+    An object store that does not answer has no delivery yet, and is asked again at the next look.
+
+    Raises:
+        NightshiftError: if a local folder can't be looked into.
+    """
+    try:
+        return folder.has(MANIFEST)
+    except OSError as error:
+        if not folder.is_remote:
+            raise NightshiftError(f"{folder} can't be read: {error}; mend the access, then try again") from error
+        log.warning("%s does not answer: %s", folder, error)
+        return False
+
+
+def expects_manifest(catalog: Catalog) -> bool:
+    """Whether deliveries hold files at all; a use case that reads databases only has nothing to wait for."""
+    return any(isinstance(table.source, FileSource) for table in catalog.sources)
+
+
+def delivered_digests(use_case: UseCase, dates: Iterable[dt.date]) -> dict[dt.date, dict[str, str]]:
+    """What lies in the landing zone, by the word of the manifests: SHA-256 by file name, per complete delivery.
+
+    Reads the manifests alone. One that can't be read stands for itself, as ``{"manifest.json": <its own SHA-256>}``:
+    it differs from everything that was ever landed, so whoever compares will land that date, and be told why not.
+    """
+    wanted = list(dates)
+    with ThreadPoolExecutor(READERS) as pool:
+        found = pool.map(lambda date: _digests(delivery_folder(use_case, date)), wanted)
+        return {date: digests for date, digests in zip(wanted, found, strict=True) if digests is not None}
+
+
+def _digests(folder: Folder) -> dict[str, str] | None:
+    raw: bytes | None = b""
+    try:
+        raw = content(folder) if is_complete(folder) else None
+        if raw is None:
+            return None
+        return {file.name: file.sha256 for file in parsed(folder, raw).files}
+    except NightshiftError as error:
+        log.warning("%s", error)
+        return {MANIFEST: hashlib.sha256(raw or b"").hexdigest()}

@@ -1,0 +1,146 @@
+"""What became of a delivery: the files that are good, what is wrong with the others, and what deserves a look."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nightshift.dates import BatchDates
+from nightshift.delivery.drift import delivered_names
+from nightshift.delivery.landing import landing_folder
+from nightshift.errors import NightshiftError
+from nightshift.source import FileSource
+from nightshift.tables import Table
+from nightshift.use_case import UseCase
+
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file that is what its manifest says, or an extract of a database, as it lies in the archive.
+
+    Attributes:
+        name: as it was delivered.
+        path: the copy in the archive, which is what jobs read.
+        columns: as the file has them; declared ones and others.
+        version: the version of the table that the file is of; an older one only where an older date is landed again.
+        duplicate_of: name of a file of the same content in the same delivery, which is read instead.
+        origin: where it came from, for people: the delivery's folder, or the bounds and the count of a query.
+    """
+
+    table: Table
+    batch_date: dt.date
+    name: str
+    path: Path
+    rows: int
+    sha256: str
+    columns: tuple[str, ...]
+    version: int = 1
+    duplicate_of: str | None = None
+    origin: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it is in the ledger: ``file`` or ``query``."""
+        return "file" if isinstance(self.table.source, FileSource) else "query"
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Undeclared columns, which are kept aside."""
+        declared = delivered_names(self.table, self.version).values()
+        return tuple(name for name in self.columns if name not in declared)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a delivery, apart from single records.
+
+    Attributes:
+        source: the bronze table that the file was meant for; the file's own name where there is none.
+        rule: what it breaks, in one word, like ``manifest``, ``unreadable`` or ``columns``.
+        sha256: digest of the file as found; None where there is no file to read.
+        tolerable: false where there is no file that could be set aside, or none that the run can do without.
+        promised: digest by the word of the manifest, where it lists the file.
+    """
+
+    batch_date: dt.date
+    source: str
+    file: str
+    reason: str
+    rule: str = "manifest"
+    sha256: str | None = None
+    tolerable: bool = True
+    promised: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.batch_date}/{self.file}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The deliveries of a range of batch dates, verified and in the archive.
+
+    Attributes:
+        warnings: what is taken as it is and deserves a look, like an undeclared column.
+    """
+
+    use_case: UseCase
+    dates: BatchDates
+    files: tuple[LandedFile, ...]
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+    def of(self, table: Table) -> list[LandedFile]:
+        """The good files of one source, by batch date; duplicates among them."""
+        return [file for file in self.files if file.table.name == table.name]
+
+    def rows_in(self, table: Table) -> dict[dt.date, int]:
+        """Records of one source per batch date, those of duplicates too; 0 where it did not come."""
+        return self._counted(self.of(table))
+
+    def deduplicated_in(self, table: Table) -> dict[dt.date, int]:
+        """Records of one source per batch date that are in a file which doubles another one."""
+        return self._counted(file for file in self.of(table) if file.duplicate_of is not None)
+
+    def _counted(self, files: Iterable[LandedFile]) -> dict[dt.date, int]:
+        rows = dict.fromkeys(self.dates, 0)
+        for file in files:
+            rows[file.batch_date] += file.rows
+        return rows
+
+    def refuse_faults(self) -> None:
+        """Block the run if there are more faults than the use case tolerates.
+
+        Raises:
+            NightshiftError: naming each faulty file, what is wrong with it, and what to do.
+        """
+        tolerated = self.use_case.delivery.tolerated_corrupt_files
+        if len(self.faults) <= tolerated and all(fault.tolerable for fault in self.faults):
+            return
+        shown = [f"  {fault}" for fault in self.faults[:SHOWN]]
+        if len(self.faults) > len(shown):
+            shown.append(f"  and {len(self.faults) - len(shown)} more, in bronze/{self.use_case.name}/quarantine")
+        remedies = [remedy for rule, remedy in _REMEDIES.items() if any(fault.rule == rule for fault in self.faults)]
+        raise NightshiftError(
+            f"{len(self.faults)} files of the delivery {self.dates} of {self.use_case.name} can't be used, "
+            f"{tolerated} are tolerated (`delivery.tolerated_corrupt_files` in use_case.yaml), "
+            "and never what a run can't do without:\n"
+            + "\n".join(shown)
+            + "\nnothing of these dates was published to the source tables. Next: ask the sender to deliver again "
+            f"into {landing_folder(self.use_case)}/<batch date>/, manifest last (docs/landing-contract.md), then run "
+            "the stage again: clear its task in Airflow, or run "
+            f"`python -m spark_jobs.land --use-case {self.use_case.name} --dates {self.dates}`{''.join(remedies)}"
+        )
+
+
+# What else can be done, by the rule that is broken.
+_REMEDIES = {
+    "columns": "; or, where the new columns are here to stay, accept them: docs/schema-changes.md",
+    "empty": "; or, where a day without rows is right, declare `empty_allowed: true` for the source in tables.yaml",
+    "other_date": "; or, where the file belongs to this date, deliver and land the other date anew first, or declare "
+    "`may_repeat: true` for a source whose files may stay the same for days",
+    "query": "; for a database there is nothing to deliver, so mend what the reason says",
+}

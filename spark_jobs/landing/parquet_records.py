@@ -1,0 +1,82 @@
+"""Rows of Parquet files as records, typed as they are declared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from nightshift.delivery import LandedFile
+from nightshift.delivery.drift import columns_at, delivered_names
+from nightshift.tables import Table
+from spark_jobs.landing.record_form import all_fields, as_json, broken, joined, reasons_by_rule
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import DataType, StructType
+
+ROW = "row"
+
+
+def parquet_records(spark: SparkSession, table: Table, like: LandedFile, paths: Sequence[str]) -> DataFrame:
+    """Rows of Parquet files that have their columns in common.
+
+    Args:
+        like: one of the files.
+    """
+    called = delivered_names(table, like.version)
+    columns = columns_at(table, like.version)
+    schema = ", ".join(f"`{called[column.name]}` {column.type}" for column in columns)
+    rows = spark.read.schema(_with_added(like, schema)).parquet(*paths)
+    added = [F.col(_quoted(name)) for name in like.added]
+    whole = as_json([*(F.col(name) for name in called.values()), *added])
+    # Undeclared columns may have any name, so that they are gone before others are added.
+    named = rows.select(
+        F.col("_metadata.file_name").alias("path"),
+        (F.col("_metadata.row_index") + 1).alias("record"),
+        F.make_valid_utf8(whole).alias("raw"),
+        as_json(added).alias("extra"),
+        F.struct(*[F.col(name) for name in called.values()]).alias(ROW),
+    )
+    texts = [called[column.name] for column in columns if column.type == "string"]
+    checks = {
+        "utf8": [_said(name, "is not valid UTF-8", ~F.is_valid_utf8(f"{ROW}.{name}")) for name in texts],
+        "nul": [_said(name, "holds a NUL character", F.contains(f"{ROW}.{name}", F.lit("\0"))) for name in texts],
+    }
+    return named.withColumns(reasons_by_rule(checks)).select(
+        "path",
+        "record",
+        "raw",
+        joined(list(checks)).alias("faults"),
+        all_fields(table, {column: F.col(f"{ROW}.{name}") for column, name in called.items()}),
+        "extra",
+        broken(list(checks)).alias("fault_rules"),
+    )
+
+
+def _with_added(file: LandedFile, declared: str) -> StructType:
+    """The declared columns, and the others that a Parquet file has."""
+    from pyspark.sql.types import StructField, StructType
+
+    fields = [StructField(name, kind) for name, kind in added_types(file).items()]
+    return StructType([*StructType.fromDDL(declared).fields, *fields])  # type: ignore[attr-defined]
+
+
+def added_types(file: LandedFile) -> dict[str, DataType]:
+    """Spark's types of the undeclared columns, from the footer of a file that has any."""
+    if not file.added:
+        return {}
+    import pyarrow.parquet as pq
+    from pyspark.sql.pandas.types import from_arrow_type
+
+    schema = pq.read_schema(file.path)
+    return {name: from_arrow_type(schema.field(name).type, prefer_timestamp_ntz=True) for name in file.added}
+
+
+def _said(name: str, words: str, applies: Column) -> Column:
+    return F.when(applies, F.lit(f"{name}: {words}"))
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"

@@ -1,0 +1,106 @@
+"""A database by its name: where it is and who we are come from the environment, and never reach a log or message."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nightshift.errors import NightshiftError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+
+DRIVERS = {"jdbc:postgresql:": "org.postgresql.Driver"}
+# Rows of a round trip; PostgreSQL's driver would otherwise hold the whole result in memory.
+FETCHED = "10000"
+# Whatever a driver takes for a secret in its URL: a parameter, or `user:password@`.
+_SECRET_IN_URL = re.compile(r"(password|pwd|passwd|secret|token)\s*=|//[^/?]*@", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach a database."""
+
+    name: str
+    url: str = field(repr=False)
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, name: str) -> Connection:
+        """The connection that a source names.
+
+        Raises:
+            NightshiftError: naming the variables that are missing or can't be used.
+        """
+        variables = {part: f"NIGHTSHIFT_JDBC_{name.upper()}_{part.upper()}" for part in ("url", "user", "password")}
+        missing = [variable for variable in variables.values() if variable not in os.environ]
+        if missing:
+            raise NightshiftError(
+                f"the database {name!r} is not known here: set {', '.join(missing)} in the environment of the job, "
+                "for Airflow in that of its workers (docs/landing-contract.md)"
+            )
+        made = cls(name, **{part: os.environ[variable] for part, variable in variables.items()})
+        if not made.url.startswith("jdbc:"):
+            raise NightshiftError(f"{variables['url']} is not a JDBC URL, like jdbc:postgresql://host:5432/database")
+        if _SECRET_IN_URL.search(made.url):
+            raise NightshiftError(
+                f"{variables['url']} holds credentials, which would reach logs: put them into {variables['user']} and "
+                f"{variables['password']}"
+            )
+        return made
+
+    def query(self, spark: SparkSession, sql: str) -> DataFrame:
+        """The result of a query, read by one task."""
+        return self.reader(spark).option("query", sql).load()
+
+    def reader(self, spark: SparkSession) -> DataFrameReader:
+        """A reader that knows where, and as whom."""
+        options = {"url": self.url, "user": self.user, "password": self.password, "fetchsize": FETCHED}
+        driver = next((name for prefix, name in DRIVERS.items() if self.url.startswith(prefix)), None)
+        if driver is not None:
+            options["driver"] = driver
+        # A time without a zone stays one, and is refused where an instant is declared.
+        return spark.read.format("jdbc").options(**options).option("preferTimestampNTZ", "true")
+
+    @contextlib.contextmanager
+    def asked_for(self, relation: str) -> Iterator[None]:
+        """Turn what the database refuses into a message for people.
+
+        Raises:
+            NightshiftError: naming connection and relation, with the driver's words and no credentials.
+        """
+        from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+        from pyspark.errors import PySparkException
+
+        try:
+            yield
+        except (Py4JError, PySparkException) as error:
+            said = self._scrubbed(_words(error))
+            raise NightshiftError(
+                f"the database {self.name!r} could not be asked for {relation}: {said}\nNext: check "
+                f"NIGHTSHIFT_JDBC_{self.name.upper()}_URL, …_USER and …_PASSWORD, that the database runs, and that "
+                "the user may read the relation; then run the stage again"
+            ) from None
+
+    def _scrubbed(self, text: str) -> str:
+        for secret in (self.url, self.password, f'"{self.user}"'):
+            if secret:
+                text = text.replace(secret, "…")
+        return text
+
+
+def _words(error: Any) -> str:
+    """The driver's own message, out of all that is wrapped around it."""
+    cause = getattr(error, "java_exception", None)
+    if cause is None:
+        return str(error).splitlines()[0]
+    # A task's failure carries its cause as text only.
+    while cause.getCause() is not None:
+        cause = cause.getCause()
+    found = re.search(r"(?:SQL\w*Exception|PSQLException): (.+)", str(cause.getMessage()))
+    return found[1] if found else str(cause.getMessage()).splitlines()[0]

@@ -1,0 +1,69 @@
+"""Which rows of a database belong to a batch date: bounds of a date column, and how many rows lie within."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows of one batch date: those from ``first`` (inclusive) to ``end`` (exclusive), as SQL literals."""
+
+    batch_date: dt.date
+    first: str
+    end: str
+
+    def __str__(self) -> str:
+        return f"[{self.first.strip(chr(39))}, {self.end.strip(chr(39))})"
+
+
+def slices(dates: Sequence[dt.date], zone: ZoneInfo | None, days_before: int = 0) -> list[Slice]:
+    """The slices of some batch dates.
+
+    Args:
+        days_before: how much earlier the day is whose rows a batch date has.
+        zone: for a column of instants, whose days begin at midnight there and may have 23 or 25 hours; None for a
+            column of dates.
+    """
+    days = [(date, date - days_before * DAY) for date in dates]
+    return [Slice(date, _literal(day, zone), _literal(day + DAY, zone)) for date, day in days]
+
+
+def midnight(date: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """The instant at which a date begins."""
+    return dt.datetime.combine(date, dt.time(), zone).astimezone(dt.UTC)
+
+
+def _literal(date: dt.date, zone: ZoneInfo | None) -> str:
+    # With its offset, so that it means the same whatever time zone the database's session has.
+    return f"'{date}'" if zone is None else f"'{midnight(date, zone):%Y-%m-%d %H:%M:%S}+00'"
+
+
+def within(column: str, wanted: Sequence[Slice]) -> str:
+    """SQL predicate for the rows of consecutive slices."""
+    return f"{column} >= {wanted[0].first} AND {column} < {wanted[-1].end}"
+
+
+def counting(relation: str, column: str, wanted: Sequence[Slice], partition_column: str | None) -> str:
+    """SQL for one row: the database's clock, rows per slice, and the range of the column that shares the reading."""
+    counts = [
+        f"count(CASE WHEN {within(column, [each])} THEN 1 END) AS rows_{place}" for place, each in enumerate(wanted)
+    ]
+    bounds = [f"min({partition_column}) AS lowest, max({partition_column}) AS highest"] if partition_column else []
+    selected = ", ".join(["current_timestamp AS clock", *bounds, *counts])
+    return f"SELECT {selected} FROM {relation} WHERE {within(column, wanted)}"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a database said of some slices."""
+
+    clock: dt.datetime
+    rows: Mapping[dt.date, int]
+    lowest: int | None
+    highest: int | None

@@ -1,0 +1,167 @@
+"""Lines of CSV and JSON as records: their fields as text, and what keeps them from being parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from nightshift import tables
+from nightshift.delivery.drift import delivered_names
+from nightshift.tables import Table
+from spark_jobs.landing.record_form import WITH_NULLS, all_fields, as_json, broken, joined, reasons_by_rule
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+CORRUPT = "_corrupt"
+CSV_OPTIONS = {
+    "mode": "PERMISSIVE",
+    "columnNameOfCorruptRecord": CORRUPT,
+    "quote": '"',
+    "escape": '"',
+    "ignoreLeadingWhiteSpace": "false",
+    "ignoreTrailingWhiteSpace": "false",
+}
+JSON_OPTIONS = {
+    "mode": "PERMISSIVE",
+    "columnNameOfCorruptRecord": CORRUPT,
+    "allowSingleQuotes": "false",
+    "allowNonNumericNumbers": "false",
+}
+# RFC 4180: quotes stand around a whole field and are doubled within. Spark's parser accepts more.
+CSV_FIELD = r'(?:[^",]*+|"(?:[^"]++|"")*+")'
+CSV_LINE = rf"\A{CSV_FIELD}(?:,{CSV_FIELD})*+\z"
+# How JSON values that are no text begin: objects, arrays, true and false, numbers.
+OTHER_THAN_TEXT = "{[tf-0123456789"
+# A NUL that JSON spells as an escape: an odd number of backslashes stands before the u.
+JSON_NUL = r"(?<!\\)(?:\\\\)*+\\u0000"
+
+
+def csv_records(
+    lines: DataFrame, table: Table, header: Sequence[str] | None = None, version: int | None = None
+) -> DataFrame:
+    """Lines of CSV, without the header, as records; an empty field is null.
+
+    Args:
+        header: names of the columns in the file's order; the declared ones if None.
+    """
+    declared = delivered_names(table, version or table.version)
+    names = list(header or declared.values())
+    # By place, as a header may hold any text.
+    places = {name: f"c{place}" for place, name in enumerate(names)}
+    parsed = lines.withColumn("parsed", F.from_csv("line", _text_schema(list(places.values())), CSV_OPTIONS))
+    faults = {
+        ("csv", f"is not a CSV line of {len(names)} fields"): F.col(f"parsed.{CORRUPT}").isNotNull(),
+        ("csv", "is not a CSV line: a quote stands within a field, or is not closed"): F.contains("line", F.lit('"'))
+        & ~F.col("line").rlike(CSV_LINE),
+    }
+    values = {name: F.nullif(F.col(f"parsed.{place}"), F.lit("")) for name, place in places.items()}
+    undeclared = [value.alias(name) for name, value in values.items() if name not in declared.values()]
+    own = {column: values[name] for column, name in declared.items()}
+    return _records(parsed, table, faults, {}, own, as_json(undeclared))
+
+
+def json_records(lines: DataFrame, table: Table, version: int | None = None) -> DataFrame:
+    """Lines of JSON as records; every declared key must be there, once. Others are kept aside."""
+    called = delivered_names(table, version or table.version)
+    names = list(called.values())
+    declared = F.array(*[F.lit(name) for name in names])
+    parsed = lines.withColumn("parsed", F.from_json("line", _text_schema(names), JSON_OPTIONS)).withColumn(
+        "keys", F.json_object_keys("line")
+    )
+    keys = F.col("keys")
+    faults = {
+        ("json", "is not one JSON object"): keys.isNull()
+        | F.col(f"parsed.{CORRUPT}").isNotNull()
+        | ~_stands_alone("line"),
+        ("nul", r"holds a NUL character, as \u0000"): F.contains("line", F.lit(r"\u0000"))
+        & F.col("line").rlike(JSON_NUL),
+    }
+    # Records as declared, the usual case, are through with one comparison.
+    differs = keys != declared
+    undeclared = F.array_except(keys, declared)
+    others = {
+        "keys": [
+            _naming("lacks the key", differs, F.array_except(declared, keys)),
+            F.when(differs & (F.size(keys) > F.size(F.array_distinct(keys))), F.lit("has a key twice")),
+        ],
+        "type": [_other_than_text(called[column.name]) for column in table.columns if _is_text(column, called)],
+    }
+    values = F.from_json("line", "map<string,string>", JSON_OPTIONS)
+    extra = F.when(
+        differs & (F.size(undeclared) > 0),
+        F.to_json(F.map_filter(values, lambda key, _: ~F.array_contains(declared, key)), WITH_NULLS),
+    )
+    own = {column: F.col(f"parsed.{name}") for column, name in called.items()}
+    return _records(parsed, table, faults, others, own, extra)
+
+
+def _is_text(column: tables.Column, called: Mapping[str, str]) -> bool:
+    return column.name in called and column.type == "string"
+
+
+def _other_than_text(name: str) -> Column:
+    """What is wrong with a text column that holds anything else: its JSON would pass for text."""
+    # As one text, since each call from Python costs its share of a millisecond, and there is one per column.
+    begins = f"ascii(parsed.{name}) IN ({', '.join(str(ord(sign)) for sign in OTHER_THAN_TEXT)})"
+    # Most text that begins so is told by its quote. Where objects or escapes are, that might be another's.
+    is_flat = r"locate('{', line, 2) = 0 AND locate(r'\', line) = 0"
+    is_quoted = " OR ".join(f'contains(line, \'"{name}":{blank}"\')' for blank in ("", " "))
+    kind = f"schema_of_variant(try_variant_get(try_parse_json(line), '$.{name}', 'variant'))"
+    nested, other = (f"{name}: is a JSON {what}, not text" for what in ("object or array", "number or boolean"))
+    words = f"CASE WHEN {kind} RLIKE '^(OBJECT|ARRAY)' THEN '{nested}' WHEN {kind} <> 'STRING' THEN '{other}' END"
+    return F.expr(f"CASE WHEN {begins} AND NOT (({is_quoted}) AND {is_flat}) THEN {words} END")
+
+
+def _stands_alone(line: str) -> Column:
+    """Whether nothing follows the JSON object: every JSON function of Spark ignores what does."""
+    ends_with_first_brace = F.locate("}", line) == F.length(line)
+    # Within brackets and within an object, text that follows is an error.
+    in_array = F.json_array_length(F.concat(F.lit("["), line, F.lit("]"))).eqNullSafe(F.lit(1))
+    in_object = F.json_object_keys(F.concat(F.lit('{"_":'), line, F.lit("}"))).isNotNull()
+    return ends_with_first_brace | (in_array & in_object)
+
+
+def _records(
+    parsed: DataFrame,
+    table: Table,
+    exclusive: Mapping[tuple[str, str], Column],
+    others: Mapping[str, Sequence[Column]],
+    values: Mapping[str, Column],
+    extra: Column,
+) -> DataFrame:
+    """Faults and fields of parsed lines; the first of the exclusive faults hides those after it."""
+    conditions = {
+        ("utf8", "is not valid UTF-8"): ~F.is_valid_utf8("line"),
+        ("blank", "is a blank line"): F.trim("line") == "",
+        ("nul", "holds a NUL character"): F.contains("line", F.lit("\0")),
+        **exclusive,
+    }
+    first, *more = conditions.items()
+    # Rule and words in one column, so that no condition is evaluated twice.
+    fault = F.when(first[1], F.lit("|".join(first[0])))
+    for named, applies in more:
+        fault = fault.when(applies, F.lit("|".join(named)))
+    judged = parsed.withColumn("fault", fault).withColumns(reasons_by_rule(others))
+    rule, words = F.substring_index("fault", "|", 1), F.substring_index("fault", "|", -1)
+    return judged.select(
+        "path",
+        "record",
+        # Readers of Parquet refuse text that is not UTF-8.
+        F.make_valid_utf8("line").alias("raw"),
+        joined(list(others), words).alias("faults"),
+        all_fields(table, values, "string"),
+        extra.alias("extra"),
+        broken(list(others), rule).alias("fault_rules"),
+    )
+
+
+def _naming(what: str, applies: Column, names: Column) -> Column:
+    listed = F.concat(F.lit(f"{what} '"), F.concat_ws("', '", names), F.lit("'"))
+    return F.when(applies & (F.size(names) > 0), listed)
+
+
+def _text_schema(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}` string" for name in (*names, CORRUPT))

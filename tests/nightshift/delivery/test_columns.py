@@ -1,0 +1,114 @@
+"""What a file holds, against what is declared: what Spark could not read, and which version of the table it is of."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nightshift.dates import BatchDates
+from nightshift.delivery import Delivery, verify
+from tests.deliveries import OneSource, deliver, parquet, things
+
+DAY = dt.date(2013, 1, 2)
+THING = pa.table({"code": ["a"], "amount": pa.array([1], pa.int64()), "day": [DAY]})
+
+
+def things_delivered(landing: Path, content: bytes, rows: int, form: str = "parquet", **declared: Any) -> Delivery:
+    """The verdict about a file of things."""
+    table = things({"file": "things", "format": form, "first_batch_date_offset": 0}, **declared)
+    deliver(landing / "any", DAY, {"things": (content, rows)})
+    return verify(OneSource(table), BatchDates.of(DAY))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"compression": "brotli"}, "column 'code' compressed by BROTLI"),
+        (
+            {"use_dictionary": False, "column_encoding": {"amount": "BYTE_STREAM_SPLIT"}},
+            "column 'amount' in the encoding BYTE_STREAM_SPLIT",
+        ),
+        *[({"compression": name}, None) for name in ("none", "snappy", "gzip", "zstd", "lz4")],
+        ({"use_dictionary": False, "column_encoding": {"code": "DELTA_BYTE_ARRAY"}}, None),
+    ],
+    ids=["brotli", "split", "none", "snappy", "gzip", "zstd", "lz4", "delta"],
+)
+def test_parquet_that_spark_can_not_read_is_a_fault(landing: Path, written: dict[str, Any], said: str | None) -> None:
+    sink = pa.BufferOutputStream()
+    pq.write_table(THING, sink, **written)
+    faults = things_delivered(landing, sink.getvalue().to_pybytes(), 1).faults
+    assert [fault.rule for fault in faults] == (["unreadable"] if said else [])
+    assert all(said in str(fault) for fault in faults if said)
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ({"gate": ["A"], "Gate": ["B"]}, "the undeclared 'gate', which differs from 'Gate' in case only"),
+        ({"_Metadata": ["A"]}, "the undeclared '_Metadata', which is a name that Spark keeps for itself"),
+        (
+            {"gate": pa.array([[{"no": 1, "No": 2}]])},
+            "the undeclared 'gate', whose fields 'no' and 'No' differ in case only",
+        ),
+        ({"gate": pa.array([{"no": 1}]), "other": pa.array([{"No": 1}])}, None),
+    ],
+    ids=["columns", "metadata", "fields", "fields of two"],
+)
+def test_undeclared_parquet_columns_must_have_names_that_spark_tells_apart(
+    landing: Path, added: dict[str, Any], said: str | None
+) -> None:
+    table = pa.table({**{name: THING[name] for name in THING.column_names}, **added})
+    faults = things_delivered(landing, parquet(table), 1).faults
+    assert [fault.rule for fault in faults] == (["columns"] if said else [])
+    assert all(said in str(fault) for fault in faults if said)
+
+
+def column(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": "string", "description": name, **more}
+
+
+SECOND_VERSION = {"version": 2, "columns": [column("code", required=True), column("seats", since=2)]}
+
+
+@pytest.mark.parametrize(
+    ("header", "warned"),
+    [
+        ("code", ["has the columns of version 1 of bronze.things, of before its change"]),
+        ("code,gate", ["has the columns of version 1 of bronze.things", "has the undeclared 'gate': kept aside"]),
+        ("code,seats,gate", ["has the undeclared 'gate': kept aside"]),
+        ("code,Seats", None),
+        ("code,seat", None),
+    ],
+    ids=["exact", "with another", "newest", "case", "misspelt"],
+)
+def test_files_of_an_older_version_are_taken_with_a_warning(
+    landing: Path, header: str, warned: list[str] | None
+) -> None:
+    line = ",".join("x" for _ in header.split(","))
+    delivery = things_delivered(landing, f"{header}\n{line}\n".encode(), 1, "csv", **SECOND_VERSION)
+    assert len(delivery.faults) == (warned is None)
+    assert len(delivery.warnings) == len(warned or [])
+    assert all(words in said for words, said in zip(warned or [], delivery.warnings, strict=True))
+
+
+def test_a_key_in_other_case_is_a_matter_of_its_record_where_others_have_it(landing: Path) -> None:
+    usual, odd = b'{"code":"a","amount":1,"day":null}\n', b'{"Code":"a","amount":1,"day":null}\n'
+    delivery = things_delivered(landing, usual + odd, 2, "jsonl")
+    assert delivery.faults == ()
+    assert "has the undeclared 'Code': kept aside" in delivery.warnings[0]
+    (fault,) = things_delivered(landing, odd, 1, "jsonl").faults
+    assert "lacks 'code', perhaps renamed to 'Code'" in str(fault)
+
+
+def test_one_file_for_two_sources_warns(landing: Path) -> None:
+    tables = [things({"file": name, "format": "parquet"}, name=name) for name in ("things", "others")]
+    deliver(landing / "any", DAY, dict.fromkeys(("things", "others"), (parquet(THING), 1)))
+    assert verify(OneSource(*tables), BatchDates.of(DAY)).warnings == (
+        "2013-01-02/others is byte for byte things, which is of another source: both were taken, bronze.things and "
+        "bronze.others hold the same",
+    )

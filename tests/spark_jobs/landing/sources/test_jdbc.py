@@ -1,0 +1,403 @@
+"""Rows of a real PostgreSQL, by the date on which they fall, with proof of what was read."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime as dt
+import io
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from nightshift import lake, ledger
+from nightshift.catalog import Catalog
+from nightshift.dates import BatchDates
+from nightshift.delivery import Delivery
+from nightshift.errors import NightshiftError
+from nightshift.job import Job
+from nightshift.settings import Settings, get_settings
+from nightshift.tables import Table
+from nightshift.use_case import UseCase
+from spark_jobs.erase import main as erase
+from spark_jobs.land import land
+from spark_jobs.landing.records import read_records
+from spark_jobs.landing.sources import jdbc, take
+from tests.deliveries import OneSource, things
+from tests.spark_jobs.landing.sources.conftest import PASSWORD, USER, Database
+
+# Of the 25 hours of 2013-11-03 in New York, the second one exists twice.
+LONG = dt.date(2013, 11, 3)
+SHORT = dt.date(2013, 3, 10)
+FIRST, SECOND = dt.date(2013, 10, 1), dt.date(2013, 10, 2)
+NEW_YORK = ZoneInfo("America/New_York")
+SOURCE = {"connection": "crm", "relation": "public.orders", "date_column": "created_at"}
+COLUMNS = [
+    {"name": "id", "type": "bigint", "required": True, "description": "the key"},
+    {"name": "amount", "type": "double", "description": "an amount"},
+    {"name": "created_at", "type": "timestamp", "description": "when"},
+    {"name": "note", "type": "string", "description": "a note"},
+]
+
+
+@pytest.fixture
+def orders(home: Settings, shop: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A table of orders, and the variables that say where it is."""
+    monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", shop.url)
+    monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_USER", USER)
+    monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_PASSWORD", PASSWORD)
+    shop.run(
+        "DROP VIEW IF EXISTS slow",
+        "DROP TABLE IF EXISTS orders",
+        "CREATE TABLE orders (id bigint PRIMARY KEY, amount float8, created_at timestamptz, note text)",
+    )
+    return shop
+
+
+def order(identity: int, instant: str, amount: str = "1.5", note: str = "'x'") -> str:
+    return f"INSERT INTO orders VALUES ({identity}, {amount}, '{instant}', {note})"
+
+
+def table(columns: list[dict[str, Any]] | None = None, **source: Any) -> Table:
+    return things({**SOURCE, **source}, columns=columns or COLUMNS, keys=["id"])
+
+
+def taken(spark, declared: Table, first: dt.date, last: dt.date | None = None) -> Delivery:
+    catalog = OneSource(declared)
+    return take(spark, Job("land", catalog.use_case, catalog, BatchDates(first, last or first), run_id="test"))
+
+
+def rows(spark, declared: Table, delivery: Delivery) -> list[Any]:
+    return read_records(spark, declared, delivery.of(declared)).orderBy("batch_date", "fields.id").collect()
+
+
+def test_rows_belong_to_the_date_on_which_they_fall_in_the_zone(spark, orders: Database) -> None:
+    orders.run(
+        order(1, "2013-10-01T03:59:59.999999Z"),  # 23:59 of the day before in New York
+        order(2, "2013-10-01T04:00:00Z", amount="NULL", note="NULL"),
+        order(9007199254740993, "2013-10-02T03:59:59.999999Z", note="'🛫 „quoted“'"),
+        order(4, "2013-10-02T04:00:00Z"),
+        order(5, "2013-10-03T04:00:00Z"),
+    )
+    declared = table()
+    delivery = taken(spark, declared, FIRST, SECOND)
+    assert delivery.faults == ()
+    assert delivery.rows_in(declared) == {FIRST: 2, SECOND: 1}
+    found = rows(spark, declared, delivery)
+    assert [(row.batch_date, row.fields.id, row.fields.amount, row.fields.note) for row in found] == [
+        (FIRST, 2, None, None),
+        (FIRST, 9007199254740993, 1.5, "🛫 „quoted“"),
+        (SECOND, 4, 1.5, "x"),
+    ]
+    first = delivery.files[0]
+    assert (first.kind, first.name) == ("query", "jdbc:crm.public.orders")
+    assert first.origin == ("jdbc:crm public.orders created_at [2013-10-01 04:00:00+00, 2013-10-02 04:00:00+00) 2 rows")
+    assert {(row.batch_date, row.file_sha256) for row in found} == {
+        (file.batch_date, file.sha256) for file in delivery.files
+    }
+
+
+@pytest.mark.parametrize(("date", "hours"), [(LONG, 25), (SHORT, 23)])
+def test_days_of_23_and_25_hours_come_whole(spark, orders: Database, date: dt.date, hours: int) -> None:
+    midnight = dt.datetime.combine(date, dt.time(), NEW_YORK).astimezone(dt.UTC)
+    orders.run(*[order(hour, str(midnight + dt.timedelta(hours=hour))) for hour in range(-2, 28)])
+    declared = table()
+    delivery = taken(spark, declared, date)
+    assert [row.fields.id for row in rows(spark, declared, delivery)] == list(range(hours))
+
+
+def test_a_range_gives_the_rows_of_its_days_and_a_rerun_the_same_bytes(spark, orders: Database) -> None:
+    orders.run(
+        "INSERT INTO orders SELECT n, n * 0.1, timestamptz '2013-10-01T04:00:00Z' + n * interval '5 minutes', 'x' || n "
+        "FROM generate_series(0, 575) n"
+    )
+    declared = table(partition_column="id", partitions=3)
+    whole = taken(spark, declared, FIRST, SECOND)
+    again = taken(spark, declared, FIRST, SECOND)
+    nights = [taken(spark, declared, date) for date in (FIRST, SECOND)]
+    assert whole.rows_in(declared) == {FIRST: 288, SECOND: 288}
+    digests = [(file.batch_date, file.sha256) for file in whole.files]
+    assert [(file.batch_date, file.sha256) for file in again.files] == digests
+    assert [(file.batch_date, file.sha256) for night in nights for file in night.files] == digests
+    assert {row.fields.id for row in rows(spark, declared, whole)} == set(range(576))
+
+
+def test_a_date_column_is_compared_as_a_date(spark, orders: Database) -> None:
+    orders.run(
+        "ALTER TABLE orders ADD COLUMN day date",
+        *[order(n, "2013-10-09T00:00:00Z") for n in (1, 2, 3)],
+        "UPDATE orders SET day = date '2013-09-30' + id::int",
+    )
+    declared = table([*COLUMNS, {"name": "day", "type": "date", "description": "a day"}], date_column="day")
+    delivery = taken(spark, declared, SECOND)
+    assert [(row.fields.id, row.fields.day) for row in rows(spark, declared, delivery)] == [(2, SECOND)]
+
+
+def test_rows_that_change_while_they_are_read_are_refused(
+    spark, orders: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders.run(order(1, "2013-10-01T12:00:00Z"))
+    whole = jdbc._Extract._read
+
+    def read_and_insert(self: Any, counted: Any) -> Any:
+        orders.run(order(2, "2013-10-01T13:00:00Z"))
+        return whole(self, counted)
+
+    monkeypatch.setattr(jdbc._Extract, "_read", read_and_insert)
+    delivery = taken(spark, table(), FIRST)
+    assert delivery.files == ()
+    with pytest.raises(NightshiftError, match="changed while it was read: 1 rows before, 2 read, 2 after"):
+        delivery.refuse_faults()
+
+
+def test_a_day_without_rows_blocks_unless_it_is_declared(spark, orders: Database) -> None:
+    orders.run(order(1, "2013-10-02T12:00:00Z"))
+    with pytest.raises(NightshiftError, match=r"2013-10-01/jdbc:crm\.public\.orders: has no row of this date"):
+        taken(spark, table(), FIRST, SECOND).refuse_faults()
+    allowed = taken(spark, table(empty_allowed=True), FIRST, SECOND)
+    allowed.refuse_faults()
+    assert allowed.rows_in(table()) == {FIRST: 0, SECOND: 1}
+
+
+def test_a_date_that_is_not_over_by_the_databases_clock_is_refused(spark, orders: Database) -> None:
+    tomorrow = dt.datetime.now(NEW_YORK).date() + dt.timedelta(days=1)
+    with pytest.raises(NightshiftError, match=f"may still get rows of {tomorrow}"):
+        taken(spark, table(), tomorrow)
+
+
+def test_what_happened_the_day_before_comes_with_the_batch_date_and_is_settled_at_its_midnight(
+    spark, orders: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders.run(order(1, "2013-10-01T12:00:00Z"), order(2, "2013-10-02T12:00:00Z"))
+    declared = table(days_before=1)
+    delivery = taken(spark, declared, SECOND)
+    assert [(row.batch_date, row.fields.id) for row in rows(spark, declared, delivery)] == [(SECOND, 1)]
+
+    today = dt.datetime.now(NEW_YORK).date()
+    orders.run(order(3, str(dt.datetime.combine(today, dt.time(), NEW_YORK) - dt.timedelta(seconds=1))))
+    assert taken(spark, declared, today).rows_in(declared) == {today: 1}
+
+
+def test_a_clock_that_is_a_little_late_is_waited_for(spark, orders: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders.run(order(1, "2013-10-01T12:00:00Z"))
+    slept: list[float] = []
+    real = jdbc._Extract._counted
+    midnight = dt.datetime(2013, 10, 2, 4, tzinfo=dt.UTC)
+
+    def late(self: Any) -> Any:
+        clock = midnight + dt.timedelta(seconds=1 if slept else -30)
+        return dataclasses.replace(real(self), clock=clock)
+
+    monkeypatch.setattr(jdbc._Extract, "_counted", late)
+    monkeypatch.setattr(jdbc, "time", SimpleNamespace(sleep=slept.append))
+    assert taken(spark, table(), FIRST).rows_in(table()) == {FIRST: 1}
+    assert slept == [31]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("ALTER TABLE orders DROP COLUMN note", "lacks 'note'"),
+        ("ALTER TABLE orders RENAME COLUMN note TO notes", "lacks 'note', perhaps renamed to 'notes'"),
+        ("ALTER TABLE orders ALTER COLUMN amount TYPE text", "'amount' is string, declared is double"),
+        ("ALTER TABLE orders ALTER COLUMN created_at TYPE timestamp", "'created_at' is timestamp_ntz"),
+    ],
+)
+def test_drifted_columns_block(spark, orders: Database, change: str, said: str) -> None:
+    orders.run(order(1, "2013-10-01T12:00:00Z"), change)
+    with pytest.raises(NightshiftError, match=said):
+        taken(spark, table(), FIRST).refuse_faults()
+
+
+def test_undeclared_columns_are_kept_aside(spark, orders: Database) -> None:
+    orders.run(
+        order(1, "2013-10-01T12:00:00Z"),
+        "ALTER TABLE orders ADD COLUMN gate int DEFAULT 7, ADD COLUMN price numeric(9,2) DEFAULT 1.50, "
+        "ADD COLUMN tags text[] DEFAULT '{a,b}'",
+    )
+    declared = table()
+    delivery = taken(spark, declared, FIRST)
+    (row,) = rows(spark, declared, delivery)
+    assert row.extra == '{"gate":7,"price":"1.50","tags":"[a, b]"}'
+    assert "has the undeclared 'gate', 'price', 'tags'" in delivery.warnings[0]
+
+
+def test_a_missing_variable_is_named(spark, orders: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NIGHTSHIFT_JDBC_CRM_PASSWORD")
+    with pytest.raises(NightshiftError, match="set NIGHTSHIFT_JDBC_CRM_PASSWORD in the environment"):
+        taken(spark, table(), FIRST)
+
+
+@pytest.mark.parametrize("wrong", ["password", "port", "relation", "url", "secret in url"])
+def test_what_the_database_refuses_is_said_without_credentials(
+    spark, orders: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any, wrong: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    secret = PASSWORD
+    if wrong == "password":
+        secret = "n0t-the-password"
+        monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_PASSWORD", secret)
+    if wrong == "port":
+        monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", "jdbc:postgresql://127.0.0.1:1/shop")
+    if wrong == "url":
+        monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", "jdbc:nosuch://127.0.0.1/shop")
+    if wrong == "secret in url":
+        monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", f"{orders.url}?user={USER}&password={PASSWORD}")
+    declared = table(relation="public.nothing") if wrong == "relation" else table()
+    with pytest.raises(NightshiftError) as refusal:
+        taken(spark, declared, FIRST)
+    said = str(refusal.value)
+    assert "NIGHTSHIFT_JDBC_CRM_URL" in said
+    if wrong == "relation":
+        assert 'relation "public.nothing" does not exist' in said
+    output = capfd.readouterr()
+    for text in (said, caplog.text, output.out, output.err):
+        assert secret not in text
+        assert USER not in text
+    assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
+
+
+def test_connections_share_the_reading(spark, orders: Database) -> None:
+    orders.run(
+        "INSERT INTO orders SELECT n, n, '2013-10-01T12:00:00Z', NULL FROM generate_series(1, 40) n",
+        "CREATE VIEW slow AS SELECT * FROM orders WHERE pg_sleep(0.02) IS NOT NULL",
+    )
+    most = 0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        connection = orders.connect()
+        with connection.cursor() as cursor:
+            while not done.is_set():
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%landed%' "
+                    "AND pid <> pg_backend_pid()"
+                )
+                most = max(most, cursor.fetchone()[0])
+        connection.close()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        declared = table(relation="slow", partition_column="id", partitions=4)
+        delivery = taken(spark, declared, FIRST)
+    finally:
+        done.set()
+        watcher.join()
+    assert delivery.rows_in(declared) == {FIRST: 40}
+    assert most >= 2
+
+
+DECLARED = """
+tables:
+  - layer: bronze
+    name: orders
+    description: Orders of the day.
+    grain: one row per order
+    keys: [id]
+    source: {connection: crm, relation: public.orders, date_column: created_at}
+    columns:
+      - {name: id, type: bigint, required: true, minimum: 1, description: Number of the order.}
+      - {name: amount, type: double, maximum: 100, description: What it costs.}
+      - {name: created_at, type: timestamp, required: true, description: When it was made.}
+      - {name: note, type: string, description: A note.}
+"""
+
+
+def declare(tables: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The use case ``shop``, in a folder of its own."""
+    use_case = yaml.safe_load((UseCase.load("flight_delays").folder / "use_case.yaml").read_text())
+    use_case |= {"name": "shop", "demo": None, "sample_source": None}
+    use_case["delivery"]["tolerated_quarantine_share"] = 0.5
+    folder = tmp_path / "use_cases" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "use_case.yaml").write_text(yaml.safe_dump(use_case))
+    (folder / "tables.yaml").write_text(tables)
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder.parent))
+    get_settings.cache_clear()
+
+
+def test_a_use_case_of_databases_only_is_landed_and_accounted_for_by_its_query(
+    spark, orders: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(DECLARED, tmp_path, monkeypatch)
+    orders.run(
+        order(1, "2013-10-01T12:00:00Z"),
+        order(2, "2013-10-01T13:00:00Z", amount="101"),
+        order(3, "2013-10-01T14:00:00Z"),
+    )
+    shop = UseCase.load("shop")
+    catalog = Catalog(shop)
+    land(Job("land", shop, catalog, BatchDates.of(FIRST), run_id="test"), argparse.Namespace())
+
+    assert [row.id for row in lake.read(spark, catalog["bronze.orders"]).orderBy("id").collect()] == [1, 3]
+    (bad,) = lake.read(spark, catalog["bronze.quarantine"]).collect()
+    assert (bad.source, bad.file, bad.rules) == ("orders", "jdbc:crm.public.orders", "amount.maximum")
+    (entry,) = [each for each in ledger.latest("shop", FIRST) if each.table_name == "bronze.orders"]
+    (taken_in,) = ledger.inputs(entry)
+    assert (taken_in.kind, taken_in.rows, taken_in.quarantined) == ("query", 3, 1)
+    assert taken_in.origin is not None
+    assert taken_in.origin.endswith("[2013-10-01 04:00:00+00, 2013-10-02 04:00:00+00) 3 rows")
+    assert ledger.delivered("shop") == {FIRST: {"jdbc:crm.public.orders": taken_in.version}}
+
+
+def test_a_kill_leaves_no_rows_in_clear(
+    spark, orders: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    declare(
+        DECLARED.replace("name: note, type: string,", "name: note, type: string, pii: name,"), tmp_path, monkeypatch
+    )
+    rejected = order(2, "2013-10-01T13:00:00Z", amount="101", note="'Grace Hopper'")
+    orders.run(order(1, "2013-10-01T12:00:00Z", note="'Ada Lovelace'"), rejected)
+    environment = {name: value for name, value in os.environ.items() if name != "SPARK_LOCAL_DIRS"}
+    script = [sys.executable, "-m", "tests.spark_jobs.landing.sources.land_until_killed", "shop", str(FIRST)]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert [path for path in in_clear("Ada Lovelace") if path.is_relative_to(get_settings().staging / "extracts/shop")]
+
+    shop = UseCase.load("shop")
+    land(Job("land", shop, Catalog(shop), BatchDates.of(FIRST), run_id="test"), argparse.Namespace())
+
+    assert {path.relative_to(get_settings().home).parts[0] for path in in_clear("Ada Lovelace")} == {"archive"}
+    assert list((get_settings().staging / "extracts" / "shop").iterdir()) == []
+    assert list((get_settings().home / "tmp" / "spark").iterdir()) == []
+    for person in ("Ada Lovelace", "Grace Hopper"):
+        assert_the_database_is_named(person, monkeypatch, capsys)
+
+
+def in_clear(text: str) -> list[Path]:
+    """Files of the home that hold a text."""
+    return [
+        path
+        for path in get_settings().home.rglob("*")
+        if path.is_file()
+        and text
+        in (
+            str(pq.read_table(path).to_pylist())
+            if path.suffix == ".parquet"
+            else path.read_bytes().decode("utf-8", "replace")
+        )
+    ]
+
+
+def assert_the_database_is_named(person: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """An erasure says where the rows still are: there is no delivered file."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{person}\n"))
+    asked = ["--use-case", "shop", "--table", "bronze.orders", "--column", "note", "--who", "eve", "--why", "request 1"]
+    assert erase([*asked, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "database crm.public.orders, rows of the batch dates 2013-10-01: its owner must remove them" in said
+    assert "delivered file" not in said
