@@ -1,35 +1,35 @@
-"""Land deliveries: files to bronze tables, and what is not accepted to `bronze.quarantine`.
+"""Land deliveries: files and queries to bronze tables, and what is not accepted to `bronze.quarantine`.
 
 Files are held against their manifest, records against their declaration (docs/landing-contract.md). What is not
-accepted is published to quarantine first, with reason, file, record number and raw text, so that it is seen
-even when the run is blocked.
+accepted is published to quarantine first, with the rules that it breaks, so that it is seen even when the run is
+blocked. People decide there what becomes of it (docs/runbooks/quarantine.md). Personal data is replaced by tokens
+before anything is written (docs/privacy.md).
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import expectations
 from nightshift import lake
-from nightshift.delivery import Delivery, verify
+from nightshift.accounting import Accounting
+from nightshift.delivery import Delivery
 from nightshift.job import Job, end, run_job
-from nightshift.publish import Accounting, publish
+from nightshift.privacy.erasures import erased, known_key
+from nightshift.privacy.tokens import personal_columns
+from nightshift.publish import Slice, publish, publish_all
+from nightshift.quarantine.decisions import Decision, decisions, note_effect
 from nightshift.session import session
 from nightshift.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from spark_jobs.quarantine import Judged
+    from spark_jobs.landing.quarantine import Judged
 
 log = logging.getLogger("nightshift")
-
-# While one table is audited, the next is written.
-PUBLISHERS = 2
 
 
 def main() -> int:
@@ -38,75 +38,83 @@ def main() -> int:
 
 
 def land(job: Job, arguments: argparse.Namespace) -> None:
-    """Verify, judge, publish quarantine, and then the sources unless something blocks.
+    """Take the deliveries, judge, publish quarantine, and then the sources unless something blocks.
 
     Raises:
         NightshiftError: if a delivery is missing or faulty, or more rows are quarantined than is tolerated.
     """
     expectations.preload()
-    delivery = verify(job.catalog, job.dates)
     spark = session(f"land {job.use_case.name} {job.dates}")
-    from spark_jobs.quarantine import refuse_excess
+    from spark_jobs.landing.privacy import masked_faults
+    from spark_jobs.landing.quarantine import refuse_excess
+    from spark_jobs.landing.sources import take
 
-    sources = judge(spark, job, delivery)
+    delivery = masked_faults(take(spark, job), job.catalog.sources)
+    made = decisions(job.use_case.name, job.dates)
+    sources = judge(spark, job, delivery, made)
     publish_quarantine(spark, job, delivery, sources)
     delivery.refuse_faults()
     refuse_excess(job.use_case, job.dates, sources)
-    publish_sources(spark, job, sources)
+    publish_sources(spark, job, sources, made)
 
 
-def judge(spark: SparkSession, job: Job, delivery: Delivery) -> list[Judged]:
-    """The records of each source that came, parsed once and held against the declaration."""
-    from spark_jobs.judge import judged
-    from spark_jobs.quarantine import counted
-    from spark_jobs.records import read_records
+def judge(spark: SparkSession, job: Job, delivery: Delivery, made: list[Decision]) -> list[Judged]:
+    """The records of each source that came, parsed once and held against the declaration and the decisions.
 
-    rows = {
-        table: judged(read_records(spark, table, files), table).cache()
-        for table in job.catalog.sources
-        if (files := delivery.of(table))
-    }
+    What is cached, and all that follows, holds no personal data.
+    """
+    from spark_jobs.landing.decided import decided
+    from spark_jobs.landing.judge import judged
+    from spark_jobs.landing.privacy import masked, tokenised, without_erased
+    from spark_jobs.landing.quarantine import counted
+    from spark_jobs.landing.records import read_records
+
+    rows = {}
+    for table in job.catalog.sources:
+        files = [file for file in delivery.of(table) if file.duplicate_of is None]
+        if not files:
+            continue
+        found = decided(judged(masked(read_records(spark, table, files), table), table), table, made)
+        if personal := personal_columns(table):
+            gone = erased(job.use_case.name, {column.pii for column in personal if column.pii})
+            found = without_erased(tokenised(found, table, known_key(job.use_case.name)), table, gone)
+        rows[table] = found.cache()
     return counted(rows, delivery)
 
 
 def publish_quarantine(spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged]) -> None:
     """Publish the faulty files and the rejected records of all sources."""
-    from spark_jobs.quarantine import quarantine_rows, rejected
+    from spark_jobs.landing.quarantine import quarantine_accounting, quarantine_rows
 
     table = job.catalog["bronze.quarantine"]
-    counts = rejected(delivery, sources)
-    if must_publish(table, job, sum(counts.values())):
-        rows = quarantine_rows(spark, delivery, sources)
-        publish(job, table, rows, audit=expectations.audit, accounting=Accounting(rows_in=counts))
+    accounting = quarantine_accounting(delivery, sources)
+    if must_publish(table, job, sum(accounting.rows_in(date) for date in job.dates)):
+        rows = quarantine_rows(spark, table, delivery, sources)
+        publish(job, table, rows, audit=expectations.audit, accounting=accounting)
 
 
-def publish_sources(spark: SparkSession, job: Job, sources: list[Judged]) -> None:
-    """Publish the accepted rows of every source; one that did not come is published as empty.
+def publish_sources(spark: SparkSession, job: Job, sources: list[Judged], made: list[Decision]) -> None:
+    """Publish the accepted rows of every source, or of none where one is refused.
 
-    All sources are tried; then the first that was refused ends the run.
+    A source that did not come is published as empty.
     """
-    from spark_jobs.judge import is_good
+    from spark_jobs.landing.decided import sparing_released
+    from spark_jobs.landing.judge import is_good
 
     came = {source.table.name: source for source in sources}
 
-    def task(table: Table) -> Callable[[], object]:
+    def slice_of(table: Table) -> Slice:
         source = came.get(table.name)
         if source is None:
-            rows, accounting = empty(spark, table), Accounting(rows_in={})
-        else:
-            rows = source.rows.where(is_good()).select(*table.column_names)
-            accounting = source.accounting
-        return lambda: publish(job, table, rows, audit=expectations.audit, accounting=accounting)
+            return Slice(table, empty(spark, table), expectations.audit, Accounting())
+        audit = sparing_released(expectations.audit, made) if source.released else expectations.audit
+        return Slice(table, source.rows.where(is_good()).select(*table.column_names), audit, source.accounting)
 
-    wanted = [
-        table
-        for table in job.catalog.sources
-        if must_publish(table, job, sum(came[table.name].accounting.rows_in.values()) if table.name in came else 0)
-    ]
-    with ThreadPoolExecutor(PUBLISHERS) as pool:
-        attempts = [pool.submit(task(table)) for table in wanted]
-    for attempt in attempts:
-        attempt.result()
+    # What came without rows is published too, so that the ledger knows that it came.
+    wanted = [table for table in job.catalog.sources if table.name in came or must_publish(table, job, 0)]
+    publish_all(job, [slice_of(table) for table in wanted])
+    for source in sources if made else ():
+        note_effect(job.use_case.name, source.table.name, job.dates, source.effects)
 
 
 def must_publish(table: Table, job: Job, rows: int) -> bool:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from nightshift import lake
+from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.settings import Settings
-from nightshift.tables import Catalog
 from nightshift.use_case import UseCase
 from nightshift.use_case_code import load_module
 from spark_jobs.land import land
@@ -70,16 +70,16 @@ def test_planted_rows_are_set_aside_or_replaced_and_a_rerun_changes_nothing(spar
     land(job("land", BOTH), argparse.Namespace())
     refine(job("refine", BOTH), argparse.Namespace())
 
-    columns = "source, file, record, reason, raw"
+    columns = "source, file, record, rules, reason, raw"
     quarantine = lake.read(spark, job("any", BOTH).catalog["bronze.quarantine"]).selectExpr(*columns.split(", "))
     assert sorted(tuple(row) for row in quarantine.collect()) == [
         (
-            *("schedule", "schedule.csv", len(lines) + 1),
+            *("schedule", "schedule.csv", len(lines) + 1, "flight.type,origin.accepted"),
             "flight: 'abc' is not an int; origin: 'XXX' is not one of EWR, JFK, LGA",
             bad.decode().strip(),
         ),
         (
-            *("schedule", "schedule.csv", len(lines) + 2),
+            *("schedule", "schedule.csv", len(lines) + 2, "flight_date_is_batch_date"),
             "flight_date_is_batch_date: A delivery holds the schedule of its own date only.",
             of_another_day.decode().strip(),
         ),
@@ -122,8 +122,8 @@ def test_too_many_bad_rows_block_with_share_reason_and_example(spark, landing: P
         land(job("land", BatchDates.of(SECOND)), argparse.Namespace())
     said = str(refusal.value)
     assert "outcomes of 2013-01-02: 305 of 842 rows (36.2%)" in said
-    assert "305 rows: origin: 'XXX' is not one of EWR, JFK, LGA" in said
-    assert "like 2013-01-02/outcomes.jsonl.gz record " in said
+    assert "origin.accepted: 305 rows\n      like 2013-01-02/outcomes.jsonl.gz record " in said
+    assert "origin: 'XXX' is not one of EWR, JFK, LGA" in said
     catalog = job("any", BOTH).catalog
     assert lake.rows_by_date(catalog["bronze.quarantine"], BatchDates.of(SECOND)) == {SECOND: 305}
     assert not catalog["bronze.outcomes"].exists()

@@ -1,0 +1,181 @@
+"""`nightshift quarantine`: see what was not accepted, and decide what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nightshift.dates import BatchDates, parse_date
+from nightshift.errors import NightshiftError
+
+if TYPE_CHECKING:
+    from nightshift.catalog import Catalog
+    from nightshift.quarantine.decisions import Action
+
+STATES = ("open", "rejected", "waiting")
+Command = Callable[..., None]
+
+
+@click.group()
+def quarantine() -> None:
+    """Work with rows that were not accepted (docs/runbooks/quarantine.md).
+
+    A decision counts as soon as its date is landed again.
+    """
+
+
+@quarantine.command("list")
+@click.option("--use-case", required=True)
+@click.option("--dates", "--date", "dates", required=True, metavar="A..B", help="Batch date, or inclusive range.")
+@click.option("--table", help="Only this source, like customers.")
+@click.option("--rule", help="Only rows that break this rule, like distance.maximum.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: an object with `tables` and `rules`.")
+def list_counts(use_case: str, dates: str, table: str | None, rule: str | None, as_json: bool) -> None:
+    """Count the quarantined rows, per date and table and per broken rule.
+
+    open: nobody has decided. rejected: a person has decided that they stay out. waiting: released, and in quarantine
+    until the date is landed again. released: let pass by decision of a person.
+    """
+    from nightshift.quarantine.records import Selection, counts
+
+    catalog = _catalog(use_case)
+    found = counts(catalog, Selection(BatchDates.parse(dates), _source(catalog, table), rule))
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+    elif not found["tables"]:
+        click.echo(f"nothing of {dates} is in the quarantine of {use_case}")
+    else:
+        _print(found["tables"], ("batch_date", "table", "rows", *STATES, "released"))
+        _print(found["rules"], ("batch_date", "table", "rule", "rows", *STATES))
+        click.echo(f"rows: nightshift quarantine show --use-case {use_case} --dates {dates}")
+
+
+@quarantine.command()
+@click.option("--use-case", required=True)
+@click.option("--dates", "--date", "dates", required=True, metavar="A..B", help="Batch date, or inclusive range.")
+@click.option("--table", help="Only this source, like customers.")
+@click.option("--rule", help="Only rows that break this rule, like distance.maximum.")
+@click.option("--file", help="Only this file of the delivery.")
+@click.option("--record", type=int, help="Only this line or record number.")
+@click.option("--limit", default=20, show_default=True, help="How many rows.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
+def show(
+    use_case: str,
+    dates: str,
+    table: str | None,
+    rule: str | None,
+    file: str | None,
+    record: int | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Show quarantined rows: where they stand, what is wrong, and what was decided. Personal data is masked."""
+    from nightshift.quarantine.records import Selection, rows
+
+    catalog = _catalog(use_case)
+    selection = Selection(BatchDates.parse(dates), _source(catalog, table), rule, file, record)
+    found = rows(catalog, selection, limit)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+        return
+    for row in found:
+        decided = f" by {row['decided_by']}: {row['decided_why']}" if row["decided_by"] else ""
+        click.echo(f"{row['batch_date']} {row['table']}: {row['file']} record {row['record']}, {row['state']}{decided}")
+        click.echo(f"    breaks  {row['rules'].replace(',', ', ')}\n    because {row['reason']}")
+        if row["raw"] is not None:
+            click.echo(f"    raw     {row['raw']}")
+        click.echo(f"    sha256  {row['file_sha256']}")
+    click.echo(f"({len(found)} rows{', raise --limit for more' if len(found) == limit else ''})")
+
+
+def _decision(command: Command) -> Command:
+    """The options of both decisions."""
+    for option in reversed(
+        (
+            click.option("--use-case", required=True),
+            click.option("--table", required=True, help="The source, like customers."),
+            click.option("--date", required=True, help="Batch date."),
+            click.option("--rule", help="Only rows that break this rule; unset: all that can be decided."),
+            click.option("--file", help="Only this file of the delivery."),
+            click.option("--record", type=int, help="Only this line or record number; needs --file."),
+            click.option("--who", required=True, help="Who decides."),
+            click.option("--why", required=True, help="Why, in words that will still be understood in a year."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@quarantine.command()
+@_decision
+def release(**given: Any) -> None:
+    """Let rows pass although they break a rule.
+
+    Bounds, accepted values, patterns and rules between columns can be waived. What can't be read, is missing or of
+    another type can't: only a mended rule or a new delivery helps.
+    """
+    _decide("release", **given)
+
+
+@quarantine.command()
+@_decision
+def reject(**given: Any) -> None:
+    """Keep rows out for good: they no longer count against the tolerated share."""
+    _decide("reject", **given)
+
+
+def _decide(
+    action: Action,
+    use_case: str,
+    table: str,
+    date: str,
+    rule: str | None,
+    file: str | None,
+    record: int | None,
+    who: str,
+    why: str,
+) -> None:
+    from nightshift.quarantine.deciding import decide, land_again
+    from nightshift.quarantine.records import Selection
+
+    if record is not None and file is None:
+        raise NightshiftError("--record needs --file: a record's number is its place within a file")
+    dates = BatchDates.of(parse_date(date))
+    catalog = _catalog(use_case)
+    done = decide(catalog, action, Selection(dates, _source(catalog, table), rule, file, record), who, why)
+    word = {"release": "released", "reject": "rejected"}[action]
+    click.echo(f"{done.rows} rows {word}{f', {done.already} were so before' if done.already else ''}")
+    for rules, number in done.left.items():
+        click.echo(f"{number} rows stay as they are: they break {rules.replace(',', ', ')}")
+    if done.rows:
+        click.echo(f"It counts when the date is landed again:\n{land_again(use_case, dates)}")
+
+
+def _catalog(use_case: str) -> Catalog:
+    from nightshift.catalog import Catalog
+    from nightshift.use_case import UseCase
+
+    return Catalog(UseCase.load(use_case))
+
+
+def _source(catalog: Catalog, name: str | None) -> str | None:
+    from nightshift.quarantine.records import source_table
+
+    return None if name is None else source_table(catalog, name).name
+
+
+def _print(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(show_edge=False, header_style="bold")
+    for name in columns:
+        shown.add_column(name.replace("_", " "), justify="right" if name in (*STATES, "rows", "released") else "left")
+    for row in rows:
+        shown.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else str(row[name]) for name in columns))
+    Console(width=None if sys.stdout.isatty() else 200).print(shown)
+    click.echo("")

@@ -1,0 +1,1 @@
+"""Personal data: tokens instead of values, and the erasure of a person."""

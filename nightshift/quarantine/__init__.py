@@ -1,0 +1,1 @@
+"""Quarantined rows, and what people decide about them."""

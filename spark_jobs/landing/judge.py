@@ -1,0 +1,193 @@
+"""Hold records against their table's declaration: types, required, accepted, pattern, range, rules.
+
+Everything that a record breaks is named by its rule and said in words, so that a person sees at once what to mend.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from nightshift import tables
+from nightshift.delivery.drift import FORMS, landed_columns
+from nightshift.privacy.tokens import MASK, personal_columns
+from nightshift.quarantine.decisions import releasable
+from nightshift.source import FileSource
+from nightshift.tables import Table
+from spark_jobs.landing.privacy import withheld
+from spark_jobs.landing.record_form import SEPARATOR
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+SHOWN = 80
+RULES_SEPARATOR = ","
+PLACE = ("batch_date", "file", "file_sha256", "record")
+# A number that only is too small or too large stands where it belongs.
+IN_PLACE = (".minimum", ".maximum")
+CALLED = {"int": "an int", "timestamp": "a timestamp like 2013-10-01T12:00:00Z"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that may be wrong with a row.
+
+    Attributes:
+        rule: name of the broken rule, like ``distance.maximum``.
+        applies: whether this row breaks it.
+        words: what is wrong, for people.
+    """
+
+    rule: str
+    applies: Column
+    words: Column
+
+    @property
+    def name(self) -> Column:
+        """The rule's name where it is broken, else null."""
+        return F.when(self.applies, F.lit(self.rule))
+
+    @property
+    def reason(self) -> Column:
+        """The words where it is broken, else null."""
+        return F.when(self.applies, self.words)
+
+
+def judged(records: DataFrame, table: Table) -> DataFrame:
+    """Typed rows, each with what speaks against it.
+
+    Args:
+        records: ``batch_date, file, file_sha256, record, raw, faults, fields, extra, fault_rules, _version``
+            (see ``records.read_records``).
+        table: whose declaration counts.
+
+    Returns:
+        ``batch_date, file, file_sha256, record, extra, _raw, _reason, _rules`` and the columns that files hold.
+        ``_reason`` and ``_rules`` are empty for a good row, and ``_raw`` is null. Rules between columns are judged only
+        where each value is there and of its type; one that comes out as null has failed.
+    """
+    is_text = isinstance(table.source, FileSource) and table.source.format != "parquet"
+    # One comma too many, and every value stands under the name of its neighbour.
+    may_slip = bool(personal_columns(table)) and isinstance(table.source, FileSource) and table.source.format == "csv"
+    columns = landed_columns(table)
+    own = [finding for column in columns for finding in _own_findings(column, may_slip=may_slip)]
+    waivable = releasable(table)
+    unreadable = [finding for finding in own if finding.rule not in waivable]
+    slipped = [finding for finding in own if may_slip and not finding.rule.endswith(IN_PLACE)]
+    between = [_between(rule, table) for rule in table.rules]
+    typed = records.select(
+        *(*PLACE, "extra", "_version"),
+        *[F.col(name).alias(f"_{name}") for name in ("raw", "faults", "fault_rules", "fields")],
+        *[_typed(column, is_text).alias(column.name) for column in columns],
+    ).withColumn("_own", _names(own))
+    # Reasons are put together for bad rows only, of which there are few.
+    is_unreadable = (F.col("_own") != "") & (_names(unreadable) != "")
+    rules = (
+        F.when(F.col("_faults") != "", F.col("_fault_rules"))
+        .when(is_unreadable, F.col("_own"))
+        .otherwise(F.concat_ws(RULES_SEPARATOR, F.nullif("_own", F.lit("")), *[each.name for each in between]))
+    )
+    reason = (
+        F.when(F.col("_rules") == "", F.lit(""))
+        .when(F.col("_faults") != "", F.col("_faults"))
+        .when(is_unreadable, _reasons(own))
+        .otherwise(_reasons([*own, *between]))
+    )
+    return typed.withColumn("_rules", rules).select(
+        *PLACE,
+        F.when(_names(slipped) != "", withheld()).when(~is_good(), F.col("_raw")).alias("_raw"),
+        "extra",
+        reason.alias("_reason"),
+        "_rules",
+        *[column.name for column in columns],
+    )
+
+
+def is_good() -> Column:
+    """Whether a judged row has nothing against it."""
+    return F.col("_rules") == ""
+
+
+def waivable_findings(table: Table) -> list[Finding]:
+    """What a person may waive, as found on typed rows; nothing about personal data, of which those have tokens."""
+    names = releasable(table)
+    personal = [column.name for column in personal_columns(table)]
+    open_columns = [column for column in landed_columns(table) if column.name not in personal]
+    found = [finding for column in open_columns for finding in _own_findings(column, is_typed=True)]
+    between = [_between(rule) for rule in table.rules if not any(_mentions(rule, name) for name in personal)]
+    return [each for each in (*found, *between) if each.rule in names]
+
+
+def _names(findings: Sequence[Finding]) -> Column:
+    return F.concat_ws(RULES_SEPARATOR, F.lit(None), *[finding.name for finding in findings])
+
+
+def _reasons(findings: Sequence[Finding]) -> Column:
+    return F.concat_ws(SEPARATOR, F.lit(None), *[finding.reason for finding in findings])
+
+
+def _typed(column: tables.Column, is_text: bool) -> Column:
+    value = F.col(f"_fields.{column.name}")
+    if not is_text or column.type == "string":
+        return value
+    return F.when(value.rlike(rf"\A(?:{FORMS[column.type]})\z"), value.try_cast(column.type))
+
+
+def _own_findings(column: tables.Column, is_typed: bool = False, may_slip: bool = False) -> list[Finding]:
+    """What may be wrong with one column in itself."""
+    typed = F.col(column.name)
+    delivered = typed if is_typed else F.col(f"_fields.{column.name}")
+    value = F.substring(delivered.cast("string"), 1, SHOWN)
+    findings = []
+    if column.required:
+        missing = F.lit(f"{column.name}: is missing")
+        is_missing = (
+            delivered.isNull() if column.since == 1 else delivered.isNull() & (F.col("_version") >= column.since)
+        )
+        findings.append(Finding(f"{column.name}.required", is_missing, missing))
+    for (kind, words), applies in _checks(column, delivered, typed).items():
+        rule = f"{column.name}.{kind}"
+        is_hidden = column.pii is not None or (may_slip and not rule.endswith(IN_PLACE))
+        shown = F.lit(MASK) if is_hidden else value
+        findings.append(Finding(rule, applies, F.concat(F.lit(f"{column.name}: '"), shown, F.lit(f"' {words}"))))
+    return findings
+
+
+def _checks(column: tables.Column, delivered: Column, typed: Column) -> dict[tuple[str, str], Column]:
+    """Conditions under which a value is refused, by the kind of rule and the words for it."""
+    checks: dict[tuple[str, str], Column] = {}
+    if column.type != "string":
+        words = f"is not {CALLED.get(column.type, f'a {column.type}')}"
+        checks["type", words] = delivered.isNotNull() & typed.isNull()
+    if column.type == "double":
+        checks["finite", "is not a finite number"] = F.isnan(typed) | (F.abs(typed) == float("inf"))
+    if column.accepted is not None:
+        checks["accepted", f"is not one of {', '.join(column.accepted)}"] = ~typed.isin(*column.accepted)
+    if column.pattern is not None:
+        checks["pattern", f"does not match {column.pattern}"] = ~typed.rlike(rf"\A(?:{column.pattern})\z")
+    if column.minimum is not None:
+        checks["minimum", f"is under {_plain(column.minimum)}"] = typed < column.minimum
+    if column.maximum is not None:
+        checks["maximum", f"is over {_plain(column.maximum)}"] = ~F.isnan(typed) & (typed > column.maximum)
+    return checks
+
+
+def _between(rule: tables.Rule, table: Table | None = None) -> Finding:
+    """A rule between columns; given the table, it spares files of versions that lack one of its columns."""
+    broken = ~F.coalesce(F.expr(rule.must), F.lit(False))
+    for column in table.data_columns if table is not None else ():
+        if column.since > 1 and _mentions(rule, column.name):
+            broken = broken & (F.col("_version") >= column.since)
+    return Finding(rule.name, broken, F.lit(f"{rule.name}: {rule.why}"))
+
+
+def _mentions(rule: tables.Rule, name: str) -> bool:
+    return re.search(rf"\b{name}\b", rule.must) is not None
+
+
+def _plain(bound: float) -> str:
+    return str(int(bound)) if bound.is_integer() else str(bound)
