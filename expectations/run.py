@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
-import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from nightshift.audit import EXAMPLES, AuditReport, Check
+from expectations.thresholds import domain_module
+from nightshift.audit import EXAMPLES, Audit, AuditReport, Check
 from nightshift.dates import BatchDates
 from nightshift.tables import Table
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
     from pyspark.sql import DataFrame
 
-log = logging.getLogger("nightshift")
+HIDDEN = "(personal data)"
 # A context is not made for threads; audits of one process take turns.
 _one_at_a_time = threading.Lock()
 
@@ -32,7 +31,7 @@ def preload() -> None:
 
 
 def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
-    """Evaluate all checks of ``table`` on ``rows``, and keep the result as an HTML page.
+    """Evaluate all checks of ``table`` on ``rows``, profile them, and keep the result as HTML pages.
 
     A check that cannot be evaluated has failed.
 
@@ -42,31 +41,66 @@ def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int |
         dates: its batch dates.
         expected_rows: how many rows there must be; None where any number above zero will do.
     """
+    from expectations.further import look_further
+    from expectations.pages.data_docs import write_page
+
+    with _one_at_a_time, ThreadPoolExecutor(1) as pool:
+        # Both are mostly waiting for short Spark jobs to be planned.
+        looking = pool.submit(look_further, rows, table, dates, expected_rows)
+        checks = _declared_checks(rows, table, dates, expected_rows)
+        further = looking.result()
+        checks = (*checks, *further.checks)
+        page = write_page(checks, table, dates, expected_rows, further.profiles, further.history)
+        return AuditReport(checks, page=page, profiles=further.profiles)
+
+
+def audit_of_tested(tests: Sequence[Check]) -> Audit:
+    """The audit of a table that dbt built: its tests, which ran on the stage just before it was pinned, and the rest.
+
+    Tables that aggregate say nothing that was not audited before; a second engine would cost a third of the job's time.
+
+    Args:
+        tests: the results of dbt's tests on the stage.
+    """
+
+    def audit_tested(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
+        from expectations import emptiness
+        from expectations.further import evaluated, look_further
+        from expectations.pages.data_docs import write_page
+
+        further = look_further(rows, table, dates, expected_rows)
+        checks = [*tests, *further.checks]
+        if further.profiles:
+            checks += evaluated(
+                emptiness.NAME,
+                emptiness.WHY,
+                lambda: emptiness.emptiness_checks(table, dates, further.profiles, expected_rows),
+            )
+        page = write_page(checks, table, dates, expected_rows, further.profiles, further.history)
+        return AuditReport(tuple(checks), page=page, profiles=further.profiles)
+
+    return audit_tested
+
+
+def _declared_checks(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> tuple[Check, ...]:
+    """What declaration and domain ask for, by Great Expectations."""
     import great_expectations as gx
 
-    from expectations.data_docs import write_page
-
-    with _one_at_a_time:
-        suite = gx.ExpectationSuite(
-            name=f"{table.label} {dates}", expectations=list(_suite(table, dates, expected_rows))
-        )
-        batch = _batch(rows, table)
-        # Counts and examples cost three times as much; they are fetched only for what failed.
-        result = batch.validate(suite, result_format="BOOLEAN_ONLY")
-        result.results = [each if each.success else _in_detail(batch, each, table) for each in result.results]
-        checks = tuple(_check(each) for each in result.results)
-        return AuditReport(checks, page=write_page(checks, table, dates, expected_rows))
+    suite = gx.ExpectationSuite(name=f"{table.label} {dates}", expectations=list(_suite(table, dates, expected_rows)))
+    batch = _batch(rows, table)
+    # Counts and examples cost three times as much; they are fetched only for what failed.
+    result = batch.validate(suite, result_format="BOOLEAN_ONLY")
+    results = [each if each.success else _in_detail(batch, each, table) for each in result.results]
+    return tuple(_check(each, table) for each in results)
 
 
 def _suite(table: Table, dates: BatchDates, expected_rows: int | None) -> Iterator[Expectation]:
     from expectations.declared import declared
 
     yield from declared(table, dates, expected_rows)
-    # A use case need not have a package here; asking for a module inside one that is missing raises.
-    package = f"expectations.{table.use_case}"
-    module = f"{package}.{table.layer}_{table.name}"
-    if expected_rows != 0 and importlib.util.find_spec(package) and importlib.util.find_spec(module):
-        yield from importlib.import_module(module).expectations(table, dates)
+    module = domain_module(table)
+    if expected_rows != 0 and module is not None:
+        yield from module.expectations(table, dates)
 
 
 @functools.cache
@@ -105,30 +139,33 @@ def _in_detail(batch: Batch, failed: ExpectationValidationResult, table: Table) 
     return detailed
 
 
-def _check(result: ExpectationValidationResult) -> Check:
+def _check(result: ExpectationValidationResult, table: Table) -> Check:
     config = result.expectation_config
     meta, found, fault = config.meta, result.result, _exception(result)
+    hidden = {column.name for column in table.columns if column.pii is not None}
     return Check(
         name=meta["name"],
         consequence="warns" if config.severity == "warning" else "blocks",
         why=meta["why"],
         passed=bool(result.success),
         failed_rows=found.get("unexpected_count"),
-        examples=[] if result.success else _examples(found),
-        observed=f"could not be evaluated: {fault}" if fault else _observed(found, config.kwargs),
+        examples=[] if result.success else _examples(found, config.kwargs, hidden),
+        observed=f"could not be evaluated: {fault}" if fault else _observed(found, config.kwargs, hidden),
     )
 
 
-def _examples(found: dict[str, Any]) -> list[Mapping[str, Any]]:
+def _examples(found: dict[str, Any], arguments: dict[str, Any], hidden: set[str]) -> list[Mapping[str, Any]]:
     rows = found.get("partial_unexpected_index_list") or found.get("partial_unexpected_list") or []
-    distinct: dict[str, Mapping[str, Any]] = {
-        repr(row): row if isinstance(row, dict) else {"value": row} for row in rows
-    }
+    distinct: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        named = row if isinstance(row, dict) else {arguments.get("column", "value"): row}
+        shown = {name: HIDDEN if name in hidden else value for name, value in named.items()}
+        distinct.setdefault(repr(shown), shown)
     return list(distinct.values())[:EXAMPLES]
 
 
-def _observed(found: dict[str, Any], arguments: dict[str, Any]) -> str:
-    if "observed_value" not in found:
+def _observed(found: dict[str, Any], arguments: dict[str, Any], hidden: set[str]) -> str:
+    if "observed_value" not in found or arguments.get("column") in hidden:
         return ""
     expected = {
         name: value for name, value in arguments.items() if name in ("value", "min_value", "max_value", "column_list")

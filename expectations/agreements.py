@@ -1,0 +1,131 @@
+"""Sums that must agree between tables (`agrees_with`): a staged slice against the published slice of another."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from nightshift import lake, ledger
+from nightshift.audit import EXAMPLES, Check
+from nightshift.catalog import Catalog
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from nightshift.tables import PARTITION, Agreement, Table
+from nightshift.use_case import UseCase
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+# Sums of fractions depend on the order of the rows in their last digits.
+RELATIVE_TOLERANCE = 1e-9
+Sums = dict[dt.date, list[Any]]
+
+
+def agreement_checks(rows: DataFrame, table: Table, dates: BatchDates) -> Iterator[Check]:
+    """One check per declared agreement; reads the slice once, and each other slice once."""
+    agreements = sorted(table.agrees_with, key=_other_slice)
+    if not agreements:
+        return
+    use_case = UseCase.load(table.use_case)
+    catalog = Catalog(use_case)
+    own = _sums(rows, [*(agreement.own for agreement in agreements), "count(*)"], dates)
+    filled = {date for date, sums in own.items() if sums[-1]}
+    place = 0
+    for (name, days_before), group in groupby(agreements, key=_other_slice):
+        same = list(group)
+        columns = slice(place, place + len(same))
+        place += len(same)
+        mine = {date: sums[columns] for date, sums in own.items()}
+        other = catalog[name]
+        step = dt.timedelta(days=days_before)
+        # Before the first batch date there is nothing to agree with.
+        judged = [date for date in dates if date - step >= use_case.dates.first]
+        if judged:
+            # Where this slice has no rows, the other need not be there either.
+            _refuse_unpublished(other, {date - step for date in judged if date in filled})
+        yield from _against(rows, other, judged, same, mine, step)
+
+
+def _other_slice(agreement: Agreement) -> tuple[str, int]:
+    return agreement.table, agreement.days_before
+
+
+def _against(
+    rows: DataFrame,
+    other: Table,
+    judged: Sequence[dt.date],
+    agreements: Sequence[Agreement],
+    own: Sums,
+    step: dt.timedelta,
+) -> Iterator[Check]:
+    """The checks of the agreements with one other table, whose batch dates are a step earlier."""
+    if not judged:
+        yield from (_check(agreement, [], 0) for agreement in agreements)
+        return
+    theirs = BatchDates(judged[0] - step, judged[-1] - step)
+    found = lake.read(rows.sparkSession, other, theirs) if other.exists() else _empty(rows, other)
+    sums = _sums(found, [agreement.other for agreement in agreements], theirs)
+    for number, agreement in enumerate(agreements):
+        differing: list[Mapping[str, Any]] = [
+            {"batch_date": str(date), "own": mine, "other": its, "other batch date": str(date - step)}
+            for date in judged
+            if not _agree(mine := own[date][number], its := sums[date - step][number])
+        ]
+        yield _check(agreement, differing, len(judged))
+
+
+def _refuse_unpublished(other: Table, dates: Iterable[dt.date]) -> None:
+    """A slice that was published without rows has a sum; one that was never published has none.
+
+    Raises:
+        NightshiftError: naming the dates, if there are any.
+    """
+    missing = set(dates) - lake.published_dates(other)
+    known = ledger.profiles(other.use_case, other.short_name, sorted(missing)) if missing else {}
+    missing -= {date for date, profile in known.items() if not profile["rows"]}
+    if missing:
+        raise NightshiftError(
+            f"{other.label} was never published for {', '.join(str(date) for date in sorted(missing)[:EXAMPLES])}"
+            f"{' and more' if len(missing) > EXAMPLES else ''}: run the stage that writes it, then this one again"
+        )
+
+
+def _sums(rows: DataFrame, aggregates: Sequence[str], dates: BatchDates) -> Sums:
+    """The aggregates of each batch date, in one job; a second, without rows, where a date has none."""
+    from pyspark.sql import functions as F
+
+    asked = [F.expr(aggregate).alias(f"sum_{number}") for number, aggregate in enumerate(aggregates)]
+    sums = {row[PARTITION]: list(row)[1:] for row in rows.groupBy(PARTITION).agg(*asked).collect()}
+    if missing := set(dates).difference(sums):
+        of_nothing = list(rows.limit(0).agg(*asked).collect()[0])
+        sums |= dict.fromkeys(missing, of_nothing)
+    return sums
+
+
+def _empty(rows: DataFrame, table: Table) -> DataFrame:
+    return rows.sparkSession.createDataFrame([], table.ddl)
+
+
+def _agree(one: Any, other: Any) -> bool:
+    if one is None or other is None:
+        return one is None and other is None
+    if isinstance(one, float) or isinstance(other, float):
+        return math.isclose(float(one), float(other), rel_tol=RELATIVE_TOLERANCE, abs_tol=RELATIVE_TOLERANCE)
+    return bool(one == other)
+
+
+def _check(agreement: Agreement, examples: Sequence[Mapping[str, Any]], judged: int) -> Check:
+    return Check(
+        name=agreement.name,
+        consequence="blocks",
+        why=agreement.why,
+        passed=not examples,
+        examples=list(examples[:EXAMPLES]),
+        observed=f"{len(examples)} of {judged} batch dates disagree: own {agreement.own}, "
+        f"other {agreement.other} of {agreement.table}"
+        if judged
+        else f"{agreement.table} begins later than these batch dates could agree with",
+    )

@@ -1,0 +1,54 @@
+"""Whether a slice that models built may be without rows: where there was nothing that it could be made from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nightshift import lake
+from nightshift.audit import EXAMPLES, Check
+from nightshift.catalog import Catalog
+from nightshift.dates import BatchDates
+from nightshift.tables import Table
+from nightshift.use_case import UseCase
+
+NAME = "slice_is_not_empty"
+WHY = "A batch date without rows looks to readers as if nothing had happened on it."
+
+
+def emptiness_checks(
+    table: Table, dates: BatchDates, profiles: Mapping[dt.date, Mapping[str, Any]], expected_rows: int | None
+) -> Iterator[Check]:
+    """One check: a batch date may only be empty where all tables that it agrees with are, too.
+
+    What those hold is read from their Delta logs, and only where a date is empty.
+    """
+    empty = [date for date, profile in profiles.items() if not profile["rows"]]
+    examples = [] if expected_rows == 0 or not empty else list(_unexplained(table, dates, empty))
+    yield Check(
+        NAME,
+        "blocks",
+        WHY,
+        passed=not examples,
+        examples=examples[:EXAMPLES],
+        observed=f"{len(empty)} of {len(dates)} batch dates have no rows, {len(examples)} of them for no known reason",
+    )
+
+
+def _unexplained(table: Table, dates: BatchDates, empty: Sequence[dt.date]) -> Iterator[Mapping[str, Any]]:
+    """The empty dates on which another table has rows; without an agreement nothing explains a date."""
+    if not table.agrees_with:
+        yield from ({"batch_date": str(date)} for date in empty)
+        return
+    catalog = Catalog(UseCase.load(table.use_case))
+    rows: dict[tuple[str, int], Mapping[dt.date, int]] = {}
+    for name, days_before in {(agreement.table, agreement.days_before) for agreement in table.agrees_with}:
+        other = catalog[name]
+        rows[name, days_before] = lake.rows_by_date(other, dates.shifted(-days_before)) if other.exists() else {}
+    for date in empty:
+        for (name, days_before), counts in sorted(rows.items()):
+            other_date = date - dt.timedelta(days=days_before)
+            if count := counts.get(other_date, 0):
+                yield {"batch_date": str(date), "rows of " + name: count, "other batch date": str(other_date)}
+                break

@@ -1,0 +1,63 @@
+"""Profiles of earlier slices, from the ledger: what a new slice is compared with. No row of the lake is read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from expectations.profile import is_readable
+from expectations.thresholds import Thresholds
+from nightshift import ledger
+from nightshift.dates import BatchDates
+from nightshift.tables import Table
+
+DAY = dt.timedelta(days=1)
+Profile = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class History:
+    """Profiles by batch date: published ones of earlier dates, and those of the range that is audited.
+
+    Slices without rows are not in it: whether a date may be empty is judged where its delivery is taken.
+    """
+
+    profiles: Mapping[dt.date, Profile]
+    thresholds: Thresholds
+
+    def same_weekday(self, date: dt.date) -> list[Profile]:
+        """Earlier slices of the weekday of ``date``, newest first."""
+        return self._found([date - 7 * DAY * week for week in range(1, self.thresholds.weeks + 1)])
+
+    def recent(self, date: dt.date) -> list[Profile]:
+        """The slices of the days before, newest first."""
+        return self._found([date - DAY * days for days in range(1, self.thresholds.recent_days + 1)])
+
+    def comparable(self, date: dt.date) -> list[Profile]:
+        """All of them, each once."""
+        return self._found(compared_dates(date, self.thresholds))
+
+    def last(self, date: dt.date) -> tuple[dt.date, Profile] | None:
+        """The newest slice before ``date``."""
+        earlier = [day for day in self.profiles if day < date]
+        return (max(earlier), self.profiles[max(earlier)]) if earlier else None
+
+    def _found(self, dates: list[dt.date]) -> list[Profile]:
+        return [self.profiles[date] for date in dates if date in self.profiles]
+
+
+def load(table: Table, dates: BatchDates, own: Mapping[dt.date, Profile], thresholds: Thresholds) -> History:
+    """What the slices of ``dates`` are compared with; asks the ledger for a bounded number of profiles."""
+    asked = {day for date in dates for day in compared_dates(date, thresholds)}.difference(dates)
+    published = ledger.profiles(table.use_case, f"{table.layer}.{table.name}", sorted(asked))
+    known = {**published, **own}
+    return History({date: each for date, each in known.items() if is_readable(each) and each["rows"]}, thresholds)
+
+
+def compared_dates(date: dt.date, thresholds: Thresholds) -> list[dt.date]:
+    """The batch dates that ``date`` is compared with, newest first."""
+    recent = {date - DAY * days for days in range(1, thresholds.recent_days + 1)}
+    weekly = {date - 7 * DAY * week for week in range(1, thresholds.weeks + 1)}
+    return sorted(recent | weekly, reverse=True)

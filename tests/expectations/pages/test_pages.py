@@ -1,0 +1,113 @@
+"""The pages stand on their own, lead to each other, and never show what no one may see."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+
+import pytest
+
+from expectations import audit, audit_of_tested, write_page
+from expectations.pages import index_page
+from nightshift.audit import Check
+from nightshift.dates import BatchDates
+
+DAY = dt.date(2013, 10, 1)
+NIGHT = BatchDates.of(DAY)
+TESTED = Check("features_cover_the_schedule", "blocks", "A flight without features would not be scored.", passed=True)
+
+
+def links(page) -> list[str]:
+    return re.findall(r'(?:href|src)="([^"#][^"]*)"', page.read_text(encoding="utf-8"))
+
+
+def test_pages_lead_to_each_other_and_need_nothing_else(published):
+    report = audit(published.frame(published.rows(DAY)), published.table, NIGHT, expected_rows=2)
+    profile = report.page.with_name("001-passed-profile.html")
+    index = report.page.parents[2] / "index.html"
+    assert (report.page.name, index.parent.name) == ("001-passed.html", "flight_delays")
+    for page in (report.page, profile, index):
+        assert links(page)
+        assert all((page.parent / link).is_file() for link in links(page)), page
+        assert "<script" not in page.read_text(encoding="utf-8")
+    assert "<svg" in profile.read_text(encoding="utf-8")
+
+
+def test_attempts_are_numbered_and_none_is_overwritten(published):
+    pages = [write_page([TESTED], published.table, NIGHT) for _ in range(2)]
+    blocked = write_page([Check("rows", "blocks", "why", passed=False)], published.table, NIGHT)
+    assert [page.name for page in (*pages, blocked)] == ["001-passed.html", "002-passed.html", "003-failed.html"]
+
+
+def test_the_index_keeps_the_newest_of_each_table(published):
+    for _ in range(index_page.LISTED + 3):
+        page = write_page([TESTED], published.table, NIGHT)
+    index = page.parents[2] / "index.html"
+    listed = json.loads(index.with_suffix(".json").read_text())
+    assert len(listed) == index_page.LISTED
+    assert listed[0]["page"] == page.relative_to(index.parent).as_posix()
+
+
+def test_a_tested_table_is_profiled_and_compared(published):
+    earlier = published.rows(DAY - dt.timedelta(days=1), flights=(1,))
+    published.publish(DAY - dt.timedelta(days=1), earlier)
+    table = published.declared(unique_for_days=1)
+    report = audit_of_tested([TESTED])(published.frame(published.rows(DAY)), table, NIGHT, None)
+    assert report.checks[0] == TESTED
+    assert [check.name for check in report.blocking] == ["keys_are_unique_across_batch_dates"]
+    assert report.profiles[DAY]["rows"] == 2
+
+
+def test_unmarked_personal_data_warns_and_marked_does_not(published):
+    addresses = published.spark.sql(
+        f"SELECT DATE'{DAY}' AS batch_date, * EXCEPT (batch_date, dest), "
+        "concat('ann.lee', flight, '@example.org') AS dest FROM {rows}",
+        rows=published.frame(published.rows(DAY)),
+    ).select(*published.table.column_names)
+    report = audit(addresses, published.table, NIGHT, expected_rows=2)
+    (warning,) = [check for check in report.warnings if "personal" in check.name]
+    assert warning.name == "dest_holds_no_unmarked_personal_data"
+    assert warning.observed == "of 2 values, 2 like e-mail addresses"
+    marked = published.declared(
+        columns=tuple(
+            column.model_copy(update={"pii": "contact", "accepted": ("nobody",)}) if column.name == "dest" else column
+            for column in published.table.columns
+        )
+    )
+    report_of_marked = audit(addresses, marked, NIGHT, expected_rows=2)
+    assert [check.name for check in report_of_marked.warnings] == []
+    assert report_of_marked.blocking == [], "a token is no accepted value, and need not be"
+    for made in (report, report_of_marked):
+        for page in made.page.parent.glob("*.html"):
+            assert "ann.lee" not in page.read_text(encoding="utf-8"), page
+    assert "ann.lee" not in repr(report_of_marked)
+
+
+def test_a_profile_that_cannot_be_made_blocks(published):
+    rows = published.frame(published.rows(DAY)).drop("probability")
+    report = audit_of_tested([TESTED])(rows, published.table, NIGHT, None)
+    (check,) = report.blocking
+    assert check.name == "profile_can_be_computed"
+    assert "probability" in check.observed
+    assert report.profiles == {}
+
+
+def test_a_ledger_that_cannot_be_asked_blocks(published, monkeypatch):
+    def unreachable(*_):
+        raise ConnectionError("no ledger")
+
+    monkeypatch.setattr("nightshift.ledger.profiles", unreachable)
+    report = audit_of_tested([TESTED])(published.frame(published.rows(DAY)), published.table, NIGHT, None)
+    (check,) = report.blocking
+    assert check.name == "history_can_be_compared"
+    assert "no ledger" in check.observed
+
+
+@pytest.mark.parametrize(("expected", "blocking"), [(0, []), (None, ["slice_is_not_empty"])])
+def test_a_slice_without_rows_has_an_empty_profile(published, expected, blocking):
+    report = audit_of_tested([TESTED])(published.frame(), published.table, NIGHT, expected)
+    assert [check.name for check in report.blocking] == blocking
+    assert report.profiles == {DAY: {"format": 1, "rows": 0, "columns": {}}}
+    outcome = "failed" if blocking else "passed"
+    assert report.page.with_name(f"001-{outcome}-profile.html").is_file()

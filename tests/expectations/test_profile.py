@@ -1,0 +1,144 @@
+"""A profile tells of every column what the rows hold, and nothing of what no one may see."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+
+import pytest
+
+from expectations.profile import PROBABILITIES, profile
+from nightshift.dates import BatchDates
+from nightshift.tables import Column, Table
+
+DAY = dt.date(2013, 10, 1)
+NEXT = DAY + dt.timedelta(days=1)
+NIGHT = BatchDates.of(DAY)
+
+
+def table_of(*columns: Column) -> Table:
+    return Table(
+        use_case="flight_delays",
+        layer="silver",
+        name="calls",
+        description="Calls.",
+        grain="one row per call",
+        keys=(columns[0].name,),
+        owner="calls",
+        columns=columns,
+    )
+
+
+def column(name: str, kind: str, **more) -> Column:
+    return Column(name=name, type=kind, description=name, **more)
+
+
+def profiled(spark, table, rows, dates=NIGHT, target=None):
+    made = profile(spark.createDataFrame(rows, table.ddl), table, dates, target)
+    assert json.loads(json.dumps({str(date): each for date, each in made.items()}, allow_nan=False))
+    return made
+
+
+def test_numbers_have_exact_quantiles_while_there_are_few(spark):
+    table = table_of(column("amount", "double"), column("count", "bigint"))
+    rows = [(DAY, float(number), 2**60) for number in range(1, 42)]
+    rows += [(DAY, None, None), (DAY, math.nan, None), (DAY, math.inf, None)]
+    found = profiled(spark, table, rows)[DAY]
+    amount = found["columns"]["amount"]
+    assert found["rows"] == 44
+    assert (amount["nulls"], amount["not_finite"], amount["min"], amount["max"], amount["mean"]) == (1, 2, 1, 41, 21)
+    # 41 values and 41 probabilities: each quantile is one of the values, give or take one.
+    assert len(amount["quantiles"]) == len(PROBABILITIES)
+    assert all(abs(value - place - 1) <= 1 for place, value in enumerate(amount["quantiles"]))
+    assert found["columns"]["count"]["nulls"] == 3
+    assert found["columns"]["count"]["min"] == 2**60
+
+
+def test_each_batch_date_has_a_profile_of_its_own(spark):
+    table = table_of(column("amount", "int"))
+    dates = BatchDates(DAY, NEXT + dt.timedelta(days=1))
+    found = profiled(spark, table, [(DAY, 1), (DAY, 1), (NEXT, 5)], dates)
+    assert [each["rows"] for each in found.values()] == [2, 1, 0]
+    assert found[DAY]["columns"]["amount"]["max"] == 1
+    assert found[NEXT]["columns"]["amount"]["max"] == 5
+    assert found[dates.last]["columns"] == {}
+
+
+def test_days_and_instants_are_numbers(spark):
+    table = table_of(column("day", "date"), column("at", "timestamp"))
+    found = profiled(spark, table, [(DAY, dt.date(1970, 1, 3), dt.datetime(1970, 1, 1, 1))])[DAY]["columns"]
+    assert found["day"]["max"] == 2
+    assert found["at"]["max"] == 3600
+
+
+def test_only_frequent_values_of_text_are_kept(spark):
+    table = table_of(column("origin", "string"), column("note", "string"))
+    rows = [(DAY, "EWR" if number < 5 else "JFK\0", f"note {number}") for number in range(8)]
+    found = profiled(spark, table, rows)[DAY]["columns"]
+    assert found["origin"]["top"] == [["EWR", 5], ["JFK␀", 3]]
+    assert found["note"]["top"] == []
+    assert found["note"]["distinct"] == 8
+
+
+def test_a_very_long_text_is_cut(spark):
+    table = table_of(column("note", "string"))
+    found = profiled(spark, table, [(DAY, "x" * 10_000_000)] * 2)[DAY]["columns"]["note"]
+    assert found["length"]["max"] == 10_000_000
+    assert found["top"] == [["x" * 80, 2]]
+
+
+def test_no_value_of_personal_data_is_kept(spark):
+    table = table_of(
+        column("email", "string", pii="contact"),
+        column("age", "int", pii="other", treatment="drop"),
+        column("note", "string"),
+        column("raw", "string"),
+    )
+    rows = [(DAY, "ann@example.org", 4711, "call bob@example.org", "4242 and more")] * 3
+    found = profiled(spark, table, rows)[DAY]["columns"]
+    assert found["email"] == {"type": "string", "nulls": 0, "distinct": 1, "pii": "contact"}
+    assert found["age"] == {"type": "int", "nulls": 0, "distinct": 1, "pii": "other"}
+    assert found["note"]["looks_like"] == {"email": 3}
+    for secret in ("ann", "bob", "4711", "4242"):
+        assert secret not in json.dumps(found)
+
+
+def test_correlation_with_the_target(spark):
+    table = table_of(
+        column("is_late", "boolean"), column("delay", "int"), column("constant", "int"), column("is_on_time", "boolean")
+    )
+    rows = [(DAY, number % 2 == 0, 60 if number % 2 == 0 else 0, 1, number % 2 == 1) for number in range(10)]
+    # Without a label, a row says nothing of the target.
+    rows.append((DAY, None, -5000, 1, True))
+    found = profiled(spark, table, rows, target="is_late")[DAY]["columns"]
+    assert found["delay"]["correlation"] == pytest.approx(1)
+    assert found["is_on_time"]["correlation"] == pytest.approx(-1)
+    assert found["is_late"]["true"] == 5
+    assert "correlation" not in found["constant"]
+    assert "correlation" not in found["is_late"]
+
+
+def test_sketches_are_close_on_many_rows(spark):
+    table = table_of(column("key", "bigint"), column("group", "string"))
+    rows = spark.range(50_000).selectExpr(
+        f"DATE'{DAY}' AS batch_date", "id AS key", "concat('group ', id % 7) AS `group`"
+    )
+    found = profile(rows, table, NIGHT)[DAY]["columns"]
+    assert found["key"]["distinct"] == pytest.approx(50_000, rel=0.05)
+    assert found["key"]["quantiles"][20] == pytest.approx(25_000, rel=0.02)
+    assert sum(count for _, count in found["group"]["top"]) == 50_000
+
+
+def test_one_job_however_many_columns(spark):
+    table = table_of(*(column(f"column_{number}", "int") for number in range(60)))
+    rows = spark.createDataFrame([(DAY, *range(60))] * 3, table.ddl)
+    tracker = spark.sparkContext.statusTracker()
+    spark.sparkContext.setJobGroup("profile", "profile")
+    try:
+        found = profile(rows, table, NIGHT)
+        # Adaptive execution counts the stage before the shuffle as a job.
+        assert len(tracker.getJobIdsForGroup("profile")) <= 2
+    finally:
+        spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+    assert len(found[DAY]["columns"]) == 60
