@@ -1,0 +1,78 @@
+"""`nightshift features`: what is known of each feature, and dbt's own documentation."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nightshift.feature_registry.live import Registry
+
+TITLES = ("feature", "type", "gain", "used by", "nulls", "computed from", "looks back")
+
+
+@click.command()
+@click.option("--use-case", "name", help="Only this use case.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: a list of use cases with their features.")
+@click.option("--publish", is_flag=True, help="Also publish it as the table gold.<use case>_feature_registry.")
+@click.option("--run-id", default="manual", show_default=True, help="Names the publication in the ledger.")
+def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> None:
+    """Show what each feature means, comes from and holds, and which models use it.
+
+    Writes the same as an HTML page beside the Data Docs, with dbt's documentation of the models that compute it.
+    """
+    from nightshift.feature_registry.live import registry_of
+    from nightshift.feature_registry.page import write_page
+    from nightshift.reference.dbt_models import write_docs
+    from nightshift.use_case import UseCase
+
+    use_cases = [UseCase.load(name)] if name else UseCase.load_all()
+    registries = {use_case.name: registry_of(use_case) for use_case in use_cases}
+    dbt_docs = write_docs()
+    pages = {use_case.name: write_page(use_case, registries[use_case.name]) for use_case in use_cases}
+    if publish:
+        from nightshift.feature_registry.table import publish_registry
+
+        for use_case in use_cases:
+            publish_registry(use_case, registries[use_case.name], run_id)
+    if as_json:
+        found = [{**dataclasses.asdict(registry), "page": pages[key]} for key, registry in registries.items()]
+        click.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+        return
+    for key, registry in registries.items():
+        _print(registry)
+        click.echo(f"page: {pages[key]}\n")
+    click.echo(f"dbt docs: {dbt_docs}")
+
+
+def _print(registry: Registry) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    champion = f"champion: version {registry.champion}" if registry.champion else "no champion"
+    shown = Table(title=f"{registry.use_case}, {champion}", title_justify="left", show_edge=False, header_style="bold")
+    for title in TITLES:
+        shown.add_column(title, justify="right" if title in ("gain", "nulls") else "left")
+    for feature in sorted(registry.features, key=lambda feature: -(feature.gain_share or 0)):
+        shown.add_row(
+            feature.declared.name,
+            feature.declared.type,
+            _percent(feature.gain_share),
+            ", ".join(f"v{version}" for version in feature.used_by) or f"[yellow]{feature.status}[/]",
+            _percent(feature.null_share),
+            ", ".join(feature.declared.computed_from),
+            ", ".join(feature.declared.windows),
+        )
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(shown)
+    if registry.unused:
+        names = ", ".join(feature.declared.name for feature in registry.unused)
+        console.print(f"[yellow]used by no model:[/] {names}", highlight=False)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
