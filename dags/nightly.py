@@ -10,8 +10,8 @@ what earlier nights published.
 **Outputs.** The slice of D in the tables of `lake/bronze`, `lake/silver` and `lake/gold`. Running a night again
 replaces its slice with the same rows; no other date is touched.
 
-**Params.** `batch_date`: needed only for a run that you start without a logical date. `model`: `champion`, or a
-version to score with.
+**Params.** `batch_date`: for a run that you start by hand; the form's own logical date is the present moment. `model`:
+`champion`, or a version to score with.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. Nothing unaudited was
 published, and yesterday's tables are still there. Mend the cause, then clear the red task; it is always safe to run

@@ -7,10 +7,11 @@ seen, and register. A model that is no better than always guessing the base rate
 as nights or backfills have published them.
 
 **Outputs.** A run with metrics and plots in MLflow, and a new version of the model `<use case>`. The next night
-scores with the champion. No table that analysts read is changed.
+scores with the champion. The feature registry, a page and a table, says what the models use.
 
-**Params.** `batch_date`: needed only for a run that you start without a logical date. `first_date` and `last_date`
-replace the ends of the range. `trials`, `validation_days` and `test_days` replace what the use case's YAML says.
+**Params.** `batch_date`: for a run that you start by hand; the form's own logical date is the present moment.
+`first_date` and `last_date` replace the ends of the range. `trials`, `validation_days` and `test_days` replace what the
+use case's YAML says.
 
 **When it fails.** Nobody needs to get up: the nights go on with the champion that there is. In the morning open the
 red task's log; its last lines name the fault and the next step. A backfill never starts a training, and this DAG
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, chain
 
 from nightshift.use_case import UseCase
 from nightshift_airflow import params
@@ -54,7 +55,7 @@ def train(use_case: UseCase) -> DAG:
         params=form,
         allowed_run_types=PEOPLE_AND_SCHEDULE,
     ) as dag:
-        JobOperator(
+        train_model = JobOperator(
             task_id="train",
             module="training.train",
             use_case=use_case,
@@ -68,6 +69,14 @@ def train(use_case: UseCase) -> DAG:
             pool=use_case.lake_pool,
             execution_timeout=dt.timedelta(hours=4),
         )
+        describe_features = JobOperator(
+            task_id="describe_features",
+            module="nightshift.feature_registry.refresh",
+            use_case=use_case,
+            dates=history,
+            pool=use_case.lake_pool,
+        )
+        chain(train_model, describe_features)
     return dag
 
 

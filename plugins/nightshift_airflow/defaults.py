@@ -7,11 +7,9 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import pendulum
-from airflow.sdk import CronTriggerTimetable
-
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
+from nightshift_airflow.timetable import BatchDateTicks
 
 RUNBOOKS = PROJECT_DIR / "docs" / "runbooks"
 # Who may start a DAG, where a backfill makes no sense. Airflow takes the names; its annotation knows an enum only.
@@ -35,28 +33,28 @@ def default_args(use_case: UseCase) -> dict[str, Any]:
     }
 
 
-def ticks(use_case: UseCase, cron: str | None) -> CronTriggerTimetable | None:
-    """A schedule in the use case's zone, whose ticks have no data interval.
+def ticks(use_case: UseCase, cron: str | None) -> BatchDateTicks | None:
+    """A schedule in the use case's zone and on its batch dates, whose ticks have no data interval.
 
     So the logical date, the run id and the batch date are one and the same day.
     """
-    return CronTriggerTimetable(cron, timezone=use_case.timezone) if cron else None
+    return BatchDateTicks(cron, use_case.timezone, use_case.dates.first, use_case.dates.last) if cron else None
 
 
 def dag_arguments(use_case: UseCase, kind: str, text: str | None) -> dict[str, Any]:
     """Arguments of every DAG, apart from its schedule and params.
 
+    There is no ``start_date`` or ``end_date`` among them: :class:`~nightshift_airflow.timetable.BatchDateTicks` says
+    why.
+
     Args:
         use_case: the use case that the DAG works for.
-        kind: ``nightly``, ``train`` or ``backfill``: ends the DAG's id and names its runbook.
+        kind: one of `kinds.KINDS`: ends the DAG's id and names its runbook.
         text: the DAG file's docstring.
     """
-    first, last = use_case.dates.first, use_case.dates.last
     return {
         "dag_id": f"{use_case.name}_{kind}",
         "description": use_case.title,
-        "start_date": _midnight(first, use_case.timezone),
-        "end_date": _midnight(last, use_case.timezone) if last else None,
         "catchup": False,
         "max_active_runs": 1,
         "default_args": default_args(use_case),
@@ -73,7 +71,3 @@ def page(text: str | None, use_case: UseCase) -> str:
 @functools.cache
 def _runbook(kind: str) -> str:
     return Path(RUNBOOKS / f"{kind}.md").read_text(encoding="utf-8")
-
-
-def _midnight(day: dt.date, timezone: str) -> pendulum.DateTime:
-    return pendulum.datetime(day.year, day.month, day.day, tz=timezone)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, timezone
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from nightshift.delivery import MANIFEST, delivery_folder, is_complete
+from nightshift.catalog import Catalog
+from nightshift.delivery import MANIFEST, Folder, delivery_folder, expects_manifest, is_complete
 from nightshift.errors import NightshiftError
 from nightshift_airflow.runs import DatesOfRun, Run
 
@@ -30,7 +30,7 @@ class DeliveryTrigger(BaseTrigger):
     """Looks for a complete delivery until a deadline; costs the triggerer one file test per look.
 
     Args:
-        folder: the delivery's folder.
+        folder: location of the delivery's folder: its path, or its URL.
         poll_seconds: pause between two looks.
         deadline: instant of the last look, ISO 8601 with a zone. An instant, not a duration, so that a triggerer
             that restarts does not start the wait anew.
@@ -52,7 +52,7 @@ class DeliveryTrigger(BaseTrigger):
         deadline = dt.datetime.fromisoformat(self.deadline)
         while True:
             # A lake on a network share may take its time, and one triggerer serves many waits.
-            if await asyncio.to_thread(is_complete, Path(self.folder)):
+            if await asyncio.to_thread(is_complete, Folder(self.folder)):
                 yield TriggerEvent({_COMPLETE: True})  # type: ignore[no-untyped-call]
                 return
             left = (deadline - timezone.utcnow()).total_seconds()
@@ -83,6 +83,9 @@ class WaitForDelivery(BaseOperator):
             AirflowFailException: if the run has no batch date, or a wrong one.
         """
         folder = self._folder(context)
+        if not expects_manifest(Catalog(self.use_case)):
+            self.log.info("%s reads databases only: there is no delivery to wait for", self.use_case.name)
+            return
         if is_complete(folder):
             self.log.info("The delivery is complete: %s", folder)
             return
@@ -90,7 +93,7 @@ class WaitForDelivery(BaseOperator):
         deadline = timezone.utcnow() + wait
         self.log.info("Waiting for %s until %s", folder / MANIFEST, deadline.isoformat(timespec="seconds"))
         self.defer(
-            trigger=DeliveryTrigger(str(folder), self.use_case.delivery.poll_seconds, deadline.isoformat()),
+            trigger=DeliveryTrigger(folder.location, self.use_case.delivery.poll_seconds, deadline.isoformat()),
             method_name="execute_complete",
             # The trigger ends the wait; this holds if the trigger itself gets stuck.
             timeout=wait + dt.timedelta(minutes=10),
@@ -112,7 +115,7 @@ class WaitForDelivery(BaseOperator):
             "then clear this task"
         )
 
-    def _folder(self, context: Context) -> Path:
+    def _folder(self, context: Context) -> Folder:
         return delivery_folder(self.use_case, _dates(self.use_case, self.dates, context).first)
 
 
@@ -133,6 +136,9 @@ class CheckDeliveries(BaseOperator):
             AirflowFailException: if the range is refused, or naming the first deliveries that are missing.
         """
         dates = _dates(self.use_case, self.dates, context)
+        if not expects_manifest(Catalog(self.use_case)):
+            self.log.info("%s reads databases only: there are no deliveries to look for", self.use_case.name)
+            return
         folders = [delivery_folder(self.use_case, date) for date in dates]
         missing = [folder for folder in folders if not is_complete(folder)]
         if missing:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
+from nightshift_airflow.kinds import kind_of
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
-_KINDS = ("_nightly", "_train", "_backfill")
 NOTE = "Failed. The last lines of the red task's log say why and what to do; the DAG's docs hold the runbook."
 
 
@@ -19,5 +20,5 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
     This runs in the scheduler within its own transaction: it must be quick and must not query anything.
     """
-    if dag_run.dag_id.endswith(_KINDS) and not dag_run.note:
+    if kind_of(dag_run.dag_id) and not dag_run.note:
         dag_run.note = NOTE

@@ -21,6 +21,7 @@ from nightshift_airflow.runs import DatesOfRun, Run
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from nightshift.dates import BatchDates
     from nightshift.use_case import UseCase
 
 _EXIT_USAGE = 2
@@ -37,11 +38,12 @@ class JobOperator(BaseOperator):
     Args:
         module: the job, like ``spark_jobs.land``.
         dates: gives the batch dates of a run.
+        ranges: instead of ``dates``: renders to ranges with blanks between them, which are worked on one by one.
         options: further options of the job by name; one that renders to nothing is left out.
         wanted: renders to ``False`` where the task is to be skipped.
     """
 
-    template_fields: Sequence[str] = ("options", "wanted")
+    template_fields: Sequence[str] = ("options", "ranges", "wanted")
     ui_color = "#dbe9f6"
 
     def __init__(
@@ -49,26 +51,37 @@ class JobOperator(BaseOperator):
         *,
         module: str,
         use_case: UseCase,
-        dates: DatesOfRun,
+        dates: DatesOfRun | None = None,
+        ranges: str | None = None,
         options: Mapping[str, str] | None = None,
         wanted: str = "True",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if (dates is None) == (ranges is None):
+            raise ValueError(f"{self.task_id} needs either dates or ranges")
         self.module = module
         self.use_case = use_case
         self.dates = dates
+        self.ranges = ranges
         self.options = dict(options or {})
         self.wanted = wanted
         self._child: Child | None = None
 
-    def arguments(self, context: Mapping[str, Any]) -> list[str]:
-        """What stands behind ``python`` on the job's command line.
+    def commands(self, context: Mapping[str, Any]) -> list[list[str]]:
+        """What stands behind ``python`` on the command lines of the job, one for each range.
 
         Raises:
             NightshiftError: if the run has no batch dates, or wrong ones.
         """
-        dates = self.dates(Run.of(self.use_case, context))
+        return [self._arguments(context, dates) for dates in self._batch_dates(Run.of(self.use_case, context))]
+
+    def _batch_dates(self, run: Run) -> list[BatchDates]:
+        if self.dates is not None:
+            return [self.dates(run)]
+        return [self.use_case.batch_dates(dates) for dates in (self.ranges or "").split()]
+
+    def _arguments(self, context: Mapping[str, Any], dates: BatchDates) -> list[str]:
         given = {
             "--use-case": self.use_case.name,
             "--dates": str(dates),
@@ -82,16 +95,22 @@ class JobOperator(BaseOperator):
         """Run the job to its end.
 
         Raises:
-            AirflowSkipException: if the job is not wanted in this run.
+            AirflowSkipException: if the job is not wanted in this run, or there is no date for it.
             AirflowFailException: if a person must act; its message says what to do.
             AirflowException: if the job crashed or was killed.
         """
         if self.wanted == "False":
             raise AirflowSkipException(f"{self.task_id} is not among the stages of this run")
         try:
-            arguments = self.arguments(context)
+            commands = self.commands(context)
         except NightshiftError as error:
             raise AirflowFailException(str(error)) from None
+        if not commands:
+            raise AirflowSkipException(f"{self.task_id} has no dates to work on in this run")
+        for arguments in commands:
+            self._run(arguments)
+
+    def _run(self, arguments: Sequence[str]) -> None:
         folder = get_settings().project_dir
         self.log.info("In %s: python %s", folder, shlex.join(arguments))
         self._child = Child([sys.executable, *arguments], folder, job_environment(os.environ))

@@ -6,6 +6,7 @@ from airflow.sdk import Param
 
 from nightshift.use_case import UseCase
 
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 INGEST = "ingest"
 EVERYTHING = "everything"
 # Template of `JobOperator.wanted` for the tasks that an ingest leaves out.
@@ -22,6 +23,17 @@ def optional_date(title: str, description: str) -> Param:
 def required_date(title: str, description: str) -> Param:
     """A date picker that must be filled in."""
     return Param(type="string", format="date", title=title, description_md=description)
+
+
+def optional_range(title: str, description: str) -> Param:
+    """One date or an inclusive range, that may stay empty."""
+    pattern = rf"^{_DATE}(\.\.{_DATE})?$"
+    return Param(None, type=["null", "string"], pattern=pattern, title=title, description_md=description)
+
+
+def switch(title: str, description: str) -> Param:
+    """A switch that is off."""
+    return Param(False, type="boolean", title=title, description_md=description)
 
 
 def optional_count(title: str, description: str, maximum: int) -> Param:
@@ -59,8 +71,8 @@ def batch_date(use_case: UseCase) -> Param:
     """The batch date of a run that was triggered by hand."""
     return optional_date(
         "Batch date",
-        f"The date of the delivery to work on, {span(use_case)}. Needed when the run has no logical date; "
-        "otherwise it may stay empty.",
+        f"The date of the delivery to work on, {span(use_case)}. Needed for a run started by hand, unless its "
+        "logical date is that day's midnight.",
     )
 
 

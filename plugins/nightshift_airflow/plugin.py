@@ -5,16 +5,18 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from nightshift_airflow import listener
+from nightshift_airflow.timetable import BatchDateTicks
 from nightshift_airflow.ui_zone import DefaultZone, common_zone
 
 _zone = common_zone()
 
 
 class NightshiftPlugin(AirflowPlugin):
-    """Notes on failed runs, and the use cases' time zone in the UI."""
+    """Notes on failed runs, schedules that end, and the use cases' time zone in the UI."""
 
     name = "nightshift"
     listeners = [listener]  # noqa: RUF012
+    timetables = [BatchDateTicks]  # noqa: RUF012
     fastapi_root_middlewares = (
         [{"name": "nightshift time zone", "middleware": DefaultZone, "args": [], "kwargs": {"zone": _zone}}]
         if _zone

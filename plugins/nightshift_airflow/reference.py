@@ -5,7 +5,6 @@ With ``--check`` nothing is written, and the exit status is 1 when a page is sta
 
 from __future__ import annotations
 
-import argparse
 import os
 import runpy
 import sys
@@ -14,35 +13,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nightshift.reference.generated import Generator, mark, markdown_table
 from nightshift.settings import PROJECT_DIR
+from nightshift_airflow.kinds import kind_of
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+MODULE = "nightshift_airflow.reference"
 REFERENCE = PROJECT_DIR / "docs" / "reference" / "dags"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pages, or check them; gives the exit status."""
-    parser = argparse.ArgumentParser(description="Write the reference pages of all DAGs.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
-    is_check = parser.parse_args(arguments).check
+    return Generator(
+        MODULE, "Write the reference pages of all DAGs.", files=pages, places=lambda: REFERENCE.glob("*.md")
+    ).main(arguments)
+
+
+def pages() -> dict[Path, str]:
+    """The text of every page by its path."""
     with tempfile.TemporaryDirectory() as airflow_home:
         # Importing Airflow writes a configuration file.
         os.environ.setdefault("AIRFLOW_HOME", airflow_home)
-        expected = {REFERENCE / f"{dag_id}.md": page(dag) for dag_id, dag in load_dags().items()}
-    found = {path: path.read_text(encoding="utf-8") for path in REFERENCE.glob("*.md")}
-    if is_check:
-        stale = sorted(path.name for path in expected.keys() | found.keys() if expected.get(path) != found.get(path))
-        if stale:
-            sys.stderr.write(f"stale: {', '.join(stale)}; run `python -m nightshift_airflow.reference`\n")
-        return 1 if stale else 0
-    REFERENCE.mkdir(parents=True, exist_ok=True)
-    for path in found.keys() - expected.keys():
-        path.unlink()
-    for path, text in expected.items():
-        path.write_text(text, encoding="utf-8")
-    return 0
+        return {REFERENCE / f"{dag_id}.md": page(dag) for dag_id, dag in load_dags().items()}
 
 
 def load_dags(folder: Path = PROJECT_DIR / "dags") -> dict[str, DAG]:
@@ -59,12 +53,12 @@ def load_dags(folder: Path = PROJECT_DIR / "dags") -> dict[str, DAG]:
 def page(dag: DAG) -> str:
     """The reference page of one DAG, in Markdown."""
     text, _, _ = (dag.doc_md or "").partition("\n---\n")
-    runbook = f"../../runbooks/{dag.dag_id.rpartition('_')[2]}.md"
+    runbook = f"../../runbooks/{kind_of(dag.dag_id)}.md"
     return "\n".join(
         [
             f"# {dag.dag_id}",
             "",
-            "<!-- Written by `python -m nightshift_airflow.reference`; edits are lost. -->",
+            f"<!-- {mark(MODULE)} -->",
             "",
             text.strip(),
             "",
@@ -76,11 +70,11 @@ def page(dag: DAG) -> str:
             "",
             "## Params",
             "",
-            *_table(["Param", "Default", "Allowed", "Meaning"], [_param(dag, name) for name in dag.params]),
+            *markdown_table(["Param", "Default", "Allowed", "Meaning"], [_param(dag, name) for name in dag.params]),
             "",
             "## Tasks",
             "",
-            *_table(
+            *markdown_table(
                 ["Task", "Runs", "After", "Retries", "Timeout", "Pool"],
                 [_task(task) for task in dag.topological_sort()],  # type: ignore[no-untyped-call]
             ),
@@ -90,24 +84,22 @@ def page(dag: DAG) -> str:
 
 
 def _schedule(dag: DAG) -> list[str]:
-    timetable: Any = dag.timetable
-    cron = getattr(timetable, "expression", None)
-    when = f"`{cron}`, {timetable.timezone}" if cron else "by hand or over REST"
-    bounds = f"from {_day(dag.start_date)}" + (f" to {_day(dag.end_date)}" if dag.end_date else "")
     allowed = (
         ", ".join(sorted(str(getattr(kind, "value", kind)) for kind in dag.allowed_run_types or ()))
         or "all kinds of runs"
     )
+    return [*_ticks(dag), f"- Runs at a time: {dag.max_active_runs}", f"- Allowed: {allowed}"]
+
+
+def _ticks(dag: DAG) -> list[str]:
+    ticks: Any = dag.schedule
+    if ticks is None:
+        return ["- When: by hand or over REST"]
+    bounds = f"from {ticks.first}" + (f" to {ticks.last}" if ticks.last else "")
     return [
-        f"- When: {when}",
+        f"- When: `{ticks.cron}`, {ticks.zone}",
         f"- Ticks: {bounds}; catch-up is {'on' if dag.catchup else 'off'}",
-        f"- Runs at a time: {dag.max_active_runs}",
-        f"- Allowed: {allowed}",
     ]
-
-
-def _day(moment: Any) -> str:
-    return "always" if moment is None else moment.isoformat()
 
 
 def _param(dag: DAG, name: str) -> list[str]:
@@ -126,11 +118,6 @@ def _task(task: Any) -> list[str]:
     runs = f"`python -m {task.module}`" if hasattr(task, "module") else type(task).__name__
     after = ", ".join(f"`{upstream}`" for upstream in sorted(task.upstream_task_ids)) or "none"
     return [f"`{task.task_id}`", runs, after, str(task.retries), str(task.execution_timeout), f"`{task.pool}`"]
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
 if __name__ == "__main__":

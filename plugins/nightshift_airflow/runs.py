@@ -74,13 +74,7 @@ def night(run: Run) -> BatchDates:
         NightshiftError: if there is none, if what was filled in contradicts the logical date, or if the use case
             has no such date; the message says where to fill it in.
     """
-    date = batch_date(run)
-    try:
-        return run.use_case.batch_dates(str(date))
-    except NightshiftError as error:
-        if run.asked("batch_date") or run.kind != MANUAL:
-            raise
-        raise NightshiftError(f"{error}. The date is the run's logical date: fill in batch_date instead") from error
+    return _allowed(run, str(batch_date(run)))
 
 
 def history(run: Run) -> BatchDates:
@@ -98,7 +92,7 @@ def history(run: Run) -> BatchDates:
     if first is None:
         longest = last - dt.timedelta(days=run.use_case.training.history_days - 1)
         first = max(longest, run.use_case.dates.first)
-    return run.use_case.batch_dates(f"{first}..{last}")
+    return _allowed(run, f"{first}..{last}")
 
 
 def asked_range(run: Run) -> BatchDates:
@@ -111,6 +105,16 @@ def asked_range(run: Run) -> BatchDates:
     if first is None and last is None:
         raise NightshiftError("this run has no batch dates: fill in first_date and last_date, like 2013-10-01")
     return run.use_case.batch_dates(f"{first or last}..{last or first}")
+
+
+def _allowed(run: Run, dates: str) -> BatchDates:
+    """The dates, if the use case has them; where they come from a logical date that nobody chose, it says so."""
+    try:
+        return run.use_case.batch_dates(dates)
+    except NightshiftError as error:
+        if run.kind != MANUAL or run.logical_date is None or run.asked("batch_date") or run.asked("last_date"):
+            raise
+        raise NightshiftError(f"{error}. The date is the run's logical date: fill in batch_date instead") from error
 
 
 def batch_date(run: Run) -> dt.date:

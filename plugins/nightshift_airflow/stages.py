@@ -1,28 +1,44 @@
-"""The stages of a night as tasks: what a nightly run and a backfill have in common."""
+"""The stages of a night as tasks: what a nightly run, a backfill and a catch-up have in common."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from nightshift.use_case import UseCase
+from nightshift_airflow.catch_up import ranges_of
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import DatesOfRun
+
+# Name of the stage, which is its task's: the job, and its options. Score and marts need a model.
+INGEST: dict[str, tuple[str, dict[str, str]]] = {
+    "land": ("spark_jobs.land", {}),
+    "refine": ("spark_jobs.refine", {}),
+    "features": ("spark_jobs.build", {"--layer": "features"}),
+}
+SCORE: dict[str, tuple[str, dict[str, str]]] = {
+    "score": ("scoring.score", {"--model": "{{ params.model }}"}),
+    "marts": ("spark_jobs.build", {"--layer": "marts"}),
+}
 
 
 def ingest_tasks(use_case: UseCase, dates: DatesOfRun, **common: Any) -> list[JobOperator]:
     """From files to features; needs no model."""
-    common = {"use_case": use_case, "dates": dates, "pool": use_case.lake_pool, **common}
-    return [
-        JobOperator(task_id="land", module="spark_jobs.land", **common),
-        JobOperator(task_id="refine", module="spark_jobs.refine", **common),
-        JobOperator(task_id="features", module="spark_jobs.build", options={"--layer": "features"}, **common),
-    ]
+    return [_task(stage, use_case, dates=dates, **common) for stage in INGEST]
 
 
 def score_tasks(use_case: UseCase, dates: DatesOfRun, **common: Any) -> list[JobOperator]:
     """From features to what analysts read."""
-    common = {"use_case": use_case, "dates": dates, "pool": use_case.lake_pool, **common}
-    return [
-        JobOperator(task_id="score", module="scoring.score", options={"--model": "{{ params.model }}"}, **common),
-        JobOperator(task_id="marts", module="spark_jobs.build", options={"--layer": "marts"}, **common),
-    ]
+    return [_task(stage, use_case, dates=dates, **common) for stage in SCORE]
+
+
+def catch_up_tasks(use_case: UseCase, **common: Any) -> list[JobOperator]:
+    """All stages, each over the ranges that were found for it."""
+    # A stage that was skipped, because it has nothing to redo, holds none up that has.
+    common = {"trigger_rule": "none_failed", **common}
+    return [_task(stage, use_case, ranges=ranges_of(stage), **common) for stage in (*INGEST, *SCORE)]
+
+
+def _task(stage: str, use_case: UseCase, **common: Any) -> JobOperator:
+    module, options = (INGEST | SCORE)[stage]
+    common = {"pool": use_case.lake_pool, **common}
+    return JobOperator(task_id=stage, module=module, options=options, use_case=use_case, **common)

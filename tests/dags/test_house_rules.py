@@ -11,20 +11,29 @@ import sys
 from pathlib import Path
 
 import pytest
-from airflow.sdk import DAG, BaseOperator
+from airflow.sdk import DAG, BaseOperator, TriggerRule
 
+from nightshift.late import STAGES
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
 from nightshift_airflow.defaults import default_args
+from nightshift_airflow.kinds import KINDS, kind_of
 from nightshift_airflow.operators import JobOperator
+from nightshift_airflow.timetable import BatchDateTicks
 
 DAG_FILES = sorted((PROJECT_DIR / "dags").glob("*.py"))
 HEAVY = ["pyspark", "delta", "mlflow", "pandas", "numpy", "pyarrow", "great_expectations", "dbt", "lightgbm", "optuna"]
 SECTIONS = ["Purpose", "Inputs", "Outputs", "Params", "When it fails"]
 
 
+def kind(dag: DAG) -> str:
+    found = kind_of(dag.dag_id)
+    assert found is not None
+    return found
+
+
 def use_case_of(dag: DAG) -> UseCase:
-    return UseCase.load(dag.dag_id.rpartition("_")[0])
+    return UseCase.load(dag.dag_id.removesuffix(f"_{kind(dag)}"))
 
 
 def tasks_of(dag: DAG) -> list[BaseOperator]:
@@ -32,9 +41,8 @@ def tasks_of(dag: DAG) -> list[BaseOperator]:
 
 
 def test_each_use_case_has_each_kind_of_dag(dags: dict[str, DAG]) -> None:
-    kinds = [file.stem for file in DAG_FILES]
-    assert kinds == ["backfill", "nightly", "train"]
-    assert sorted(dags) == sorted(f"{use_case.name}_{kind}" for use_case in UseCase.load_all() for kind in kinds)
+    assert tuple(file.stem for file in DAG_FILES) == KINDS
+    assert sorted(dags) == sorted(f"{use_case.name}_{kind}" for use_case in UseCase.load_all() for kind in KINDS)
 
 
 def test_every_task_has_the_shared_default_arguments(dag: DAG) -> None:
@@ -66,34 +74,32 @@ def test_every_dag_runs_once_at_a_time_and_never_catches_up(dag: DAG) -> None:
 
 
 def test_every_dag_is_tagged_with_its_use_case_and_kind(dag: DAG) -> None:
-    use_case, _, kind = dag.dag_id.rpartition("_")
-    assert dag.tags == {"nightshift", use_case, kind}
+    assert dag.tags == {"nightshift", use_case_of(dag).name, kind(dag)}
 
 
-def test_every_dag_is_bounded_by_the_dates_of_its_use_case(dag: DAG) -> None:
+def test_no_dag_has_bounds_outside_which_a_run_has_no_tasks(dag: DAG) -> None:
+    assert dag.start_date is None
+    assert dag.end_date is None
+    for task in tasks_of(dag):
+        assert task.start_date is None
+        assert task.end_date is None
+
+
+def test_a_schedule_ticks_on_the_dates_and_in_the_zone_of_its_use_case(dag: DAG) -> None:
     use_case = use_case_of(dag)
-    assert dag.start_date is not None
-    assert dag.start_date.astimezone(use_case.zone) == dt.datetime.combine(
-        use_case.dates.first, dt.time(), use_case.zone
-    )
-    if use_case.dates.last is None:
-        assert dag.end_date is None
-    else:
-        assert dag.end_date is not None
-        assert dag.end_date.astimezone(use_case.zone).date() == use_case.dates.last
-        assert dag.end_date.astimezone(use_case.zone).time() == dt.time()
-
-
-def test_a_schedule_ticks_in_the_zone_of_its_use_case_without_an_interval(dag: DAG) -> None:
-    kind = dag.dag_id.rpartition("_")[2]
-    use_case = use_case_of(dag)
-    expected = {"nightly": use_case.nightly.schedule, "train": use_case.training.schedule, "backfill": None}[kind]
+    expected = {
+        "backfill": None,
+        "catch_up": use_case.delivery.catch_up_schedule,
+        "nightly": use_case.nightly.schedule,
+        "train": use_case.training.schedule,
+    }[kind(dag)]
     if expected is None:
         assert dag.schedule is None
     else:
-        assert dag.schedule.expression == expected
-        assert str(dag.schedule.timezone) == use_case.timezone
-        assert dag.schedule.interval == dt.timedelta()
+        assert isinstance(dag.schedule, BatchDateTicks)
+        assert dag.schedule.cron == expected
+        assert dag.schedule.zone == use_case.timezone
+        assert (dag.schedule.first, dag.schedule.last) == (use_case.dates.first, use_case.dates.last)
 
 
 def test_the_night_ticks_at_midnight(dags: dict[str, DAG]) -> None:
@@ -102,19 +108,31 @@ def test_the_night_ticks_at_midnight(dags: dict[str, DAG]) -> None:
         assert use_case.nightly.schedule.startswith("0 0 ")
 
 
-def test_only_people_and_the_schedule_start_a_training(dags: dict[str, DAG]) -> None:
-    for dag_id, dag in dags.items():
-        allowed = {kind.value for kind in dag.allowed_run_types or ()}
-        expected = {"train": {"scheduled", "manual"}, "backfill": {"manual"}, "nightly": set()}
-        assert allowed == expected[dag_id.rpartition("_")[2]]
+def test_only_a_night_can_be_backfilled(dag: DAG) -> None:
+    expected = {
+        "backfill": {"manual"},
+        "catch_up": {"manual", "scheduled"},
+        "nightly": set(),
+        "train": {"manual", "scheduled"},
+    }
+    assert {allowed.value for allowed in dag.allowed_run_types or ()} == expected[kind(dag)]
 
 
 def test_the_night_is_one_chain(dags: dict[str, DAG]) -> None:
     for use_case in UseCase.load_all():
         tasks = dags[f"{use_case.name}_nightly"].topological_sort()
-        chain = ["wait_for_delivery", "land", "refine", "features", "score", "marts"]
+        chain = ["wait_for_delivery", *STAGES]
         assert [task.task_id for task in tasks] == chain
         for before, after in itertools.pairwise(tasks):
+            assert before.downstream_task_ids == {after.task_id}
+
+
+def test_a_catch_up_goes_on_past_stages_that_have_nothing_to_redo(dags: dict[str, DAG]) -> None:
+    for use_case in UseCase.load_all():
+        first, *stages = dags[f"{use_case.name}_catch_up"].topological_sort()
+        assert [first.task_id, *(task.task_id for task in stages)] == ["find_changes", *STAGES]
+        assert {task.trigger_rule for task in stages} == {TriggerRule.NONE_FAILED}
+        for before, after in itertools.pairwise([first, *stages]):
             assert before.downstream_task_ids == {after.task_id}
 
 

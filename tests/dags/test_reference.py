@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nightshift.reference.generated import mark
 from nightshift_airflow import reference
 
 
@@ -27,7 +28,7 @@ def test_a_stale_page_fails_the_check(
         page.unlink()
     else:
         page = tmp_path / "gone_nightly.md"
-        page.write_text("of a use case that is gone")
+        page.write_text(f"<!-- {mark(reference.MODULE)} -->\nof a use case that is gone")
     assert reference.main(["--check"]) == 1
     assert page.name in capsys.readouterr().err
     assert reference.main([]) == 0

@@ -17,6 +17,14 @@ from nightshift_airflow.operators import JobOperator
 
 RECORDED = Path(__file__).parent / "rendered"
 TICK = "2013-10-01T04:00:00+00:00"
+# What the first task of a catch-up found.
+FOUND = {
+    "land": "2013-10-02 2013-10-05",
+    "refine": "2013-10-02 2013-10-05",
+    "features": "2013-10-02..2013-11-01",
+    "score": "2013-10-02..2013-11-01",
+    "marts": "2013-10-02..2013-11-01",
+}
 RUNS: dict[str, tuple[str, str, str | None, dict[str, Any]]] = {
     # name of the recording: DAG, kind of run, logical date, filled in
     "nightly_scheduled": ("flight_delays_nightly", "scheduled", TICK, {}),
@@ -41,6 +49,8 @@ RUNS: dict[str, tuple[str, str, str | None, dict[str, Any]]] = {
         None,
         {"first_date": "2013-10-01", "last_date": "2013-10-03"},
     ),
+    "catch_up_scheduled": ("flight_delays_catch_up", "scheduled", "2013-11-01T09:00:00+00:00", {}),
+    "catch_up_manual": ("flight_delays_catch_up", "manual", None, {"all_dates": True, "model": "3"}),
 }
 
 
@@ -60,7 +70,7 @@ def test_every_recording_is_still_compared() -> None:
 
 
 def commands(dag: DAG, kind: str, moment: str | None, filled_in: dict[str, Any]) -> list[str]:
-    """One line per job: its command, or that it is skipped."""
+    """One line per command of a job, or that it is skipped."""
     defaults = {name: dag.params.get_param(name).value for name in dag.params}
     context = {
         "dag": dag,
@@ -71,12 +81,21 @@ def commands(dag: DAG, kind: str, moment: str | None, filled_in: dict[str, Any])
             conf=filled_in,
         ),
         "params": {**defaults, **filled_in},
+        "ti": SimpleNamespace(xcom_pull=found),
     }
     lines = []
     for original in dag.topological_sort():
         if isinstance(original, JobOperator):
             task = copy.copy(original)
             task.render_template_fields(context)
-            wanted = task.wanted == "True"
-            lines.append(f"{task.task_id}: {shlex.join(['python', *task.arguments(context)]) if wanted else 'skipped'}")
+            commands = task.commands(context) if task.wanted == "True" else []
+            lines += [f"{task.task_id}: {shlex.join(['python', *command])}" for command in commands]
+            if not commands:
+                lines.append(f"{task.task_id}: skipped")
     return lines
+
+
+def found(task_ids: str, key: str) -> str:
+    """What a stage of a catch-up gets from its first task."""
+    assert task_ids == "find_changes"
+    return FOUND[key]

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from nightshift.delivery import MANIFEST, landing_folder
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
+from nightshift_airflow import deliveries
 from nightshift_airflow.deliveries import CheckDeliveries, DeliveryTrigger, WaitForDelivery
 from nightshift_airflow.runs import asked_range, night
 
@@ -25,7 +26,7 @@ USE_CASE = UseCase.load("flight_delays")
 def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path))
     get_settings.cache_clear()
-    yield landing_folder(USE_CASE)
+    yield Path(landing_folder(USE_CASE).location)
     get_settings.cache_clear()
 
 
@@ -87,6 +88,30 @@ def test_a_half_written_delivery_is_waited_for(landing: Path) -> None:
 def test_a_run_without_a_date_does_not_wait(landing: Path) -> None:
     with pytest.raises(AirflowFailException, match="fill in batch_date"):
         waiting().execute(context(batch_date=None))
+
+
+def test_a_use_case_that_reads_databases_only_has_nothing_to_wait_for(
+    landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "expects_manifest", lambda catalog: False)
+    waiting().execute(context(batch_date="2013-10-01"))
+    CheckDeliveries(task_id="check_deliveries", use_case=USE_CASE, dates=asked_range).execute(
+        context(first_date="2013-10-03", last_date=None)
+    )
+
+
+def test_a_trigger_keeps_where_an_object_store_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = "s3://deliveries/landing?endpoint_override=localhost:1&scheme=http"
+    monkeypatch.setenv("NIGHTSHIFT_LANDING_URL", store)
+    monkeypatch.setattr(deliveries, "is_complete", lambda folder: False)
+    get_settings.cache_clear()
+    try:
+        with pytest.raises(TaskDeferred) as deferred:
+            waiting().execute(context(batch_date="2013-10-01"))
+    finally:
+        get_settings.cache_clear()
+    expected = "s3://deliveries/landing/flight_delays/2013-10-01?endpoint_override=localhost:1&scheme=http"
+    assert deferred.value.trigger.folder == expected
 
 
 def test_a_deadline_that_passed_fails_for_good_and_names_the_path(landing: Path) -> None:

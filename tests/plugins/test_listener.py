@@ -14,6 +14,7 @@ from nightshift_airflow.listener import NOTE, on_dag_run_failed
     [
         ("flight_delays_nightly", None, NOTE),
         ("flight_delays_backfill", "", NOTE),
+        ("flight_delays_catch_up", None, NOTE),
         ("flight_delays_train", "known, see ticket", "known, see ticket"),
         ("of_someone_else", None, None),
     ],

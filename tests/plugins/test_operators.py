@@ -93,6 +93,53 @@ def test_wrong_usage_is_a_bug_that_no_retry_heals(project: Path, monkeypatch: py
         run(project, job, monkeypatch)
 
 
+RECORD = "import sys; print(sys.argv[sys.argv.index('--dates') + 1]); sys.exit({status})"
+
+
+def test_ranges_are_worked_on_one_by_one(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "stand_in.py").write_text(RECORD.format(status=0))
+    shown = execute_ranges("2013-10-01 2013-10-05..2013-10-07", monkeypatch)
+    assert [line for line in shown if line.startswith("2013")] == ["2013-10-01", "2013-10-05..2013-10-07"]
+
+
+def test_a_range_that_is_refused_ends_the_task(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "stand_in.py").write_text(RECORD.format(status=65))
+    with pytest.raises(AirflowFailException, match="2013-10-01"):
+        execute_ranges("2013-10-01 2013-10-05", monkeypatch)
+
+
+@pytest.mark.parametrize("ranges", ["", " "])
+def test_a_stage_without_ranges_is_skipped(ranges: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AirflowSkipException, match="no dates"):
+        execute_ranges(ranges, monkeypatch)
+
+
+@pytest.mark.parametrize(("ranges", "message"), [("None", "is not a batch date"), ("2014-02-01", "is outside")])
+def test_ranges_that_make_no_sense_start_no_job(
+    ranges: str, message: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "stand_in.py").write_text("import pathlib; pathlib.Path('started').touch()")
+    with pytest.raises(AirflowFailException, match=message):
+        execute_ranges(ranges, monkeypatch)
+    assert not (project / "started").exists()
+
+
+def test_a_job_has_its_dates_from_one_place_only() -> None:
+    for dates in ({}, {"dates": night, "ranges": "2013-10-01"}):
+        with pytest.raises(ValueError, match="land needs either dates or ranges"):
+            JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), **dates)
+
+
+def execute_ranges(ranges: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run the job of a catch-up; gives what the task's log shows."""
+    task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), ranges=ranges)
+    shown: list[str] = []
+    log = SimpleNamespace(info=lambda text, *values: shown.append(text % values), warning=lambda *_: None)
+    monkeypatch.setattr(type(task), "log", log)
+    task.execute(context())
+    return shown
+
+
 def test_a_run_without_a_date_starts_no_job(project: Path) -> None:
     (project / "stand_in.py").write_text("import pathlib; pathlib.Path('started').touch()")
     task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)

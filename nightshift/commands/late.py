@@ -1,0 +1,49 @@
+"""`nightshift late`: what came late or was corrected, and what has to be made again because of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nightshift.dates import BatchDates
+from nightshift.use_case import UseCase
+
+if TYPE_CHECKING:
+    from nightshift.late import Changes
+
+
+@click.command()
+@click.option("--use-case", help="Only this use case.")
+@click.option("--all-dates", is_flag=True, help="Look at every batch date, not at `delivery.late_days` only.")
+@click.option("--leave-out", metavar="A..B", help="Pass over the deliveries of these batch dates.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
+def late(use_case: str | None, all_dates: bool, leave_out: str | None, as_json: bool) -> None:
+    """List late and corrected deliveries, and the dates of each stage that they touch.
+
+    This only looks: the DAG <use case>_catch_up redoes them.
+    """
+    from nightshift.catalog import Catalog
+    from nightshift.late import find
+    from nightshift.late.text import describe, next_steps
+
+    passed_over = frozenset(BatchDates.parse(leave_out)) if leave_out else frozenset[dt.date]()
+    cases = [UseCase.load(use_case)] if use_case else UseCase.load_all()
+    found = [(case, find(case, Catalog(case), all_dates, passed_over)) for case in cases]
+    if as_json:
+        click.echo(json.dumps([_as_values(case, changes) for case, changes in found], indent=2, default=str))
+        return
+    for case, changes in found:
+        click.echo("\n".join([*describe(case, changes), *next_steps(case, changes)]))
+
+
+def _as_values(case: UseCase, changes: Changes) -> dict[str, Any]:
+    return {
+        "use_case": case.name,
+        "looked_at": changes.dates and str(changes.dates),
+        "found": [asdict(change) for change in changes.found],
+        "stages": {stage: [str(dates) for dates in several] for stage, several in changes.stages.items()},
+    }

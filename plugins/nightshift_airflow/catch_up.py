@@ -1,0 +1,68 @@
+"""Finding out what came late or was corrected, and telling each stage which dates it redoes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
+
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from nightshift_airflow.runs import Run
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from nightshift.use_case import UseCase
+
+TASK_ID = "find_changes"
+
+
+class FindChanges(BaseOperator):
+    """Holds the landing zone against the ledger; skips every stage that has nothing to redo.
+
+    The ranges of a stage go to its task as text, under the stage's name, so that they stand in the XCom tab and in
+    the rendered templates of the stage's task.
+    """
+
+    ui_color = "#f6efdb"
+
+    def __init__(self, *, use_case: UseCase, **kwargs: Any) -> None:
+        super().__init__(task_id=TASK_ID, **kwargs)
+        self.use_case = use_case
+
+    def execute(self, context: Context) -> None:
+        """Look, say what was found, and leave the ranges for the stages.
+
+        Raises:
+            AirflowFailException: if the run was given fields that make no sense.
+            DownstreamTasksSkipped: if there are stages without any date; this is no failure.
+        """
+        # The ledger's libraries are not for the process that reads DAG files.
+        from nightshift.catalog import Catalog
+        from nightshift.late import find
+        from nightshift.late.text import describe
+
+        try:
+            run = Run.of(self.use_case, context)
+            leave_out = run.params.get("leave_out")
+            passed_over = frozenset(BatchDates.parse(leave_out)) if leave_out else frozenset()
+            changes = find(self.use_case, Catalog(self.use_case), bool(run.params.get("all_dates")), passed_over)
+        except NightshiftError as error:
+            raise AirflowFailException(str(error)) from None
+        lines = describe(self.use_case, changes)
+        for line in lines:
+            self.log.info("%s", line)
+        instance = context["ti"]
+        instance.xcom_push(key="found", value="\n".join(lines))
+        for stage, several in changes.stages.items():
+            instance.xcom_push(key=stage, value=" ".join(str(dates) for dates in several))
+        without_dates = [stage for stage, several in changes.stages.items() if not several]
+        if without_dates:
+            raise DownstreamTasksSkipped(tasks=without_dates)  # type: ignore[no-untyped-call]
+
+
+def ranges_of(stage: str) -> str:
+    """Template of the ranges that were found for a stage."""
+    return f"{{{{ ti.xcom_pull(task_ids='{TASK_ID}', key='{stage}') }}}}"

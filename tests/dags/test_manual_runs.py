@@ -1,0 +1,100 @@
+"""A run that a person starts has its tasks, whatever its logical date is: it is never green with nothing done.
+
+The DAGs run in a process of their own, with Airflow's plugins folder and an empty database.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from nightshift.settings import PROJECT_DIR
+
+AFTER_THE_LAST = "2020-06-01T14:09:31+00:00"
+BEFORE_THE_FIRST = "2012-06-01T04:00:00+00:00"
+ALLOWED = "is outside the batch dates of flight_delays: 2013-01-01..2013-12-31"
+# The form of a backfill wants them.
+RANGE = {"first_date": "2013-10-01", "last_date": "2013-10-02"}
+
+SCRIPT = """
+import datetime as dt, json, sys
+import airflow.models
+from airflow import settings
+from airflow.models.base import Base
+from airflow.models.dag import DagModel
+from airflow.utils.db import add_default_pool_if_not_exists, synchronize_log_template
+from nightshift_airflow.reference import load_dags
+
+airflow.models.import_all_models()
+Base.metadata.create_all(settings.engine)
+synchronize_log_template()
+add_default_pool_if_not_exists()
+runs = []
+for dag_id, moment, conf, is_real in json.loads(sys.argv[1]):
+    run = load_dags()[dag_id].test(
+        logical_date=dt.datetime.fromisoformat(moment),
+        run_conf=conf,
+        # Everything is called a success and does not run.
+        mark_success_pattern=None if is_real else ".*",
+    )
+    tasks = {task.task_id: str(task.state) for task in run.get_task_instances()}
+    runs.append({"dag": dag_id, "moment": moment, "real": is_real, "state": str(run.state), "tasks": tasks})
+scheduled = {dag.dag_id: str(dag.next_dagrun_create_after) for dag in settings.Session().query(DagModel)}
+with open(sys.argv[2], "w", encoding="utf-8") as file:
+    json.dump({"runs": runs, "scheduled": scheduled}, file)
+"""
+KINDS: dict[str, dict[str, str]] = {"backfill": RANGE, "catch_up": {}, "nightly": {}, "train": {}}
+MOMENTS = (AFTER_THE_LAST, BEFORE_THE_FIRST)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What became of each run, and all that was logged."""
+    folder = tmp_path_factory.mktemp("airflow")
+    asked = [[f"flight_delays_{kind}", moment, KINDS[kind], False] for kind in KINDS for moment in MOMENTS]
+    asked += [[f"flight_delays_{kind}", "2020-06-02T14:09:31+00:00", {}, True] for kind in ("nightly", "train")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "NIGHTSHIFT"))}
+    environment |= {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_DIR / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_DIR / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "NIGHTSHIFT_HOME": str(folder / "nightshift"),
+    }
+    found = folder / "found.json"
+    command = [sys.executable, "-c", SCRIPT, json.dumps(asked), str(found)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+    log = done.stdout + done.stderr
+    assert done.returncode == 0, log[-3000:]
+    return {**json.loads(found.read_text(encoding="utf-8")), "log": log}
+
+
+def runs(made: dict[str, Any], real: bool) -> list[dict[str, Any]]:
+    return [run for run in made["runs"] if run["real"] is real]
+
+
+def test_a_run_has_all_tasks_of_its_dag(made: dict[str, Any], dags: dict[str, DAG]) -> None:
+    assert len(runs(made, real=False)) == len(KINDS) * len(MOMENTS)
+    for run in runs(made, real=False):
+        assert run["tasks"] == dict.fromkeys(dags[run["dag"]].task_ids, "success"), run
+
+
+def test_a_run_of_no_batch_date_fails_in_its_first_task_and_names_the_dates_there_are(made: dict[str, Any]) -> None:
+    nightly, train = runs(made, real=True)
+    for run in (nightly, train):
+        assert run["state"] == "failed"
+    assert nightly["tasks"].pop("wait_for_delivery") == "failed"
+    assert set(nightly["tasks"].values()) == {"upstream_failed"}
+    assert train["tasks"] == {"train": "failed", "describe_features": "upstream_failed"}
+    assert f": 2020-06-02 {ALLOWED} (`dates` in use_case.yaml)" in made["log"]
+    assert f"..2020-06-01 {ALLOWED} (`dates` in use_case.yaml)" in made["log"]
+
+
+def test_switching_a_dag_on_starts_nothing_after_the_last_date(made: dict[str, Any]) -> None:
+    assert made["scheduled"] == {f"flight_delays_{kind}": "None" for kind in KINDS}

@@ -1,0 +1,89 @@
+"""Late and corrected deliveries with the real jobs: found once, taken in, and never found again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from nightshift import lake, ledger
+from nightshift.catalog import Catalog
+from nightshift.dates import BatchDates
+from nightshift.job import run_job
+from nightshift.late import Change, Changes, find
+from nightshift.settings import Settings
+from nightshift.use_case import UseCase
+from nightshift.use_case_code import load_module
+from spark_jobs.land import land
+from spark_jobs.refine import refine
+
+FIRST, SECOND, THIRD = (dt.date(2013, 1, number) for number in (1, 2, 3))
+USE_CASE = UseCase.load("flight_delays")
+JOBS = {"land": land, "refine": refine}
+
+
+@pytest.fixture
+def landing(home: Settings) -> Path:
+    """Three deliveries of the sample, of which the second is not complete yet; a ledger of its own."""
+    with ledger.engine().begin() as connection:
+        connection.execute(sa.delete(ledger.Entry))
+    load_module(USE_CASE, "sample_source").deliver(USE_CASE, BatchDates(FIRST, THIRD), home.landing)
+    folder = home.landing / USE_CASE.name
+    (folder / str(SECOND) / "manifest.json").rename(folder / "manifest of the second")
+    return folder
+
+
+def run(stage: str, dates: BatchDates) -> None:
+    assert run_job(stage, "", JOBS[stage], argv=["--use-case", USE_CASE.name, "--dates", str(dates)]) == 0
+
+
+def catch_up() -> Changes:
+    """What is found, once land and refine have redone their dates."""
+    changes = find(USE_CASE, Catalog(USE_CASE))
+    for stage in JOBS:
+        for dates in changes.stages[stage]:
+            run(stage, dates)
+    return changes
+
+
+def test_what_came_late_or_was_corrected_is_taken_in_once(spark, landing: Path) -> None:
+    for date in (FIRST, THIRD):
+        for stage in JOBS:
+            run(stage, BatchDates.of(date))
+    assert not find(USE_CASE, Catalog(USE_CASE))
+
+    (landing / "manifest of the second").rename(landing / str(SECOND) / "manifest.json")
+    schedule = landing / str(FIRST) / "schedule.csv"
+    lines = schedule.read_bytes().splitlines(keepends=True)
+    schedule.write_bytes(b"".join(lines[:-1]))
+    manifest = json.loads((landing / str(FIRST) / "manifest.json").read_text())
+    (entry,) = [entry for entry in manifest["files"] if entry["name"] == "schedule.csv"]
+    content = schedule.read_bytes()
+    entry |= {"bytes": len(content), "rows": entry["rows"] - 1, "sha256": hashlib.sha256(content).hexdigest()}
+    (landing / str(FIRST) / "manifest.json").write_text(json.dumps(manifest))
+
+    changes = catch_up()
+    assert changes.found == (
+        Change(FIRST, "corrected", ("schedule.csv",)),
+        Change(SECOND, "late", ("outcomes.jsonl.gz", "schedule.csv", "weather.parquet")),
+    )
+    assert changes.stages["land"] == changes.stages["refine"] == (BatchDates(FIRST, SECOND),)
+    flights = lake.rows_by_date(Catalog(USE_CASE)["silver.flights"], BatchDates(FIRST, THIRD))
+    assert flights[FIRST] == len(lines) - 2
+    assert flights[SECOND] == 943
+    # Features were never computed here, and are due with the dates that the two deliveries touch.
+    rest = find(USE_CASE, Catalog(USE_CASE))
+    assert rest.found == rest.stages["land"] == rest.stages["refine"] == ()
+    assert rest.stages["features"] == (BatchDates(FIRST, THIRD),)
+    # Both versions are in the ledger.
+    digests = sa.select(ledger.schema.InputEntry.version).where(
+        ledger.schema.InputEntry.batch_date == FIRST, ledger.schema.InputEntry.name == "schedule.csv"
+    )
+    with ledger.engine().connect() as connection:
+        kept = connection.scalars(digests).all()
+    assert hashlib.sha256(b"".join(lines)).hexdigest() in kept
+    assert entry["sha256"] in kept
