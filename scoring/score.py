@@ -9,15 +9,18 @@ the batch dates.
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import expectations
 from nightshift import lake, registry
+from nightshift.accounting import Accounting
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
-from nightshift.publish import Accounting, publish
+from nightshift.publish import publish
 from nightshift.session import session
 from nightshift.tables import Table
 from scoring.predict import Recipe, scorer
@@ -55,15 +58,35 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     check_features(model, features)
     log.info("scoring %s with %s version %d", job.dates, model.name, model.version)
     recipe = Recipe(model.encoding, model.threshold, carried, tuple(scores.column_names), model.name, model.version)
-    rows_in = lake.rows_by_date(cases, job.dates)
+    version = lake.newest_version(features)
+    rows_in = lake.rows_by_date(features, job.dates, version)
+    refuse_missing_cases(rows_in, lake.rows_by_date(cases, job.dates), features)
     publish(
         job,
         scores,
-        scored(lake.read(spark, features, job.dates), recipe, model.booster, scores),
+        scored(lake.read(spark, features, job.dates, version), recipe, model.booster, scores),
         audit=expectations.audit,
-        accounting=Accounting(rows_in),
+        accounting=Accounting.of_table(features, version, rows_in),
         model=(model.name, model.version),
     )
+
+
+def refuse_missing_cases(rows_in: Mapping[dt.date, int], cases: Mapping[dt.date, int], features: Table) -> None:
+    """Hold the feature rows against what the night decided is to be scored.
+
+    Raises:
+        NightshiftError: naming the batch dates on which the numbers differ.
+    """
+    wrong = [
+        f"{date}: {count} cases, {rows_in[date]} feature rows"
+        for date, count in cases.items()
+        if count != rows_in[date]
+    ]
+    if wrong:
+        raise NightshiftError(
+            f"{features.label} does not have a row for each case, nothing was scored; build the features again:\n  "
+            + "\n  ".join(wrong)
+        )
 
 
 def carried_columns(features: Table, scores: Table) -> tuple[str, ...]:

@@ -9,30 +9,25 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import logging
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import expectations
 from nightshift import lake
-from nightshift.audit import Audit, AuditReport, Check
-from nightshift.dates import BatchDates
+from nightshift.accounting import Accounting
+from nightshift.dates import BatchDates, as_ranges
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
-from nightshift.publish import Accounting, publish
+from nightshift.ledger import LOOKED_UP, Input
+from nightshift.publish import Slice, publish_all
 from nightshift.session import session
 from nightshift.settings import get_settings
 from nightshift.tables import Table
 from spark_jobs.dbt_project import DbtProject
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
 log = logging.getLogger("nightshift")
 LAYERS = ("features", "marts")
-SCHEDULE = "silver.flights"
 SCORES = "gold.scores"
 
 
@@ -57,19 +52,32 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
         expectations.preload()
     spark = session(f"{job.stage} {job.use_case.name} {job.dates}")
     tables = built_tables(job)
-    sources = [table for table in job.catalog if table.full_name in project.sources_of(_names(tables))]
+    sources = _sources(job, project, tables)
     _refuse_unpublished(job, sources)
-    lake.register(spark, sources, _read_window(job))
+    # Pinned before anything is read, so that what the ledger names is what was read.
+    versions = {table.short_name: lake.newest_version(table) for table in sources if table.exists()}
+    accounts = {table.short_name: _accounting(job, _sources(job, project, [table]), versions) for table in tables}
+    lake.register(spark, sources, _read_window(job), versions)
     stages = {table.identifier: lake.stage_folder(table) for table in tables}
     try:
         checks = project.build(_names(tables), dbt_variables(job, stages), remedy=_again(job))
-        audit = expectations.audit if job.stage == "features" else _audit_by_dbt(checks)
-        for table in tables:
-            folder = stages[table.identifier]
-            publish(job, table, folder, audit=audit, accounting=_accounting(job, table, folder))
+        # Marts say nothing that was not audited before: dbt's tests, profile and history are their audit.
+        audits = {
+            table.identifier: expectations.audit
+            if job.stage == "features"
+            else expectations.audit_of_tested(checks[table.identifier])
+            for table in tables
+        }
+        publish_all(
+            job,
+            [
+                Slice(table, stages[table.identifier], audits[table.identifier], accounts[table.short_name])
+                for table in tables
+            ],
+        )
     finally:
         for folder in stages.values():
-            shutil.rmtree(folder, ignore_errors=True)
+            lake.discard(folder)
 
 
 def with_dependent_marts(job: Job) -> Job:
@@ -125,24 +133,14 @@ def _refuse_missing(job: Job, table: Table, needed: BatchDates, stage: str) -> N
     there = lake.published_dates(table)
     missing = [date for date in needed if date >= first and date not in there]
     if missing:
-        ranges = ", ".join(str(dates) for dates in _as_ranges(missing))
+        ranges = ", ".join(str(dates) for dates in as_ranges(missing))
         module = {"refine": "spark_jobs.refine", "score": "scoring.score"}[stage]
         raise NightshiftError(
             f"{job.stage} of {job.dates} need {table.label} of {needed}, and these batch dates are missing: {ranges}\n"
             f"  next: backfill {ranges} in the Airflow UI (DAG {job.use_case.name}_nightly, Trigger, Backfill), or run "
-            f"`python -m {module} --use-case {job.use_case.name} --dates {_as_ranges(missing)[0]}`"
+            f"`python -m {module} --use-case {job.use_case.name} --dates {as_ranges(missing)[0]}`"
             f"{' after land' if stage == 'refine' else ''}; then run this stage again"
         )
-
-
-def _as_ranges(dates: Iterable[dt.date]) -> list[BatchDates]:
-    ranges: list[BatchDates] = []
-    for date in dates:
-        if ranges and date - ranges[-1].last == dt.timedelta(days=1):
-            ranges[-1] = BatchDates(ranges[-1].first, date)
-        else:
-            ranges.append(BatchDates.of(date))
-    return ranges
 
 
 def _refuse_unpublished(job: Job, sources: Iterable[Table]) -> None:
@@ -159,30 +157,30 @@ def _read_window(job: Job) -> BatchDates:
     return BatchDates(job.dates.first - dt.timedelta(days=job.use_case.nightly.lookback_days), job.dates.last)
 
 
-def _audit_by_dbt(checks: Sequence[Check]) -> Audit:
-    """The audit of marts: dbt's tests, which ran on the stage just before it was pinned.
+def _sources(job: Job, project: DbtProject, tables: Iterable[Table]) -> list[Table]:
+    """The published tables that models read."""
+    names = project.sources_of(_names(tables))
+    return [table for table in job.catalog if table.full_name in names]
 
-    Marts say nothing that was not audited before; a second engine would cost a third of the job's time.
+
+def _accounting(job: Job, sources: Sequence[Table], versions: Mapping[str, int]) -> Accounting:
+    """What a model reads of each batch date, from the Delta logs.
+
+    Features have a row for each case, and look the rest up. Marts aggregate: what their sums must agree with is
+    declared.
     """
-
-    def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
-        return AuditReport(tuple(checks), page=expectations.write_page(checks, table, dates))
-
-    return audit
-
-
-def _accounting(job: Job, table: Table, folder: Path) -> Accounting | None:
-    """Features have a row for each scheduled flight; marts aggregate, and have no rows only where none are due."""
-    if job.stage == "features":
-        return Accounting(lake.rows_by_date(job.catalog[SCHEDULE], job.dates))
-    nothing_matured = job.dates.last < job.use_case.dates.first + dt.timedelta(days=job.use_case.target.maturity_days)
-    return Accounting({}) if nothing_matured and _is_empty(folder) else None
-
-
-def _is_empty(folder: Path) -> bool:
-    import pyarrow.parquet as pq
-
-    return not any(pq.ParquetFile(file).metadata.num_rows for file in folder.rglob("*.parquet"))
+    is_features = job.stage == "features"
+    inputs: dict[dt.date, list[Input]] = {date: [] for date in job.dates}
+    for source in sources:
+        version = versions.get(source.short_name)
+        if version is None:
+            continue
+        counted = not is_features or source.short_name == f"silver.{job.use_case.target.cases}"
+        counts = lake.rows_by_date(source, job.dates, version) if counted else dict.fromkeys(job.dates, 0)
+        for date, rows in counts.items():
+            origin = None if counted else LOOKED_UP
+            inputs[date].append(Input("table", source.short_name, str(version), rows, origin=origin))
+    return Accounting(inputs, aggregated=not is_features)
 
 
 def dbt_variables(job: Job, stages: Mapping[str, Path]) -> dict[str, object]:

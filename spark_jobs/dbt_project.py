@@ -67,7 +67,7 @@ class DbtProject:
                 todo.extend(manifest.nodes[node_id].depends_on.nodes if node_id in manifest.nodes else ())
         return {f"{source.source_name}.{source.name}" for key, source in manifest.sources.items() if key in seen}
 
-    def build(self, models: Sequence[str], variables: Mapping[str, object], remedy: str) -> list[Check]:
+    def build(self, models: Sequence[str], variables: Mapping[str, object], remedy: str) -> dict[str, list[Check]]:
         """Run models and their data tests; unit tests are for developers and run elsewhere.
 
         Args:
@@ -76,7 +76,7 @@ class DbtProject:
             remedy: what a person should do when a test fails.
 
         Returns:
-            The data tests as checks of an audit; those that block have passed.
+            The data tests of each model as checks of an audit; those that block have passed.
 
         Raises:
             NightshiftError: naming each failed test, the number of rows, examples, and the remedy.
@@ -94,7 +94,11 @@ class DbtProject:
                 f"dbt: {len(wrong)} of {len(results)} models and tests failed, nothing was published\n{found}\n"
                 f"  next: {remedy}"
             )
-        return [_check(result) for result in results if result.node.resource_type == "test"]
+        tests = [result for result in results if result.node.resource_type == "test"]
+        return {
+            model: [_check(result) for result in tests if str(result.node.attached_node).endswith(f".{model}")]
+            for model in models
+        }
 
     def invoke(self, command: str, *arguments: str) -> list[RunResult]:
         """Run a dbt command on the parsed project.

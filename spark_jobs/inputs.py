@@ -28,8 +28,11 @@ RANK = "_rank"
 END_OF_TIME = dt.date(9999, 12, 31)
 
 
-def find_input(spark: SparkSession, job: Job, name: str) -> DataFrame:
+def find_input(spark: SparkSession, job: Job, name: str, version: int | None = None) -> DataFrame:
     """The input that a refine function asks for by the name of its parameter.
+
+    Args:
+        version: the Delta version to read; the newest if None.
 
     Raises:
         NightshiftError: if there is no such input, or the stage before has not published it.
@@ -42,14 +45,19 @@ def find_input(spark: SparkSession, job: Job, name: str) -> DataFrame:
         raise NightshiftError(f"{table.label} does not arrive in deliveries, so no refine function can ask for it")
     if table.source.required:
         _require_landed(table, job)
-        return lake.read(spark, table, job.dates)
-    return _reference(spark, table, job.dates)
+        return _placed(lake.read(spark, table, job.dates, version))
+    return _reference(spark, table, job.dates, version)
 
 
 def ranked(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
     """Number the records of each batch date and key, the newest being 1."""
     newest_first = Window.partitionBy(PARTITION, *keys).orderBy(F.desc("record"))
     return rows.withColumn(RANK, F.row_number().over(newest_first))
+
+
+def _placed(rows: DataFrame) -> DataFrame:
+    """Landed rows whose ``record`` says where each comes from, file first; refine functions only pass it on."""
+    return rows.withColumn("record", F.struct("file", "record", "file_sha256")).drop("file", "file_sha256", "extra")
 
 
 def snapshots_for(dates: BatchDates, published: set[dt.date]) -> dict[dt.date, dt.date]:
@@ -59,17 +67,18 @@ def snapshots_for(dates: BatchDates, published: set[dt.date]) -> dict[dt.date, d
     return {start: end for start, end in ends.items() if end > dates.first}
 
 
-def _reference(spark: SparkSession, table: Table, dates: BatchDates) -> DataFrame:
+def _reference(spark: SparkSession, table: Table, dates: BatchDates, version: int | None) -> DataFrame:
     """The snapshots of a reference table that the dates need, with ``valid_from`` and ``valid_until``."""
     snapshots = snapshots_for(dates, lake.published_dates(table))
     if not snapshots or min(snapshots) > dates.first:
         log.warning("%s: nothing was delivered up to %s; what it would tell is null", table.label, dates.first)
     validity = spark.createDataFrame(list(snapshots.items()), "valid_from date, valid_until date")
-    if not table.exists():
-        rows = spark.createDataFrame([], table.ddl)
+    if snapshots:
+        # Not one of the snapshots before, of which there are more every month.
+        rows = lake.read(spark, table, BatchDates(min(snapshots), max(snapshots)), version)
     else:
-        rows = lake.read(spark, table).where(F.col(PARTITION).isin(*snapshots))
-    newest = ranked(rows, table.keys).where(F.col(RANK) == 1)
+        rows = spark.createDataFrame([], table.ddl)
+    newest = ranked(_placed(rows), table.keys).where(F.col(RANK) == 1)
     valid = newest.join(F.broadcast(validity), on=F.col(PARTITION) == F.col("valid_from"), how="inner")
     return valid.drop(PARTITION, "record", RANK)
 

@@ -1,6 +1,7 @@
 """Refine bronze tables into silver: typed, in UTC, newest record per key, with reference data as of the date.
 
-What is particular to a use case stands in `use_cases/<name>/refine.py`: one function per silver table.
+What is particular to a use case stands in `use_cases/<name>/refine.py`: one function per silver table. A silver table
+without a function has the columns of the bronze table of its name, as they are.
 """
 
 from __future__ import annotations
@@ -10,23 +11,22 @@ import datetime as dt
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import expectations
+from nightshift import lake
+from nightshift.accounting import Accounting
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
-from nightshift.publish import Accounting, publish
+from nightshift.ledger import BY_FILE, LOOKED_UP, Input
+from nightshift.publish import Slice, publish_all
 from nightshift.session import session
 from nightshift.tables import PARTITION, Table
 from nightshift.use_case_code import load_module
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-# While one table is audited, the next is written.
-PUBLISHERS = 2
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,16 @@ class Refinement:
 
 @dataclass(frozen=True)
 class Refined:
-    """A silver slice: all records, ranked within their key, and the bronze slice that they come from."""
+    """A silver slice: all records, ranked within their key, and the bronze slice that they come from.
+
+    Attributes:
+        versions: the bronze tables that were read, by name; the slice's own comes first.
+    """
 
     table: Table
     records: DataFrame
     bronze: DataFrame
+    versions: Mapping[str, int]
 
 
 def main() -> int:
@@ -63,43 +68,56 @@ def refine(job: Job, arguments: argparse.Namespace) -> None:
     spark = session(f"refine {job.use_case.name} {job.dates}")
     refined = compute(spark, job, wanted)
     accounts = account(refined)
-    with ThreadPoolExecutor(PUBLISHERS) as pool:
-        attempts = [
-            pool.submit(
-                publish, job, each.table, newest(each), audit=expectations.audit, accounting=accounts[each.table.name]
-            )
-            for each in refined
-        ]
-    for attempt in attempts:
-        attempt.result()
+    publish_all(
+        job, [Slice(each.table, newest(each), expectations.audit, accounts[each.table.name]) for each in refined]
+    )
 
 
 def refinements(job: Job) -> list[Refinement]:
     """The functions of the use case, one for each silver table.
 
     Raises:
-        NightshiftError: if a table has none.
+        NightshiftError: if a table has none, and no bronze table of its name has its columns.
     """
-    module = load_module(job.use_case, "refine")
+    module = load_module(job.use_case, "refine") if (job.use_case.folder / "refine.py").is_file() else None
     found = []
     for table in job.catalog.layer("silver"):
         function = getattr(module, table.name, None)
         if function is None:
-            raise NightshiftError(f"{module.__file__} has no function {table.name}(…), which {table.label} needs")
-        found.append(Refinement(table, function, tuple(inspect.signature(function).parameters)))
+            found.append(Refinement(table, _as_it_is(job, table), (table.name,)))
+        else:
+            found.append(Refinement(table, function, tuple(inspect.signature(function).parameters)))
     return found
+
+
+def _as_it_is(job: Job, table: Table) -> Callable[..., DataFrame]:
+    """The default transform: the silver table's columns, under the names that they have in bronze."""
+    bronze = next((each for each in job.catalog.sources if each.name == table.name), None)
+    types = {column.name: column.type for column in bronze.columns} if bronze else {}
+    other = [column.name for column in table.data_columns if types.get(column.name) != column.type]
+    if bronze is None or other:
+        wrong = f"has no {', '.join(other)} of that type" if bronze else "does not exist"
+        raise NightshiftError(
+            f"{job.use_case.folder / 'refine.py'} has no function {table.name}(…), which {table.label} needs: "
+            f"bronze.{table.name} {wrong}, so its rows can't be taken as they are"
+        )
+    return lambda **inputs: inputs[table.name].select(*table.column_names, "record")
 
 
 def compute(spark: SparkSession, job: Job, wanted: Sequence[Refinement]) -> list[Refined]:
     """The slices, not yet evaluated; inputs that several share are built once."""
     from spark_jobs.inputs import find_input, ranked
 
-    inputs = {name: find_input(spark, job, name) for name in dict.fromkeys(n for each in wanted for n in each.inputs)}
+    # Pinned before anything is read, so that what the ledger names is what was read.
+    versions = {table.name: lake.newest_version(table) for table in job.catalog.sources if table.exists()}
+    names = dict.fromkeys(name for each in wanted for name in each.inputs)
+    inputs = {name: find_input(spark, job, name, versions.get(name)) for name in names}
     return [
         Refined(
             each.table,
             ranked(each.function(**{name: inputs[name] for name in each.inputs}), each.table.keys).cache(),
             inputs[each.inputs[0]],
+            {f"bronze.{name}": versions[name] for name in each.inputs if name in versions},
         )
         for each in wanted
     ]
@@ -113,7 +131,7 @@ def newest(refined: Refined) -> DataFrame:
 
 
 def account(refined: Sequence[Refined]) -> Mapping[str, Accounting]:
-    """Rows in and rows dropped as older, per table and batch date, in one Spark job.
+    """Rows in and rows dropped as older, per table, batch date and landed file, in one Spark job.
 
     Rows in are counted in bronze itself: a join that multiplied or lost rows does not balance.
     """
@@ -122,18 +140,28 @@ def account(refined: Sequence[Refined]) -> Mapping[str, Accounting]:
 
     from spark_jobs.inputs import RANK
 
+    file = (F.col("record.file").alias("file"), F.col("record.file_sha256").alias("sha256"))
     counts = []
     for each in refined:
         name = F.lit(each.table.name).alias("name")
         older = F.count_if(F.col(RANK) > 1)
-        counts.append(each.bronze.groupBy(name, PARTITION).agg(F.count("*").alias("rows_in"), F.lit(0).alias("older")))
-        counts.append(each.records.groupBy(name, PARTITION).agg(F.lit(0).alias("rows_in"), older.alias("older")))
-    rows_in: dict[str, dict[dt.date, int]] = {each.table.name: {} for each in refined}
-    older_rows: dict[str, dict[dt.date, int]] = {each.table.name: {} for each in refined}
-    total = functools.reduce(DataFrame.unionByName, counts)
-    for name, date, came, dropped in total.groupBy("name", PARTITION).agg(F.sum("rows_in"), F.sum("older")).collect():
-        rows_in[name][date], older_rows[name][date] = came, dropped
-    return {name: Accounting(rows_in=rows_in[name], deduplicated=older_rows[name]) for name in rows_in}
+        bronze = each.bronze.groupBy(name, PARTITION, *file)
+        counts.append(bronze.agg(F.count("*").alias("rows"), F.lit(0).alias("older")))
+        records = each.records.groupBy(name, PARTITION, *file)
+        counts.append(records.agg(F.lit(0).alias("rows"), older.alias("older")))
+    total = functools.reduce(DataFrame.unionByName, counts).groupBy("name", PARTITION, "file", "sha256")
+    inputs: dict[str, dict[dt.date, list[Input]]] = {each.table.name: {} for each in refined}
+    for row in total.agg(F.sum("rows").alias("rows"), F.sum("older").alias("older")).collect():
+        taken = Input("file", row.file, row.sha256, row.rows, deduplicated=row.older)
+        inputs[row["name"]].setdefault(row.batch_date, []).append(taken)
+    for each in refined:
+        for by_date in inputs[each.table.name].values():
+            by_date += [
+                # The rows of the slice itself are accounted for file by file.
+                Input("table", name, str(version), 0, origin=LOOKED_UP if number else BY_FILE)
+                for number, (name, version) in enumerate(each.versions.items())
+            ]
+    return {name: Accounting(by_date) for name, by_date in inputs.items()}
 
 
 if __name__ == "__main__":

@@ -1,84 +1,136 @@
-"""Does a feature see the future? Change everything that was delivered later, and look whether it notices."""
+"""Does anything of a batch date see the future? Let the deliveries after it come in another form, and look.
+
+What a night of D would have made while nothing later was there is computed first. Then the future comes, changed as
+far as it may, and the slice of D is made anew by the product's own code: in a range that begins with D, in a range
+around D, and in a single night again. It must come out as it was known then.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import tempfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, Row, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from nightshift import lake
+from nightshift.catalog import Catalog
+from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.tables import PARTITION, Table
 from spark_jobs.build import dbt_variables
 from spark_jobs.dbt_project import DbtProject
+from spark_jobs.refine import compute, newest, refinements
+from tests.future import deliver_changed, withdraw
+from tests.silver import publish
 
-# How a value of each type becomes another one.
-CHANGES: Mapping[str, Callable[[Column], Column]] = {
-    "string": lambda column: F.concat(F.coalesce(column, F.lit("")), F.lit("~")),
-    "int": lambda column: F.coalesce(column + 97, F.lit(97)),
-    "bigint": lambda column: F.coalesce(column + 97, F.lit(97)),
-    "double": lambda column: F.coalesce(-column - 13.5, F.lit(13.5)),
-    "boolean": lambda column: ~F.coalesce(column, F.lit(False)),
-    "date": lambda column: F.date_add(F.coalesce(column, F.lit("2013-01-01").cast("date")), 3),
-    "timestamp": lambda column: column + F.expr("interval 5 hours"),
-}
+DAY = dt.timedelta(days=1)
+FUTURE_DAYS = 2
+FROM, AROUND, AGAIN = "a range from it", "a range around it", "a night again"
+
+# By batch date and key.
+Rows = dict[tuple[object, ...], Row]
 
 
-def leaking_columns(spark: SparkSession, job: Job, table: Table, dbt_folder: Path) -> set[str]:
-    """The features of ``table`` that differ after everything delivered after the job's dates was changed.
+def deliveries_for(catalog: Catalog) -> BatchDates:
+    """The deliveries that the check of a use case needs: from the first of all until some days after `checked_date`."""
+    return BatchDates(catalog.use_case.dates.first, checked_date(catalog) + FUTURE_DAYS * DAY)
 
-    Silver tables lie in the current home, and must hold deliveries after ``job.dates``. They are changed for good.
+
+def checked_date(catalog: Catalog) -> dt.date:
+    """An early batch date before which every source has come at least twice."""
+    starts = [table.source.first_batch_date_offset for table in catalog.sources if table.source is not None]
+    return catalog.use_case.dates.first + (max(starts, default=0) + 2) * DAY
+
+
+def feature_tables(catalog: Catalog) -> list[Table]:
+    """What models are trained on: the tables that have features."""
+    return [table for table in catalog.layer("gold") if table.features]
+
+
+def leaks(spark: SparkSession, catalog: Catalog, dbt_folder: Path) -> dict[str, set[str]]:
+    """The columns of silver and of all features that see what is delivered later, by how their slice is computed.
+
+    Bronze tables lie in the current home with `deliveries_for` the use case. They are changed for good.
 
     Returns:
-        Names of columns; ``{"rows"}`` if even the rows differ.
+        Names like ``gold.features.distance``, and ``gold.features.rows`` if even the rows differ.
     """
-    before = built_rows(spark, job, table, dbt_folder)
-    assert before, f"{table.label} has no rows of {job.dates}: nothing would be compared"
-    for silver in job.catalog.layer("silver"):
-        if silver.exists():
-            _change_future(spark, job, silver)
-    after = built_rows(spark, job, table, dbt_folder)
-    if before.keys() != after.keys():
-        return {"rows"}
-    return {name for key, row in before.items() for name in table.column_names if row[name] != after[key][name]}
+    date, whole = checked_date(catalog), deliveries_for(catalog)
+    future = BatchDates(date + DAY, whole.last)
+    versions = {table: withdraw(spark, table, future) for table in catalog.sources}
+    refine_into_silver(spark, catalog, BatchDates(whole.first, date - DAY))
+    then = _made(spark, catalog, BatchDates.of(date), date, dbt_folder)
+    for name, rows in then.items():
+        assert rows, f"{name} has no rows of {date}: nothing of it would be compared"
+    for table, version in versions.items():
+        deliver_changed(spark, table, future, version)
+    ways = {
+        FROM: BatchDates(date, whole.last),
+        AROUND: BatchDates(date - DAY, whole.last),
+        # The last, when silver holds the future already.
+        AGAIN: BatchDates.of(date),
+    }
+    return {way: _differences(then, _made(spark, catalog, dates, date, dbt_folder)) for way, dates in ways.items()}
 
 
-def built_rows(spark: SparkSession, job: Job, table: Table, dbt_folder: Path) -> dict[tuple[object, ...], Row]:
-    """The rows that dbt builds of a table, by batch date and key; nothing is published."""
+def refine_into_silver(spark: SparkSession, catalog: Catalog, dates: BatchDates) -> None:
+    """Publish the silver slices of some batch dates, without their audits."""
+    job = Job("refine", catalog.use_case, catalog, dates, "test")
+    for refined in compute(spark, job, refinements(job)):
+        publish(newest(refined), refined.table, dates)
+    spark.catalog.clearCache()
+
+
+def built_rows(spark: SparkSession, job: Job, table: Table, dbt_folder: Path) -> Rows:
+    """The rows that dbt builds of a table; nothing is published.
+
+    Models may read all that was ever published, not only what the job would let them see. Their data tests don't run:
+    they would stop the build where a leak gives a value that they refuse.
+    """
     project = DbtProject(dbt_folder)
-    lake.register(spark, [each for each in job.catalog if each.full_name in project.sources_of([table.identifier])])
+    sources = project.sources_of([table.identifier])
+    lake.register(spark, [each for each in job.catalog if each.full_name in sources])
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / table.identifier
-        project.build([table.identifier], dbt_variables(job, {table.identifier: folder}), remedy="none")
-        rows = spark.read.schema(table.ddl).parquet(str(folder)).collect()
-    found = {tuple(row[name] for name in (PARTITION, *table.keys)): row for row in rows}
-    assert len(found) == len(rows), f"{table.label} doubles keys"
+        variables = json.dumps(dbt_variables(job, {table.identifier: folder}))
+        results = project.invoke("run", "--select", table.identifier, "--vars", variables)
+        failed = {result.node.name: result.message for result in results if result.status != "success"}
+        assert not failed, failed
+        return _by_key(spark.read.schema(table.ddl).parquet(str(folder)), table)
+
+
+def _made(spark: SparkSession, catalog: Catalog, dates: BatchDates, date: dt.date, dbt_folder: Path) -> dict[str, Rows]:
+    """Refine and build some batch dates; returns the rows that one of them has in every table."""
+    refine_into_silver(spark, catalog, dates)
+    job = Job("features", catalog.use_case, catalog, dates, "test")
+    silver = {table.short_name: _silver_rows(spark, table, date) for table in catalog.layer("silver")}
+    features = {table.short_name: built_rows(spark, job, table, dbt_folder) for table in feature_tables(catalog)}
+    return silver | {
+        name: {key: row for key, row in rows.items() if row[PARTITION] == date} for name, rows in features.items()
+    }
+
+
+def _silver_rows(spark: SparkSession, table: Table, date: dt.date) -> Rows:
+    return _by_key(lake.read(spark, table, BatchDates.of(date)), table)
+
+
+def _by_key(rows: DataFrame, table: Table) -> Rows:
+    """Rows by batch date and key; few enough to be held in memory."""
+    found = rows.collect()
+    by_key = {tuple(row[name] for name in (PARTITION, *table.keys)): row for row in found}
+    assert len(by_key) == len(found), f"{table.label} doubles keys"
+    return by_key
+
+
+def _differences(then: dict[str, Rows], now: dict[str, Rows]) -> set[str]:
+    """Columns that differ; ``<table>.rows`` where other rows are there."""
+    found = set()
+    for name, rows in then.items():
+        if rows.keys() != now[name].keys():
+            found.add(f"{name}.rows")
+        for key in rows.keys() & now[name].keys():
+            before, after = rows[key].asDict(), now[name][key].asDict()
+            found |= {f"{name}.{column}" for column, value in before.items() if value != after[column]}
     return found
-
-
-def _change_future(spark: SparkSession, job: Job, table: Table) -> None:
-    """Rewrite what was delivered later: a third of the rows goes, a third changes, a third changes with its keys."""
-    whole = spark.read.format("delta").load(str(table.path))
-    future = whole.where(F.col(PARTITION) > F.lit(job.dates.last))
-    assert not future.isEmpty(), f"{table.label} has no delivery after {job.dates}: nothing could leak"
-    third = F.pmod(F.xxhash64(*table.keys), F.lit(3))
-    changed = _changed(future.where(third >= 1), table, {PARTITION, *table.keys})
-    added = _changed(future.where(third == 2), table, {PARTITION})
-    rows = whole.where(F.col(PARTITION) <= F.lit(job.dates.last)).unionByName(changed).unionByName(added)
-    # Collected before the write, which replaces what it reads.
-    frame = spark.createDataFrame(rows.collect(), table.ddl)
-    frame.coalesce(1).write.format("delta").partitionBy(PARTITION).mode("overwrite").save(str(table.path))
-    spark.catalog.refreshByPath(str(table.path))
-
-
-def _changed(rows: DataFrame, table: Table, kept: set[str]) -> DataFrame:
-    columns = {column.name: CHANGES[column.type](F.col(column.name)) for column in table.data_columns}
-    return rows.select(
-        *(
-            F.col(name) if name in kept else columns[name].cast(rows.schema[name].dataType).alias(name)
-            for name in table.column_names
-        )
-    )

@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshift import lake
+from nightshift.catalog import Catalog
 from nightshift.settings import PROJECT_DIR, Settings
-from nightshift.tables import Catalog
 from nightshift.use_case import UseCase
 from spark_jobs.dbt_project import DbtProject
 from tests.silver import forget_tables

@@ -14,10 +14,11 @@ import pytest
 from deltalake import write_deltalake
 
 from nightshift import registry
+from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.settings import PROJECT_DIR, Settings, get_settings
-from nightshift.tables import Catalog, Table
+from nightshift.tables import Table
 from nightshift.use_case import UseCase
 from training.dataset import Dataset, prepare
 from training.evaluate import evaluate

@@ -11,11 +11,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshift import lake
+from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.settings import PROJECT_DIR, Settings
-from nightshift.tables import Catalog
 from nightshift.use_case import UseCase
 from spark_jobs.build import build, refuse_incomplete, with_dependent_marts
 from tests.leak import built_rows

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from nightshift import registry
+from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.settings import Settings, get_settings
-from nightshift.tables import Catalog
 from nightshift.use_case import UseCase
 
 _numbers = itertools.count(1)

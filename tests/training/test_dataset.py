@@ -134,7 +134,7 @@ def test_a_label_counts_when_it_came_exactly_the_maturity_later(spark, toy, lake
     lake_of(job, [1, 2, 3], results)
     rows = read(spark, job.catalog, job.dates)
     assert {row["id"]: row["label"] for row in rows.table.to_pylist()} == {1: True, 2: None, 3: None}
-    assert rows.versions == {table.label: 0 for table in job.catalog}
+    assert rows.versions == {job.catalog[name].label: 0 for name in ("gold.features", "silver.results")}
     assert rows.share == 1.0
 
 

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from nightshift.catalog import Catalog
 from nightshift.commands.deliver_sample import deliver_sample
 from nightshift.dates import BatchDates
 from nightshift.delivery import verify
 from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
-from nightshift.tables import Catalog
 from nightshift.use_case import UseCase
 from nightshift.use_case_code import load_module
 

@@ -1,0 +1,115 @@
+"""What refine functions are given: reference data as of each row's date, whatever has come since."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from pyspark.sql import SparkSession
+
+from nightshift.catalog import Catalog
+from nightshift.dates import BatchDates
+from nightshift.job import Job
+from nightshift.settings import Settings
+from nightshift.use_case import UseCase
+from spark_jobs.inputs import END_OF_TIME, snapshots_for
+from spark_jobs.refine import compute, newest, refinements
+from tests.silver import write_table
+
+FIRST, SECOND, THIRD, FOURTH = (dt.date(2013, 1, day) for day in (4, 5, 6, 7))
+SNAPSHOT = dt.date(2013, 1, 1)
+AIRLINES = [
+    {"batch_date": SNAPSHOT, "record": 2, "carrier": "UA", "name": "Known first"},
+    {"batch_date": SECOND, "record": 2, "carrier": "UA", "name": "Changed"},
+    # The same airline twice in one snapshot: the later record counts.
+    {"batch_date": SECOND, "record": 3, "carrier": "UA", "name": "Changed, as the same snapshot mends it"},
+    {"batch_date": THIRD, "record": 2, "carrier": "UA", "name": "Corrected"},
+]
+AIRPORTS = [
+    {"batch_date": SNAPSHOT, "record": 2, "faa": "IAH", "name": "Houston", "tzone": "America/Chicago"},
+    # The newest snapshot no longer has IAH.
+    {"batch_date": THIRD, "record": 2, "faa": "LAX", "name": "Los Angeles", "tzone": "America/Los_Angeles"},
+]
+AS_OF = {
+    FIRST: ("Known first", "Houston"),
+    SECOND: ("Changed, as the same snapshot mends it", "Houston"),
+    THIRD: ("Corrected", None),
+}
+
+
+@pytest.fixture
+def catalog(spark: SparkSession, home: Settings) -> Catalog:
+    """Three nights of one flight each, and reference data as they were when only the first snapshots had come."""
+    made = Catalog(UseCase.load("flight_delays"))
+    write_table(spark, made["bronze.schedule"], [flight(date) for date in AS_OF])
+    write_table(spark, made["bronze.outcomes"], [outcome(date, date - dt.timedelta(days=1)) for date in AS_OF])
+    write_table(spark, made["bronze.airlines"], [row for row in AIRLINES if row["batch_date"] <= FIRST])
+    write_table(spark, made["bronze.airports"], [row for row in AIRPORTS if row["batch_date"] <= FIRST])
+    return made
+
+
+def flight(date: dt.date) -> dict[str, object]:
+    return {
+        "batch_date": date,
+        "record": 2,
+        "flight_date": date,
+        **{"carrier": "UA", "flight": 1, "origin": "EWR", "dest": "IAH"},
+        **{"sched_dep_time": "0515", "sched_arr_time": "0819", "distance": 1400},
+    }
+
+
+def outcome(date: dt.date, flight_date: dt.date) -> dict[str, object]:
+    return {**flight(date), "flight_date": flight_date, "arr_delay": 30, "cancelled": False, "diverted": False}
+
+
+def refined(spark: SparkSession, catalog: Catalog, name: str, dates: BatchDates) -> list:
+    job = Job("refine", catalog.use_case, catalog, dates, "test")
+    wanted = [refinement for refinement in refinements(job) if refinement.table.name == name]
+    [made] = compute(spark, job, wanted)
+    return newest(made).collect()
+
+
+def names(spark: SparkSession, catalog: Catalog, dates: BatchDates) -> dict[dt.date, tuple[str, str | None]]:
+    rows = refined(spark, catalog, "flights", dates)
+    assert len(rows) == len(dates), "a join as of a date gives each flight once"
+    return {row.batch_date: (row.carrier_name, row.dest_name) for row in rows}
+
+
+def test_a_change_shows_from_its_own_delivery_on(spark: SparkSession, catalog: Catalog) -> None:
+    before = names(spark, catalog, BatchDates.of(FIRST))
+    write_table(spark, catalog["bronze.airlines"], AIRLINES)
+    write_table(spark, catalog["bronze.airports"], AIRPORTS)
+
+    assert before == {FIRST: AS_OF[FIRST]}
+    # Made anew after later snapshots came, alone and in ranges that hold them, a slice stays what it was.
+    for first, last in ((FIRST, FIRST), (SECOND, SECOND), (FIRST, SECOND), (FIRST, THIRD)):
+        dates = BatchDates(first, last)
+        assert names(spark, catalog, dates) == {date: AS_OF[date] for date in dates}
+
+
+def test_a_late_outcome_belongs_to_the_delivery_that_brings_it(spark: SparkSession, catalog: Catalog) -> None:
+    of_long_ago = dt.date(2013, 1, 1)
+    nightly = [outcome(date, date - dt.timedelta(days=1)) for date in AS_OF]
+    write_table(spark, catalog["bronze.outcomes"], [*nightly, outcome(SECOND, of_long_ago) | {"record": 3}])
+
+    rows = refined(spark, catalog, "outcomes", BatchDates(FIRST, THIRD))
+
+    assert [row.batch_date for row in rows if row.flight_date == of_long_ago] == [SECOND]
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        ("2013-01-04", {SNAPSHOT: END_OF_TIME}),
+        # What comes after the last date is not even looked at.
+        ("2013-01-05", {SECOND: END_OF_TIME}),
+        ("2013-01-04..2013-01-05", {SNAPSHOT: SECOND, SECOND: END_OF_TIME}),
+        ("2013-01-06..2013-01-07", {SECOND: FOURTH, FOURTH: END_OF_TIME}),
+        ("2013-01-08", {FOURTH: END_OF_TIME}),
+        ("2012-12-31", {}),
+        ("2012-12-31..2013-01-01", {SNAPSHOT: END_OF_TIME}),
+    ],
+    ids=["before the second", "on its day", "around it", "up to the third", "after all", "before all", "first of all"],
+)
+def test_a_snapshot_counts_until_the_next(dates: str, expected: dict[dt.date, dt.date]) -> None:
+    assert snapshots_for(BatchDates.parse(dates), {SNAPSHOT, SECOND, FOURTH}) == expected
