@@ -9,6 +9,9 @@ BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) nightshift/setup/bootstrap.py
 READY := @$(BOOTSTRAP) --if-needed
 TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/nightshift_airflow dags
+# Modules that write files of the repository from its declarations.
+GENERATED := nightshift_airflow.reference nightshift.reference.dbt_sources nightshift.reference.tables \
+	nightshift.reference.contracts nightshift.feature_registry
 
 help:  ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -50,7 +53,7 @@ check:  ## Style, types, layers, lock files and generated pages
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m nightshift.setup.locks
 	@! find dbt -name __init__.py | grep . || (echo "dbt/ must not be a package: it would shadow dbt-core" && exit 1)
-	@$(BIN)/python -m nightshift_airflow.reference --check
+	@for each in $(GENERATED); do $(BIN)/python -m $$each --check || exit 1; done
 
 format:  ## Put the code into its standard form
 	$(READY)
@@ -67,7 +70,7 @@ lock:  ## Resolve pyproject.toml into requirements.lock again, keeping pins that
 
 docs:  ## Write the generated reference pages
 	$(READY)
-	@$(BIN)/python -m nightshift_airflow.reference
+	@for each in $(GENERATED); do $(BIN)/python -m $$each || exit 1; done
 
 screenshots:  ## Take the README's pictures from the running demo
 	$(READY)
@@ -75,7 +78,7 @@ screenshots:  ## Take the README's pictures from the running demo
 
 bench: export NIGHTSHIFT_HOME := $(CURDIR)/.nightshift-benchmark
 bench: YEAR := --use-case flight_delays --dates 2013-01-01..2013-12-31
-bench:  ## Quality on the whole year, and what publishing costs, in a home of its own (minutes)
+bench:  ## Quality on the whole year, and what publishing, ranges and history cost, in homes of their own (an hour)
 	$(READY)
 	@$(BIN)/nightshift deliver-sample flight_delays --dates 2013-01-01..2013-12-31 --quiet
 	@$(BIN)/python -m spark_jobs.land $(YEAR)
@@ -84,3 +87,5 @@ bench:  ## Quality on the whole year, and what publishing costs, in a home of it
 	@$(BIN)/python -m benchmarks.full_year $(YEAR)
 	@$(BIN)/python -m benchmarks.publish
 	@$(BIN)/nightshift down
+	@$(BIN)/python -m benchmarks.ranges
+	@$(BIN)/python -m benchmarks.history

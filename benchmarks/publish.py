@@ -82,7 +82,7 @@ def by_log(rows: DataFrame) -> None:
     """Stage, pin, move and commit, as every stage of a night does."""
     staged = lake.stage(rows, TABLE, DATES)
     lake.publish(staged, {"run": "benchmark"})
-    lake.discard(staged)
+    lake.discard(staged.folder)
 
 
 def by_spark(spark: SparkSession, rows: DataFrame, path: str) -> None:
@@ -90,7 +90,7 @@ def by_spark(spark: SparkSession, rows: DataFrame, path: str) -> None:
     staged = lake.stage(rows, TABLE, DATES)
     frame = staged.read(spark).write.format("delta").partitionBy(PARTITION).mode("overwrite")
     frame.option("replaceWhere", DATES.sql()).save(path)
-    lake.discard(staged)
+    lake.discard(staged.folder)
 
 
 def read_by_log(spark: SparkSession) -> None:

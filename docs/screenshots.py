@@ -83,7 +83,7 @@ def _backfill_dialog(page: Page, use_case: UseCase) -> None:
 def _newest_report() -> Path:
     """The newest audit report, relative to the folder that is served."""
     folder = get_settings().data_docs
-    reports = list(folder.rglob("*.html"))
+    reports = [page for page in folder.rglob("*.html") if page.stem.endswith(("-passed", "-failed"))]
     if not reports:
         raise NightshiftError(f"there is no audit report in {folder} yet: run `make demo` first")
     return max(reports, key=lambda report: report.stat().st_mtime).relative_to(folder)

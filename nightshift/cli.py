@@ -23,6 +23,28 @@ _COMMANDS = {
     ),
     "sql": ("nightshift.commands.sql", "sql", "Ask the published tables; without a query, list them."),
     "status": ("nightshift.commands.status", "status", "What the ledger knows per batch date and table."),
+    "trace": (
+        "nightshift.commands.trace",
+        "trace",
+        "Where a slice's rows came from, hop by hop, to the files.",
+    ),
+    "late": ("nightshift.commands.late", "late", "What came late or was corrected, and what it touches."),
+    "quarantine": (
+        "nightshift.commands.quarantine",
+        "quarantine",
+        "See what was not accepted, and decide what becomes of it.",
+    ),
+    "erase": ("nightshift.commands.erase", "erase", "Remove a person's rows from all layers."),
+    "contracts": (
+        "nightshift.commands.contracts",
+        "contracts",
+        "The tables' data contracts, in the Open Data Contract Standard.",
+    ),
+    "features": (
+        "nightshift.commands.features",
+        "features",
+        "What each feature means, comes from and holds, and which models use it.",
+    ),
     "clean": ("nightshift.services.commands", "clean", "End every process of this home and remove all its state."),
 }
 

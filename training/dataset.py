@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nightshift import lake
+from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
-from nightshift.tables import PARTITION, Catalog, Column, Table
+from nightshift.tables import PARTITION, Column, Table
 from training.split import Periods
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from nightshift import ledger
+from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
 from nightshift.query import query
-from nightshift.tables import Catalog
 from nightshift.use_case import UseCase
 
 

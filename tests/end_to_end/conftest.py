@@ -26,7 +26,7 @@ NIGHTSHIFT = Path(sys.executable).with_name("nightshift")
 USE_CASE = "flight_delays"
 TICKING = "ticking"
 FIRST = dt.date(2013, 6, 1)
-KINDS = ("nightly", "train", "backfill")
+KINDS = ("nightly", "train", "backfill", "catch_up")
 
 
 @dataclass
@@ -132,8 +132,17 @@ def _use_cases(folder: Path) -> Path:
             day = dt.timedelta(days=1)
             declared["dates"] = {"first": today - 2 * day, "last": today + 2 * day, "max_range_days": 10}
             declared["nightly"] = {**declared["nightly"], "schedule": "* * * * *"}
+            _forget_agreements(folder / name / "tables.yaml")
         file.write_text(yaml.safe_dump(declared), encoding="utf-8")
     return folder
+
+
+def _forget_agreements(file: Path) -> None:
+    """It has no dbt models, so nothing can be held against their tables."""
+    declared = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for table in declared["tables"]:
+        table.pop("agrees_with", None)
+    file.write_text(yaml.safe_dump(declared), encoding="utf-8")
 
 
 def _forget_settings() -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import gzip
 import hashlib
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import deltalake
@@ -20,9 +22,10 @@ import pytest
 import sqlalchemy as sa
 
 from nightshift import ledger
+from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
 from nightshift.services.airflow_api import AirflowRefused
-from nightshift.tables import Catalog
+from tests.end_to_end.conftest import nightshift
 
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Station
@@ -260,6 +263,50 @@ def test_a_scheduled_run_waits_for_the_delivery_of_its_day_and_fails_by_its_dead
     assert wait["try_number"] == 1
     assert "deferred" in log.lower()
     station.api.set_paused(dag_id, paused=True)
+
+
+def test_a_corrected_delivery_is_found_and_redone_downstream(scored: Station) -> None:
+    """One outcome of the newest delivery is corrected: that date is done again in every layer, and no other one."""
+    day, untouched = BACKFILLED[1], BACKFILLED[0]
+    before = {name: _hash_of_rows(_slice(name, untouched)) for name in ("silver.outcomes", "gold.scores")}
+    late_flights = pc.sum(_slice("silver.outcomes", day)["is_late"]).as_py()
+    _correct_one_outcome(scored.home / "landing" / USE_CASE / day)
+    found = nightshift("late", "--use-case", USE_CASE)
+    assert f"{day}  was corrected" in found, found
+
+    run = scored.succeed("catch_up", PATIENCE, None)
+    assert set(_tasks(scored, run).values()) == {"success"}
+    assert pc.sum(_slice("silver.outcomes", day)["is_late"]).as_py() == late_flights + 1
+    assert {name: _hash_of_rows(_slice(name, untouched)) for name in before} == before
+    assert "nothing came late and nothing was corrected" in nightshift("late", "--use-case", USE_CASE)
+    versions = sa.select(sa.func.count(sa.distinct(ledger.schema.InputEntry.version))).where(
+        ledger.schema.InputEntry.name == "outcomes.jsonl.gz",
+        ledger.schema.InputEntry.batch_date == dt.date.fromisoformat(day),
+    )
+    with ledger.engine().connect() as connection:
+        assert connection.scalar(versions) == 2, "the ledger knows both versions of the file"
+    traced = json.loads(nightshift("trace", "gold.scores", day, "--use-case", USE_CASE, "--json"))
+    assert traced["balances"]
+
+
+def _correct_one_outcome(folder: Path) -> None:
+    """Deliver the outcomes again, with one flight that was on time now late."""
+    file, manifest = folder / "outcomes.jsonl.gz", folder / "manifest.json"
+    rows = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+    next(row for row in rows if row["arr_delay"] is not None and int(row["arr_delay"]) < 15)["arr_delay"] = 99
+    told = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.unlink()
+    file.write_bytes(gzip.compress("".join(f"{json.dumps(row)}\n" for row in rows).encode()))
+    entry = next(each for each in told["files"] if each["name"] == file.name)
+    entry |= {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    manifest.write_text(json.dumps(told), encoding="utf-8")
+
+
+def test_a_run_started_from_the_form_without_a_date_is_never_green(station: Station) -> None:
+    """The form fills in the present moment, which the sample's dates do not reach: it must fail, and say why."""
+    run_id = station.api.trigger(NIGHTLY, dt.datetime.now(dt.UTC), {})
+    assert station.api.wait_for_run(NIGHTLY, run_id, 120)["state"] == "failed"
+    assert "fill in batch_date" in _whole_log(station, NIGHTLY, run_id, "wait_for_delivery")
 
 
 def test_a_task_that_is_killed_leaves_no_jvm(scored: Station) -> None:

@@ -1,0 +1,167 @@
+"""Does a night cost more when there is more history? The same night after 53, 212 and 848 nights.
+
+    python -m benchmarks.history [--rounds 2] [--multiples 1 4 16]
+
+The 53 dates before the night are ingested, trained on and scored as one range. Then each of these nights is published
+again, on its own date and on earlier ones, through the path that all slices take: one commit per date and table, with
+the accounts, inputs and profiles that the ledger has of it. So lake, Delta logs and ledger are what as many single
+nights would have left. Prints seconds, files and bytes read, and their ratios to the night with the least history.
+
+Takes about half an hour on two cores: to publish a night again, all its tables, takes half a second to a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from benchmarks.nights import INGEST, SCORE, USE_CASE, Cost, deliver, home_of_its_own, lake_bytes, run, run_stages
+from nightshift import lake, ledger
+from nightshift.accounting import Accounting
+from nightshift.audit import AuditReport
+from nightshift.catalog import Catalog
+from nightshift.dates import BatchDates
+from nightshift.job import Job
+from nightshift.lake import log
+from nightshift.ledger import Entry, Input
+from nightshift.publish import publish
+from nightshift.tables import PARTITION, Table
+from nightshift.use_case import UseCase
+
+HISTORY = BatchDates(dt.date(2013, 6, 1), dt.date(2013, 7, 23))
+NIGHT = BatchDates.of(dt.date(2013, 7, 24))
+MULTIPLES = (1, 4, 16)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What lake and ledger keep of one slice; of a stage as a whole there is the entry alone."""
+
+    entry: Entry
+    table: Table | None = None
+    files: Sequence[Path] = ()
+    inputs: Sequence[Input] = ()
+    profiles: Sequence[Mapping[str, Any]] = ()
+
+
+Nights = Mapping[dt.date, Sequence[Kept]]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=2, help="nights per amount of history; the quickest counts")
+    parser.add_argument("--multiples", type=int, nargs="+", default=MULTIPLES, help=f"of {len(HISTORY)} nights")
+    arguments = parser.parse_args()
+    with home_of_its_own():
+        deliver(BatchDates(HISTORY.first, NIGHT.last))
+        run_stages(INGEST, HISTORY)
+        run(["training.train", "--use-case", USE_CASE, "--dates", str(HISTORY), "--trials", "1"])
+        run_stages(SCORE, HISTORY)
+        catalog = Catalog(UseCase.load(USE_CASE))
+        nights = nights_one_by_one(catalog, HISTORY)
+        print(f"{'history':<22}{'lake':>10}{'seconds':>10}{'files':>8}{'KiB read':>10}{'ratios to the first':>32}")
+        first: Cost | None = None
+        done = 1
+        for multiple in sorted(arguments.multiples):
+            for copy in range(done, multiple):
+                repeat(catalog, nights, HISTORY.shifted(-copy * len(HISTORY)))
+            done = multiple
+            cost = min(
+                (run_stages(INGEST + SCORE, NIGHT) for _ in range(arguments.rounds)), key=lambda each: each.seconds
+            )
+            first = first or cost
+            _show(f"{multiple * len(HISTORY):>4} nights", cost, first)
+
+
+def nights_one_by_one(catalog: Catalog, history: BatchDates) -> Nights:
+    """Publish what was published as a range once more, night by night, and forget the range's files."""
+    repeat(catalog, _nights(catalog, history), history)
+    for table in catalog:
+        lake.vacuum(table, hours=0)
+    return _nights(catalog, history)
+
+
+def repeat(catalog: Catalog, nights: Nights, dates: BatchDates) -> None:
+    """Publish some nights once more, one after the other, for as many other dates."""
+    for night, date in zip(nights.values(), dates, strict=True):
+        for kept in night:
+            _publish(catalog, kept, date)
+
+
+def _nights(catalog: Catalog, history: BatchDates) -> Nights:
+    """What is kept of each night of a history, in the order in which it was published."""
+    tables = {table.short_name: table for table in catalog if table.exists()}
+    files = {name: _files(table) for name, table in tables.items()}
+    profiles = {name: ledger.profiles(USE_CASE, name, history) for name in tables}
+
+    def kept(entry: Entry) -> Kept:
+        name, date = entry.table_name, entry.batch_date
+        if name not in tables:
+            return Kept(entry)
+        found = profiles[name].get(date)
+        return Kept(
+            entry, tables[name], files[name].get(date, ()), ledger.inputs(entry), () if found is None else (found,)
+        )
+
+    # Nights do not train.
+    entries = {date: ledger.latest(USE_CASE, date, published=True) for date in history}
+    return {date: [kept(entry) for entry in several if entry.stage != "train"] for date, several in entries.items()}
+
+
+def _files(table: Table) -> dict[dt.date, list[Path]]:
+    """The files that readers see now, by batch date."""
+    found: dict[dt.date, list[Path]] = {}
+    for uri in log.snapshot(table).file_uris():
+        path = Path(unquote(uri))
+        date = dt.date.fromisoformat(path.parent.name.removeprefix(f"{PARTITION}="))
+        found.setdefault(date, []).append(path)
+    return found
+
+
+def _publish(catalog: Catalog, kept: Kept, date: dt.date) -> None:
+    entry, dates = kept.entry, BatchDates.of(date)
+    job = Job(entry.stage, catalog.use_case, catalog, dates, f"night-{date}")
+    if kept.table is None:
+        with ledger.attempt({**job.entry, "table_name": entry.table_name}, {date: {}}):
+            return
+    folder = lake.stage_folder(kept.table)
+    part = folder / f"{PARTITION}={date}"
+    part.mkdir(parents=True)
+    (folder / "_SUCCESS").touch()
+    for file in kept.files:
+        shutil.copy(file, part)
+    inputs = [_input(each, entry.batch_date, date) for each in kept.inputs]
+    publish(
+        job,
+        kept.table,
+        folder,
+        audit=lambda *_: AuditReport((), profiles=dict.fromkeys(dates, *kept.profiles) if kept.profiles else {}),
+        accounting=Accounting({date: inputs}, aggregated=entry.rows_in is None),
+        model=(entry.model_name, entry.model_version) if entry.model_name and entry.model_version else None,
+    )
+
+
+def _input(each: Input, before: dt.date, date: dt.date) -> Input:
+    """Files of other dates have other digests."""
+    if each.kind == "table" or before == date:
+        return each
+    return replace(each, version=hashlib.sha256(f"{each.version} {date}".encode()).hexdigest())
+
+
+def _show(name: str, cost: Cost, first: Cost) -> None:
+    ratios = (cost.seconds / first.seconds, cost.files / first.files, cost.bytes / first.bytes)
+    shown = " ".join(f"{ratio:>10.2f}" for ratio in ratios)
+    size = f"{lake_bytes() / 2**20:.0f} MiB"
+    print(f"{name:<22}{size:>10}{cost.seconds:>10.1f}{cost.files:>8}{cost.bytes / 1024:>10.0f}{shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
