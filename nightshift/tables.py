@@ -6,6 +6,8 @@ Readers' schemas, quarantine rules, audits, dbt's sources, contracts and referen
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -99,6 +101,13 @@ class Rule(Declared):
     why: str
 
 
+class Change(Declared):
+    """When a version of a table began."""
+
+    version: int = Field(ge=2)
+    first: dt.date = Field(description="First batch date that comes in it; from then on, the form of before blocks.")
+
+
 class Agreement(Declared):
     """A sum over a table that must equal one over another table, per batch date."""
 
@@ -124,6 +133,7 @@ class Table(Declared):
     rules: tuple[Rule, ...] = ()
     source: DeclaredSource | None = None
     version: PositiveInt = Field(1, description="Raised by every change of the columns.")
+    changed: tuple[Change, ...] = ()
     retention_days: PositiveInt | None = Field(None, description="How long batch dates are kept; unset: for good.")
     freshness_hours: PositiveInt | None = Field(
         None, description="How old the newest batch date may be, from its midnight, before someone should look."
@@ -153,6 +163,11 @@ class Table(Declared):
 
     @model_validator(mode="after")
     def _columns_fit_the_version(self) -> Self:
+        order = [(change.version, change.first) for change in self.changed]
+        if any(version > self.version for version, _ in order):
+            raise ValueError(f"changed names a version after version {self.version} of the table: raise it")
+        if any(a[0] >= b[0] or a[1] >= b[1] for a, b in itertools.pairwise(order)):
+            raise ValueError("changed must name each version once, later ones with later batch dates")
         columns = {column.name: column for column in self.columns}
         for column in self.columns:
             if max(column.since, column.until or 1) > self.version:

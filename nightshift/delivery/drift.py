@@ -6,9 +6,10 @@ Accepting a drift is a declared change of the table with a new version: docs/sch
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nightshift.tables import Column, Table
@@ -82,11 +83,20 @@ def delivered_names(table: Table, version: int) -> dict[str, str]:
     return {column.name: delivered_name(table, column) for column in columns_at(table, version)}
 
 
-def fit(table: Table, found: Found, older: bool = False) -> Fit:
+def older_versions(table: Table, date: dt.date) -> Iterator[int]:
+    """The versions of before the newest in which files of a batch date may come, newest first.
+
+    Where it is not declared when a table `changed`, old and new dates can't be told apart, and every version will do.
+    """
+    oldest = max((change.version for change in table.changed if change.first <= date), default=1)
+    yield from range(table.version - 1, oldest - 1, -1)
+
+
+def fit(table: Table, found: Found, older: Iterable[int] = ()) -> Fit:
     """The version of the table whose columns came.
 
     Args:
-        older: whether older versions will do, as for files of before the table changed.
+        older: versions that will do beside the newest one (`older_versions`).
 
     Raises:
         DriftError: naming all that differs from the newest version, column by column.
@@ -94,7 +104,7 @@ def fit(table: Table, found: Found, older: bool = False) -> Fit:
     newest = list(_changes(table, table.version, found))
     if not newest:
         return Fit(table.version, _added(table, table.version, found))
-    for version in range(table.version - 1, 0, -1) if older else ():
+    for version in older:
         added = _added(table, version, found)
         if not list(_changes(table, version, found)) and not _brought_later(table, version, added):
             return Fit(version, added)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,15 +98,8 @@ class Delivery:
 
     def rows_in(self, table: Table) -> dict[dt.date, int]:
         """Records of one source per batch date, those of duplicates too; 0 where it did not come."""
-        return self._counted(self.of(table))
-
-    def deduplicated_in(self, table: Table) -> dict[dt.date, int]:
-        """Records of one source per batch date that are in a file which doubles another one."""
-        return self._counted(file for file in self.of(table) if file.duplicate_of is not None)
-
-    def _counted(self, files: Iterable[LandedFile]) -> dict[dt.date, int]:
         rows = dict.fromkeys(self.dates, 0)
-        for file in files:
+        for file in self.of(table):
             rows[file.batch_date] += file.rows
         return rows
 

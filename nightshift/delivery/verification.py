@@ -11,7 +11,7 @@ from nightshift import archive
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.delivery.contents import Contents, Reader
-from nightshift.delivery.drift import DriftError, Fit, Found, fit, text_type
+from nightshift.delivery.drift import DriftError, Fit, Found, fit, older_versions, text_type
 from nightshift.delivery.folder import Folder
 from nightshift.delivery.landing import READERS, delivered_digests, delivery_folder, is_complete
 from nightshift.delivery.listing import Task, is_required, listed
@@ -151,7 +151,7 @@ def _fit(task: Task, contents: Contents) -> Fit:
 
     form = task.source.format
     came = Found(contents.columns, form == "csv", other_type, unreadable, by_record=form == "jsonl")
-    return fit(task.table, came, older=True)
+    return fit(task.table, came, older_versions(task.table, task.batch_date))
 
 
 def _warnings(files: Sequence[LandedFile]) -> Iterator[str]:

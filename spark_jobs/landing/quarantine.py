@@ -51,11 +51,6 @@ class Judged:
     effects: Mapping[int, int]
     released: int
 
-    @property
-    def rows_in(self) -> int:
-        """Delivered rows of all its batch dates."""
-        return sum(self.accounting.rows_in(date) for date in self.accounting.inputs)
-
     def quarantined(self) -> dict[dt.date, int]:
         """Rows set aside per batch date."""
         return {date: self.accounting.quarantined(date) for date in self.accounting.inputs}

@@ -78,6 +78,16 @@ SOURCE = {"file": "orders.csv", "format": "csv"}
         ([column("id", until=2)], {"version": 2}, "keys: id is no longer delivered"),
         ([column("id"), column("old", until=2, required=True)], {"version": 2}, "old is no longer delivered"),
         ([column("id"), column("new", since=2)], {}, "column new changes with a version after version 1"),
+        (
+            [column("id")],
+            {"changed": [{"version": 2, "first": "2013-01-02"}]},
+            "changed names a version after version 1",
+        ),
+        (
+            [column("id")],
+            {"version": 3, "changed": [{"version": v, "first": "2013-01-02"} for v in (2, 3)]},
+            "later ones with later batch dates",
+        ),
         ([column("id"), column("old", until=2)], {}, "column old changes with a version after version 1"),
         ([column("id"), column("new", since=2, was="old")], {"version": 2}, "was old, which is no column"),
         ([column("id"), column("old"), column("new", since=2, was="old")], {"version": 2}, "needs until: 2"),

@@ -96,6 +96,20 @@ def test_files_of_an_older_version_are_taken_with_a_warning(
     assert all(words in said for words, said in zip(warned or [], delivery.warnings, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("days", "accepted"), [(1, True), (0, False), (-1, False)], ids=["before the change", "on its date", "after it"]
+)
+def test_the_older_form_blocks_from_the_date_on_which_the_table_changed(
+    landing: Path, days: int, accepted: bool
+) -> None:
+    changed = [{"version": 2, "first": DAY + dt.timedelta(days=days)}]
+    delivery = things_delivered(landing, b"code\nx\n", 1, "csv", changed=changed, **SECOND_VERSION)
+    assert bool(delivery.files) is accepted
+    if not accepted:
+        (fault,) = delivery.faults
+        assert "lacks 'seats'" in str(fault)
+
+
 def test_a_key_in_other_case_is_a_matter_of_its_record_where_others_have_it(landing: Path) -> None:
     usual, odd = b'{"code":"a","amount":1,"day":null}\n', b'{"Code":"a","amount":1,"day":null}\n'
     delivery = things_delivered(landing, usual + odd, 2, "jsonl")

@@ -254,7 +254,7 @@ def test_a_byte_identical_file_under_another_name_is_not_read_again(spark, landi
     deliver(landing, FIRST, {"things.csv": (content, 2), "things_again.csv": (content, 2)})
     delivery = taken(spark, table, BatchDates.of(FIRST))
     assert delivery.rows_in(table) == {FIRST: 4}
-    assert delivery.deduplicated_in(table) == {FIRST: 2}
+    assert [file.rows for file in delivery.files if file.duplicate_of] == [2]
     assert [(file.name, file.duplicate_of) for file in delivery.files] == [
         ("things.csv", None),
         ("things_again.csv", "things.csv"),
