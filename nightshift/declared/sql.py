@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from nightshift.use_case import UseCase
 if TYPE_CHECKING:
     from sqlglot import Expr, exp
 
+# A cast to anything but text, with brackets one deep in it.
+RAISING_CAST = re.compile(
+    r"(?<!try_)\bcast\s*\((?:[^()]|\([^()]*\))*\bas\s+(?!string\b)\w+[^()]*\)|\w+\s*::\s*(?!string\b)\w+", re.IGNORECASE
+)
 DIALECT = "spark"
 CHANGING = {"current_date", "current_timestamp", "curdate", "localtimestamp", "now", "rand", "randn", "random", "uuid"}
 
@@ -59,6 +64,14 @@ def _predicate_faults(sql: str, columns: set[str]) -> Iterator[str]:
         return
     if tree.find(exp.AggFunc, exp.Window):
         yield f"{sql!r} looks at more than one row, and a rule judges each row by itself"
+    divisions = [call for call in tree.find_all(exp.Div, exp.Mod) if not isinstance(call.expression, exp.Literal)]
+    # The parser takes every cast of this dialect for a try_cast, and adds some of its own: the text tells them apart.
+    raising = [*(call.sql(dialect=DIALECT) for call in divisions), *RAISING_CAST.findall(sql)]
+    if raising:
+        yield (
+            f"{', '.join(raising)} would end the run at a value for which it has no result: write try_cast(…), "
+            "try_divide(…) or try_mod(…), which then give null, and the rule is broken"
+        )
     yield from _unknown(tree, {*columns, PARTITION})
 
 
