@@ -16,7 +16,8 @@ def take(parent: Path) -> Path:
     """A place for a new folder, which `sweep` spares while this process lives; the folder itself is not made."""
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = parent / uuid.uuid4().hex
-    lock = FileLock(_lock_of(folder))
+    # One thread may take a folder, and another discard it.
+    lock = FileLock(_lock_of(folder), thread_local=False)
     lock.acquire()
     _held[folder] = lock
     return folder
@@ -33,15 +34,16 @@ def discard(folder: Path) -> None:
 def sweep(parent: Path) -> list[Path]:
     """Remove the folders of processes that ended before they could; returns them."""
     swept = []
-    for path in parent.glob("*.lock"):
-        lock = FileLock(path)
+    # A lock is made before its folder and goes after it, so that a folder without one belongs to nobody.
+    for folder in {path.with_suffix("") for path in parent.glob("*")}:
+        lock = FileLock(_lock_of(folder))
         try:
             lock.acquire(timeout=0)
         except Timeout:
             continue
-        discard(path.with_suffix(""))
+        discard(folder)
         lock.release()
-        swept.append(path.with_suffix(""))
+        swept.append(folder)
     return swept
 
 

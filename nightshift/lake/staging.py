@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
+from nightshift import scratch
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.lake.reading import parquet
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
 
 # Spark leaves this mark when a write is complete.
 WRITTEN = "_SUCCESS"
-# Folders of this process; their locks end with it, however it ends.
-_held: dict[Path, FileLock] = {}
 
 
 @dataclass(frozen=True)
@@ -103,13 +98,7 @@ def write(rows: DataFrame, table: Table, folder: Path) -> None:
 
 def stage_folder(table: Table) -> Path:
     """A new place for one slice of a table; no two runs share one, and `sweep` spares it while this process lives."""
-    folder = _stages(table) / uuid.uuid4().hex
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # One thread may stage a slice, and another publish it.
-    lock = FileLock(_lock_of(folder), thread_local=False)
-    lock.acquire()
-    _held[folder] = lock
-    return folder
+    return scratch.take(_stages(table))
 
 
 def pin(folder: Path, table: Table, dates: BatchDates) -> Stage:
@@ -126,34 +115,16 @@ def pin(folder: Path, table: Table, dates: BatchDates) -> Stage:
 
 def discard(folder: Path) -> None:
     """Remove a stage that is published or refused."""
-    shutil.rmtree(folder, ignore_errors=True)
-    _lock_of(folder).unlink(missing_ok=True)
-    if lock := _held.pop(folder, None):
-        lock.release()
+    scratch.discard(folder)
 
 
 def sweep(table: Table) -> list[Path]:
     """Remove the stages of processes that ended before they could; returns their folders."""
-    swept = []
-    # A lock is made before its folder and goes after it, so that a folder without one belongs to nobody.
-    for folder in {path.with_suffix("") for path in _stages(table).glob("*")}:
-        lock = FileLock(_lock_of(folder))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        discard(folder)
-        lock.release()
-        swept.append(folder)
-    return swept
+    return scratch.sweep(_stages(table))
 
 
 def _stages(table: Table) -> Path:
     return get_settings().staging / table.layer / table.identifier
-
-
-def _lock_of(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
 
 
 def _pinned(path: Path) -> StagedFile:
