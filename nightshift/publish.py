@@ -85,12 +85,16 @@ def publish_all(job: Job, slices: Sequence[Slice]) -> list[Published]:
     Raises:
         AuditError, NightshiftError: as `publish` does, for the first table that was refused.
     """
+    if len(slices) == 1:
+        # Without a thread of its own, in which Spark would look for its session anew.
+        with _prepared(job, slices[0]) as ready:
+            return [ready()]
     with ExitStack() as open_attempts, ThreadPoolExecutor(STAGED_AT_ONCE) as pool:
         attempts = [_prepared(job, each) for each in slices]
         entered = [pool.submit(each.__enter__) for each in attempts]
         faults = []
-        for attempt, ready in zip(attempts, entered, strict=True):
-            if (fault := ready.exception()) is None:
+        for attempt, prepared in zip(attempts, entered, strict=True):
+            if (fault := prepared.exception()) is None:
                 open_attempts.push(attempt.__exit__)
             else:
                 faults.append(fault)
@@ -98,7 +102,7 @@ def publish_all(job: Job, slices: Sequence[Slice]) -> list[Published]:
             log.error("%s", fault)
         if faults:
             raise faults[0]
-        return [ready.result()() for ready in entered]
+        return [prepared.result()() for prepared in entered]
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def test_a_date_without_rows_has_a_sum_of_nothing(published):
     before = date - dt.timedelta(days=1)
     common = {"use_case": "flight_delays", "stage": "score", "table_name": "gold.scores", "run_id": "test"}
     with ledger.attempt(common, {before: {}}) as record:
-        record.audited("0" * 64, {before: {"format": 1, "rows": 0, "columns": {}}})
+        record.audited("0" * 64, 0, None, {before: {"format": 1, "rows": 0, "columns": {}}})
         record.delta_version = 0
     (check,) = evaluated(published, [published.rows(date)], agreement(), dates=BatchDates.of(date))
     assert check.examples == [{"batch_date": str(date), "own": 2, "other": 0, "other batch date": str(before)}]

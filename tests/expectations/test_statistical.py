@@ -157,7 +157,7 @@ def test_history_comes_from_what_was_published(home):
     before = {date: each for date, each in usual().items() if date >= DAY - 14 * STEP}
     common = {"use_case": "flight_delays", "stage": "refine", "table_name": "silver.calls", "run_id": str(uuid.uuid4())}
     with ledger.attempt(common, {date: {} for date in before}) as record:
-        record.audited("0" * 64, before)
+        record.audited("0" * 64, 0, None, before)
         record.delta_version = 0
     history = load(TABLE, BatchDates.of(DAY), {DAY: slice_of(1000)}, Thresholds())
     assert history.profiles[DAY - 14 * STEP] == before[DAY - 14 * STEP]
