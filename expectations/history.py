@@ -51,7 +51,7 @@ class History:
 def load(table: Table, dates: BatchDates, own: Mapping[dt.date, Profile], thresholds: Thresholds) -> History:
     """What the slices of ``dates`` are compared with; asks the ledger for a bounded number of profiles."""
     asked = {day for date in dates for day in compared_dates(date, thresholds)}.difference(dates)
-    published = ledger.profiles(table.use_case, f"{table.layer}.{table.name}", sorted(asked))
+    published = ledger.profiles(table.use_case, table.short_name, sorted(asked))
     known = {**published, **own}
     return History({date: each for date, each in known.items() if is_readable(each) and each["rows"]}, thresholds)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from expectations.masking import hidden_columns, masked
 from expectations.thresholds import domain_module
 from nightshift.audit import EXAMPLES, Audit, AuditReport, Check
 from nightshift.dates import BatchDates
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
     from pyspark.sql import DataFrame
 
-HIDDEN = "(personal data)"
 # A context is not made for threads; audits of one process take turns.
 _one_at_a_time = threading.Lock()
 
@@ -142,7 +142,7 @@ def _in_detail(batch: Batch, failed: ExpectationValidationResult, table: Table) 
 def _check(result: ExpectationValidationResult, table: Table) -> Check:
     config = result.expectation_config
     meta, found, fault = config.meta, result.result, _exception(result)
-    hidden = {column.name for column in table.columns if column.pii is not None}
+    hidden = hidden_columns(table)
     return Check(
         name=meta["name"],
         consequence="warns" if config.severity == "warning" else "blocks",
@@ -159,7 +159,7 @@ def _examples(found: dict[str, Any], arguments: dict[str, Any], hidden: set[str]
     distinct: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         named = row if isinstance(row, dict) else {arguments.get("column", "value"): row}
-        shown = {name: HIDDEN if name in hidden else value for name, value in named.items()}
+        shown = masked(named, hidden)
         distinct.setdefault(repr(shown), shown)
     return list(distinct.values())[:EXAMPLES]
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from expectations.masking import hidden_columns, masked
 from nightshift import lake
 from nightshift.audit import EXAMPLES, Check
 from nightshift.dates import BatchDates
@@ -28,11 +29,8 @@ def uniqueness_checks(rows: DataFrame, table: Table, dates: BatchDates) -> Itera
     near = _near(own, table, dates).withColumnRenamed(PARTITION, "also_on")
     distance = F.abs(F.datediff(PARTITION, "also_on"))
     doubled = own.join(near, on=list(table.keys), how="inner").where(distance.between(1, table.unique_for_days))
-    hidden = {column.name for column in table.columns if column.pii is not None}
-    examples: list[Mapping[str, Any]] = [
-        {name: "(personal data)" if name in hidden else value for name, value in row.asDict().items()}
-        for row in doubled.limit(EXAMPLES).collect()
-    ]
+    hidden = hidden_columns(table)
+    examples: list[Mapping[str, Any]] = [masked(row.asDict(), hidden) for row in doubled.limit(EXAMPLES).collect()]
     yield Check(
         NAME,
         "blocks",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.audit import EXAMPLES, Check
 from nightshift.errors import NightshiftError
+from nightshift.reference.dbt_models import options
 from nightshift.settings import get_settings
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ class DbtProject:
         """
         from dbt.cli.main import dbtRunner
 
-        outcome = dbtRunner(manifest=self.manifest).invoke([command, *arguments, *self._options()])
+        outcome = dbtRunner(manifest=self.manifest).invoke(
+            [command, *arguments, *options(self._folder, get_settings().dbt_target)]
+        )
         # A run changes its manifest; the next one parses again, from the cache.
         self._manifest = self._parser = None
         if outcome.result is None or not list(outcome.result):
@@ -119,21 +122,12 @@ class DbtProject:
         try:
             from dbt.cli.main import dbtRunner
 
-            outcome = dbtRunner().invoke(["parse", *self._options()])
+            outcome = dbtRunner().invoke(["parse", *options(self._folder, get_settings().dbt_target)])
             self._manifest = outcome.result if outcome.success else None
             self._fault = outcome.exception if isinstance(outcome.exception, Exception) else None
         except Exception as error:
             # Reported by `manifest` in the thread that needs it.
             self._fault = error
-
-    def _options(self) -> list[str]:
-        settings = get_settings()
-        return [
-            *("--project-dir", str(self._folder), "--profiles-dir", str(self._folder)),
-            *("--target-path", str(settings.dbt_target), "--log-path", str(settings.dbt_target / "logs")),
-            # The results say all; the cache of existing tables is of no use where every table is new.
-            *("--log-level", "none", "--no-populate-cache", "--no-version-check", "--no-use-colors"),
-        ]
 
 
 def _check(result: RunResult) -> Check:

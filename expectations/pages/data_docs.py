@@ -45,7 +45,7 @@ def write_page(
         Where the page of the checks lies.
     """
     blocked = any(not check.passed and check.consequence == "blocks" for check in checks)
-    folder = get_settings().data_docs / table.use_case / str(dates) / f"{table.layer}.{table.name}"
+    folder = get_settings().data_docs / table.use_case / str(dates) / table.short_name
     page, attempt = _new_page(folder, blocked)
     common = {
         "table": table,
@@ -62,7 +62,7 @@ def write_page(
         _write(page.with_name(f"{page.stem}{PROFILE}"), "profile.html.j2", common | described(table, profiles, history))
     list_audit(
         Shown(
-            table=f"{table.layer}.{table.name}",
+            table=table.short_name,
             dates=str(dates),
             page=page.relative_to(get_settings().data_docs / table.use_case).as_posix(),
             blocked=blocked,

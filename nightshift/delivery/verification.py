@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from nightshift.delivery.verdict import Delivery, Fault, LandedFile
 from nightshift.errors import NightshiftError
 from nightshift.privacy.tokens import masked_words, personal_columns
 from nightshift.source import FileSource
-from nightshift.tables import Column
+from nightshift.tables import Column, Table
 
 
 def verify(
@@ -168,10 +168,15 @@ def _warnings(files: Sequence[LandedFile]) -> Iterator[str]:
                 "(docs/schema-changes.md)"
             )
         if added := file.added:
-            names = ", ".join(repr(name) for name in added)
-            # Where personal data is awaited, a key may be a value that slipped into its place.
-            shown = masked_words(names) if personal_columns(file.table) else names
-            yield (
-                f"{place} has the undeclared {shown}: kept aside in {file.table.short_name}, column extra; declare "
-                "them to use them (docs/schema-changes.md)"
-            )
+            yield kept_aside(place, file.table, added)
+
+
+def kept_aside(place: str, table: Table, names: Iterable[str]) -> str:
+    """The warning that a delivery has columns which nobody declared."""
+    quoted = ", ".join(repr(name) for name in names)
+    # Where personal data is awaited, a key may be a value that slipped into its place.
+    shown = masked_words(quoted) if personal_columns(table) else quoted
+    return (
+        f"{place} has the undeclared {shown}: kept aside in {table.short_name}, column extra; declare them to use them "
+        "(docs/schema-changes.md)"
+    )

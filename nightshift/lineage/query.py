@@ -50,7 +50,7 @@ def lineage(name: str, sql: str, tables: Iterable[Table]) -> dict[str, Lineage]:
         database, _, view = table.view.partition(".")
         types = {column.name: column.type for column in table.data_columns}
         schema.setdefault(database, {})[view] = {PARTITION: "date", **types}
-        views[table.view] = f"{table.layer}.{table.name}"
+        views[table.view] = table.short_name
     try:
         parsed = parse_one(sql, dialect=DIALECT)
         _refuse_unknown(parsed, views)

@@ -81,7 +81,7 @@ def _parsed() -> Manifest:
     """The project as jobs parse it, without variables, so that all share one cache."""
     from dbt.cli.main import dbtRunner
 
-    outcome = dbtRunner().invoke(["parse", *_options(get_settings().dbt_target)])
+    outcome = dbtRunner().invoke(["parse", *options(get_settings().dbt_dir, get_settings().dbt_target)])
     if not outcome.success:
         raise NightshiftError(f"dbt cannot parse {get_settings().dbt_dir}: {outcome.exception}")
     return outcome.result
@@ -91,7 +91,7 @@ def _invoke(manifest: Manifest, *arguments: str, target: Path) -> list[Any]:
     """Run a dbt command on a parsed project; gives a result per node, or none for `docs`."""
     from dbt.cli.main import dbtRunner
 
-    outcome = dbtRunner(manifest=manifest).invoke([*arguments, *_options(target)])
+    outcome = dbtRunner(manifest=manifest).invoke([*arguments, *options(get_settings().dbt_dir, target)])
     results = list(getattr(outcome.result, "results", ()))
     wrong = [f"{result.node.name}: {str(result.message).strip()}" for result in results if result.status == "error"]
     if wrong or outcome.exception is not None:
@@ -103,11 +103,12 @@ def _invoke(manifest: Manifest, *arguments: str, target: Path) -> list[Any]:
     return results
 
 
-def _options(target: Path) -> list[str]:
-    folder = str(get_settings().dbt_dir)
+def options(folder: Path, target: Path) -> list[str]:
+    """What every call of dbt is given: a project, where its artefacts go, and to print nothing of its own."""
     return [
-        *("--project-dir", folder, "--profiles-dir", folder, "--target-path", str(target)),
+        *("--project-dir", str(folder), "--profiles-dir", str(folder), "--target-path", str(target)),
         *("--log-path", str(get_settings().dbt_target / "logs"), "--log-level", "none"),
+        # The results say all; the cache of existing tables is of no use where every table is new.
         *("--no-populate-cache", "--no-version-check", "--no-use-colors"),
     ]
 

@@ -62,12 +62,8 @@ class DeliveryTrigger(BaseTrigger):
             await asyncio.sleep(min(self.poll_seconds, left))
 
 
-class WaitForDelivery(BaseOperator):
-    """Ends as soon as the delivery of the run's batch date is complete; fails at the use case's deadline.
-
-    The wait is deferred: it holds no worker and no pool slot. It is not retried, a delivery does not come sooner
-    for a second deadline.
-    """
+class _DeliveryOperator(BaseOperator):
+    """Looks for the deliveries of a run's batch dates."""
 
     ui_color = "#f6efdb"
 
@@ -75,6 +71,14 @@ class WaitForDelivery(BaseOperator):
         super().__init__(**kwargs)
         self.use_case = use_case
         self.dates = dates
+
+
+class WaitForDelivery(_DeliveryOperator):
+    """Ends as soon as the delivery of the run's batch date is complete; fails at the use case's deadline.
+
+    The wait is deferred: it holds no worker and no pool slot. It is not retried, a delivery does not come sooner
+    for a second deadline.
+    """
 
     def execute(self, context: Context) -> None:
         """Look once; if the delivery is not there, go on looking in the triggerer.
@@ -119,15 +123,8 @@ class WaitForDelivery(BaseOperator):
         return delivery_folder(self.use_case, _dates(self.use_case, self.dates, context).first)
 
 
-class CheckDeliveries(BaseOperator):
+class CheckDeliveries(_DeliveryOperator):
     """Fails at once when a delivery of the run's range is missing: what is past will not come by waiting."""
-
-    ui_color = "#f6efdb"
-
-    def __init__(self, *, use_case: UseCase, dates: DatesOfRun, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.use_case = use_case
-        self.dates = dates
 
     def execute(self, context: Context) -> None:
         """Look for each delivery.

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from nightshift import archive, scratch
 from nightshift.delivery import Delivery, Fault, LandedFile
 from nightshift.delivery.drift import DriftError, Found, delivered_names, fit
+from nightshift.delivery.verification import kept_aside
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.privacy.person_files import extracts
-from nightshift.privacy.tokens import masked_words, personal_columns
 from nightshift.source import JdbcSource
 from nightshift.tables import Column, Table
 from spark_jobs.landing.sources.connection import Connection
@@ -145,12 +145,7 @@ class _Extract:
     def warnings(self) -> Iterator[str]:
         """What is taken as it is, and deserves a look."""
         if self.added:
-            names = ", ".join(repr(name) for name in self.added)
-            shown = masked_words(names) if personal_columns(self.table) else names
-            yield (
-                f"{_name(self.source)} has the undeclared {shown}: kept aside in "
-                f"{self.table.short_name}, column extra; declare them to use them (docs/schema-changes.md)"
-            )
+            yield kept_aside(_name(self.source), self.table, self.added)
 
     def _fitted(self) -> tuple[str, ...]:
         """Hold the relation's columns against the declaration; returns those that nobody declared."""
