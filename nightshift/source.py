@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 
-from nightshift.use_case import Declared, Name
+from nightshift.training_plan import Declared, Name
 
 
 class _Source(Declared):

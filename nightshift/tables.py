@@ -18,7 +18,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from nightshift.settings import get_settings
 from nightshift.source import DeclaredSource
-from nightshift.use_case import Declared, Name
+from nightshift.training_plan import Declared, Name
 
 PARTITION = "batch_date"
 Layer = Literal["bronze", "silver", "gold"]

@@ -6,25 +6,19 @@ import datetime as dt
 import re
 from itertools import permutations
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
 
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
+from nightshift.training_plan import BINARY, Declared, Name, Reasons, Target, Task, Training
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Declared(BaseModel):
-    """Base of everything that people write in YAML: unknown fields are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Delivery(Declared):
@@ -50,35 +44,6 @@ class Dates(Declared):
     first: dt.date
     last: dt.date | None = Field(None, description="Unset: open-ended, as real sources are.")
     max_range_days: PositiveInt = 366
-
-
-class Target(Declared):
-    """What is predicted."""
-
-    cases: Name = Field(description="Silver table whose rows of D are what is scored for D.")
-    table: Name = Field(description="Silver table that holds the outcome.")
-    column: Name = Field(description="Boolean column: true is the event that is predicted.")
-    maturity_days: PositiveInt = Field(1, description="The label of D comes with the delivery of D + this.")
-
-
-class Costs(Declared):
-    """What a wrong decision costs, in any one unit; the decision threshold minimises them on validation."""
-
-    false_alarm: float = Field(gt=0)
-    missed: float = Field(gt=0)
-
-
-class Training(Declared):
-    """How a model is trained: periods at the end of the asked range, search budget, seeds."""
-
-    schedule: str | None = Field(None, description="Cron expression in the use case's time zone; unset: by hand.")
-    history_days: PositiveInt = Field(273, description="Length of the range that the train DAG takes.")
-    validation_days: PositiveInt = 31
-    test_days: PositiveInt = 30
-    trials: PositiveInt = 15
-    seed: int = 20130101
-    max_rows: PositiveInt = Field(2_000_000, description="More rows are sampled in Spark, by a hash of the keys.")
-    costs: Costs
 
 
 class Demo(Declared):
@@ -109,8 +74,10 @@ class UseCase(Declared):
     dates: Dates
     delivery: Delivery = Delivery()
     nightly: Nightly = Nightly()
-    training: Training
+    task: Task = BINARY
     target: Target
+    training: Training
+    reasons: Reasons = Reasons()
     sample_source: Literal["sample_source"] | None = Field(
         None, description="Module of the use case that plays the upstream systems, where there is one."
     )
@@ -120,6 +87,18 @@ class UseCase(Declared):
     def _known_timezone(self) -> Self:
         if self.timezone not in available_timezones():
             raise ValueError(f"timezone {self.timezone!r} is not an IANA time zone, like America/New_York")
+        return self
+
+    @model_validator(mode="after")
+    def _training_fits_the_task(self) -> Self:
+        training = self.training
+        if self.task == BINARY and training.costs is None:
+            raise ValueError("training.costs: a binary task needs them, as the decision threshold minimises them")
+        only_binary = {"costs", "calibration", "event_weight", "fairness"} & training.model_fields_set
+        if self.task != BINARY and only_binary:
+            raise ValueError(f"training.{min(only_binary)} is for binary tasks, and this one is {self.task}")
+        if self.task == BINARY and "interval" in training.model_fields_set:
+            raise ValueError("training.interval is for regression, and this task is binary")
         return self
 
     @property

@@ -110,7 +110,7 @@ def read(spark: SparkSession, catalog: Catalog, dates: BatchDates) -> Rows:
     _check_label(features, labels, use_case.target.column)
     versions = {table.label: lake.newest_version(table) for table in (features, labels)}
     inputs = lake.read(spark, features, dates, versions[features.label])
-    inputs, share = _sampled(inputs, features, use_case.training.max_rows)
+    inputs, share = _sampled(inputs, features, use_case.training.sampling.max_rows)
     outcomes = lake.read(spark, labels, dates.shifted(use_case.target.maturity_days), versions[labels.label])
     return Rows(_labelled(inputs, outcomes, features, catalog).toArrow(), versions, share)
 

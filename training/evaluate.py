@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightshift.use_case import Costs
+from nightshift.training_plan import Costs
 from training.dataset import Dataset, Part
 from training.fit import probabilities_of
 from training.metrics import Bootstrap, curve, forecast_metrics, log_losses

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BeforeValidator, Field, NonNegativeInt, StringConstraints, ValidationError, model_validator
 
 from nightshift.errors import NightshiftError
-from nightshift.use_case import Declared
+from nightshift.training_plan import Declared
 
 if TYPE_CHECKING:
     from nightshift.delivery.folder import Folder

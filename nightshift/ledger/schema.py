@@ -56,6 +56,7 @@ class Entry(Base):
     model_name: Mapped[str | None]
     model_version: Mapped[int | None]
     code_version: Mapped[str]
+    environment: Mapped[str | None] = mapped_column(doc="digest of what it ran in")
     started_at: Mapped[dt.datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
     seconds: Mapped[float | None] = mapped_column(doc="of the whole attempt, all its batch dates together")
     message: Mapped[str | None]
@@ -97,6 +98,36 @@ class ProfileEntry(Base):
     attempt_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     batch_date: Mapped[dt.date] = mapped_column(primary_key=True)
     profile: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class ModelDecision(Base):
+    """What was decided about a version of a model; never changed, only followed by another decision."""
+
+    __tablename__ = "model_decisions"
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(), primary_key=True)
+    use_case: Mapped[str]
+    model_name: Mapped[str]
+    model_version: Mapped[int]
+    action: Mapped[str] = mapped_column(doc="promoted, rolled back (to it), blocked, unblocked, declined")
+    from_date: Mapped[dt.date | None] = mapped_column(doc="first batch date that it is champion of")
+    who: Mapped[str] = mapped_column(doc="a person, or auto")
+    why: Mapped[str]
+    run_id: Mapped[str]
+    decided_at: Mapped[dt.datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+
+    __table_args__ = (
+        sa.UniqueConstraint("use_case", "model_version", "action", "run_id", name="model_decisions_once"),
+    )
+
+
+class Environment(Base):
+    """What attempts ran in: interpreter, packages, processor."""
+
+    __tablename__ = "environments"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    described: Mapped[dict[str, str]] = mapped_column(JSONB)
 
 
 @dataclass(frozen=True)

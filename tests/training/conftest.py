@@ -31,7 +31,7 @@ country: US
 dates: {{first: 2024-01-01}}
 target: {{cases: cases, table: results, column: happened, maturity_days: 2}}
 training:
-  max_rows: {max_rows}
+  sampling: {{max_rows: {max_rows}}}
   costs: {{false_alarm: 1, missed: 3}}
 """
 TABLES = """

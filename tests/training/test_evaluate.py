@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nightshift.use_case import Costs
+from nightshift.training_plan import Costs
 from training.evaluate import NEVER, best_threshold, decision_metrics
 
 LABELS = np.array([0, 0, 1, 0, 1], dtype=np.float32)
