@@ -66,6 +66,8 @@ def fits(found: pa.DataType, declared: str) -> bool:
     """Whether a Parquet column can be read as the declared type without loss."""
     import pyarrow as pa
 
+    if pa.types.is_null(found):
+        return True  # It has no value that could be lost.
     if declared == "timestamp":
         return pa.types.is_timestamp(found) and found.tz is not None and found.unit in ("ms", "us")
     fitting = {
@@ -79,12 +81,25 @@ def fits(found: pa.DataType, declared: str) -> bool:
     return found in fitting[declared]
 
 
+def untyped(schema: pa.Schema) -> tuple[str, ...]:
+    """Columns in which the writer saw no value, and so no type, as pandas writes them; Spark could not read them."""
+    from pyarrow import types
+
+    return tuple(field.name for field in schema if types.is_null(field.type))
+
+
 def is_readable(found: pa.DataType) -> bool:
-    """Whether Spark can read a column of a type that nobody declared."""
+    """Whether a column of a type that nobody declared can be kept aside."""
+    from pyarrow import types
+
+    return types.is_null(found) or _spark_reads(found)
+
+
+def _spark_reads(found: pa.DataType) -> bool:
     from pyarrow import types
 
     if types.is_nested(found):
-        return all(is_readable(found.field(place).type) for place in range(found.num_fields))
+        return all(_spark_reads(found.field(place).type) for place in range(found.num_fields))
     if types.is_timestamp(found):
         return bool(found.unit in ("ms", "us"))
     known = (

@@ -27,7 +27,8 @@ class LandedFile:
         columns: as the file has them; declared ones and others.
         version: the version of the table that the file is of; an older one only where an older date is landed again.
         duplicate_of: name of a file of the same content in the same delivery, which is read instead.
-        origin: where it came from, for people: the delivery's folder, or the bounds and the count of a query.
+        origin: where it came from, for people: the delivery's folder, or bounds, count and sums of a query.
+        untyped: columns of a Parquet file that have no type, as no row has a value there.
     """
 
     table: Table
@@ -40,6 +41,7 @@ class LandedFile:
     version: int = 1
     duplicate_of: str | None = None
     origin: str = ""
+    untyped: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -16,7 +16,7 @@ from nightshift.delivery.folder import Folder
 from nightshift.delivery.landing import READERS, delivered_digests, delivery_folder, is_complete
 from nightshift.delivery.listing import Task, is_required, listed
 from nightshift.delivery.manifest import Manifest, ManifestFile, missing, read_manifest
-from nightshift.delivery.parquet import fits, is_readable, unreadable_name
+from nightshift.delivery.parquet import fits, is_readable, unreadable_name, untyped
 from nightshift.delivery.repeats import History, mark_duplicates, of_other_dates, of_other_sources, without_rows
 from nightshift.delivery.verdict import Delivery, Fault, LandedFile
 from nightshift.errors import NightshiftError
@@ -114,6 +114,7 @@ def _examine(task: Task) -> LandedFile | Fault:
             contents.columns,
             fitting.version,
             origin=str(task.folder),
+            untyped=untyped(contents.schema) if contents.schema is not None else (),
         )
 
 

@@ -27,17 +27,19 @@ def parquet_records(spark: SparkSession, table: Table, like: LandedFile, paths: 
     """
     called = delivered_names(table, like.version)
     columns = columns_at(table, like.version)
-    schema = ", ".join(f"`{called[column.name]}` {column.type}" for column in columns)
+    typed = [column for column in columns if called[column.name] not in like.untyped]
+    schema = ", ".join(f"`{called[column.name]}` {column.type}" for column in typed)
     rows = spark.read.schema(_with_added(like, schema)).parquet(*paths)
-    added = [F.col(_quoted(name)) for name in like.added]
-    whole = as_json([*(F.col(name) for name in called.values()), *added])
+    declared = [_value(called[column.name], like, column.type) for column in columns]
+    added = [_value(name, like, "string") for name in like.added]
+    whole = as_json([*declared, *added])
     # Undeclared columns may have any name, so that they are gone before others are added.
     named = rows.select(
         F.col("_metadata.file_name").alias("path"),
         (F.col("_metadata.row_index") + 1).alias("record"),
         F.make_valid_utf8(whole).alias("raw"),
         as_json(added).alias("extra"),
-        F.struct(*[F.col(name) for name in called.values()]).alias(ROW),
+        F.struct(*declared).alias(ROW),
     )
     texts = [called[column.name] for column in columns if column.type == "string"]
     checks = {
@@ -64,14 +66,21 @@ def _with_added(file: LandedFile, declared: str) -> StructType:
 
 
 def added_types(file: LandedFile) -> dict[str, DataType]:
-    """Spark's types of the undeclared columns, from the footer of a file that has any."""
+    """Spark's types of the undeclared columns that have one, from the footer of a file that has any."""
     if not file.added:
         return {}
     import pyarrow.parquet as pq
     from pyspark.sql.pandas.types import from_arrow_type
 
     schema = pq.read_schema(file.path)
-    return {name: from_arrow_type(schema.field(name).type, prefer_timestamp_ntz=True) for name in file.added}
+    names = [name for name in file.added if name not in file.untyped]
+    return {name: from_arrow_type(schema.field(name).type, prefer_timestamp_ntz=True) for name in names}
+
+
+def _value(name: str, file: LandedFile, kind: str) -> Column:
+    """A column of the file; nulls of the declared type where it has none of its own."""
+    value = F.lit(None).cast(kind) if name in file.untyped else F.col(_quoted(name))
+    return value.alias(name)
 
 
 def _said(name: str, words: str, applies: Column) -> Column:

@@ -49,7 +49,10 @@ def _layout(table: Table, file: LandedFile) -> tuple[str, ...]:
     """What files must have in common to be read as one: JSON Lines say it in every record."""
     form = form_of(table)
     if form == "parquet":
-        return tuple(f"{name} {kind.simpleString()}" for name, kind in added_types(file).items())
+        return (
+            *(f"{name} {kind.simpleString()}" for name, kind in added_types(file).items()),
+            *(f"{name} without type" for name in sorted(file.untyped)),
+        )
     return file.columns if form == "csv" else ()
 
 

@@ -1,7 +1,7 @@
 """Where landed rows come from, behind one small interface.
 
 Each kind of source finds what belongs to the batch dates, brings it into the archive, and proves what it read: files
-by their digest, a query by its bounds, its count in the database before and after, and the digest of the extract.
+by their digest, a query by its bounds, by count and sums in the database before and after, and by the extract's digest.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
 DRIVERS = {"jdbc:postgresql:": "org.postgresql.Driver"}
+# A number by which the values of some columns are known, whatever their types.
+ROW_DIGESTS = {"jdbc:postgresql:": "hashtextextended(CAST(ROW({columns}) AS text), 0)"}
 # Rows of a round trip; PostgreSQL's driver would otherwise hold the whole result in memory.
 FETCHED = "10000"
 # Whatever a driver takes for a secret in its URL: a parameter, or `user:password@`.
@@ -66,6 +68,16 @@ class Connection:
             options["driver"] = driver
         # A time without a zone stays one, and is refused where an instant is declared.
         return spark.read.format("jdbc").options(**options).option("preferTimestampNTZ", "true")
+
+    def quoted(self, spark: SparkSession, column: str) -> str:
+        """A column's name as this kind of database takes any name, a word of SQL among them."""
+        assert spark._jvm is not None
+        return str(spark._jvm.org.apache.spark.sql.jdbc.JdbcDialects.get(self.url).quoteIdentifier(column))
+
+    def row_digest(self, columns: Sequence[str]) -> str | None:
+        """SQL for a 64-bit number of a row's quoted columns; None where this kind of database has none."""
+        known = next((sql for prefix, sql in ROW_DIGESTS.items() if self.url.startswith(prefix)), None)
+        return known and known.format(columns=", ".join(columns))
 
     @contextlib.contextmanager
     def asked_for(self, relation: str) -> Iterator[None]:

@@ -1,9 +1,9 @@
-"""Which rows of a database belong to a batch date: bounds of a date column, and how many rows lie within."""
+"""Which rows of a database belong to a batch date: bounds of a date column."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -47,23 +47,3 @@ def _literal(date: dt.date, zone: ZoneInfo | None) -> str:
 def within(column: str, wanted: Sequence[Slice]) -> str:
     """SQL predicate for the rows of consecutive slices."""
     return f"{column} >= {wanted[0].first} AND {column} < {wanted[-1].end}"
-
-
-def counting(relation: str, column: str, wanted: Sequence[Slice], partition_column: str | None) -> str:
-    """SQL for one row: the database's clock, rows per slice, and the range of the column that shares the reading."""
-    counts = [
-        f"count(CASE WHEN {within(column, [each])} THEN 1 END) AS rows_{place}" for place, each in enumerate(wanted)
-    ]
-    bounds = [f"min({partition_column}) AS lowest, max({partition_column}) AS highest"] if partition_column else []
-    selected = ", ".join(["current_timestamp AS clock", *bounds, *counts])
-    return f"SELECT {selected} FROM {relation} WHERE {within(column, wanted)}"
-
-
-@dataclass(frozen=True)
-class Counted:
-    """What a database said of some slices."""
-
-    clock: dt.datetime
-    rows: Mapping[dt.date, int]
-    lowest: int | None
-    highest: int | None

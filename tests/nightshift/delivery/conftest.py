@@ -1,13 +1,16 @@
-"""A landing zone of a test's own."""
+"""A landing zone of a test's own, and a use case that it may change."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from nightshift.catalog import Catalog
 from nightshift.settings import get_settings
+from nightshift.use_case import UseCase
 
 
 @pytest.fixture
@@ -17,3 +20,14 @@ def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     get_settings.cache_clear()
     yield get_settings().landing
     get_settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def declared() -> Catalog:
+    return Catalog(UseCase.load("flight_delays"))
+
+
+@pytest.fixture
+def catalog(declared: Catalog) -> Catalog:
+    """A copy, so that a test may change what the use case tolerates."""
+    return copy.copy(declared)

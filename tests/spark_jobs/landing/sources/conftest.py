@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from nightshift import database
+from nightshift.settings import Settings
 
 USER, PASSWORD = "reader_of_orders", "s3cret-of-the-test"
 
@@ -74,3 +75,17 @@ def shop() -> Iterator[Database]:
     finally:
         tool("pg_ctl", "stop", "-w", "-t", "30", "-m", "immediate", "-D", data)
         shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def orders(home: Settings, shop: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """A table of orders, and the variables that say where it is."""
+    monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", shop.url)
+    monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_USER", USER)
+    monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_PASSWORD", PASSWORD)
+    shop.run(
+        "DROP VIEW IF EXISTS slow",
+        "DROP TABLE IF EXISTS orders",
+        "CREATE TABLE orders (id bigint PRIMARY KEY, amount float8, created_at timestamptz, note text)",
+    )
+    return shop

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,67 +19,24 @@ from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from nightshift import lake, ledger
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.delivery import Delivery
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
-from nightshift.settings import Settings, get_settings
-from nightshift.tables import Table
+from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from spark_jobs.erase import main as erase
 from spark_jobs.land import land
-from spark_jobs.landing.records import read_records
-from spark_jobs.landing.sources import jdbc, take
-from tests.deliveries import OneSource, things
+from spark_jobs.landing.sources import extract
 from tests.spark_jobs.landing.sources.conftest import PASSWORD, USER, Database
+from tests.spark_jobs.landing.sources.orders import COLUMNS, DECLARED, FIRST, SECOND, declare, order, rows, table, taken
 
 # Of the 25 hours of 2013-11-03 in New York, the second one exists twice.
 LONG = dt.date(2013, 11, 3)
 SHORT = dt.date(2013, 3, 10)
-FIRST, SECOND = dt.date(2013, 10, 1), dt.date(2013, 10, 2)
 NEW_YORK = ZoneInfo("America/New_York")
-SOURCE = {"connection": "crm", "relation": "public.orders", "date_column": "created_at"}
-COLUMNS = [
-    {"name": "id", "type": "bigint", "required": True, "description": "the key"},
-    {"name": "amount", "type": "double", "description": "an amount"},
-    {"name": "created_at", "type": "timestamp", "description": "when"},
-    {"name": "note", "type": "string", "description": "a note"},
-]
-
-
-@pytest.fixture
-def orders(home: Settings, shop: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """A table of orders, and the variables that say where it is."""
-    monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", shop.url)
-    monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_USER", USER)
-    monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_PASSWORD", PASSWORD)
-    shop.run(
-        "DROP VIEW IF EXISTS slow",
-        "DROP TABLE IF EXISTS orders",
-        "CREATE TABLE orders (id bigint PRIMARY KEY, amount float8, created_at timestamptz, note text)",
-    )
-    return shop
-
-
-def order(identity: int, instant: str, amount: str = "1.5", note: str = "'x'") -> str:
-    return f"INSERT INTO orders VALUES ({identity}, {amount}, '{instant}', {note})"
-
-
-def table(columns: list[dict[str, Any]] | None = None, **source: Any) -> Table:
-    return things({**SOURCE, **source}, columns=columns or COLUMNS, keys=["id"])
-
-
-def taken(spark, declared: Table, first: dt.date, last: dt.date | None = None) -> Delivery:
-    catalog = OneSource(declared)
-    return take(spark, Job("land", catalog.use_case, catalog, BatchDates(first, last or first), run_id="test"))
-
-
-def rows(spark, declared: Table, delivery: Delivery) -> list[Any]:
-    return read_records(spark, declared, delivery.of(declared)).orderBy("batch_date", "fields.id").collect()
 
 
 def test_rows_belong_to_the_date_on_which_they_fall_in_the_zone(spark, orders: Database) -> None:
@@ -103,7 +59,10 @@ def test_rows_belong_to_the_date_on_which_they_fall_in_the_zone(spark, orders: D
     ]
     first = delivery.files[0]
     assert (first.kind, first.name) == ("query", "jdbc:crm.public.orders")
-    assert first.origin == ("jdbc:crm public.orders created_at [2013-10-01 04:00:00+00, 2013-10-02 04:00:00+00) 2 rows")
+    assert first.origin == (
+        "jdbc:crm public.orders created_at [2013-10-01 04:00:00+00, 2013-10-02 04:00:00+00) 2 rows, "
+        "sum(id) 9007199254740995"
+    )
     assert {(row.batch_date, row.file_sha256) for row in found} == {
         (file.batch_date, file.sha256) for file in delivery.files
     }
@@ -145,23 +104,6 @@ def test_a_date_column_is_compared_as_a_date(spark, orders: Database) -> None:
     assert [(row.fields.id, row.fields.day) for row in rows(spark, declared, delivery)] == [(2, SECOND)]
 
 
-def test_rows_that_change_while_they_are_read_are_refused(
-    spark, orders: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    orders.run(order(1, "2013-10-01T12:00:00Z"))
-    whole = jdbc._Extract._read
-
-    def read_and_insert(self: Any, counted: Any) -> Any:
-        orders.run(order(2, "2013-10-01T13:00:00Z"))
-        return whole(self, counted)
-
-    monkeypatch.setattr(jdbc._Extract, "_read", read_and_insert)
-    delivery = taken(spark, table(), FIRST)
-    assert delivery.files == ()
-    with pytest.raises(NightshiftError, match="changed while it was read: 1 rows before, 2 read, 2 after"):
-        delivery.refuse_faults()
-
-
 def test_a_day_without_rows_blocks_unless_it_is_declared(spark, orders: Database) -> None:
     orders.run(order(1, "2013-10-02T12:00:00Z"))
     with pytest.raises(NightshiftError, match=r"2013-10-01/jdbc:crm\.public\.orders: has no row of this date"):
@@ -193,15 +135,15 @@ def test_what_happened_the_day_before_comes_with_the_batch_date_and_is_settled_a
 def test_a_clock_that_is_a_little_late_is_waited_for(spark, orders: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     orders.run(order(1, "2013-10-01T12:00:00Z"))
     slept: list[float] = []
-    real = jdbc._Extract._counted
+    real = extract.Extract._counted
     midnight = dt.datetime(2013, 10, 2, 4, tzinfo=dt.UTC)
 
     def late(self: Any) -> Any:
         clock = midnight + dt.timedelta(seconds=1 if slept else -30)
         return dataclasses.replace(real(self), clock=clock)
 
-    monkeypatch.setattr(jdbc._Extract, "_counted", late)
-    monkeypatch.setattr(jdbc, "time", SimpleNamespace(sleep=slept.append))
+    monkeypatch.setattr(extract.Extract, "_counted", late)
+    monkeypatch.setattr(extract, "time", SimpleNamespace(sleep=slept.append))
     assert taken(spark, table(), FIRST).rows_in(table()) == {FIRST: 1}
     assert slept == [31]
 
@@ -301,35 +243,6 @@ def test_connections_share_the_reading(spark, orders: Database) -> None:
     assert most >= 2
 
 
-DECLARED = """
-tables:
-  - layer: bronze
-    name: orders
-    description: Orders of the day.
-    grain: one row per order
-    keys: [id]
-    source: {connection: crm, relation: public.orders, date_column: created_at}
-    columns:
-      - {name: id, type: bigint, required: true, minimum: 1, description: Number of the order.}
-      - {name: amount, type: double, maximum: 100, description: What it costs.}
-      - {name: created_at, type: timestamp, required: true, description: When it was made.}
-      - {name: note, type: string, description: A note.}
-"""
-
-
-def declare(tables: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The use case ``shop``, in a folder of its own."""
-    use_case = yaml.safe_load((UseCase.load("flight_delays").folder / "use_case.yaml").read_text())
-    use_case |= {"name": "shop", "demo": None, "sample_source": None}
-    use_case["delivery"]["tolerated_quarantine_share"] = 0.5
-    folder = tmp_path / "use_cases" / "shop"
-    folder.mkdir(parents=True)
-    (folder / "use_case.yaml").write_text(yaml.safe_dump(use_case))
-    (folder / "tables.yaml").write_text(tables)
-    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder.parent))
-    get_settings.cache_clear()
-
-
 def test_a_use_case_of_databases_only_is_landed_and_accounted_for_by_its_query(
     spark, orders: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,7 +263,7 @@ def test_a_use_case_of_databases_only_is_landed_and_accounted_for_by_its_query(
     (taken_in,) = ledger.inputs(entry)
     assert (taken_in.kind, taken_in.rows, taken_in.quarantined) == ("query", 3, 1)
     assert taken_in.origin is not None
-    assert taken_in.origin.endswith("[2013-10-01 04:00:00+00, 2013-10-02 04:00:00+00) 3 rows")
+    assert taken_in.origin.endswith("[2013-10-01 04:00:00+00, 2013-10-02 04:00:00+00) 3 rows, sum(id) 6")
     assert ledger.delivered("shop") == {FIRST: {"jdbc:crm.public.orders": taken_in.version}}
 
 
