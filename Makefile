@@ -12,6 +12,8 @@ TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/n
 # Modules that write files of the repository from its declarations.
 GENERATED := nightshift_airflow.reference nightshift.reference.dbt_sources nightshift.reference.tables \
 	nightshift.reference.contracts nightshift.feature_registry
+# Some containers forbid Python to keep what it compiled: each job and test would compile its packages again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -39,11 +41,11 @@ doctor:  ## Check this machine and name the remedy for what is wrong
 
 test:  ## Run all tests, the real scheduler and a browser included
 	$(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --durations 20
 
 test-fast:  ## Run the tests that need no services
 	$(READY)
-	@$(BIN)/python -m pytest -m "not e2e"
+	@$(BIN)/python -m pytest -n auto -m "not e2e"
 
 check:  ## Style, types, layers, lock files and generated pages
 	$(READY)

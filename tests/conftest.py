@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: a home of its own, and one Spark session for all."""
+"""What every test may use, a home of its own and one Spark session for all, and how tests are shared among workers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,72 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
+from xdist.scheduler import LoadFileScheduling
+
+import __main__
 
 # Before anything of nightshift is imported: no test ever touches a person's home.
 _SESSION_HOME = tempfile.TemporaryDirectory(prefix="nightshift-tests-")
 os.environ["NIGHTSHIFT_HOME"] = str(Path(_SESSION_HOME.name) / "home")
 
+if not hasattr(__main__, "__file__"):
+    # A worker's main module is a line of code. PySpark takes a process without a main file for a run of its doctests,
+    # and ends it; Great Expectations imports that part of PySpark.
+    __main__.__file__ = str(Path(pytest.__file__).with_name("__main__.py"))
+
 from nightshift import database, ledger  # noqa: E402
 from nightshift.settings import Settings, get_settings  # noqa: E402
+
+# A worker's Spark driver, PostgreSQL and Python, with the services of the end-to-end tests beside them.
+GIGABYTES_PER_WORKER = 4
+# Folders whose tests share what is dear: a running installation, landed lakes.
+TOGETHER = ("tests/end_to_end", "tests/dbt")
+# What takes longest begins first, so that no worker is left alone with it at the end.
+LONGEST = (
+    "tests/end_to_end",
+    "tests/spark_jobs/test_any_order.py",
+    "tests/spark_jobs/test_late_deliveries.py",
+    "tests/nightshift/test_kills.py",
+    "tests/dbt",
+    "tests/spark_jobs",
+    "tests/scoring",
+    "tests/expectations",
+    "tests/training",
+)
+
+
+class ByPlace(LoadFileScheduling):
+    """A file of tests runs on one worker, and so does a folder whose tests share what is dear."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(f"{folder}/")), super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByPlace:
+    """Hand out tests in the order of `pytest_collection_modifyitems`."""
+    config.option.loadscopereorder = False
+    return ByPlace(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For ``-n auto``: as many workers as there are cores, and memory for them."""
+    return max(1, min(os.cpu_count() or 1, psutil.virtual_memory().total // (GIGABYTES_PER_WORKER * 2**30)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Among workers, longest first; without them, as they stand."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((number for number, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@
                                            at the 17th line of the kernel that is executed; line null: to the end.
                                            Answers with lines executed and exit status.
 
-Everything is imported once, and each publication is a fork: a kill then costs a fraction of a second.
+Everything is imported once, and each publication is a fork: a kill then costs a tenth of a second. Packages that
+others import when they are first used are named here, else each fork would import them again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 from types import FrameType
 
 import deltalake.transaction  # noqa: F401
+import pandas  # noqa: F401
+import psycopg2  # noqa: F401
 import pyarrow as pa
 import pyarrow.parquet as pq
 

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,15 +21,20 @@ from nightshift.settings import Settings, get_settings
 
 
 @pytest.fixture
-def own_home(tmp_path, monkeypatch):
-    """A home whose server nothing else uses, stopped at the end."""
-    monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("NIGHTSHIFT_DATABASE_URL", raising=False)
-    get_settings.cache_clear()
-    settings = get_settings()
-    yield settings
-    database.stop(settings)
-    get_settings.cache_clear()
+def own_home(monkeypatch):
+    """A home whose server nothing else uses, stopped at the end.
+
+    It does not lie in pytest's own folder: each session that starts closes that one to other users, and the server
+    is one where this process is root.
+    """
+    with tempfile.TemporaryDirectory(prefix="nightshift-tests-") as folder:
+        monkeypatch.setenv("NIGHTSHIFT_HOME", str(Path(folder) / "home"))
+        monkeypatch.delenv("NIGHTSHIFT_DATABASE_URL", raising=False)
+        get_settings.cache_clear()
+        settings = get_settings()
+        yield settings
+        database.stop(settings)
+        get_settings.cache_clear()
 
 
 def _ask_in_new_process(_: int) -> tuple[str, int]:
@@ -101,13 +107,13 @@ def test_a_pid_file_that_names_another_process_by_now_does_not_block_the_start(o
     assert database.ensure_server(own_home).pid != os.getpid()
 
 
-def test_a_copied_home_gets_a_server_of_its_own(own_home, tmp_path):
-    first = database.ensure_server(own_home)
+def test_a_copied_home_gets_a_server_of_its_own(own_home):
+    copy = Settings(home=own_home.home.with_name("copy"))
+    database.ensure_server(own_home)
     database.stop(own_home)
-    shutil.copytree(own_home.home, tmp_path / "copy", symlinks=True)
+    shutil.copytree(own_home.home, copy.home, symlinks=True)
     first = database.ensure_server(own_home)
-    shutil.copy(own_home.postgres / "postmaster.pid", tmp_path / "copy" / "postgres" / "postmaster.pid")
-    copy = Settings(home=tmp_path / "copy")
+    shutil.copy(own_home.postgres / "postmaster.pid", copy.postgres / "postmaster.pid")
     if os.getuid() == 0:
         owner = own_home.postgres.stat()
         for path in [copy.postgres, *copy.postgres.rglob("*")]:
