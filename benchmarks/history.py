@@ -40,6 +40,7 @@ HISTORY = BatchDates(dt.date(2013, 6, 1), dt.date(2013, 7, 23))
 BEFORE = BatchDates(dt.date(2013, 5, 4), dt.date(2013, 5, 31))
 NIGHT = BatchDates.of(dt.date(2013, 7, 24))
 MULTIPLES = (1, 4, 16)
+TRAIN = ("training.train", "--use-case", USE_CASE, "--trials", "1", "--validation-days", "7", "--test-days", "7")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def main() -> None:
         deliver(BatchDates(BEFORE.first, NIGHT.last))
         run_stages(INGEST[:2], BEFORE)
         run_stages(INGEST, HISTORY)
-        run(["training.train", "--use-case", USE_CASE, "--dates", str(HISTORY), "--trials", "1"])
+        run([*TRAIN, "--dates", str(HISTORY)])
         run_stages(SCORE, HISTORY)
         catalog = Catalog(UseCase.load(USE_CASE))
         nights = nights_one_by_one(catalog, HISTORY)

@@ -11,7 +11,7 @@ naming those that are missing.
 dates are not touched.
 
 **Params.** `first_date` and `last_date`, both included. `stages`: everything, or ingest only, which needs no model.
-`model`: `champion`, or a version to score with.
+`model`: `as_of`, the champion of each batch date; `champion`, that of the dates to come; or a version to score with.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. The stages before it are
 done and published, the failed one has published nothing unaudited. Mend the cause and clear the red task; it is always

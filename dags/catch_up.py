@@ -13,7 +13,8 @@ date is touched. Of the first task, the log and the XCom `found` list what was f
 Templates* shows its dates in `ranges`. A date that had no scores gets some only from the first scored date on.
 
 **Params.** `all_dates`: look at every date since the first. `leave_out`: a date or range whose deliveries are passed
-over, where one is faulty and the others must not wait for it. `model`: `champion`, or a version to score with.
+over, where one is faulty and the others must not wait for it. `model`: `as_of`, the champion of each batch date;
+`champion`, that of the dates to come; or a version to score with.
 
 **When it fails.** Nobody needs to get up: the nights do not wait for it, and nothing unaudited was published. Open the
 red task's log: its last lines name the fault and the next step. Mend the cause and clear the red task, or leave it:

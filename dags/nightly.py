@@ -1,8 +1,8 @@
 """Ingests one delivery of `<use case>`, scores it, and refreshes the marts.
 
 **Purpose.** Every night: take what the upstream systems delivered for batch date D, check it, compute the features of
-D, score D with the champion model, and refresh the tables that analysts read. The tick is midnight of D in the use
-case's time zone; the first task then waits for the delivery.
+D, score D with the model that is champion of it, and refresh the tables that analysts read. The tick is midnight of D
+in the use case's time zone; the first task then waits for the delivery.
 
 **Inputs.** The delivery of D, `landing/<use case>/<D>/`, complete once it has its `manifest.json`. Features also read
 what earlier nights published.
@@ -11,7 +11,7 @@ what earlier nights published.
 replaces its slice with the same rows; no other date is touched.
 
 **Params.** `batch_date`: for a run that you start by hand; the form's own logical date is the present moment. `model`:
-`champion`, or a version to score with.
+`as_of`, the champion of each batch date; `champion`, that of the dates to come; or a version to score with.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. Nothing unaudited was
 published, and yesterday's tables are still there. Mend the cause, then clear the red task; it is always safe to run

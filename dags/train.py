@@ -1,21 +1,23 @@
-"""Trains a model for `<use case>` and registers it if it is good enough.
+"""Trains a model for `<use case>` and lets it become champion if it deserves it.
 
-**Purpose.** Learn from the days before batch date D: tune, fit, evaluate on the last days, which no earlier step has
-seen, and register. A model that is no better than always guessing the base rate does not become champion.
+**Purpose.** Learn from the days before batch date D: tune, fit, calibrate, evaluate on the last days, which no earlier
+step has seen, and register what passes all gates. Where the use case asks for it, a person then decides; an answer
+that does not come in time is a no. A model that is no better than the champion does not become champion.
 
 **Inputs.** Features and matured labels of the range that ends the day before D, from `lake/gold` and `lake/silver`,
 as nights or backfills have published them.
 
-**Outputs.** A run with metrics and plots in MLflow, and a new version of the model `<use case>`. The next night
-scores with the champion. The feature registry, a page and a table, says what the models use.
+**Outputs.** A run with metrics, plots and model card in MLflow, and a version of the model `<use case>` where the gates
+let it pass. In the ledger who promoted or declined it, when and why. A champion reigns over the batch dates after those
+that are scored already. The feature registry, a page and a table, says what the models use.
 
 **Params.** `batch_date`: for a run that you start by hand; the form's own logical date is the present moment.
 `first_date` and `last_date` replace the ends of the range. `trials`, `validation_days` and `test_days` replace what the
 use case's YAML says.
 
 **When it fails.** Nobody needs to get up: the nights go on with the champion that there is. In the morning open the
-red task's log; its last lines name the fault and the next step. A backfill never starts a training, and this DAG
-refuses to be backfilled.
+red task's log; its last lines name the fault and the next step. `approve` waits for a person under *Required actions*;
+while it does, the run goes on and no other training begins. A backfill never starts a training.
 """
 
 from __future__ import annotations
@@ -26,9 +28,11 @@ from airflow.sdk import DAG, chain
 
 from nightshift.use_case import UseCase
 from nightshift_airflow import params
+from nightshift_airflow.approval import ApproveModel
 from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, ticks
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import history
+from nightshift_airflow.stages import decision_tasks
 
 
 def train(use_case: UseCase) -> DAG:
@@ -75,8 +79,11 @@ def train(use_case: UseCase) -> DAG:
             use_case=use_case,
             dates=history,
             pool=use_case.lake_pool,
+            # A decision that was not needed is skipped.
+            trigger_rule="none_failed",
         )
-        chain(train_model, describe_features)
+        approve = ApproveModel(use_case=use_case, trained=train_model.task_id)
+        chain(train_model, approve, decision_tasks(use_case, train_model.task_id), describe_features)
     return dag
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations import personal_data
 from nightshift.dates import BatchDates
-from nightshift.tables import PARTITION, Column, Table
+from nightshift.tables import PARTITION, REASONS, Column, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -112,6 +112,8 @@ def _record(number: int, column: Column) -> str:
                 as_number = f"CAST(unix_date({name}) AS double)"
             case "timestamp":
                 as_number = f"unix_micros({name}) / 1e6D"
+            case nested if nested == REASONS:
+                as_number = f"CAST(size({name}) AS double)"
             case "double":
                 as_number = f"CASE WHEN abs({name}) < double('infinity') THEN {name} END"
             case _:

@@ -55,7 +55,7 @@ def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int |
 
 
 def audit_of_tested(tests: Sequence[Check]) -> Audit:
-    """The audit of a table that dbt built: its tests, which ran on the stage just before it was pinned, and the rest.
+    """The audit of a table that dbt built: its tests, which ran on the pinned stage, and the rest.
 
     Tables that aggregate say nothing that was not audited before; a second engine would cost a third of the job's time.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nightshift.declared.built_in import LINEAGE, QUARANTINE, RESERVED
+from nightshift.declared.built_in import LINEAGE, QUARANTINE, RESERVED, SCORES, score_columns
 from nightshift.declared.checks import faults_between
 from nightshift.errors import NightshiftError
 from nightshift.feature_registry.declaration import registry_table
@@ -114,10 +114,29 @@ def _declared(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
                 f"{path}: {raw['layer']}.{raw.get('name')}, column {reserved[0]}: the name is reserved, as nightshift "
                 "adds a column of this name itself; call it otherwise, in the delivery too"
             )
+        if (raw.get("layer"), raw.get("name")) == ("gold", SCORES):
+            columns = _with_score_columns(columns, use_case, path)
         if "source" in raw:
             columns = [*columns, *({**column, "role": "lineage"} for column in LINEAGE)]
         yield path, _table({**raw, "columns": columns}, use_case, path)
     yield path, _table(QUARANTINE, use_case, path)
+
+
+def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path) -> list[Any]:
+    """What a use case declares of its scores, and what scoring adds.
+
+    Raises:
+        NightshiftError: if it declares what scoring adds.
+    """
+    added = score_columns(use_case.task, use_case.target)
+    names = {column["name"] for column in added}
+    if twice := [_name(column) for column in columns if _name(column) in names]:
+        raise NightshiftError(
+            f"{path}: gold.{SCORES}, column {twice[0]}: every {use_case.task} score has it, so take it out of the "
+            "declaration; declared are the keys, and what else shall be carried over from the feature table as it is "
+            "(where that is a feature of this name, give the feature another one)"
+        )
+    return [*columns, *added]
 
 
 def _dbt_models(use_case: UseCase) -> Iterator[tuple[Path, Table]]:

@@ -45,6 +45,12 @@ _COMMANDS = {
         "features",
         "What each feature means, comes from and holds, and which models use it.",
     ),
+    "models": (
+        "nightshift.commands.models",
+        "models",
+        "Which model was live when and why; promote, roll back, block.",
+    ),
+    "replay": ("nightshift.commands.replay", "replay", "Compute scores of a batch date again and compare the bits."),
     "clean": ("nightshift.services.commands", "clean", "End every process of this home and remove all its state."),
 }
 

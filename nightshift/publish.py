@@ -28,6 +28,8 @@ log = logging.getLogger("nightshift")
 # A night has a handful of sources; a range of a year has hundreds, all of them in the ledger.
 SOURCES_NAMED = 20
 STAGED_AT_ONCE = 2
+# Name and version of a model by batch date.
+Models = Mapping[dt.date, tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -43,38 +45,40 @@ class Slice:
     """What is to be published of one table.
 
     Attributes:
-        rows: the slice, or a folder of Parquet (`lake.stage_folder`) in which it was already written.
+        rows: the slice; or a folder of Parquet (`lake.stage_folder`) in which it was already written; or that folder
+            pinned, where something read it already that must hold of what is published.
         audit: evaluates the table's suite on the staged files.
         accounting: where the rows come from; makes the slice balance per batch date.
-        model: name and version of the model that made the rows, for the ledger.
+        models: name and version of the model that made the rows of each batch date, for the ledger.
         replaces_version: the Delta version that the rows were computed from, where a newer one must not be undone.
     """
 
     table: Table
-    rows: DataFrame | Path
+    rows: DataFrame | Path | lake.Stage
     audit: Audit
     accounting: Accounting | None = None
-    model: tuple[str, int] | None = None
+    models: Models | None = None
     replaces_version: int | None = None
 
 
 def publish(
     job: Job,
     table: Table,
-    rows: DataFrame | Path,
+    rows: DataFrame | Path | lake.Stage,
     *,
     audit: Audit,
     accounting: Accounting | None = None,
-    model: tuple[str, int] | None = None,
+    models: Models | None = None,
     replaces_version: int | None = None,
 ) -> Published:
     """Stage, audit and publish the slice of ``table`` that ``job`` is about; see `Slice` for the arguments.
 
     Raises:
         AuditError: if a check that blocks has failed.
-        NightshiftError: if the slice does not balance. In both cases the published table is as it was.
+        NightshiftError: if the slice does not balance, or its stage changed after it was pinned. In both cases the
+            published table is as it was.
     """
-    return publish_all(job, [Slice(table, rows, audit, accounting, model, replaces_version)])[0]
+    return publish_all(job, [Slice(table, rows, audit, accounting, models, replaces_version)])[0]
 
 
 def publish_all(job: Job, slices: Sequence[Slice]) -> list[Published]:
@@ -88,7 +92,7 @@ def publish_all(job: Job, slices: Sequence[Slice]) -> list[Published]:
     if len(slices) == 1:
         # Without a thread of its own, in which Spark would look for its session anew.
         with _prepared(job, slices[0]) as ready:
-            return [ready()]
+            return [ready.commit()]
     with ExitStack() as open_attempts, ThreadPoolExecutor(STAGED_AT_ONCE) as pool:
         attempts = [_prepared(job, each) for each in slices]
         entered = [pool.submit(each.__enter__) for each in attempts]
@@ -102,34 +106,50 @@ def publish_all(job: Job, slices: Sequence[Slice]) -> list[Published]:
             log.error("%s", fault)
         if faults:
             raise faults[0]
-        return [prepared.result()() for prepared in entered]
+        # Before the first of them is visible; each is looked at once more at its own commit.
+        for prepared in entered:
+            prepared.result().stage.refuse_changed()
+        return [prepared.result().commit() for prepared in entered]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A slice that is staged and audited; ``commit`` makes it visible."""
+
+    stage: lake.Stage
+    commit: Callable[[], Published]
 
 
 @contextmanager
-def _prepared(job: Job, each: Slice) -> Iterator[Callable[[], Published]]:
-    """A slice that is staged and audited; calling what is yielded makes it visible."""
+def _prepared(job: Job, each: Slice) -> Iterator[_Ready]:
     table, accounting = each.table, each.accounting
     recover(job.use_case.name, table)
-    common = {
-        **job.entry,
-        "table_name": table.short_name,
-        "model_name": each.model[0] if each.model else None,
-        "model_version": each.model[1] if each.model else None,
-    }
+    common = {**job.entry, "table_name": table.short_name}
     inputs = accounting.inputs if accounting else None
-    with ledger.attempt(common, {date: _row_counts(date, accounting) for date in job.dates}, inputs) as record:
-        folder = each.rows if isinstance(each.rows, Path) else lake.stage_folder(table)
+    by_date = {date: {**_row_counts(date, accounting), **_model(date, each.models)} for date in job.dates}
+    with ledger.attempt(common, by_date, inputs) as record:
+        folder = _folder(each)
         try:
-            if not isinstance(each.rows, Path):
-                lake.write(each.rows, table, folder)
-            stage = lake.pin(folder, table, job.dates)
+            stage = each.rows if isinstance(each.rows, lake.Stage) else _pinned(job, each, folder)
             counts = _counted(stage, accounting)
             report = _audited(job, stage, each.audit, accounting)
             page = str(report.page.relative_to(get_settings().data_docs)) if report.page else None
             record.audited(stage.digest, len(report.warnings), page, report.profiles)
-            yield lambda: _commit(job, each, stage, counts, record)
+            yield _Ready(stage, lambda: _commit(job, each, stage, counts, record))
         finally:
             lake.discard(folder)
+
+
+def _folder(each: Slice) -> Path:
+    if isinstance(each.rows, lake.Stage):
+        return each.rows.folder
+    return each.rows if isinstance(each.rows, Path) else lake.stage_folder(each.table)
+
+
+def _pinned(job: Job, each: Slice, folder: Path) -> lake.Stage:
+    if not isinstance(each.rows, Path | lake.Stage):
+        lake.write(each.rows, each.table, folder)
+    return lake.pin(folder, each.table, job.dates)
 
 
 def _commit(
@@ -186,7 +206,8 @@ def _audited(job: Job, stage: lake.Stage, audit: Audit, accounting: Accounting |
     exact = accounting is not None and not accounting.aggregated
     expected = sum(accounting.expected(date) for date in job.dates) if accounting is not None and exact else None
     session = _spark_session()
-    report = audit(stage.read(session) if session else None, stage.table, job.dates, expected)
+    with stage.watched():
+        report = audit(stage.read(session) if session else None, stage.table, job.dates, expected)
     for warning in report.warnings:
         log.warning("audit of %s %s warns\n%s", stage.table.label, job.dates, describe(warning))
     if report.blocking:
@@ -230,6 +251,11 @@ def _metadata(job: Job, attempt_id: object, accounting: Accounting | None) -> di
         "sources": sorted(sources)[:SOURCES_NAMED],
         "sources_in_all": len(sources),
     }
+
+
+def _model(date: dt.date, models: Models | None) -> dict[str, str | int | None]:
+    name, version = models[date] if models else (None, None)
+    return {"model_name": name, "model_version": version}
 
 
 def _row_counts(date: dt.date, accounting: Accounting | None) -> dict[str, int | None]:

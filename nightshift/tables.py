@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -22,7 +22,10 @@ from nightshift.training_plan import Declared, Name
 
 PARTITION = "batch_date"
 Layer = Literal["bronze", "silver", "gold"]
-SqlType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
+Reasons = Literal["array<struct<feature:string,value:string,contribution:double,phrase:string>>"]
+SqlType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"] | Reasons
+# The only nested type: why a score is what it is. DuckDB, Polars and pandas read lists of structs as well.
+(REASONS,) = get_args(Reasons)
 NUMBERS = ("int", "bigint", "double")
 PiiClass = Literal["name", "contact", "identifier", "financial", "location", "other"]
 
@@ -192,6 +195,8 @@ class Table(Declared):
     def _fits_its_layer(self) -> Self:
         if self.source is not None and self.layer != "bronze":
             raise ValueError(f"only bronze tables have a source, and it is {self.layer}")
+        if self.layer != "gold" and (nested := [column.name for column in self.columns if column.type == REASONS]):
+            raise ValueError(f"columns {_listed(nested)}: only gold tables have reasons, and it is {self.layer}")
         if self.rules and self.source is None:
             raise ValueError("rules judge rows as they land, and it has no source: put them on its bronze table")
         if self.layer == "gold" and (personal := [column.name for column in self.columns if column.pii]):

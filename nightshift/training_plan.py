@@ -55,7 +55,7 @@ class Sampling(Declared):
 
 
 class SearchRange(Declared):
-    """The range in which a parameter is searched: a whole number where both bounds are, else a real one."""
+    """The range in which a parameter is searched; num_leaves is a whole number."""
 
     low: float
     high: float
@@ -113,7 +113,7 @@ class Training(Declared):
     sampling: Sampling = Sampling()
     trials: PositiveInt = 15
     search_seconds: PositiveInt = Field(1800, description="No trial begins after this much time.")
-    parallel_trials: PositiveInt = Field(1, description="Processes that work on trials; the result is the same.")
+    parallel_trials: PositiveInt = Field(1, description="Processes that work on trials, 4 at most; the result is the same.")
     search: SearchSpace = SearchSpace()
     seed: int = 20130101
     monotone: dict[Name, Literal["increasing", "decreasing"]] = Field(
@@ -130,7 +130,17 @@ class Training(Declared):
     slices: tuple[Name, ...] = Field((), description="Columns of the feature table by whose values it is judged, too.")
     fairness: tuple[Name, ...] = Field((), description="Columns of the feature table that stand for people's groups.")
     smallest_slice: PositiveInt = Field(500, description="Rows under which a slice or group is shown, not judged.")
+    limits: tuple[str, ...] = Field((), description="What the model must not be used for; stands on its card.")
     approval: Approval = Approval()
+
+    @model_validator(mode="after")
+    def _weights_are_taken_out_again(self) -> Self:
+        if self.calibration == "none" and self.event_weight != 1:
+            raise ValueError(
+                "event_weight moves all probabilities, and calibration takes that out again: with calibration `none` "
+                "they would stay wrong"
+            )
+        return self
 
 
 class Reasons(Declared):

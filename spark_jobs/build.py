@@ -10,12 +10,14 @@ import argparse
 import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import expectations
 from nightshift import lake
 from nightshift.accounting import Accounting
+from nightshift.audit import Check
 from nightshift.dates import BatchDates, as_ranges
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
@@ -58,9 +60,9 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
     versions = {table.short_name: lake.newest_version(table) for table in sources if table.exists()}
     accounts = {table.short_name: _accounting(job, _sources(job, project, [table]), versions) for table in tables}
     lake.register(spark, sources, _read_window(job), versions)
-    stages = {table.identifier: lake.stage_folder(table) for table in tables}
+    folders = {table.identifier: lake.stage_folder(table) for table in tables}
     try:
-        checks = project.build(_names(tables), dbt_variables(job, stages), remedy=_again(job))
+        stages, checks = _run_dbt(job, project, tables, folders)
         # Marts say nothing that was not audited before: dbt's tests, profile and history are their audit.
         audits = {
             table.identifier: expectations.audit
@@ -76,8 +78,24 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
             ],
         )
     finally:
-        for folder in stages.values():
+        for folder in folders.values():
             lake.discard(folder)
+
+
+def _run_dbt(
+    job: Job, project: DbtProject, tables: Sequence[Table], folders: Mapping[str, Path]
+) -> tuple[dict[str, lake.Stage], dict[str, list[Check]]]:
+    """Write and test the models; each is pinned before its tests begin, so that only what they read is published."""
+    by_name = {table.identifier: table for table in tables}
+    stages: dict[str, lake.Stage] = {}
+    with ExitStack() as watched:
+
+        def pin(model: str) -> None:
+            stages[model] = lake.pin(folders[model], by_name[model], job.dates)
+            watched.enter_context(stages[model].watched())
+
+        checks = project.build(list(by_name), dbt_variables(job, folders), remedy=_again(job), written=pin)
+    return stages, checks
 
 
 def with_dependent_marts(job: Job) -> Job:

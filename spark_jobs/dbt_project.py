@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from nightshift.settings import get_settings
 if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunResult
     from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.base_types import EventMsg
 
 log = logging.getLogger("nightshift")
 
@@ -68,13 +69,17 @@ class DbtProject:
                 todo.extend(manifest.nodes[node_id].depends_on.nodes if node_id in manifest.nodes else ())
         return {f"{source.source_name}.{source.name}" for key, source in manifest.sources.items() if key in seen}
 
-    def build(self, models: Sequence[str], variables: Mapping[str, object], remedy: str) -> dict[str, list[Check]]:
+    def build(
+        self, models: Sequence[str], variables: Mapping[str, object], remedy: str, written: Callable[[str], None]
+    ) -> dict[str, list[Check]]:
         """Run models and their data tests; unit tests are for developers and run elsewhere.
 
         Args:
             models: names of the models; the ephemeral ones that they read are part of them.
             variables: what dbt calls vars.
             remedy: what a person should do when a test fails.
+            written: called with the name of each model once its rows are written, and before its tests begin. What it
+                raises fails the model, of which no test then runs.
 
         Returns:
             The data tests of each model as checks of an audit; those that block have passed.
@@ -83,7 +88,8 @@ class DbtProject:
             NightshiftError: naming each failed test, the number of rows, examples, and the remedy.
         """
         results = self.invoke(
-            "build", "--select", *models, "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)
+            *("build", "--select", *models, "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)),
+            callback=_on_success(set(models), written),
         )
         for result in results:
             if result.status == "warn":
@@ -101,15 +107,20 @@ class DbtProject:
             for model in models
         }
 
-    def invoke(self, command: str, *arguments: str) -> list[RunResult]:
+    def invoke(
+        self, command: str, *arguments: str, callback: Callable[[EventMsg], None] | None = None
+    ) -> list[RunResult]:
         """Run a dbt command on the parsed project.
+
+        Args:
+            callback: is told of each event of dbt's, in the thread in which it happens, which waits for it.
 
         Raises:
             NightshiftError: if it cannot even start, for instance because nothing was selected.
         """
         from dbt.cli.main import dbtRunner
 
-        outcome = dbtRunner(manifest=self.manifest).invoke(
+        outcome = dbtRunner(manifest=self.manifest, callbacks=[callback] if callback else None).invoke(
             [command, *arguments, *options(self._folder, get_settings().dbt_target)]
         )
         # A run changes its manifest; the next one parses again, from the cache.
@@ -128,6 +139,19 @@ class DbtProject:
         except Exception as error:
             # Reported by `manifest` in the thread that needs it.
             self._fault = error
+
+
+def _on_success(models: Set[str], written: Callable[[str], None]) -> Callable[[EventMsg], None]:
+    """Hears of each model's end: dbt queues what depends on a model, its tests among them, only after that event."""
+
+    def told(event: EventMsg) -> None:
+        if event.info.name != "NodeFinished":
+            return
+        node = event.data.node_info
+        if node.resource_type == "model" and node.node_name in models and event.data.run_result.status == "success":
+            written(node.node_name)
+
+    return told
 
 
 def _check(result: RunResult) -> Check:

@@ -25,7 +25,7 @@ from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.ledger import Entry, Input
 from nightshift.publish import publish
-from nightshift.tables import PARTITION, Table
+from nightshift.tables import PARTITION, REASONS, Table
 from spark_jobs.landing.privacy import erased_mark
 
 if TYPE_CHECKING:
@@ -116,11 +116,16 @@ def remove(spark: SparkSession, job: Job, found: Found, token: str) -> None:
 
 
 def _texts(table: Table) -> list[str]:
-    return [column.name for column in table.data_columns if column.type == "string" and column.role != "lineage"]
+    """SQL of each text that a row has, within its reasons, too."""
+    found = [column.name for column in table.data_columns if column.type == "string" and column.role != "lineage"]
+    for column in table.data_columns:
+        if column.type == REASONS:
+            found += [f"array_join({column.name}.value, '\\n')", f"array_join({column.name}.phrase, '\\n')"]
+    return found
 
 
 def _is_about(table: Table, token: str) -> Column:
-    holds = [F.coalesce(F.contains(F.col(name), F.lit(token)), F.lit(False)) for name in _texts(table)]
+    holds = [F.coalesce(F.contains(F.expr(text), F.lit(token)), F.lit(False)) for text in _texts(table)]
     return functools.reduce(operator.or_, holds)
 
 

@@ -44,7 +44,7 @@ def find_input(spark: SparkSession, job: Job, name: str, version: int | None = N
     if table.source is None:
         raise NightshiftError(f"{table.label} does not arrive in deliveries, so no refine function can ask for it")
     if table.source.required:
-        _require_landed(table, job)
+        _require_landed(table, job, version)
         return _placed(lake.read(spark, table, job.dates, version))
     return _reference(spark, table, job.dates, version)
 
@@ -69,7 +69,7 @@ def snapshots_for(dates: BatchDates, published: set[dt.date]) -> dict[dt.date, d
 
 def _reference(spark: SparkSession, table: Table, dates: BatchDates, version: int | None) -> DataFrame:
     """The snapshots of a reference table that the dates need, with ``valid_from`` and ``valid_until``."""
-    snapshots = snapshots_for(dates, lake.published_dates(table))
+    snapshots = snapshots_for(dates, lake.published_dates(table, version))
     if not snapshots or min(snapshots) > dates.first:
         log.warning("%s: nothing was delivered up to %s; what it would tell is null", table.label, dates.first)
     validity = spark.createDataFrame(list(snapshots.items()), "valid_from date, valid_until date")
@@ -83,10 +83,10 @@ def _reference(spark: SparkSession, table: Table, dates: BatchDates, version: in
     return valid.drop(PARTITION, "record", RANK)
 
 
-def _require_landed(table: Table, job: Job) -> None:
+def _require_landed(table: Table, job: Job, version: int | None) -> None:
     assert table.source is not None
     starts = job.use_case.dates.first + dt.timedelta(days=table.source.first_batch_date_offset)
-    published = lake.published_dates(table)
+    published = lake.published_dates(table, version)
     missing = [date for date in job.dates if date >= starts and date not in published]
     if missing:
         raise NightshiftError(

@@ -28,6 +28,9 @@ from nightshift.use_case_code import load_module
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+# Parameters that can be given by their names.
+BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
 
 @dataclass(frozen=True)
 class Refinement:
@@ -77,7 +80,8 @@ def refinements(job: Job) -> list[Refinement]:
     """The functions of the use case, one for each silver table.
 
     Raises:
-        NightshiftError: if a table has none, and no bronze table of its name has its columns.
+        NightshiftError: if a table has none, and no bronze table of its name has its columns; or if one does not ask
+            for the slice that it refines.
     """
     module = load_module(job.use_case, "refine") if (job.use_case.folder / "refine.py").is_file() else None
     found = []
@@ -86,8 +90,31 @@ def refinements(job: Job) -> list[Refinement]:
         if function is None:
             found.append(Refinement(table, _as_it_is(job, table), (table.name,)))
         else:
-            found.append(Refinement(table, function, tuple(inspect.signature(function).parameters)))
+            found.append(Refinement(table, function, _inputs_of(job, table, function)))
     return found
+
+
+def _inputs_of(job: Job, table: Table, function: object) -> tuple[str, ...]:
+    """The inputs that a function's parameters name: first the slice that it refines."""
+    slices = [source.name for source in job.catalog.sources if source.source and source.source.required]
+    parameters = inspect.signature(function).parameters if callable(function) else {}
+    names, unnamed = tuple(parameters), [str(each) for each in parameters.values() if each.kind not in BY_NAME]
+    if not callable(function):
+        wrong = "is not a function"
+    elif not names:
+        wrong = "has no parameters, so it is given no rows"
+    elif unnamed:
+        wrong = f"has the parameter {unnamed[0]}, to which nothing can be given by its name"
+    elif names[0] not in slices:
+        wrong = f"has {names[0]!r} as its first parameter, which is no table with rows of each batch date"
+    else:
+        return names
+    raise NightshiftError(
+        f"{job.use_case.folder / 'refine.py'}: {table.name} {wrong}\n"
+        f"  next: begin it with `def {table.name}(<table>, …)`: the first parameter names the bronze table whose rows "
+        f"become {table.label} ({' or '.join(slices) or 'none is declared'}), the others name what it joins, tables or "
+        "`calendar`"
+    )
 
 
 def _as_it_is(job: Job, table: Table) -> Callable[..., DataFrame]:

@@ -1,11 +1,7 @@
-"""The conditions under which a model may become champion. This file is meant to be read by a risk officer.
+"""Judge a model: hold the numbers of its evaluation against the gates of the use case.
 
-Every gate compares one number of the evaluation with one limit. All of them must pass. A number that is
-missing, infinite or not a number fails its gate: what cannot be shown has not been shown.
-
-The numbers are taken on the test period, which is later than all data that the model has learned from and
-was not used for any choice. Intervals come from drawing whole days of it anew 1000 times, so that a few
-lucky days are not mistaken for skill.
+The gates themselves stand in ``use_cases/<name>/gates.yaml``, written to be read by a risk officer. All of them must
+pass. A number that is missing, infinite or not a number fails its gate: what cannot be shown has not been shown.
 """
 
 from __future__ import annotations
@@ -13,119 +9,128 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from nightshift.errors import NightshiftError
+from nightshift.use_case import read_yaml
+from training.gate_file import GROUPS, Gate, fault_of_gate, lacking
+
+if TYPE_CHECKING:
+    from nightshift.use_case import UseCase
+
+__all__ = ["Facts", "Gate", "Verdict", "as_table", "judge", "load_gates"]
 
 
 @dataclass(frozen=True)
-class Gate:
-    """One condition.
+class Facts:
+    """What decides which gates are asked; named as `when` in gates.yaml.
 
     Attributes:
-        name: as it appears in logs, MLflow and reports.
-        number: which number of the evaluation is judged.
-        must_be: how it must stand to the limit.
-        limit: the bound.
-        meaning: why the gate exists, and what its failure says.
+        champion_exists: another model is in force.
+        scored_before: batch dates of the training range were scored, so that skew can be seen.
+        has_slices: `training.slices` of the use case names columns.
+        has_fairness: `training.fairness` does.
     """
 
-    name: str
-    number: str
-    must_be: Literal["at least", "above", "at most"]
-    limit: float
-    meaning: str
+    champion_exists: bool
+    scored_before: bool
+    has_slices: bool
+    has_fairness: bool
+
+    @classmethod
+    def of(cls, use_case: UseCase, *, champion_exists: bool, scored_before: bool) -> Facts:
+        """The facts about a training, those that are declared taken from the use case."""
+        declared = use_case.training
+        return cls(champion_exists, scored_before, bool(declared.slices), bool(declared.fairness))
 
 
-GATES = (
-    Gate(
-        name="enough_rows",
-        number="rows",
-        must_be="at least",
-        limit=500,
-        meaning="Fewer test rows than this say nothing reliable about a model.",
-    ),
-    Gate(
-        name="enough_events",
-        number="rows_of_rarer_class",
-        must_be="at least",
-        limit=50,
-        meaning="The test must hold both outcomes often enough to tell good forecasts from bad ones.",
-    ),
-    Gate(
-        name="all_numbers_computed",
-        number="numbers_not_finite",
-        must_be="at most",
-        limit=0,
-        meaning="A measure that could not be computed hides what it would have shown.",
-    ),
-    Gate(
-        name="better_than_constant_rate",
-        number="gain_over_constant_lower",
-        must_be="above",
-        limit=0.0,
-        meaning="Log-loss saved against always giving the rate known before the test (lower end of 99 %): "
-        "a model without that is noise.",
-    ),
-    Gate(
-        name="ranks_better_than_chance",
-        number="auc_lower",
-        must_be="above",
-        limit=0.5,
-        meaning="Area under the ROC curve (lower end of 99 %): at 0.5 the order of the scores is a coin toss.",
-    ),
-)
-
-# Judged as well as soon as there is a champion.
-CHAMPION_GATES = (
-    Gate(
-        name="better_than_champion",
-        number="gain_over_champion_lower",
-        must_be="above",
-        limit=0.0,
-        meaning="Log-loss saved against the champion on the same rows (lower end of 95 %): "
-        "a change of model that brings nothing is not made.",
-    ),
-)
+_WITHOUT = {
+    "": "",
+    "champion_exists": "no champion",
+    "scored_before": "no date scored",
+    "has_slices": "no slices declared",
+    "has_fairness": "no groups declared",
+}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A gate that was judged; ``value`` is None where the number was not there."""
+    """What became of one gate.
+
+    Attributes:
+        name: of the gate.
+        value: the number; None where it was not there.
+        limit: how the number must stand to what, in words, like ``at most 0.06``.
+        passed: whether the gate stands in nobody's way; also true where it was not asked.
+        meaning: why the gate exists, and what its failure says.
+        group: of the gate, like ``calibration``.
+        asked: false where its `when` does not hold.
+        when: the gate's condition; None where it is always asked.
+    """
 
     name: str
     value: float | None
     limit: str
     passed: bool
     meaning: str
+    group: str
+    asked: bool = True
+    when: str | None = None
+
+    @property
+    def word(self) -> str:
+        """``passed``, ``FAILED``, or ``not asked`` and why."""
+        if not self.asked:
+            return f"not asked: {_WITHOUT[self.when or '']}"
+        return "passed" if self.passed else "FAILED"
 
     def to_dict(self) -> dict[str, Any]:
         """As it is kept in MLflow; a value that is not finite becomes text, which JSON can hold."""
         finite = self.value is None or math.isfinite(self.value)
-        return {**asdict(self), "value": self.value if finite else str(self.value)}
+        return {**asdict(self), "value": self.value if finite else str(self.value), "verdict": self.word}
 
 
-def judge(metrics: Mapping[str, float], *, champion_exists: bool) -> list[Verdict]:
-    """Judge every gate.
+def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
+    """The gates of a use case, in the order of its file.
+
+    Raises:
+        NightshiftError: if the file is missing, empty or wrong, names a number that the use case's task does not
+            have, or lacks a gate without which noise or a worse model could become champion; naming file and gate.
+    """
+    path = use_case.folder / "gates.yaml"
+    if not path.is_file():
+        raise NightshiftError(
+            f"{path} is missing: without gates no model can be trained; write it as docs/gates.md says, or begin with "
+            "the one of flight_delays"
+        )
+    gates = tuple(_read(path))
+    for number, gate in enumerate(gates):
+        if gate.name in {other.name for other in gates[:number]}:
+            raise NightshiftError(f"{path}: two gates are called {gate.name}")
+        if fault := fault_of_gate(gate, use_case.task):
+            raise NightshiftError(f"{path}: {gate.group}, gate {gate.name}: {fault}")
+    if missing := lacking(gates, use_case.task):
+        raise NightshiftError(f"{path} lacks what no use case may do without:\n  " + "\n  ".join(missing))
+    return gates
+
+
+def judge(gates: Sequence[Gate], numbers: Mapping[str, float], facts: Facts) -> list[Verdict]:
+    """A verdict for every gate, in order.
 
     Args:
-        metrics: numbers of the evaluation.
-        champion_exists: whether another model is in force.
+        gates: of the use case.
+        numbers: all that was measured, by name.
+        facts: which gates are asked.
     """
-    numbers = {**metrics, "numbers_not_finite": sum(not math.isfinite(value) for value in metrics.values())}
-    if "events" in metrics and "rows" in metrics:
-        numbers["rows_of_rarer_class"] = min(metrics["events"], metrics["rows"] - metrics["events"])
-    gates = GATES + (CHAMPION_GATES if champion_exists else ())
-    return [_verdict(gate, numbers.get(gate.number)) for gate in gates]
-
-
-def _verdict(gate: Gate, value: float | None) -> Verdict:
-    passed = value is not None and math.isfinite(value) and _holds(value, gate)
-    return Verdict(gate.name, value, f"{gate.must_be} {gate.limit:g}", passed, gate.meaning)
-
-
-def _holds(value: float, gate: Gate) -> bool:
-    if gate.must_be == "at least":
-        return value >= gate.limit
-    return value > gate.limit if gate.must_be == "above" else value <= gate.limit
+    judged = {**numbers, **_derived(numbers)}
+    missing = ", ".join(_not_finite(numbers))
+    return [
+        _verdict(gate, judged.get(gate.number), facts, missing if gate.number == "numbers_not_finite" else "")
+        for gate in gates
+    ]
 
 
 def as_table(verdicts: Sequence[Verdict]) -> str:
@@ -133,8 +138,67 @@ def as_table(verdicts: Sequence[Verdict]) -> str:
     rows = [("gate", "value", "limit", "verdict", "meaning")]
     for verdict in verdicts:
         value = "not computed" if verdict.value is None else f"{verdict.value:.6g}"
-        rows.append((verdict.name, value, verdict.limit, "passed" if verdict.passed else "FAILED", verdict.meaning))
+        rows.append((verdict.name, value if verdict.asked else "", verdict.limit, verdict.word, verdict.meaning))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
     )
+
+
+def _read(path: Path) -> list[Gate]:
+    raw = read_yaml(path)
+    if not isinstance(raw, dict) or not any(raw.values()):
+        raise NightshiftError(f"{path} holds no gates: without gates no model can be trained (docs/gates.md)")
+    gates: list[Gate] = []
+    for group, entries in raw.items():
+        if group not in GROUPS:
+            raise NightshiftError(f"{path}: {group!r} is not a group of gates; there are: {', '.join(GROUPS)}")
+        if not isinstance(entries, list):
+            raise NightshiftError(f"{path}: {group}: must be a list of gates, each beginning with `- name:`")
+        gates.extend(_gate(path, group, position, entry) for position, entry in enumerate(entries, start=1))
+    return gates
+
+
+def _gate(path: Path, group: str, position: int, raw: Any) -> Gate:
+    if not isinstance(raw, dict):
+        raise NightshiftError(
+            f"{path}: {group}, entry {position}: a gate is a mapping with a name, and this is {raw!r:.80}"
+        )
+    try:
+        return Gate.model_validate({**raw, "group": group})
+    except ValidationError as error:
+        name = raw.get("name") or f"number {position}"
+        faults = "\n".join(
+            f"{path}: {group}, gate {name}: {'.'.join(str(part) for part in fault['loc'])}: "
+            f"{fault['msg'].removeprefix('Value error, ')}".replace(": : ", ": ")
+            for fault in error.errors()
+        )
+        raise NightshiftError(faults) from error
+
+
+def _not_finite(numbers: Mapping[str, float]) -> list[str]:
+    """The model's own numbers that could not be computed.
+
+    What the champion or a constant leaves uncomputed, like the precision of never warning, says nothing of the model.
+    """
+    own = {name: value for name, value in numbers.items() if not name.startswith(("champion_", "constant_"))}
+    return sorted(name for name, value in own.items() if not math.isfinite(value))
+
+
+def _derived(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Numbers that follow from others; one that cannot be computed is not there."""
+    derived = {"numbers_not_finite": float(len(_not_finite(numbers)))}
+    costs = ("cost_per_row", "cost_per_row_never_warning", "cost_per_row_always_warning")
+    if numbers.keys() >= set(costs):
+        model, never, always = (numbers[name] for name in costs)
+        # The smaller one of a number and of no number would be the number.
+        known = math.isfinite(never) and math.isfinite(always)
+        derived["cost_saved_per_row"] = min(never, always) - model if known else math.nan
+    return derived
+
+
+def _verdict(gate: Gate, value: float | None, facts: Facts, details: str) -> Verdict:
+    asked = gate.when is None or bool(getattr(facts, gate.when))
+    passed = not asked or (value is not None and math.isfinite(value) and gate.holds(value))
+    meaning = f"{gate.meaning} Not computed: {details}." if details else gate.meaning
+    return Verdict(gate.name, value, gate.limit, passed, meaning, gate.group, asked, gate.when)

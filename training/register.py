@@ -1,117 +1,199 @@
-"""What is kept of a training: an MLflow run always, a registered version and the alias only after the gates.
+"""The MLflow side of a training: a run always, a registered version for what passed its gates.
 
-The order is what makes it safe: run, model files, version with all its tags, and the alias last. Whoever reads
-`champion` therefore never sees half a model.
+The order is what makes it safe: run, model files, version with all its tags; the decision in the ledger and the alias
+come after. Whoever is killed in between goes on with the same run when it is started again, and registers once.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import importlib.metadata
 import logging
 import math
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightshift import registry
+from nightshift.champions.decisions import BY_HAND, decisions, held_if_free
+from nightshift.errors import NightshiftError
 from nightshift.job import Job
+from nightshift.registered_model import metadata
+from nightshift.tracking import client, experiment_id, patiently
+from nightshift.use_case import UseCase
 from training.dataset import Dataset
-from training.evaluate import Evaluation
-from training.gates import Verdict, as_table
-from training.plots import draw
+from training.fitted import FittedModel
 
 if TYPE_CHECKING:
-    import lightgbm as lgb
     from mlflow.models.model import ModelInfo
 
 log = logging.getLogger("nightshift")
 
 EXAMPLE_ROWS = 5
+RUNS_LOOKED_AT = 100
 MODEL_REQUIREMENTS = ("lightgbm", "numpy")
+RUN_TAG, DATES_TAG = "nightshift_run", "dates"
 
 
 @contextmanager
-def tracked_run(job: Job) -> Iterator[str]:
-    """An MLflow run around a training; gives its id. An exception marks the run as failed."""
-    registry.client()
+def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str]:
+    """An MLflow run around a training; gives its id. An exception marks the run as failed.
+
+    A run of the same job and dates that did not finish, because its process was killed or its task failed, is gone on
+    with, its search included; so is one whose task was killed right after, before anything was decided.
+
+    Args:
+        same: tags that such a run must have, too, like the Delta versions that are trained on: what was searched on
+            other data is not gone on with. They are set on a new run.
+
+    Raises:
+        NightshiftError: if MLflow does not answer.
+    """
+    client()
     import mlflow
 
-    with mlflow.start_run(
-        experiment_id=registry.experiment_id(job.use_case),
-        run_name=f"{job.use_case.name} {job.dates}",
-        tags={"use_case": job.use_case.name, "dates": str(job.dates), "nightshift_run": job.run_id},
-    ) as run:
-        yield run.info.run_id
+    tags = {"use_case": job.use_case.name, DATES_TAG: str(job.dates), RUN_TAG: job.run_id, **(same or {})}
+    experiment = experiment_id(job.use_case)
+
+    def start() -> str:
+        # Looked for in every attempt: the one before may have made a run and lost the answer.
+        for found in _to_go_on_with(job, experiment, tags):
+            with contextlib.ExitStack() as own:
+                # Whose process lives is not gone on with.
+                if own.enter_context(held_if_free(f"training {found}")):
+                    mlflow.start_run(run_id=found)
+                    log.info("going on with MLflow run %s, which did not finish", found)
+                    held.enter_context(own.pop_all())
+                    return found
+        name = f"{job.use_case.name} {job.dates}"
+        made = str(mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags).info.run_id)
+        held.enter_context(held_if_free(f"training {made}"))
+        return made
+
+    with contextlib.ExitStack() as held:
+        run_id = patiently("starting a run", start)
+        try:
+            yield run_id
+        except BaseException:
+            # It is unfinished all the same where MLflow does not hear of it.
+            with contextlib.suppress(Exception):
+                mlflow.end_run("FAILED")
+            raise
+        patiently("ending the run", lambda: mlflow.end_run("FINISHED"))
 
 
-def log_training(parameters: dict[str, Any], metrics: Mapping[str, float], tags: dict[str, str]) -> None:
-    """Parameters, finite metrics and tags of the current run; other metrics are in the gates' report."""
+def log_training(parameters: Mapping[str, Any], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    """Parameters, finite metrics and tags of the current run; other metrics are in the gates' report.
+
+    Raises:
+        NightshiftError: if MLflow does not answer, or a run that was gone on with had other parameters before: MLflow
+            never changes one.
+    """
     import mlflow
 
-    mlflow.log_params(parameters)
-    mlflow.log_metrics({name: value for name, value in metrics.items() if math.isfinite(value)})
-    mlflow.set_tags(tags)
+    active = mlflow.active_run()
+    assert active is not None
+    run_id = active.info.run_id
+    before = patiently("reading the run's parameters", lambda: client().get_run(run_id)).data.params
+    changed = sorted(name for name in before.keys() & parameters.keys() if before[name] != str(parameters[name]))
+    if changed:
+        patiently("leaving the run", lambda: client().set_tag(run_id, RUN_TAG, "left unfinished"))
+        raise NightshiftError(
+            f"MLflow run {run_id}, which was gone on with, had other values of {', '.join(changed)} before, and MLflow "
+            "keeps the first: the run is left as it is. Run this again, it begins a new one"
+        )
+    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    patiently("logging parameters", lambda: mlflow.log_params(dict(parameters)))
+    patiently("logging metrics", lambda: mlflow.log_metrics(finite))
+    patiently("logging tags", lambda: mlflow.set_tags(dict(tags)))
 
 
-def log_report(booster: lgb.Booster, dataset: Dataset, evaluation: Evaluation, verdicts: Sequence[Verdict]) -> None:
-    """Gates, features and plots of the current run."""
+def log_files(folder: str, below: str | None = None) -> None:
+    """All files of a folder, like plots and the model card, as artifacts of the current run.
+
+    Raises:
+        NightshiftError: if MLflow does not answer.
+    """
     import mlflow
 
-    with tempfile.TemporaryDirectory(prefix="nightshift-") as name:
-        folder = Path(name)
-        _write_json(folder / "gates.json", [verdict.to_dict() for verdict in verdicts])
-        (folder / "gates.txt").write_text(as_table(verdicts) + "\n", encoding="utf-8")
-        _write_json(folder / "features.json", {**dataset.encoding.to_dict(), "left_out": list(dataset.left_out)})
-        plots = folder / "plots"
-        plots.mkdir()
-        draw(plots, booster, dataset, evaluation)
-        mlflow.log_artifacts(name)
+    patiently("logging files", lambda: mlflow.log_artifacts(folder, below))
 
 
-def log_model(booster: lgb.Booster, dataset: Dataset) -> ModelInfo:
-    """LightGBM's native file with signature, example and encoding, in the current run; nothing is pickled."""
-    import importlib.metadata
+def log_model(model: FittedModel, dataset: Dataset) -> ModelInfo:
+    """LightGBM's native file with signature, example and all that scoring needs, in the current run; nothing pickled.
 
+    Raises:
+        NightshiftError: if MLflow does not answer.
+    """
     import mlflow
     import pandas as pd
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    features = dataset.encoding.features
+    features = model.encoding.features
     # Everything is a double, a category as its code: an integer column could not hold a missing value.
     signature = ModelSignature(
         inputs=Schema([ColSpec("double", name, required=False) for name in features]),
         outputs=Schema([ColSpec("double")]),
     )
     example = pd.DataFrame(dataset.test.matrix[:EXAMPLE_ROWS].astype("float64"), columns=list(features))
-    logged: ModelInfo = mlflow.lightgbm.log_model(
-        booster,
-        name="model",
-        signature=signature,
-        input_example=example,
-        # Stated, because finding them out takes MLflow ten seconds.
-        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in MODEL_REQUIREMENTS],
-        metadata={registry.ENCODING_KEY: dataset.encoding.to_dict()},
-    )
-    return logged
+
+    def step() -> ModelInfo:
+        logged: ModelInfo = mlflow.lightgbm.log_model(
+            model.booster,
+            name="model",
+            signature=signature,
+            input_example=example,
+            # Stated, because finding them out takes MLflow ten seconds.
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in MODEL_REQUIREMENTS],
+            metadata=metadata(model.task, model.encoding, model.calibration, model.threshold, model.interval),
+        )
+        return logged
+
+    return patiently("logging the model", step)
 
 
-def promote(job: Job, model: ModelInfo, evaluation: Evaluation, tags: Mapping[str, str]) -> int:
-    """Register a model that passed its gates and make it champion, the alias last; returns its version."""
+def register(job: Job, logged: ModelInfo, tags: Mapping[str, str]) -> int:
+    """The version of the current run's model, registered with all its tags where it is not yet.
+
+    Args:
+        tags: of the version; among them `status`, see `nightshift.champions.mirror`.
+
+    Raises:
+        NightshiftError: if MLflow does not answer; then there is the whole version, or none.
+    """
     import mlflow
 
-    name = job.use_case.model_name
-    version = mlflow.register_model(
-        model.model_uri,
-        name,
-        # repr: the threshold that was judged is the one that decides, to the last bit.
-        tags={**tags, registry.THRESHOLD_TAG: repr(evaluation.threshold)},
-    )
-    registry.client().set_registered_model_alias(name, registry.CHAMPION, version.version)
-    return int(version.version)
+    run_id = str(logged.run_id)
+
+    def step() -> int:
+        if (before := version_of_run(job.use_case, run_id)) is not None:
+            log.info("%s version %d was registered by this run before", job.use_case.model_name, before)
+            return before
+        return int(mlflow.register_model(logged.model_uri, job.use_case.model_name, tags=dict(tags)).version)
+
+    return patiently("registering the model", step)
 
 
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+def version_of_run(use_case: UseCase, run_id: str) -> int | None:
+    """The version that an MLflow run registered; None where it registered none."""
+    found = client().search_model_versions(f"name = '{use_case.model_name}' and run_id = '{run_id}'")
+    return min((int(each.version) for each in found), default=None)
+
+
+def _to_go_on_with(job: Job, experiment: str, tags: Mapping[str, str]) -> list[str]:
+    """Runs of one job that its task has not seen to the end, the newest first.
+
+    One that finished counts as well where its version waits for a decision, and the job is that of a DAG: its task was
+    killed right at its end. About whose version was decided, that is settled, and another training begins anew.
+    """
+    # Values are compared here: MLflow's filters have no way to quote a quotation mark.
+    found = client().search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=RUNS_LOOKED_AT)
+    decided = {each.version for each in decisions(job.use_case)}
+    same = []
+    for run in found:
+        if all(run.data.tags.get(name) == value for name, value in tags.items()):
+            version = version_of_run(job.use_case, run.info.run_id)
+            is_open = run.info.status != "FINISHED" or (version is not None and job.run_id != BY_HAND)
+            if is_open and version not in decided:
+                same.append(str(run.info.run_id))
+    return same

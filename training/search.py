@@ -1,32 +1,23 @@
-"""The search for parameters: Optuna's TPE, seeded and bounded, pruned by LightGBM's rounds."""
+"""The search for parameters: Optuna's TPE, bounded by trials and seconds, pruned by LightGBM's rounds."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from training.fit import METRIC, Parts, grow
+from nightshift.use_case import UseCase
+from training.fit import Parts
+from training.search_space import parameters_at
+from training.study import BATCH, Study
+from training.trials import Grown, Order, Workers
 
 if TYPE_CHECKING:
-    import optuna
-    from lightgbm.callback import CallbackEnv
+    from optuna.trial import FrozenTrial
 
 log = logging.getLogger("nightshift")
-
-# Each report is a commit in the study's database.
-REPORT_EVERY = 10
-# The trial that every study begins with: strong regularisation, because rows of one day share their day.
-FIRST_TRIAL: dict[str, Any] = {
-    "num_leaves": 12,
-    "leaf_share": 0.02,
-    "feature_fraction": 0.2,
-    "bagging_fraction": 0.6,
-    "lambda_l2": 10.0,
-    "cat_smooth": 100.0,
-}
 
 
 @dataclass(frozen=True)
@@ -35,95 +26,116 @@ class Winner:
 
     Attributes:
         parameters: for LightGBM.
-        log_loss: on validation.
+        loss: on validation.
         rounds: trees grown when validation was best.
         study: name of the Optuna study.
         trials: how many were finished or pruned.
+        pruned: how many of them were pruned.
+        seconds: spent on the study, by all processes that worked on it.
     """
 
     parameters: dict[str, Any]
-    log_loss: float
+    loss: float
     rounds: int
     study: str
     trials: int
+    pruned: int
+    seconds: float
 
 
-def search(parts: Parts, *, trials: int, seed: int, study: str, storage: str | None = None) -> Winner:
-    """Try ``trials`` sets of parameters and take the one with the least log-loss on validation.
+def search(
+    parts: Parts, use_case: UseCase, *, trials: int, seconds: float, study: str, storage: str | None = None
+) -> Winner:
+    """Try sets of parameters, and take the one with the least loss on validation.
 
-    The trials are kept under the name ``study`` in ``storage``, the SQLAlchemy URL of Optuna's database; None
-    keeps them in memory.
+    Trials are suggested in batches of :data:`training.study.BATCH`: each sees the outcomes of earlier batches, and of
+    its own batch only what is being tried (TPE's constant liar). Suggestions are seeded by the trial's place in the
+    study, and outcomes are told in that order. So the same data, plan, seed and number of trials give the same winner,
+
+    - with any number of processes (`training.parallel_trials`; more than a batch's worth have nothing to do),
+    - with a storage or in memory,
+    - when the search was killed at any point and begun again under the same name, any number of times,
+    - when a study of the very same data and plan went before (one of other data adds its best to the first points).
+
+    Only where ``seconds`` end the search before all trials are done, the winner depends on the machine's speed.
+
+    Args:
+        parts: the data, and with it the plan (`training`).
+        use_case: whose earlier studies (their names begin with its name and `/`) are looked at.
+        trials: how many to finish, those of an interrupted search under this name included.
+        seconds: no trial begins after this much time, that of an interrupted search included; one trial always does.
+        study: name of the study, one for each run.
+        storage: SQLAlchemy URL of Optuna's database; None keeps the study in memory.
+
+    Raises:
+        NightshiftError: if another process works on the study, or LightGBM refuses the parameters.
     """
-    import optuna
+    record = Study(parts, use_case, study, storage)
+    clock = _Clock(record.seconds, seconds, begun=bool(record.finished))
+    with Workers(parts, min(use_case.training.parallel_trials, BATCH, trials)) as workers:
+        while (done := len(record.finished)) < trials and clock.allows():
+            _batch(record, workers, parts, range(done, min((done // BATCH + 1) * BATCH, trials)), trials, clock)
+    return _winner(record, clock.seconds)
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    made = optuna.create_study(
-        study_name=study,
-        storage=storage,
-        direction="minimize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=50, interval_steps=REPORT_EVERY),
+
+def _batch(record: Study, workers: Workers, parts: Parts, slots: range, trials: int, clock: _Clock) -> None:
+    """Try the slots that are left of a batch, or as many of them as there is time for."""
+    batch_first = slots.start // BATCH * BATCH
+    earlier = [trial.intermediate_values for trial in record.finished[:batch_first] if trial.state.name == "COMPLETE"]
+    asked = [record.ask(slot) for slot in slots]
+    orders = [Order(parameters_at(trial.params, parts.train.num_data()), earlier) for trial in asked]
+    with record.alive(asked):
+        for trial, order, grown in zip(asked, orders, workers.run(orders, clock.begins), strict=False):
+            record.tell(trial, grown, order.parameters, clock.seconds)
+            _say(record, grown, trials, clock)
+
+
+def _say(record: Study, grown: Grown, trials: int, clock: _Clock) -> None:
+    outcome = "pruned" if grown.loss is None else f"loss {grown.loss:.5f}, {grown.rounds} rounds"
+    done = record.finished
+    log.info(
+        "trial %d of %d: %s; best %.5f; %.0f s", len(done), trials, outcome, best_of(done).value, clock.seconds,
+    )  # fmt: skip
+
+
+def _winner(record: Study, seconds: float) -> Winner:
+    done = record.finished
+    best = best_of(done)
+    record.remember(best.params)
+    return Winner(
+        parameters=best.user_attrs["parameters"],
+        loss=float(best.value or 0.0),
+        rounds=best.user_attrs["rounds"],
+        study=record.name,
+        trials=len(done),
+        pruned=sum(trial.state.name == "PRUNED" for trial in done),
+        seconds=seconds,
     )
-    made.enqueue_trial(FIRST_TRIAL)
-    made.optimize(_objective(parts, seed), n_trials=trials, callbacks=[_Progress(trials)])
-    best = made.best_trial
-    return Winner(best.user_attrs["parameters"], float(best.value or 0.0), best.user_attrs["rounds"], study, trials)
 
 
-def suggest(trial: optuna.Trial, rows: int) -> dict[str, Any]:
-    """One point of the search space, as LightGBM's parameters; the smallest leaf is a share of ``rows``."""
-    leaf_share = trial.suggest_float("leaf_share", 0.003, 0.06, log=True)
-    return {
-        "num_leaves": trial.suggest_int("num_leaves", 4, 24, log=True),
-        "min_data_in_leaf": max(int(rows * leaf_share), 5),
-        "feature_fraction": trial.suggest_float("feature_fraction", 0.1, 0.6),
-        "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
-        "lambda_l2": trial.suggest_float("lambda_l2", 1.0, 100.0, log=True),
-        "cat_smooth": trial.suggest_float("cat_smooth", 10.0, 300.0, log=True),
-    }
+def best_of(finished: Sequence[FrozenTrial]) -> FrozenTrial:
+    """The trial with the least loss; of equal ones, the first."""
+    complete = [trial for trial in finished if trial.state.name == "COMPLETE"]
+    return min(complete, key=lambda trial: trial.value or 0.0)
 
 
-def _objective(parts: Parts, seed: int) -> Callable[[optuna.Trial], float]:
-    def objective(trial: optuna.Trial) -> float:
-        parameters = suggest(trial, parts.train.num_data())
-        booster = grow(parts, parameters, seed, callbacks=[_Prune(trial)])
-        trial.set_user_attr("parameters", parameters)
-        trial.set_user_attr("rounds", booster.best_iteration)
-        return float(booster.best_score["validation"][METRIC])
+class _Clock:
+    """The time that a study has taken, interrupted searches included, and whether a trial may still begin."""
 
-    return objective
+    def __init__(self, spent: float, limit: float, begun: bool) -> None:
+        self._since, self._limit, self._begun = time.monotonic() - spent, limit, begun
 
+    @property
+    def seconds(self) -> float:
+        """Seconds spent."""
+        return time.monotonic() - self._since
 
-class _Prune:
-    """Tells Optuna how a trial goes, and ends it where the median of the others was better."""
+    def allows(self) -> bool:
+        """Whether a trial may begin; the first one always may."""
+        return not self._begun or self.seconds < self._limit
 
-    # After early stopping, whose exception must win.
-    order = 40
-
-    def __init__(self, trial: optuna.Trial) -> None:
-        self.trial = trial
-
-    def __call__(self, environment: CallbackEnv) -> None:
-        import optuna
-
-        if environment.iteration % REPORT_EVERY:
-            return
-        self.trial.report(environment.evaluation_result_list[0][2], environment.iteration)
-        if self.trial.should_prune():
-            raise optuna.TrialPruned
-
-
-class _Progress:
-    """One line in the log per trial."""
-
-    def __init__(self, trials: int) -> None:
-        self.trials = trials
-        self.started = time.monotonic()
-
-    def __call__(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        rounds = trial.user_attrs.get("rounds")
-        outcome = "pruned" if rounds is None else f"log-loss {trial.value:.5f}, {rounds} rounds"
-        log.info(
-            "trial %d of %d: %s; best %.5f; %.0f s", trial.number + 1, self.trials, outcome, study.best_value,
-            time.monotonic() - self.started,
-        )  # fmt: skip
+    def begins(self) -> bool:
+        """Whether a trial may begin, which then does."""
+        allowed = self.allows()
+        self._begun = True
+        return allowed

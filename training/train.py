@@ -1,67 +1,42 @@
-"""Train a model, judge it, and make it champion if it deserves it.
+"""Train a model, judge it, and register it if it deserves it.
 
     python -m training.train --use-case flight_delays --dates 2013-01-01..2013-09-30
 
 The range is split by time: its last days are the test period, those before validate, the rest trains. A model
-that a gate refuses is kept as an MLflow run, is not registered, and leaves the champion as it was.
+that a gate refuses is kept as an MLflow run, is not registered, and leaves the champion as it was. One that passes is
+registered; it becomes champion at once where `training.approval` says `auto`, else when a person approves.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from nightshift import registry
+from nightshift import champions, registry
+from nightshift.champions.mirror import AWAITING_APPROVAL, CANDIDATE
 from nightshift.database import database_url
 from nightshift.dates import BatchDates
-from nightshift.encoding import check_types
+from nightshift.environment import described
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import code_version
 from nightshift.session import session
-from nightshift.use_case import UseCase
-from training.dataset import Dataset, Rows, prepare, read
-from training.evaluate import Evaluation, evaluate
-from training.fit import binned, fit, probabilities_of
-from training.gates import Verdict, as_table, judge
-from training.register import log_model, log_report, log_training, promote, tracked_run
-from training.search import Winner, search
+from nightshift.tracking import client
+from training.challenger import Budget, Challenger, challenge
+from training.dataset import Dataset, Rows, prepare
+from training.declarations import check_declarations
+from training.gates import Verdict, as_table, load_gates
+from training.outcome import approval_of, tell
+from training.register import log_files, log_model, log_training, register, tracked_run
+from training.report import write_report
+from training.rows import read
+from training.skew import Skew, compare
 from training.split import Periods
 
-if TYPE_CHECKING:
-    import lightgbm as lgb
-    import numpy as np
-    from numpy.typing import NDArray
-
 log = logging.getLogger("nightshift")
-
-
-@dataclass(frozen=True)
-class Challenger:
-    """A model that was made and judged.
-
-    Attributes:
-        study: Optuna study that chose its parameters.
-        parameters: those, and what else makes the model what it is.
-        booster: the model.
-        evaluation: on the test period.
-        verdicts: of all gates.
-    """
-
-    study: str
-    parameters: dict[str, Any]
-    booster: lgb.Booster
-    evaluation: Evaluation
-    verdicts: list[Verdict]
-
-    @property
-    def refused(self) -> list[Verdict]:
-        """The gates that it failed; none for a model that may become champion."""
-        return [verdict for verdict in self.verdicts if not verdict.passed]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -71,89 +46,98 @@ def main(argv: list[str] | None = None) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is particular to training; unset, the use case's own values hold."""
-    for option in ("validation-days", "test-days", "trials"):
+    for option in ("validation-days", "test-days", "trials", "search-seconds"):
         parser.add_argument(f"--{option}", type=_positive, help="default: `training` in use_case.yaml")
 
 
 def body(job: Job, arguments: argparse.Namespace) -> None:
     """Read the data set in Spark, then train on it."""
+    started = time.monotonic()
     training = job.use_case.training
-    periods = Periods.at_end(
-        job.dates, arguments.validation_days or training.validation_days, arguments.test_days or training.test_days
-    )
-    check_types(job.catalog["gold.features"])
+    periods = Periods.of(job.use_case, job.dates, arguments.validation_days, arguments.test_days)
+    # Whatever is declared wrong is said before anything is started.
+    load_gates(job.use_case)
+    check_declarations(job.catalog)
     with ThreadPoolExecutor(1) as background:
         preloading = background.submit(_preload)
-        rows = read_rows(job)
+        rows, skew = read_rows(job)
         preloading.result()
-    train_on(job, rows, periods, arguments.trials or training.trials)
+    trials, seconds = arguments.trials or training.trials, arguments.search_seconds or training.search_seconds
+    train_on(job, rows, periods, trials, skew, seconds, started)
 
 
-def train_on(job: Job, rows: Rows, periods: Periods, trials: int) -> None:
-    """Search, fit, evaluate, judge; promote, or say why not.
+def train_on(
+    job: Job,
+    rows: Rows,
+    periods: Periods,
+    trials: int,
+    skew: Skew | None = None,
+    seconds: float | None = None,
+    started: float | None = None,
+) -> None:
+    """Search, fit, evaluate, judge; register, or say why not.
 
     Raises:
-        NightshiftError: if the data cannot train a model, or the model is refused and there is no champion.
+        NightshiftError: if the data cannot train a model, MLflow does not answer, or the model is refused and there is
+            no champion.
     """
-    dataset = prepare(rows.table, job.catalog["gold.features"], periods)
+    use_case = job.use_case
+    gates = load_gates(use_case)
+    dataset = prepare(rows, use_case, job.catalog["gold.features"], periods)
     say_what_was_read(dataset, periods)
-    with tracked_run(job) as run_id:
-        champion = registry.champion(job.use_case)
-        challenger = challenge(job.use_case, dataset, champion, trials, study=f"{job.use_case.name}/{run_id}")
+    trained_on = {f"delta_version.{label}": str(version) for label, version in rows.versions.items()}
+    with tracked_run(job, trained_on) as run_id:
+        champion = registry.champion(use_case)
+        budget = Budget(
+            trials,
+            seconds or use_case.training.search_seconds,
+            f"{use_case.name}/{run_id}",
+            database_url("optuna"),
+            time.monotonic() if started is None else started,
+        )
+        challenger = challenge(use_case, dataset, gates, budget, champion, skew)
         log.info("gates on the test period %s\n%s", periods.test, as_table(challenger.verdicts))
-        provenance = _provenance(challenger, rows, dataset, periods)
-        log_training(challenger.parameters, challenger.evaluation.metrics, provenance)
-        log_report(challenger.booster, dataset, challenger.evaluation, challenger.verdicts)
-        model = log_model(challenger.booster, dataset)
+        provenance = {**trained_on, **_provenance(challenger, rows, dataset, periods)}
+        log_training(_parameters(job, challenger), challenger.numbers, provenance)
+        logged = log_model(challenger.model, dataset)
+        with write_report(job, challenger, dataset, periods, provenance, champion, skew) as folder:
+            log_files(str(folder))
+        version = None
+        approval = approval_of(use_case)
         if not challenger.refused:
-            version = promote(job, model, challenger.evaluation, provenance)
-            log.info("%s version %d is champion now; MLflow run %s", job.use_case.model_name, version, run_id)
-    if challenger.refused:
+            status = CANDIDATE if approval == "auto" else AWAITING_APPROVAL
+            version = register(job, logged, {**provenance, "status": status, "approval": approval})
+    tell(use_case, version, run_id, challenger.numbers, challenger.verdicts)
+    if version is None:
         _say_refused(job, challenger.refused, champion, run_id)
+    elif approval == "auto":
+        _promote(job, version)
+    else:
+        _say_awaiting(job, version)
 
 
-def challenge(
-    use_case: UseCase, dataset: Dataset, champion: registry.RegisteredModel | None, trials: int, study: str
-) -> Challenger:
-    """Make a model and judge it beside the champion, on the same rows of the test period."""
-    training = use_case.training
-    winner, booster = develop(dataset, trials, training.seed, study, database_url("optuna"))
-    rival = None if champion is None else _probabilities(champion, dataset)
-    evaluation = evaluate(booster, dataset, training.costs, training.seed, rival)
-    verdicts = judge(evaluation.metrics, champion_exists=champion is not None)
-    parameters = {**winner.parameters, "rounds": winner.rounds, "trials": winner.trials, "seed": training.seed}
-    return Challenger(winner.study, parameters, booster, evaluation, verdicts)
-
-
-def read_rows(job: Job, dates: BatchDates | None = None) -> Rows:
-    """Read the data set in Spark, and end Spark: the search needs its cores and memory."""
-    spark = session(f"train {job.use_case.name} {job.dates}")
+def read_rows(job: Job, dates: BatchDates | None = None) -> tuple[Rows, Skew]:
+    """Read the data set in Spark, hold it against what was scored, and end Spark: the search needs its cores."""
+    dates = dates or job.dates
+    features = job.catalog["gold.features"]
+    spark = session(f"train {job.use_case.name} {dates}")
     try:
-        return read(spark, job.catalog, dates or job.dates)
+        rows = read(spark, job.catalog, dates)
+        return rows, compare(spark, job.catalog, dates, rows.versions[features.label])
     finally:
         spark.stop()
-
-
-def develop(
-    dataset: Dataset, trials: int, seed: int, study: str, storage: str | None = None
-) -> tuple[Winner, lgb.Booster]:
-    """Search, and fit once with the winner."""
-    parts = binned(dataset, seed)
-    winner = search(parts, trials=trials, seed=seed, study=study, storage=storage)
-    log.info("best: log-loss %.5f after %d rounds with %s", winner.log_loss, winner.rounds, winner.parameters)
-    return winner, fit(parts, winner.parameters, seed)
 
 
 def say_what_was_read(dataset: Dataset, periods: Periods) -> None:
     """One line per period, and how many labels have not matured."""
     for name, period in periods.items():
         part = getattr(dataset, name)
-        log.info("%s %s: %d rows, rate %.4f", name, period, len(part), part.rate)
-    if dataset.unmatured:
-        last = max(dataset.unmatured)
+        log.info("%s %s: %d rows, mean label %.4f", name, period, len(part), part.rate)
+    lacking = {date: rows - matured for date, (rows, matured) in dataset.coverage.items() if matured < rows}
+    if lacking:
         log.warning(
             "%d rows on %d batch dates up to %s have no matured label and are left out",
-            sum(dataset.unmatured.values()), len(dataset.unmatured), last,
+            sum(lacking.values()), len(lacking), max(lacking),
         )  # fmt: skip
 
 
@@ -162,36 +146,55 @@ def _preload() -> None:
     import lightgbm  # noqa: F401
     import optuna  # noqa: F401
 
-    registry.client()
+    client()
     import mlflow.lightgbm  # noqa: F401
 
 
-def _probabilities(champion: registry.RegisteredModel, dataset: Dataset) -> NDArray[np.float64] | None:
-    """The champion's scores of the very rows that the challenger is tested on; None where it cannot give them."""
-    import lightgbm as lgb
-
-    missing = [name for name in champion.encoding.features if name not in dataset.test_rows.column_names]
-    if missing:
-        log.warning(
-            "champion version %d cannot be compared, the feature table no longer has: %s",
-            champion.version, ", ".join(missing),
-        )  # fmt: skip
-        return None
-    return probabilities_of(lgb.Booster(model_str=champion.booster), champion.encoding.matrix(dataset.test_rows))
+def _parameters(job: Job, challenger: Challenger) -> dict[str, object]:
+    """What was chosen, and what else makes the model what it is."""
+    winner, model = challenger.winner, challenger.model
+    chosen = {
+        "rounds": winner.rounds,
+        "trials": winner.trials,
+        "pruned_trials": winner.pruned,
+        "seed": job.use_case.training.seed,
+        "task": model.task,
+        "calibration": model.calibration.kind,
+    }
+    return {**winner.parameters, **chosen}
 
 
 def _provenance(challenger: Challenger, rows: Rows, dataset: Dataset, periods: Periods) -> dict[str, str]:
     """What a run, and a version, must name so that a person can tell where it came from."""
+    matured = sum(count for _, count in dataset.coverage.values())
     return {
         **{f"period.{name}": str(period) for name, period in periods.items()},
-        **{f"delta_version.{label}": str(version) for label, version in rows.versions.items()},
         **{f"rows.{name}": str(len(getattr(dataset, name))) for name, _ in periods.items()},
-        "rows.unmatured": str(sum(dataset.unmatured.values())),
+        "rows.unmatured": str(sum(count for count, _ in dataset.coverage.values()) - matured),
         "sampled_share": repr(rows.share),
-        "optuna_study": challenger.study,
+        "optuna_study": challenger.winner.study,
         "gates": "refused" if challenger.refused else "passed",
         "code_version": code_version(),
+        **{f"environment.{name}": value for name, value in described().items()},
     }
+
+
+def _promote(job: Job, version: int) -> None:
+    """Where no person is asked, the decision is made here, under the name of the rule that makes it."""
+    first = champions.default_first(job.catalog, job.dates.last)
+    kept = champions.promote(
+        job.use_case, version, first, "auto", "training.approval in use_case.yaml: auto", job.run_id
+    )
+    log.info("%s version %d is champion from %s on", job.use_case.model_name, version, kept.first)
+
+
+def _say_awaiting(job: Job, version: int) -> None:
+    people = ", ".join(job.use_case.training.approval.by)
+    log.warning(
+        "%s version %d has passed its gates and waits for approval by %s: in Airflow under Required actions, or\n"
+        "  nightshift models promote %s %d --why <reason>",
+        job.use_case.model_name, version, people, job.use_case.name, version,
+    )  # fmt: skip
 
 
 def _say_refused(job: Job, refused: Sequence[Verdict], champion: registry.RegisteredModel | None, run_id: str) -> None:

@@ -20,6 +20,9 @@
   {% call statement('main') -%}
     create table {{ relation }} using parquet partitioned by (batch_date) location '{{ folder }}' as
     select /*+ rebalance(batch_date) */ * from ({{ sql }}) as model
+    {# Like every other table; the same rows are then the same bytes, and a score that is made again names the same
+       version of its features. #}
+    sort by batch_date{% for key in model['config']['meta']['keys'] %}, {{ key }}{% endfor %}
   {%- endcall %}
 
   {{ return({'relations': [relation]}) }}

@@ -59,7 +59,12 @@ def _csv(rows: pa.Table, _: int) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(rows.column_names)
     for batch in rows.to_batches():
-        writer.writerows(row.values() for row in batch.to_pylist())
+        writer.writerows([_plain(value) for value in row.values()] for row in batch.to_pylist())
+
+
+def _plain(value: object) -> object:
+    """A cell of a CSV file has no parts, so that what has them is JSON."""
+    return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def _json(rows: pa.Table, _: int) -> None:
@@ -75,4 +80,11 @@ def _is_number(kind: pa.DataType) -> bool:
 def _cell(value: object) -> str:
     if value is None:
         return "–"
+    if isinstance(value, list):
+        return "\n".join(_cell(item) for item in value)
+    if isinstance(value, dict):
+        # A reason is its phrase, and how far it moves the score; of other structs, all fields are told.
+        if value.keys() == {"feature", "value", "contribution", "phrase"}:
+            return f"{value['phrase']} ({value['contribution']:+.3f})"
+        return ", ".join(f"{name} {_cell(field)}" for name, field in value.items())
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,10 +1,11 @@
-"""What no use case has to declare: batch_date, the columns that say where a landed row comes from, the quarantine."""
+"""What no use case has to declare: batch_date, the columns of landed rows and of scores, the quarantine."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from nightshift.tables import PARTITION, Column, Table
+from nightshift.tables import PARTITION, REASONS, Column, Table
+from nightshift.training_plan import BINARY, Target, Task
 
 # Where a landed row comes from; every table with a source has these columns.
 LINEAGE: tuple[dict[str, Any], ...] = (
@@ -24,6 +25,8 @@ LINEAGE: tuple[dict[str, Any], ...] = (
     },
     {"name": "extra", "type": "string", "description": "Delivered fields that are not declared, as a JSON object."},
 )
+SCORES = "scores"
+WARN, NONE = "warn", "none"
 # Names that a declared column can't have, by layer, as the stages add columns of these names to the rows: landing
 # its lineage and what it finds about a record, reference data its validity, refining the record that is newest.
 RESERVED: dict[str, frozenset[str]] = {
@@ -65,6 +68,67 @@ QUARANTINE: dict[str, Any] = {
         {"name": "decided_why", "type": "string", "description": "Why, in their words."},
     ],
 }
+
+
+def score_columns(task: Task, target: Target) -> tuple[dict[str, Any], ...]:
+    """The columns that scoring adds to the keys, and to what else of the features a score table declares."""
+    event = f"{target.table}.{target.column}"
+    binary: tuple[dict[str, Any], ...] = (
+        _always("raw_score", "double", "The model's own score, before calibration: log-odds of the event."),
+        _always(
+            "probability",
+            "double",
+            f"Calibrated probability of the event: that {event} will be true.",
+            minimum=0,
+            maximum=1,
+        ),
+        _always(
+            "decision",
+            "string",
+            f"`{WARN}` where the probability reaches the threshold, else `{NONE}`.",
+            accepted=[WARN, NONE],
+        ),
+        _always(
+            "threshold",
+            "double",
+            "Probability from which the model's decision is to warn; on validation, it cost least.",
+        ),
+    )
+    regression: tuple[dict[str, Any], ...] = (
+        _always("raw_score", "double", "The model's own score; for a regression the predicted value itself."),
+        _always("value", "double", f"Predicted {event}."),
+        _always("lower", "double", "Lower end of the interval that holds the declared share of outcomes."),
+        _always("upper", "double", "Upper end of that interval."),
+    )
+    return (*(binary if task == BINARY else regression), *_EXPLANATION)
+
+
+def _always(name: str, kind: str, description: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, "required": True, "description": description, **more}
+
+
+_EXPLANATION = (
+    _always("base_contribution", "double", "What the raw score is of a row of which nothing is known."),
+    _always(
+        "reasons",
+        REASONS,
+        "The features that moved the raw score most, the strongest first: name, value (null where missing), exact "
+        "TreeSHAP contribution to the raw score, and a phrase for people.",
+    ),
+    _always(
+        "other_contribution",
+        "double",
+        "Sum of the contributions of all other features; with base and reasons, it gives the raw score.",
+    ),
+    _always("model_name", "string", "Registered model that made the score."),
+    _always("model_version", "int", "Its version in the registry.", minimum=1),
+    _always(
+        "feature_version",
+        "bigint",
+        "Delta version of gold.features that the row was scored from; with the model, it gives the same score again.",
+        minimum=0,
+    ),
+)
 
 
 def all_columns(table: Table) -> tuple[Column, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from nightshift.declared.built_in import QUARANTINE
+from nightshift.declared.built_in import QUARANTINE, SCORES
 from nightshift.declared.refining import refine_functions
 from nightshift.feature_registry.declaration import NAME as REGISTRY
 from nightshift.source import FileSource, JdbcSource
@@ -13,7 +13,6 @@ from nightshift.tables import Table
 from nightshift.use_case import UseCase
 
 Fault = tuple[Table, str]
-SCORES = "scores"
 
 
 def faults_between(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[Fault]:

@@ -18,8 +18,8 @@ _HEAD = ("Feature", "Meaning", "Type", "Computed from", "Also depends on", "Look
 
 def pages() -> dict[Path, str]:
     """The text of each page by its path; use cases without features have none."""
-    features = {use_case: declared_features(use_case) for use_case in UseCase.load_all()}
-    return {REFERENCE / f"{use_case.name}.md": page(use_case, found) for use_case, found in features.items() if found}
+    features = [(use_case, declared_features(use_case)) for use_case in UseCase.load_all()]
+    return {REFERENCE / f"{use_case.name}.md": page(use_case, found) for use_case, found in features if found}
 
 
 def page(use_case: UseCase, features: Iterable[Feature]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
-from nightshift.tables import PARTITION, Table
+from nightshift.tables import PARTITION, REASONS, Table
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -37,12 +37,11 @@ def newest_version(table: Table) -> int:
     return snapshot(table).version()
 
 
-def published_dates(table: Table) -> set[dt.date]:
-    """The batch dates that have rows."""
+def published_dates(table: Table, version: int | None = None) -> set[dt.date]:
+    """The batch dates that have rows, at a version or, if None, at the newest."""
     if not table.exists():
         return set()
-
-    return {dt.date.fromisoformat(str(part[PARTITION])) for part in snapshot(table).partitions()}
+    return {dt.date.fromisoformat(str(part[PARTITION])) for part in snapshot(table, version).partitions()}
 
 
 def rows_by_date(table: Table, dates: BatchDates, version: int | None = None) -> dict[dt.date, int]:
@@ -84,7 +83,25 @@ def partitions_of(dates: BatchDates) -> list[tuple[str, str, Any]]:
 
 def delta_schema(table: Table) -> str:
     """The declared schema in Delta's JSON form."""
-    types = {"int": "integer", "bigint": "long"}
+    types: dict[str, Any] = {"int": "integer", "bigint": "long", REASONS: _DELTA_REASONS}
     columns = [(PARTITION, "date"), *((column.name, column.type) for column in table.data_columns)]
     fields = [{"name": name, "type": types.get(kind, kind), "nullable": True, "metadata": {}} for name, kind in columns]
     return json.dumps({"type": "struct", "fields": fields})
+
+
+_DELTA_REASONS = {
+    "type": "array",
+    "elementType": {
+        "type": "struct",
+        "fields": [
+            {"name": name, "type": kind, "nullable": True, "metadata": {}}
+            for name, kind in (
+                ("feature", "string"),
+                ("value", "string"),
+                ("contribution", "double"),
+                ("phrase", "string"),
+            )
+        ],
+    },
+    "containsNull": True,
+}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deltalake.transaction import AddAction
 
 LOCK_SECONDS = 600
+FOR_GOOD_DAYS = 36_500
 
 
 def publish(stage: Stage, metadata: Mapping[str, object]) -> int:
@@ -83,6 +84,7 @@ def _commit(stage: Stage, properties: CommitProperties) -> int:
             mode="error",
             partition_by=[PARTITION],
             description=table.description,
+            configuration=_configuration(table),
             commit_properties=properties,
         )
         return 0
@@ -97,6 +99,14 @@ def _commit(stage: Stage, properties: CommitProperties) -> int:
         commit_properties=properties,
     )
     return log.newest_version(table)
+
+
+def _configuration(table: Table) -> dict[str, str | None]:
+    """The log goes back as far as rows are kept: a score, and a model, name the versions that they were made from.
+
+    By Delta's default, versions of more than a month ago could not be read, although their files are there.
+    """
+    return {"delta.logRetentionDuration": f"interval {table.retention_days or FOR_GOOD_DAYS} days"}
 
 
 def _refuse_other_schema(table: Table, target: DeltaTable) -> None:

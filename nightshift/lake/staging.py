@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,9 +79,22 @@ class Stage:
         if differences:
             changed = sorted({path.name for path, _ in differences})
             raise NightshiftError(
-                f"the stage of {self.table.label} {self.dates} changed after its audit ({', '.join(changed)}): "
+                f"the stage of {self.table.label} {self.dates} changed after it was written ({', '.join(changed)}): "
                 "nothing was published; run the stage again"
             )
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While the files are read: where that fails and they changed, the change is what a person must hear of.
+
+        Raises:
+            NightshiftError: in place of any error, if the files are not those that were pinned.
+        """
+        try:
+            yield
+        except Exception:
+            self.refuse_changed()
+            raise
 
 
 def stage(rows: DataFrame, table: Table, dates: BatchDates) -> Stage:

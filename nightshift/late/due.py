@@ -3,12 +3,15 @@
 A slice is due if two things hold: such a delivery touches it, and no attempt of its stage began after what it reads
 was last changed. Only changes of content count: files that were landed again and gave as many rows, or a stage that ran
 twice, make nothing due. So what ended half-way is found again, whoever began it, and what is done stays done.
+
+Of stages that ran at the same time, clocks do not say which one saw what. So silver is also due if it was published
+from an older version of bronze than the one that brought what counts now.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from nightshift.catalog import Catalog
@@ -30,6 +33,23 @@ class State:
     def __or__(self, other: State) -> State:
         """The state of what reads both."""
         return State(max(self.since, other.since), self.is_touched or other.is_touched)
+
+
+@dataclass(frozen=True)
+class Content(State):
+    """The state of what a source table holds for a batch date, and the Delta version that brought it, if known."""
+
+    version: int | None = None
+
+    def __or__(self, other: State) -> Content:
+        """The state of what reads both."""
+        both = super().__or__(other)
+        versions = [each.version for each in (self, other) if isinstance(each, Content) and each.version is not None]
+        return Content(both.since, both.is_touched, max(versions, default=None))
+
+    def is_newer_than(self, version: int) -> bool:
+        """Whether who read the table at a version has not seen it."""
+        return self.version is not None and self.version > version
 
 
 @dataclass
@@ -95,16 +115,16 @@ def _landed_states(
     in_order = _earliest_after(history, landed_first)
     references = [table.name for table in catalog.sources if table.source and not table.source.required]
     others = [table.name for table in catalog.sources if table.name not in references]
-    snapshots = dict.fromkeys(references, State())
+    snapshots = dict.fromkeys(references, Content())
 
-    def state(date: dt.date, source: str) -> State:
+    def content(date: dt.date, source: str) -> Content:
         if date in pending and (date not in landed_first or history.differs(date, source)):
-            return State(PENDING, is_touched=True)
+            return Content(PENDING, is_touched=True)
         began = history.content_began(date, source)
         if began is None:
-            return State()
+            return Content()
         limit = min(landed_first.get(date, PENDING), in_order[date])
-        return State(began.finished, is_touched=began.started > limit)
+        return Content(began.span.finished, began.span.started > limit, began.version)
 
     back = use_case.nightly.lookback_days - 1
     for days in range(back, 0, -1):
@@ -112,11 +132,21 @@ def _landed_states(
     for date in history.dates:
         for source in references:
             if history.has_content(date, source):
-                snapshots[source] = state(date, source)
+                snapshots[source] = content(date, source)
             elif history.had_content(date, source):
                 # A snapshot was withdrawn: the one before counts on.
-                snapshots[source] |= state(date, source)
-        yield date, [*(state(date, source) for source in others), *snapshots.values()]
+                snapshots[source] |= content(date, source)
+        reads = {source: content(date, source) for source in others} | snapshots
+        yield date, [*reads.values(), _overtaken(history, date, reads)]
+
+
+def _overtaken(history: History, date: dt.date, contents: Mapping[str, Content]) -> State:
+    """Of what was published to silver from bronze that is out of date: the last time that such an attempt began.
+
+    It stays touched once it is made again, for those who read it in between.
+    """
+    old = [read.began for read in history.reads.get(date, ()) if contents[read.source].is_newer_than(read.version)]
+    return State(max(old), is_touched=True) if old else State()
 
 
 def _earliest_after(history: History, landed_first: dict[dt.date, dt.datetime]) -> dict[dt.date, dt.datetime]:

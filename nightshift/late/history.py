@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from nightshift.source import FileSource
 from nightshift.use_case import UseCase
 
 QUARANTINE = "bronze.quarantine"
+_CAME = sa.and_(InputEntry.attempt_id == Entry.attempt_id, InputEntry.batch_date == Entry.batch_date)
 LAND, REFINE, FEATURES, SCORE, MARTS = STAGES = ("land", "refine", "features", "score", "marts")
 
 
@@ -35,11 +37,26 @@ class Landing:
     Attributes:
         digests: SHA-256 of the files, or of a query's result; None where the ledger did not keep them yet.
         rows: how many were published: of the same files other ones, once a rule is mended or rows are released.
+        version: the Delta version of the source table that it made.
     """
 
     span: Span
     digests: frozenset[str] | None
     rows: int | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a published slice of silver was computed from: a source table at a Delta version.
+
+    Attributes:
+        began: when the attempt to publish the slice began, after it was read.
+    """
+
+    began: dt.datetime
+    source: str
+    version: int
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,7 @@ class History:
         landings: batch date → source → published attempts, oldest first.
         attempts: stage → batch date → published attempts, oldest first; reaches further back than ``dates`` by what
             features look back.
+        reads: batch date → what its published slices of silver were computed from, be they replaced since or not.
         set_aside: batch date → SHA-256 of whole files that the newest landing put into quarantine, as tolerated.
         first_scored: the first batch date that was ever scored.
     """
@@ -60,6 +78,7 @@ class History:
     delivered: Mapping[dt.date, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     landings: Mapping[dt.date, Mapping[str, Sequence[Landing]]] = field(default_factory=dict)
     attempts: Mapping[str, Mapping[dt.date, Sequence[Span]]] = field(default_factory=dict)
+    reads: Mapping[dt.date, Sequence[Read]] = field(default_factory=dict)
     set_aside: Mapping[dt.date, frozenset[str]] = field(default_factory=dict)
     first_scored: dt.date | None = None
 
@@ -76,14 +95,19 @@ class History:
             return False
         return set(files.values()) - (self.set_aside.get(date, frozenset()) - landed) != landed
 
-    def content_began(self, date: dt.date, source: str) -> Span | None:
-        """The attempt that first landed what a source table holds of a date now."""
-        began = None
-        for landing in reversed(self.landings.get(date, {}).get(source, ())):
-            if began is not None and (landing.digests, landing.rows) != (began.digests, began.rows):
-                break
-            began = landing
-        return None if began is None else began.span
+    def content_began(self, date: dt.date, source: str) -> Landing | None:
+        """The attempt that first landed what a source table holds of a date now.
+
+        Its version is the least that holds it: of a table that was removed and landed anew, versions begin again.
+        """
+        landings = self.landings.get(date, {}).get(source, ())
+        same = list(
+            itertools.takewhile(
+                lambda each: (each.digests, each.rows) == (landings[-1].digests, landings[-1].rows), reversed(landings)
+            )
+        )
+        versions = [each.version for each in same if each.version is not None]
+        return replace(same[-1], version=min(versions, default=None)) if same else None
 
     def has_content(self, date: dt.date, source: str) -> bool:
         """Whether there are files of a source for a date, once its delivery is landed."""
@@ -116,6 +140,7 @@ def look_up(
         {date: by_source(catalog, files) for date, files in delivered_digests(use_case, wanted).items()},
         landings,
         attempts,
+        _reads(use_case, catalog, dates),
         set_aside,
         _outermost(use_case, sa.func.min(Entry.batch_date), SCORE),
     )
@@ -156,13 +181,14 @@ def _landings(
 ) -> tuple[dict[dt.date, dict[str, list[Landing]]], dict[dt.date, frozenset[str]]]:
     names = {table.short_name: table.name for table in catalog.sources}
     digests = sa.func.array_agg(InputEntry.version).filter(InputEntry.kind != "table").label("digests")
-    came = sa.and_(InputEntry.attempt_id == Entry.attempt_id, InputEntry.batch_date == Entry.batch_date)
     query = (
         _published(use_case, dates)
         .add_columns(
-            Entry.rows_in, Entry.rows_published, digests.label("digests"), sa.func.count(InputEntry.id).label("inputs")
+            *(Entry.rows_in, Entry.rows_published, Entry.delta_version),
+            digests.label("digests"),
+            sa.func.count(InputEntry.id).label("inputs"),
         )
-        .outerjoin(InputEntry, came)
+        .outerjoin(InputEntry, _CAME)
         # Other stages, like the erasure of a person, take nothing in.
         .where(Entry.stage == LAND, Entry.table_name.in_([*names, QUARANTINE]))
         .group_by(Entry.id)
@@ -181,9 +207,26 @@ def _landings(
                 continue
             # Rows that came from nothing: landed before the ledger kept digests.
             is_known = row.inputs > 0 or not row.rows_in
-            landing = Landing(span, frozenset(row.digests or ()) if is_known else None, row.rows_published)
+            files = frozenset(row.digests or ()) if is_known else None
+            landing = Landing(span, files, row.rows_published, row.delta_version)
             landings.setdefault(row.batch_date, {}).setdefault(names[row.table_name], []).append(landing)
     return landings, set_aside
+
+
+def _reads(use_case: UseCase, catalog: Catalog, dates: BatchDates) -> dict[dt.date, list[Read]]:
+    names = {table.short_name: table.name for table in catalog.sources}
+    query = (
+        _published(use_case, dates)
+        .add_columns(InputEntry.name, InputEntry.version)
+        .join(InputEntry, _CAME)
+        .where(Entry.table_name.in_([table.short_name for table in catalog.layer("silver")]))
+        .where(InputEntry.kind == "table", InputEntry.name.in_(names))
+    )
+    found: dict[dt.date, list[Read]] = defaultdict(list)
+    with engine().connect() as connection:
+        for row in connection.execute(query):
+            found[row.batch_date].append(Read(row.started_at, names[row.name], int(row.version)))
+    return found
 
 
 def _published(use_case: UseCase, dates: BatchDates) -> sa.Select[str, dt.date, dt.datetime, float | None]:

@@ -8,9 +8,11 @@ from nightshift.ledger.queries import (
     dates_of,
     delivered,
     delivered_before,
+    environment_of,
     inputs,
     latest,
     profiles,
+    publications,
 )
 from nightshift.ledger.schema import BY_FILE, LOOKED_UP, Base, Entry, Input, engine
 
@@ -27,7 +29,9 @@ __all__ = [
     "delivered",
     "delivered_before",
     "engine",
+    "environment_of",
     "inputs",
     "latest",
     "profiles",
+    "publications",
 ]

@@ -14,10 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
+from sqlalchemy.dialects import postgresql
 
+from nightshift import environment
 from nightshift.errors import NightshiftError
 from nightshift.ledger.queries import dates_of
-from nightshift.ledger.schema import Entry, Input, InputEntry, ProfileEntry, engine
+from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
 from nightshift.settings import get_settings
 
 # What a commit left behind: its Delta version, and the rows per batch date.
@@ -99,10 +101,18 @@ def attempt(
         inputs: what is taken in for each batch date.
     """
     made = Attempt(uuid.uuid4())
-    shared = {**common, "attempt_id": made.attempt_id, "status": "running", "code_version": code_version()}
+    described = environment.described()
+    shared = {
+        **common,
+        "attempt_id": made.attempt_id,
+        "status": "running",
+        "code_version": code_version(),
+        "environment": environment.digest_of(described),
+    }
     started = time.monotonic()
     with _alive(made.attempt_id):
         with engine().begin() as connection:
+            _note_environment(connection, shared["environment"], described)
             rows = [{**shared, **values, "batch_date": date} for date, values in by_date.items()]
             connection.execute(sa.insert(Entry), rows)
             taken = [
@@ -129,6 +139,11 @@ def attempt(
                     outcome["status"] = "published"
                 outcome |= {"delta_version": made.delta_version, "seconds": time.monotonic() - started}
                 _close(made.attempt_id, {date: made.rows_published.get(date) for date in by_date}, outcome)
+
+
+def _note_environment(connection: sa.Connection, digest: str, described: Mapping[str, str]) -> None:
+    known = postgresql.insert(Environment).values(digest=digest, described=dict(described))
+    connection.execute(known.on_conflict_do_nothing())
 
 
 def reconcile(found: Callable[[Entry], Committed | None], **which: str) -> list[Entry]:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from nightshift.ledger.schema import Entry, Input, InputEntry, ProfileEntry, engine
+from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
 
 
 def latest(
@@ -35,6 +35,26 @@ def latest(
     query = sa.select(Entry).where(Entry.id.in_(newest)).order_by(Entry.batch_date.desc(), Entry.id)
     with orm.Session(engine()) as session:
         return list(session.scalars(query))
+
+
+def publications(use_case: str, table_name: str, dates: Iterable[dt.date]) -> list[Entry]:
+    """Every entry that made a slice of a table visible, newest first."""
+    query = sa.select(Entry).where(
+        Entry.use_case == use_case,
+        Entry.table_name == table_name,
+        Entry.batch_date.in_(list(dates)),
+        Entry.status == "published",
+        Entry.delta_version.is_not(None),
+    )
+    with orm.Session(engine()) as session:
+        return list(session.scalars(query.order_by(Entry.id.desc())))
+
+
+def environment_of(entry: Entry) -> dict[str, str]:
+    """What the attempt of an entry ran in; empty where that was not noted."""
+    with engine().connect() as connection:
+        found = sa.select(Environment.described).where(Environment.digest == entry.environment)
+        return dict(connection.scalar(found) or {})
 
 
 def inputs(entry: Entry) -> list[Input]:

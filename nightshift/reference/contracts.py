@@ -8,6 +8,7 @@ Source: https://bitol-io.github.io/open-data-contract-standard/v3.1.0/
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from nightshift.declared.built_in import all_columns
 from nightshift.declared.sql import checked_catalogs
 from nightshift.reference.generated import Generator, mark
 from nightshift.settings import PROJECT_DIR
-from nightshift.tables import PARTITION, Column, Table
+from nightshift.tables import PARTITION, REASONS, Column, Table
 
 MODULE = "nightshift.reference.contracts"
 CONTRACTS = PROJECT_DIR / "docs" / "contracts"
@@ -33,7 +34,9 @@ LOGICAL_TYPES = {
     "boolean": "boolean",
     "date": "date",
     "timestamp": "timestamp",
+    REASONS: "array",
 }
+REASON_FIELDS = re.findall(r"(\w+):(\w+)", REASONS)
 Yaml = dict[str, Any]
 
 
@@ -119,6 +122,7 @@ def _property(column: Column, table: Table) -> Yaml:
         **({"partitioned": True, "partitionKeyPosition": 1} if is_partition else {}),
         **({"classification": "restricted"} if column.pii else {}),
         **_some("logicalTypeOptions", _options(column)),
+        **_some("items", _items(column)),
         **_some("quality", _accepted(column)),
         **_some(
             "customProperties",
@@ -132,6 +136,17 @@ def _property(column: Column, table: Table) -> Yaml:
                 was=column.was,
             ),
         ),
+    }
+
+
+def _items(column: Column) -> Yaml:
+    if column.type != REASONS:
+        return {}
+    fields = [{"name": name, "logicalType": LOGICAL_TYPES[kind], "physicalType": kind} for name, kind in REASON_FIELDS]
+    return {
+        "logicalType": "object",
+        "physicalType": REASONS.removeprefix("array<").removesuffix(">"),
+        "properties": fields,
     }
 
 

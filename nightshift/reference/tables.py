@@ -117,7 +117,7 @@ def _column(column: Column, table: Table) -> list[str]:
     remarks = [words.values(column), words.personal(column, table), words.history(column)]
     return [
         f"`{column.name}`",
-        column.type,
+        column.type if "<" not in column.type else f"`{column.type}`",
         column.unit or "",
         "never" if column.required or column.name in table.keys else "may be",
         column.description,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-KINDS = ("backfill", "catch_up", "nightly", "train")
+KINDS = ("backfill", "catch_up", "nightly", "rollback", "train")
 
 
 def kind_of(dag_id: str) -> str | None:

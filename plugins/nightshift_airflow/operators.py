@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -14,6 +16,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from nightshift.errors import NightshiftError
 from nightshift.job import EXIT_REFUSED
+from nightshift.result import VARIABLE, handed_over
 from nightshift.settings import get_settings
 from nightshift_airflow.process import Child
 from nightshift_airflow.runs import DatesOfRun, Run
@@ -33,17 +36,19 @@ class JobOperator(BaseOperator):
     """Runs ``python -m <module> --use-case … --dates … --run-id …`` and streams its output into the task's log.
 
     A job that refuses (exit status 65, its reason last in the log) fails the task for good: a failed audit does
-    not heal by trying again. Any other failure, a crash or a kill, is retried.
+    not heal by trying again. Any other failure, a crash or a kill, is retried. What a job hands over
+    (`nightshift.result`) stands in the task's XCom, value by value.
 
     Args:
         module: the job, like ``spark_jobs.land``.
         dates: gives the batch dates of a run.
         ranges: instead of ``dates``: renders to ranges with blanks between them, which are worked on one by one.
         options: further options of the job by name; one that renders to nothing is left out.
-        wanted: renders to ``False`` where the task is to be skipped.
+        wanted: renders to ``True``; where it renders to anything else, the task is skipped.
+        unwanted: why it is skipped then.
     """
 
-    template_fields: Sequence[str] = ("options", "ranges", "wanted")
+    template_fields: Sequence[str] = ("options", "ranges", "wanted", "unwanted")
     ui_color = "#dbe9f6"
 
     def __init__(
@@ -55,6 +60,7 @@ class JobOperator(BaseOperator):
         ranges: str | None = None,
         options: Mapping[str, str] | None = None,
         wanted: str = "True",
+        unwanted: str = "it is not among the stages of this run",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,6 +72,7 @@ class JobOperator(BaseOperator):
         self.ranges = ranges
         self.options = dict(options or {})
         self.wanted = wanted
+        self.unwanted = unwanted
         self._child: Child | None = None
 
     def commands(self, context: Mapping[str, Any]) -> list[list[str]]:
@@ -99,21 +106,26 @@ class JobOperator(BaseOperator):
             AirflowFailException: if a person must act; its message says what to do.
             AirflowException: if the job crashed or was killed.
         """
-        if self.wanted == "False":
-            raise AirflowSkipException(f"{self.task_id} is not among the stages of this run")
+        if self.wanted != "True":
+            raise AirflowSkipException(f"{self.task_id} is skipped: {self.unwanted}")
         try:
             commands = self.commands(context)
         except NightshiftError as error:
             raise AirflowFailException(str(error)) from None
         if not commands:
             raise AirflowSkipException(f"{self.task_id} has no dates to work on in this run")
-        for arguments in commands:
-            self._run(arguments)
+        with tempfile.TemporaryDirectory(prefix="nightshift-") as folder:
+            result = Path(folder) / "result.json"
+            for arguments in commands:
+                self._run(arguments, result)
+            for key, value in handed_over(result).items():
+                context["ti"].xcom_push(key=key, value=value)
 
-    def _run(self, arguments: Sequence[str]) -> None:
+    def _run(self, arguments: Sequence[str], result: Path) -> None:
         folder = get_settings().project_dir
         self.log.info("In %s: python %s", folder, shlex.join(arguments))
-        self._child = Child([sys.executable, *arguments], folder, job_environment(os.environ))
+        environment = {**job_environment(os.environ), VARIABLE: str(result)}
+        self._child = Child([sys.executable, *arguments], folder, environment)
         last_lines: deque[str] = deque(maxlen=200)
         try:
             for line in self._child.lines():

@@ -12,7 +12,7 @@ EVERYTHING = "everything"
 # Template of `JobOperator.wanted` for the tasks that an ingest leaves out.
 SCORES_ARE_WANTED = f"{{{{ params.stages == '{EVERYTHING}' }}}}"
 # The same text goes to `scoring.score --model`, which checks it once more.
-MODEL_PATTERN = "^(champion|[1-9][0-9]{0,8})$"
+MODEL_PATTERN = "^(as_of|champion|[1-9][0-9]{0,8})$"
 
 
 def optional_date(title: str, description: str) -> Param:
@@ -44,12 +44,29 @@ def optional_count(title: str, description: str, maximum: int) -> Param:
 def model() -> Param:
     """Which version of the model scores."""
     return Param(
-        "champion",
+        "as_of",
         type="string",
         pattern=MODEL_PATTERN,
         title="Model",
-        description_md="`champion`, or the number of a registered version, like `3`.",
+        description_md="`as_of`: of each batch date the model that was champion then. `champion`: the one of the dates "
+        "to come. Or the number of a registered version, like `3`.",
     )
+
+
+def version() -> Param:
+    """The version of the model that is put back."""
+    return Param(
+        type="integer",
+        minimum=1,
+        maximum=999_999_999,
+        title="Version",
+        description_md="The version to put back, like `1`. `nightshift models history` shows those that were champion.",
+    )
+
+
+def why(description: str) -> Param:
+    """A reason that must be given; one line, as the ledger keeps it."""
+    return Param(type="string", pattern=r"^[^\s-][^\r\n]{0,999}$", title="Why", description_md=description)
 
 
 def stages() -> Param:

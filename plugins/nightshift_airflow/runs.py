@@ -107,6 +107,18 @@ def asked_range(run: Run) -> BatchDates:
     return run.use_case.batch_dates(f"{first or last}..{last or first}")
 
 
+def from_date(run: Run) -> BatchDates:
+    """The batch date that a person filled in as ``from_date``.
+
+    Raises:
+        NightshiftError: if there is none, or the use case has no such date.
+    """
+    first = run.asked("from_date")
+    if first is None:
+        raise NightshiftError("this run has no batch date to begin with: fill in from_date, like 2013-10-01")
+    return run.use_case.batch_dates(str(first))
+
+
 def _allowed(run: Run, dates: str) -> BatchDates:
     """The dates, if the use case has them; where they come from a logical date that nobody chose, it says so."""
     try:

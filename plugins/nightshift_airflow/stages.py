@@ -1,13 +1,14 @@
-"""The stages of a night as tasks: what a nightly run, a backfill and a catch-up have in common."""
+"""The jobs of the DAGs as tasks: the stages that nights, backfills and catch-ups share, and decisions about models."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from nightshift.use_case import UseCase
+from nightshift_airflow.approval import ordered
 from nightshift_airflow.catch_up import ranges_of
 from nightshift_airflow.operators import JobOperator
-from nightshift_airflow.runs import DatesOfRun
+from nightshift_airflow.runs import DatesOfRun, history
 
 # Name of the stage, which is its task's: the job, and its options. Score and marts need a model.
 INGEST: dict[str, tuple[str, dict[str, str]]] = {
@@ -31,11 +32,45 @@ def score_tasks(use_case: UseCase, dates: DatesOfRun, **common: Any) -> list[Job
     return [_task(stage, use_case, dates=dates, **common) for stage in SCORE]
 
 
+def rescore_tasks(use_case: UseCase, ranges: str, **common: Any) -> list[JobOperator]:
+    """Scores and marts of ranges that another task names; each date gets the champion that it has by now."""
+    tasks = [_task(stage, use_case, ranges=ranges, **common) for stage in SCORE]
+    tasks[0].options = {"--model": "as_of"}
+    return tasks
+
+
 def catch_up_tasks(use_case: UseCase, **common: Any) -> list[JobOperator]:
     """All stages, each over the ranges that were found for it."""
     # A stage that was skipped, because it has nothing to redo, holds none up that has.
     common = {"trigger_rule": "none_failed", **common}
     return [_task(stage, use_case, ranges=ranges_of(stage), **common) for stage in (*INGEST, *SCORE)]
+
+
+def decision_tasks(use_case: UseCase, trained: str) -> list[JobOperator]:
+    """`promote` and `decline`: one does what was answered, the other is skipped; both, where a gate refused.
+
+    They write no table and wait for no pool: whoever has decided sees it done at once.
+    """
+    return [
+        JobOperator(
+            task_id=action,
+            module="training.promote",
+            use_case=use_case,
+            dates=history,
+            options={
+                "--version": f"{{{{ ti.xcom_pull(task_ids='{trained}', key='version') }}}}",
+                "--action": action,
+                "--who": ordered("who"),
+                "--why": ordered("why"),
+                "--at": ordered("at"),
+            },
+            wanted=ordered(action),
+            unwanted=ordered("why"),
+            # Where no person is asked, their task is skipped.
+            trigger_rule="none_failed",
+        )
+        for action in ("promote", "decline")
+    ]
 
 
 def _task(stage: str, use_case: UseCase, **common: Any) -> JobOperator:

@@ -62,9 +62,14 @@ def test_every_task_has_a_timeout(dag: DAG) -> None:
         assert task.execution_timeout <= dt.timedelta(hours=6)
 
 
-def test_every_job_takes_the_slot_of_its_lake_and_no_other_task_does(dag: DAG) -> None:
+# They decide or only look: a rollback at three in the morning does not wait for a backfill.
+WITHOUT_SLOT = {"training.promote", "nightshift.champions.rollback", "nightshift.champions.show_affected"}
+
+
+def test_every_job_that_writes_to_a_lake_takes_its_slot_and_no_other_task_does(dag: DAG) -> None:
     for task in tasks_of(dag):
-        assert (task.pool == use_case_of(dag).lake_pool) is isinstance(task, JobOperator)
+        writes = isinstance(task, JobOperator) and task.module not in WITHOUT_SLOT
+        assert (task.pool == use_case_of(dag).lake_pool) is writes
         assert task.pool_slots == 1
 
 
@@ -91,6 +96,7 @@ def test_a_schedule_ticks_on_the_dates_and_in_the_zone_of_its_use_case(dag: DAG)
         "backfill": None,
         "catch_up": use_case.delivery.catch_up_schedule,
         "nightly": use_case.nightly.schedule,
+        "rollback": None,
         "train": use_case.training.schedule,
     }[kind(dag)]
     if expected is None:
@@ -113,6 +119,7 @@ def test_only_a_night_can_be_backfilled(dag: DAG) -> None:
         "backfill": {"manual"},
         "catch_up": {"manual", "scheduled"},
         "nightly": set(),
+        "rollback": {"manual"},
         "train": {"manual", "scheduled"},
     }
     assert {allowed.value for allowed in dag.allowed_run_types or ()} == expected[kind(dag)]
@@ -133,6 +140,38 @@ def test_a_catch_up_goes_on_past_stages_that_have_nothing_to_redo(dags: dict[str
         assert [first.task_id, *(task.task_id for task in stages)] == ["find_changes", *STAGES]
         assert {task.trigger_rule for task in stages} == {TriggerRule.NONE_FAILED}
         for before, after in itertools.pairwise([first, *stages]):
+            assert before.downstream_task_ids == {after.task_id}
+
+
+def test_a_model_is_promoted_or_declined_by_what_was_answered(dags: dict[str, DAG]) -> None:
+    for use_case in UseCase.load_all():
+        dag = dags[f"{use_case.name}_train"]
+        after = {task.task_id: task.downstream_task_ids for task in tasks_of(dag)}
+        assert after == {
+            "train": {"approve"},
+            "approve": {"promote", "decline"},
+            "promote": {"describe_features"},
+            "decline": {"describe_features"},
+            "describe_features": set(),
+        }
+        # Where nobody is asked, `approve` is skipped; where one of the two decisions is skipped, the rest goes on.
+        for name in ("promote", "decline", "describe_features"):
+            assert dag.get_task(name).trigger_rule == TriggerRule.NONE_FAILED
+
+
+def test_who_may_approve_and_until_when_is_what_the_use_case_says(dags: dict[str, DAG]) -> None:
+    for use_case in UseCase.load_all():
+        approval, approve = use_case.training.approval, dags[f"{use_case.name}_train"].get_task("approve")
+        assert [user["id"] for user in approve.assigned_users] == list(approval.by)
+        assert approve.response_timeout == dt.timedelta(hours=approval.timeout_hours)
+        assert approve.defaults == ["Reject"]
+
+
+def test_a_rollback_is_one_chain(dags: dict[str, DAG]) -> None:
+    for use_case in UseCase.load_all():
+        tasks = dags[f"{use_case.name}_rollback"].topological_sort()
+        assert [task.task_id for task in tasks] == ["roll_back", "show_affected", "score", "marts"]
+        for before, after in itertools.pairwise(tasks):
             assert before.downstream_task_ids == {after.task_id}
 
 

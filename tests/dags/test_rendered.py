@@ -25,6 +25,15 @@ FOUND = {
     "score": "2013-10-02..2013-11-01",
     "marts": "2013-10-02..2013-11-01",
 }
+# What a training and a person left, and the second task of a rollback.
+TRAINED = {"version": 2, "promote": True, "decline": False, "who": "maria", "why": "better", "at": "2013-10-02T09:30Z"}
+LEFT = {
+    "find_changes": FOUND,
+    "train": TRAINED,
+    "approve": TRAINED,
+    "show_affected": {"dates": "2013-10-03..2013-10-05 2013-10-09"},
+}
+ROLLBACK = {"version": 1, "from_date": "2013-10-03", "why": "version 2 warns of everything"}
 RUNS: dict[str, tuple[str, str, str | None, dict[str, Any]]] = {
     # name of the recording: DAG, kind of run, logical date, filled in
     "nightly_scheduled": ("flight_delays_nightly", "scheduled", TICK, {}),
@@ -48,6 +57,13 @@ RUNS: dict[str, tuple[str, str, str | None, dict[str, Any]]] = {
         "manual",
         None,
         {"first_date": "2013-10-01", "last_date": "2013-10-03"},
+    ),
+    "rollback": ("flight_delays_rollback", "manual", None, ROLLBACK),
+    "rollback_rescore": (
+        "flight_delays_rollback",
+        "manual",
+        None,
+        {**ROLLBACK, "block": True, "rescore": True},
     ),
     "catch_up_scheduled": ("flight_delays_catch_up", "scheduled", "2013-11-01T09:00:00+00:00", {}),
     "catch_up_manual": ("flight_delays_catch_up", "manual", None, {"all_dates": True, "model": "3"}),
@@ -79,6 +95,7 @@ def commands(dag: DAG, kind: str, moment: str | None, filled_in: dict[str, Any])
             run_id=f"{kind}__{moment}",
             logical_date=dt.datetime.fromisoformat(moment) if moment else None,
             conf=filled_in,
+            triggering_user_name="maria",
         ),
         "params": {**defaults, **filled_in},
         "ti": SimpleNamespace(xcom_pull=found),
@@ -95,7 +112,6 @@ def commands(dag: DAG, kind: str, moment: str | None, filled_in: dict[str, Any])
     return lines
 
 
-def found(task_ids: str, key: str) -> str:
-    """What a stage of a catch-up gets from its first task."""
-    assert task_ids == "find_changes"
-    return FOUND[key]
+def found(task_ids: str, key: str) -> Any:
+    """What a task gets from one before it."""
+    return LEFT[task_ids][key]

@@ -11,6 +11,16 @@ from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.use_case import UseCase
 
+# What every score has, beside what the tests are about.
+EXPLAINED = {
+    "raw_score": -1.5,
+    "threshold": 0.5,
+    "base_contribution": -1.0,
+    "reasons": [("carrier", "UA", -0.75, "flies with UA"), ("distance", None, 0.125, "goes who knows where")],
+    "other_contribution": 0.125,
+    "feature_version": 4,
+}
+
 
 class Scores:
     """The declared table of scores in an empty lake, and rows for it."""
@@ -27,6 +37,7 @@ class Scores:
 
     def rows(self, date: dt.date, flights=(1, 2), probability: float = 0.25) -> list[tuple]:
         good = {
+            **EXPLAINED,
             "batch_date": date,
             "time_hour": dt.datetime(2013, 10, 1, 9),
             "carrier": "UA",

@@ -10,17 +10,17 @@ import pytest
 
 from expectations.profile import PROBABILITIES, profile
 from nightshift.dates import BatchDates
-from nightshift.tables import Column, Table
+from nightshift.tables import REASONS, Column, Table
 
 DAY = dt.date(2013, 10, 1)
 NEXT = DAY + dt.timedelta(days=1)
 NIGHT = BatchDates.of(DAY)
 
 
-def table_of(*columns: Column) -> Table:
+def table_of(*columns: Column, layer: str = "silver") -> Table:
     return Table(
         use_case="flight_delays",
-        layer="silver",
+        layer=layer,
         name="calls",
         description="Calls.",
         grain="one row per call",
@@ -142,3 +142,12 @@ def test_one_job_however_many_columns(spark):
     finally:
         spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
     assert len(found[DAY]["columns"]) == 60
+
+
+def test_of_reasons_their_number_is_told(spark):
+    table = table_of(column("call", "int"), column("reasons", REASONS), layer="gold")
+    reason = ("age", "31", 0.5, "is young")
+    rows = [(DAY, 1, [reason]), (DAY, 2, [reason, reason, reason]), (DAY, 3, []), (DAY, 4, None)]
+    found = profiled(spark, table, rows)[DAY]["columns"]["reasons"]
+    assert (found["type"], found["nulls"], found["min"], found["max"]) == (REASONS, 1, 0, 3)
+    assert "top" not in found

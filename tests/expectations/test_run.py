@@ -14,6 +14,7 @@ from nightshift.audit import AuditError
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.use_case import UseCase
+from tests.expectations.conftest import EXPLAINED
 
 DAY = dt.date(2013, 10, 1)
 NIGHT = BatchDates.of(DAY)
@@ -30,6 +31,7 @@ def scores(home):
 def scored(spark, table, *changes):
     """Two good scores, then one row per change to a good one."""
     good = {
+        **EXPLAINED,
         "batch_date": DAY,
         "time_hour": HOUR,
         "carrier": "UA",
@@ -65,6 +67,8 @@ def test_a_good_slice_passes(spark, scores):
         ({"probability": 1.5}, "probability_is_in_range"),
         ({"probability": float("nan")}, "probability_is_in_range"),
         ({"model_version": 2}, "one_model_per_batch_date"),
+        ({"reasons": None}, "reasons_is_not_null"),
+        ({"threshold": None}, "threshold_is_not_null"),
     ],
 )
 def test_a_bad_row_blocks(spark, scores, change, check):

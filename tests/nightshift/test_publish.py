@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from deltalake import DeltaTable
@@ -109,9 +110,40 @@ def test_a_stage_changed_after_its_audit_is_refused(spark, job):
         next(job_stages()).write_bytes(b"something else")
         return passes(rows, table, dates, expected_rows)
 
-    with pytest.raises(NightshiftError, match="changed after its audit"):
+    with pytest.raises(NightshiftError, match="changed after it was written"):
         publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=tampers)
     assert not TABLE.exists()
+
+
+@pytest.mark.parametrize("comes", ["changed", "new"])
+def test_a_stage_that_was_pinned_before_is_published_as_it_was_then_or_not_at_all(spark, job, comes):
+    pinned = lake.stage(things(spark, (FIRST, "a", 1)), TABLE, job.dates)
+    (file,) = pinned.files
+    other = things(spark, (FIRST, "b", 2)).select("thing", "size").toArrow()
+    pq.write_table(other, file.path if comes == "changed" else file.path.with_name("another.parquet"))
+    file.path.with_name(f".{file.path.name}.crc").unlink()
+    with pytest.raises(NightshiftError, match="changed after it was written"):
+        publish(job, TABLE, pinned, audit=passes)
+    assert not TABLE.exists()
+    assert not list(job_stages())
+
+    again = lake.stage(things(spark, (FIRST, "a", 1)), TABLE, job.dates)
+    publish(job, TABLE, again, audit=passes)
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 1}]
+    assert entry(FIRST).stage_sha256 == again.digest
+
+
+def test_an_audit_that_cannot_read_a_changed_stage_says_that_it_changed(spark, job):
+    def reads(rows, table, dates, expected_rows):
+        path = next(job_stages())
+        path.with_name(f".{path.name}.crc").unlink()
+        path.write_bytes(b"something else")
+        rows.collect()
+        return passes(rows, table, dates, expected_rows)
+
+    with pytest.raises(NightshiftError, match="changed after it was written"):
+        publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=reads)
+    assert entry(FIRST).status == "refused"
 
 
 def test_rows_that_do_not_balance_are_refused(spark, job):
@@ -270,6 +302,18 @@ def test_slices_are_published_together_or_not_at_all(spark, job):
     publish_all(job, [dataclasses.replace(each, audit=passes) for each in slices])
     assert TABLE.exists()
     assert other.exists()
+
+
+def test_of_several_slices_none_is_published_where_one_changed(spark, job):
+    other = TABLE.model_copy(update={"name": "others"})
+    stages = [lake.stage(things(spark, (FIRST, "a", 1)), table, job.dates) for table in (TABLE, other)]
+    stages[1].files[0].path.write_bytes(b"something else")
+    with pytest.raises(NightshiftError, match=r"flight_delays/others .* changed after it was written"):
+        publish_all(job, [Slice(stage.table, stage, passes) for stage in stages])
+    assert not TABLE.exists()
+    assert not other.exists()
+    assert not list(job_stages())
+    assert entry(FIRST).status == "refused"
 
 
 def test_a_newer_version_is_not_undone(spark, job):

@@ -17,7 +17,7 @@ from nightshift.use_case import UseCase
 from nightshift_airflow.catch_up import FindChanges
 
 USE_CASE = UseCase.load("flight_delays")
-PARAMS = {"all_dates": False, "leave_out": None, "model": "champion"}
+PARAMS = {"all_dates": False, "leave_out": None, "model": "as_of"}
 FIRST, SECOND, LAST = (dt.date(2013, 10, number) for number in (2, 5, 20))
 LOOKED_AT = BatchDates(dt.date(2013, 9, 16), LAST)
 ALL = Changes(

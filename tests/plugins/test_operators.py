@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from nightshift.settings import get_settings
+from nightshift.settings import PROJECT_DIR, get_settings
 from nightshift.use_case import UseCase
 from nightshift_airflow.operators import JobOperator, job_environment, reason
 from nightshift_airflow.runs import night
@@ -151,6 +151,35 @@ def test_a_run_without_a_date_starts_no_job(project: Path) -> None:
 def test_a_task_that_is_not_wanted_is_skipped(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AirflowSkipException):
         run(project, "", monkeypatch, wanted="False")
+
+
+HANDS_OVER = """
+    from nightshift.result import hand_over
+    hand_over({"version": 3, "dates": "2013-10-01"})
+"""
+
+
+def pushed_by(project: Path, job: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    (project / "stand_in.py").write_text(textwrap.dedent(job))
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR))
+    task = JobOperator(task_id="train", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)
+    pushed: dict[str, Any] = {}
+    instance = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    task.execute({**context(), "ti": instance})
+    return pushed
+
+
+def test_what_a_job_hands_over_stands_in_the_xcom(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pushed_by(project, HANDS_OVER, monkeypatch) == {"version": 3, "dates": "2013-10-01"}
+    assert pushed_by(project, "", monkeypatch) == {}
+
+
+@pytest.mark.parametrize("wanted", ["None", "", "no"])
+def test_what_is_not_clearly_wanted_is_skipped_and_says_why(
+    wanted: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AirflowSkipException, match="land is skipped: nobody approved"):
+        run(project, "", monkeypatch, wanted=wanted, unwanted="nobody approved")
 
 
 def test_jobs_do_not_get_the_secrets_of_airflow() -> None:

@@ -1,98 +1,192 @@
 """The job: one row per flight, the same on every run, or nothing at all."""
 
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import duckdb
+import lightgbm
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from click.testing import CliRunner
+from deltalake import DeltaTable
 
 from nightshift import ledger, registry
+from nightshift.commands.sql import sql
+from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import EXIT_REFUSED
 from nightshift.tables import Column
-from scoring.predict import Recipe
-from scoring.score import COMPUTED, carried_columns, check_features, main, scored
+from scoring.dictionary import Dictionary
+from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
+from scoring.inputs import carried_columns, check_features, check_task
+from scoring.score import main, recipe, refuse_gaps
+from tests.scoring.conftest import DAY, FLIGHTS, NEXT, World
+
+BOTH = f"{DAY}..{NEXT}"
 
 
-def score(job, *options):
-    return main(["--use-case", job.use_case.name, "--dates", str(job.dates), *options])
+def score(world: World, dates: object = DAY, *options: str) -> int:
+    return main(["--use-case", world.use_case.name, "--dates", str(dates), *options])
 
 
-def published(job):
-    rows = DeltaTable(job.catalog["gold.scores"].path).to_pyarrow_table()
-    return sorted(rows.to_pylist(), key=lambda row: row["flight"])
+def entries_of(world: World, date: dt.date = DAY) -> list[ledger.Entry]:
+    return ledger.publications(world.use_case.name, "gold.scores", [date])
 
 
-def test_every_flight_is_scored_once_and_a_rerun_changes_nothing(spark, job, lake_of, register):
-    features, version = lake_of(job), register(job)
-    assert score(job) == 0
-    first = published(job)
+def test_every_flight_is_scored_once_and_a_rerun_changes_nothing(spark, world: World) -> None:
+    features, version = world.features(), world.register()
+    world.promote(version)
+    assert score(world) == 0
+    first = world.scores()
     assert [row["flight"] for row in first] == sorted(features["flight"].to_pylist())
-    assert {row["model_version"] for row in first} == {version}
+    assert {(row["model_version"], row["feature_version"]) for row in first} == {(version, 0)}
     assert len({row["probability"] for row in first}) > 20
-    assert set(first[0]) == set(job.catalog["gold.scores"].column_names)
-    stage, entry = ledger.latest(job.use_case.name)
-    assert (stage.table_name, stage.status) == ("score", "published")
-    assert (entry.rows_in, entry.rows_published, entry.model_version) == (300, 300, version)
-    assert score(job, "--model", str(version)) == 0
-    assert published(job) == first
+    assert set(first[0]) == set(world.catalog["gold.scores"].column_names)
+    for row in first:
+        told = sum(reason["contribution"] for reason in row["reasons"])
+        assert row["base_contribution"] + told + row["other_contribution"] == pytest.approx(row["raw_score"], abs=1e-6)
+    [entry] = entries_of(world)
+    assert (entry.rows_in, entry.rows_published, entry.model_version) == (FLIGHTS, FLIGHTS, version)
+    # Features of another date were published since; those of this one are as they were.
+    world.features(NEXT, seed=8)
+    assert score(world, DAY, "--model", str(version)) == 0
+    assert world.scores() == first
+    # As a night that is run again does: the features are published once more, with the same rows.
+    world.features()
+    assert score(world) == 0
+    assert world.scores() == first
+    _readable_by_everyone(world, first)
 
 
-def test_the_same_bits_however_rows_are_partitioned(spark, job, lake_of, register):
-    lake_of(job)
-    register(job)
-    champion = registry.champion(job.use_case)
-    features, scores = job.catalog["gold.features"], job.catalog["gold.scores"]
-    carried = carried_columns(features, scores)
-    recipe = Recipe(champion.encoding, champion.threshold, carried, tuple(scores.column_names), "toy", 1)
+def _readable_by_everyone(world: World, rows: list[dict[str, object]]) -> None:
+    """delta-rs, DuckDB and `nightshift sql` read the reasons."""
+    table = world.catalog["gold.scores"]
+    told = rows[0]["reasons"]
+    delta = DeltaTable(table.path).to_pyarrow_dataset()
+    with duckdb.connect() as connection:
+        connection.register("scores", delta)
+        found = connection.execute("SELECT reasons FROM scores WHERE flight = 1").fetchone()
+        strongest = connection.execute("SELECT reasons[1].phrase FROM scores WHERE flight = 1").fetchone()
+    assert found == (told,)
+    assert strongest == (told[0]["phrase"],)
+    shown = CliRunner().invoke(sql, [f"SELECT flight, reasons FROM {table.full_name} ORDER BY flight LIMIT 1"])
+    assert f"{told[0]['phrase']} ({told[0]['contribution']:+.3f})" in shown.output, shown.output
+
+
+def test_each_date_of_a_range_has_the_champion_of_its_own(spark, world: World) -> None:
+    world.features()
+    world.features(NEXT, seed=8)
+    old, new = world.register(seed=6), world.register(seed=7)
+    world.promote(old, DAY)
+    world.promote(new, NEXT)
+    assert score(world, BOTH) == 0
+    made_by = {(row["batch_date"], row["model_version"], row["feature_version"]) for row in world.scores()}
+    assert made_by == {(DAY, old, 0), (NEXT, new, 1)}
+    assert DeltaTable(world.catalog["gold.scores"].path).version() == 0, "both dates became visible in one commit"
+    for date, version in ((DAY, old), (NEXT, new)):
+        [entry] = entries_of(world, date)
+        assert (entry.model_version, entry.rows_published) == (version, FLIGHTS)
+        assert next((each.name, each.version) for each in ledger.inputs(entry)) == (
+            "gold.features",
+            str(0 if date == DAY else 1),
+        )
+        assert ledger.environment_of(entry)["lightgbm"] == lightgbm.__version__
+    assert score(world, BOTH, "--model", registry.CHAMPION) == 0
+    assert {row["model_version"] for row in world.scores()} == {new}
+
+
+def test_the_same_bits_however_rows_are_partitioned(spark, world: World) -> None:
+    world.features()
+    world.promote(world.register())
+    features, scores = world.catalog["gold.features"], world.catalog["gold.scores"]
+    champion = registry.champion(world.use_case)
+    how = recipe(champion, features, scores, Dictionary.declared(world.use_case, features), {DAY: 0})
     rows = spark.read.format("delta").load(str(features.path))
     one, seven = (
-        sorted(scored(rows.repartition(parts), recipe, champion.booster, scores).collect(), key=lambda row: row.flight)
+        sorted(
+            scored(rows.repartition(parts), how, champion.booster, scores, FLIGHTS).collect(),
+            key=lambda row: row.flight,
+        )
         for parts in (1, 7)
     )
-    assert len(one) == 300
+    assert len(one) == FLIGHTS
     assert one == seven
 
 
-def test_without_a_champion_nothing_is_written_and_the_remedy_is_named(spark, job, lake_of, capsys):
-    lake_of(job)
-    assert score(job) == EXIT_REFUSED
+def test_many_rows_of_one_file_are_spread_over_the_cores(spark) -> None:
+    rows = spark.range(10).coalesce(1)
+    cores = spark.sparkContext.defaultParallelism
+    assert _spread(rows, ROWS_WORTH_A_TASK * 2 - 1).rdd.getNumPartitions() == 1
+    if cores > 1:
+        assert _spread(rows, ROWS_WORTH_A_TASK * 100).rdd.getNumPartitions() == 3 * cores
+
+
+def test_without_a_champion_nothing_is_written_and_the_remedy_is_named(spark, world: World, capsys) -> None:
+    world.features()
+    assert score(world) == EXIT_REFUSED
     assert "has no champion" in capsys.readouterr().err
-    assert not job.catalog["gold.scores"].exists()
+    assert not world.catalog["gold.scores"].exists()
 
 
-def test_a_version_that_does_not_exist_is_not_replaced_by_another(spark, job, lake_of, register, capsys):
-    lake_of(job)
-    register(job)
-    assert score(job, "--model", "99") == EXIT_REFUSED
-    assert "has no version 99" in capsys.readouterr().err
-    assert not job.catalog["gold.scores"].exists()
+def test_a_version_that_does_not_exist_is_not_replaced_by_another(spark, world: World, capsys) -> None:
+    world.features()
+    world.promote(world.register())
+    assert score(world, DAY, "--model", "99") == EXIT_REFUSED
+    assert "99" in capsys.readouterr().err
+    assert not world.catalog["gold.scores"].exists()
 
 
-def test_a_flight_without_features_is_not_lost_in_silence(spark, job, lake_of, register, capsys):
-    features = lake_of(job)
-    write_deltalake(job.catalog["gold.features"].path, features.slice(1), mode="overwrite")
-    register(job)
-    assert score(job) == EXIT_REFUSED
-    assert "300 cases, 299 feature rows" in capsys.readouterr().err
-    assert not job.catalog["gold.scores"].exists()
+def test_a_flight_without_features_is_not_lost_in_silence(spark, world: World, capsys) -> None:
+    world.publish("gold.features", world.features().slice(1), DAY)
+    world.promote(world.register())
+    assert score(world) == EXIT_REFUSED
+    assert f"{FLIGHTS} cases, {FLIGHTS - 1} feature rows" in capsys.readouterr().err
+    assert not world.catalog["gold.scores"].exists()
 
 
-def declaration(job, **changes):
-    features = job.catalog["gold.features"]
+def test_a_date_is_scored_by_exactly_one_version() -> None:
+    first, both = BatchDates.of(DAY), BatchDates(DAY, NEXT)
+    refuse_gaps([(first, None), (BatchDates.of(NEXT), None)], both)
+    for wrong in (
+        [(first, None)],
+        [(both, None), (first, None)],
+        [(both, None), (BatchDates.parse("2013-10-03"), None)],
+    ):
+        with pytest.raises(NightshiftError, match="is scored by exactly one version"):
+            refuse_gaps(wrong, both)
+
+
+def declaration(world: World, **changes):
+    features = world.catalog["gold.features"]
     columns = tuple(changes.get(column.name, column) for column in features.columns)
     return features.model_copy(update={"columns": tuple(column for column in columns if column is not None)})
 
 
-def test_a_feature_that_is_no_longer_declared_is_named(job, register):
-    register(job)
-    champion = registry.champion(job.use_case)
-    check_features(champion, job.catalog["gold.features"])
+def test_a_model_that_does_not_fit_the_declarations_is_named(world: World) -> None:
+    world.promote(world.register())
+    champion = registry.champion(world.use_case)
+    check_features(champion, world.catalog["gold.features"])
     with pytest.raises(NightshiftError, match=r"needs distance, and .* declares no such"):
-        check_features(champion, declaration(job, distance=None))
+        check_features(champion, declaration(world, distance=None))
     now_a_quantity = Column(name="carrier", type="int", description="", role="feature")
     with pytest.raises(NightshiftError, match="`categorical` of carrier was declared otherwise"):
-        check_features(champion, declaration(job, carrier=now_a_quantity))
+        check_features(champion, declaration(world, carrier=now_a_quantity))
+    with pytest.raises(NightshiftError, match="was regression, and now it is binary"):
+        check_task(dataclasses.replace(champion, task="regression"), world.use_case)
 
 
-def test_a_score_column_that_nobody_provides_is_named(job):
-    assert not set(carried_columns(job.catalog["gold.features"], job.catalog["gold.scores"])) & set(COMPUTED)
+def test_a_score_column_that_nobody_provides_is_named(world: World) -> None:
+    features, scores = world.catalog["gold.features"], world.catalog["gold.scores"]
+    assert carried_columns(features, scores) == ("batch_date", "time_hour", "carrier", "flight", "origin", "dest")
     with pytest.raises(NightshiftError, match="declares dest, which scoring does not compute"):
-        carried_columns(declaration(job, dest=None), job.catalog["gold.scores"])
+        carried_columns(declaration(world, dest=None), scores)
+
+
+def test_the_words_of_a_score_are_kept_by_their_digest(world: World) -> None:
+    dictionary = Dictionary.declared(world.use_case, world.catalog["gold.features"])
+    kept = dictionary.keep(world.use_case)
+    assert (kept.kind, kept.name, kept.rows) == ("file", "reasons.yaml", 0)
+    assert Dictionary.kept(world.use_case, kept.version) == dictionary
+    assert dictionary.keep(world.use_case) == kept
+    assert Dictionary.kept(world.use_case, "0" * 64) is None

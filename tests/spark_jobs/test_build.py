@@ -7,17 +7,19 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from nightshift import lake
+from nightshift import lake, ledger
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.settings import PROJECT_DIR, Settings
 from nightshift.use_case import UseCase
-from spark_jobs.build import build, refuse_incomplete, with_dependent_marts
+from spark_jobs.build import build, built_tables, refuse_incomplete, with_dependent_marts
+from spark_jobs.dbt_project import DbtProject
 from tests.leak import built_rows
 from tests.silver import FLIGHTS_A_DAY, forget_tables, write_silver, write_table
 
@@ -135,18 +137,7 @@ def test_marts_without_scores_are_refused(catalog: Catalog) -> None:
 
 def test_marts_rank_the_riskiest_and_compare_late_rates(spark: SparkSession, catalog: Catalog) -> None:
     run(catalog, "features", BatchDates.of(THIRD))
-    flights = lake.read(spark, catalog["silver.flights"], BatchDates(SECOND, THIRD)).collect()
-    scores = [
-        {
-            **row.asDict(),
-            "probability": (row.flight - 99) / 100,
-            "decision": "none",
-            "model_name": "flight_delays",
-            "model_version": 1,
-        }
-        for row in flights
-    ]
-    write_table(spark, catalog["gold.scores"], scores)
+    write_scores(spark, catalog)
 
     run(catalog, "marts", BatchDates.of(THIRD))
 
@@ -155,7 +146,97 @@ def test_marts_rank_the_riskiest_and_compare_late_rates(spark: SparkSession, cat
     top = riskiest[0]
     # Number 135, the last of the day: 36 % and, 29 minutes after each other from 05:30 on, at 22:25.
     assert (top.flight, top.probability, top.local_departure, top.carrier_name) == (135, 0.36, "22:25", "Airline 3")
+    assert top.main_reason == f"flies with {top.carrier}"
     assert_late_rates(spark, catalog)
+
+
+def write_scores(spark: SparkSession, catalog: Catalog) -> None:
+    """Scores of the second and third, the higher the flight's number."""
+    flights = lake.read(spark, catalog["silver.flights"], BatchDates(SECOND, THIRD)).collect()
+    scores = [
+        {
+            **row.asDict(),
+            "probability": (row.flight - 99) / 100,
+            "decision": "none",
+            "model_name": "flight_delays",
+            "model_version": 1,
+            "reasons": [("carrier", row.carrier, 0.5, f"flies with {row.carrier}"), ("dest", None, -0.25, "no matter")],
+        }
+        for row in flights
+    ]
+    write_table(spark, catalog["gold.scores"], scores)
+
+
+def exchange(folder: Path, write_other: bool = True) -> str:
+    """Exchange a staged file by one with the same rows in another order, or by what is no Parquet; gives its name."""
+    path = next(folder.rglob("*.parquet"))
+    # With it, Spark would notice by itself.
+    path.with_name(f".{path.name}.crc").unlink()
+    if write_other:
+        rows = pq.ParquetFile(path).read()
+        pq.write_table(rows.take(list(reversed(range(len(rows))))), path)
+    else:
+        path.write_bytes(b"something else")
+    return path.name
+
+
+def test_marts_are_refused_where_one_changed_after_its_tests(
+    spark: SparkSession, catalog: Catalog, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mart = "riskiest_flights"
+    # Published after the other, which must not be visible either.
+    assert built_tables(job_of(catalog, "marts", BatchDates.of(THIRD)))[-1].name == mart
+    run(catalog, "features", BatchDates.of(THIRD))
+    write_scores(spark, catalog)
+    names = []
+    tested = DbtProject.build
+
+    def then_exchanged(*arguments: object, **more: object) -> object:
+        checks = tested(*arguments, **more)
+        names.append(exchange(home.staging / "gold" / f"flight_delays_{mart}"))
+        return checks
+
+    monkeypatch.setattr(DbtProject, "build", then_exchanged)
+    with pytest.raises(NightshiftError) as refused:
+        run(catalog, "marts", BatchDates.of(THIRD))
+
+    message = f"the stage of gold/flight_delays/{mart} 2013-01-03 changed after it was written"
+    assert str(refused.value) == f"{message} ({names[0]}): nothing was published; run the stage again"
+    assert not catalog["gold.late_rates"].exists()
+    assert not catalog["gold.riskiest_flights"].exists()
+    assert not [file for file in home.staging.rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize("write_other", [True, False], ids=["its tests pass", "its tests fail"])
+def test_features_that_changed_before_their_tests_are_refused(
+    spark: SparkSession, catalog: Catalog, home: Settings, monkeypatch: pytest.MonkeyPatch, write_other: bool
+) -> None:
+    written = lake.pin
+
+    def then_exchanged(folder: Path, *arguments: object) -> lake.Stage:
+        stage = written(folder, *arguments)
+        exchange(folder, write_other)
+        return stage
+
+    monkeypatch.setattr(lake, "pin", then_exchanged)
+    with pytest.raises(NightshiftError, match=r"stage of gold/flight_delays/features 2013-01-02 changed after it was"):
+        run(catalog, "features", BatchDates.of(SECOND))
+
+    assert not catalog["gold.features"].exists()
+
+
+def test_a_model_that_cannot_be_pinned_is_not_tested(
+    spark: SparkSession, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unfinished(folder: Path, *_: object) -> lake.Stage:
+        raise NightshiftError(f"{folder} is not completely written")
+
+    monkeypatch.setattr(lake, "pin", unfinished)
+    with pytest.raises(NightshiftError, match="is not completely written") as refused:
+        run(catalog, "features", BatchDates.of(SECOND))
+
+    assert "model: flight_delays_features (error)" in str(refused.value)
+    assert "  test: " not in str(refused.value)
 
 
 def assert_late_rates(spark: SparkSession, catalog: Catalog) -> None:
@@ -174,11 +255,21 @@ def assert_late_rates(spark: SparkSession, catalog: Catalog) -> None:
 
 
 def test_dbt_refuses_to_run_without_a_stage_folder(spark: SparkSession, catalog: Catalog, tmp_path: Path) -> None:
-    from spark_jobs.dbt_project import DbtProject
-
     lake.register(spark, catalog.layer("silver"))
 
     with pytest.raises(NightshiftError, match="no stage folder is given for flight_delays_features"):
         DbtProject(DBT).build(
-            ["flight_delays_features"], {"first_date": "2013-01-02", "last_date": "2013-01-02"}, remedy="none"
+            ["flight_delays_features"],
+            {"first_date": "2013-01-02", "last_date": "2013-01-02"},
+            remedy="none",
+            written=lambda model: pytest.fail(f"{model} is not written"),
         )
+
+
+def test_a_slice_that_is_built_again_has_the_same_bytes(catalog: Catalog) -> None:
+    for _ in range(2):
+        run(catalog, "features", BatchDates.of(THIRD))
+    features = catalog["gold.features"]
+    entries = ledger.publications(features.use_case, features.short_name, [THIRD])[:2]
+    assert [entry.delta_version for entry in entries] == [1, 0]
+    assert len({entry.stage_sha256 for entry in entries}) == 1

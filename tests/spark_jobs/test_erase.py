@@ -15,12 +15,14 @@ import expectations
 from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.audit import AuditReport
+from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import EXIT_REFUSED
 from nightshift.ledger import Input
 from nightshift.privacy import tokens as privacy
 from nightshift.privacy.erasures import Erasure, erased, unfinished
 from nightshift.publish import publish
+from nightshift.use_case import UseCase
 from spark_jobs import erasure
 from spark_jobs.erase import main
 from tests.shop import DAY, NEXT, Shop, order
@@ -257,3 +259,19 @@ def test_what_is_refused(shop: Shop, monkeypatch, capsys) -> None:
     assert "no tokenised personal column 'city'; it has: email, name" in capsys.readouterr().err
     assert erase(shop, monkeypatch, "--token", "tok_1") == EXIT_REFUSED
     assert erased(shop.name, ["contact"]) == []
+
+
+def test_a_person_is_found_in_the_reasons_of_a_score(spark) -> None:
+    table = Catalog(UseCase.load("flight_delays"))["gold.scores"]
+    reasons = [
+        [("dest", "token-of-ann", 0.5, "flies"), ("carrier", None, 0.1, "flies")],
+        [("dest", "BOS", 0.5, "flies with token-of-ann")],
+        [("dest", "BOS", 0.5, "flies")],
+        [],
+        None,
+    ]
+    rows = [{"flight": number, "reasons": each} for number, each in enumerate(reasons)]
+    values = [tuple(row.get(name) for name in table.column_names) for row in rows]
+    scores = spark.createDataFrame(values, table.ddl)
+    found = scores.where(erasure._is_about(table, "token-of-ann")).collect()
+    assert sorted(row.flight for row in found) == [0, 1]

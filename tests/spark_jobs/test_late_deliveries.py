@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from nightshift.late import Change, Changes, find
 from nightshift.settings import Settings
 from nightshift.use_case import UseCase
 from nightshift.use_case_code import load_module
+from spark_jobs import refine as refine_module
 from spark_jobs.land import land
 from spark_jobs.refine import refine
 
@@ -50,6 +52,26 @@ def catch_up() -> Changes:
     return changes
 
 
+def correct_schedule(landing: Path, distance: int | None = None) -> tuple[list[bytes], str]:
+    """Deliver the schedule of the first date with another distance in its last row, or without that row.
+
+    Returns:
+        The lines as they were, and the new digest.
+    """
+    schedule, manifest = landing / str(FIRST) / "schedule.csv", landing / str(FIRST) / "manifest.json"
+    lines = schedule.read_bytes().splitlines(keepends=True)
+    values = dict(zip(lines[0].decode().strip().split(","), lines[-1].decode().strip().split(","), strict=True))
+    last = ",".join((values | {"distance": str(distance)}).values()) if distance else ""
+    content = b"".join([*lines[:-1], f"{last}\n".encode() if last else b""])
+    schedule.write_bytes(content)
+    promised = json.loads(manifest.read_text())
+    (entry,) = [entry for entry in promised["files"] if entry["name"] == "schedule.csv"]
+    rows = entry["rows"] - (0 if distance else 1)
+    entry |= {"bytes": len(content), "rows": rows, "sha256": hashlib.sha256(content).hexdigest()}
+    manifest.write_text(json.dumps(promised))
+    return lines, entry["sha256"]
+
+
 def test_what_came_late_or_was_corrected_is_taken_in_once(spark, landing: Path) -> None:
     for date in (FIRST, THIRD):
         for stage in JOBS:
@@ -57,14 +79,7 @@ def test_what_came_late_or_was_corrected_is_taken_in_once(spark, landing: Path) 
     assert not find(USE_CASE, Catalog(USE_CASE))
 
     (landing / "manifest of the second").rename(landing / str(SECOND) / "manifest.json")
-    schedule = landing / str(FIRST) / "schedule.csv"
-    lines = schedule.read_bytes().splitlines(keepends=True)
-    schedule.write_bytes(b"".join(lines[:-1]))
-    manifest = json.loads((landing / str(FIRST) / "manifest.json").read_text())
-    (entry,) = [entry for entry in manifest["files"] if entry["name"] == "schedule.csv"]
-    content = schedule.read_bytes()
-    entry |= {"bytes": len(content), "rows": entry["rows"] - 1, "sha256": hashlib.sha256(content).hexdigest()}
-    (landing / str(FIRST) / "manifest.json").write_text(json.dumps(manifest))
+    lines, corrected = correct_schedule(landing)
 
     changes = catch_up()
     assert changes.found == (
@@ -86,4 +101,29 @@ def test_what_came_late_or_was_corrected_is_taken_in_once(spark, landing: Path) 
     with ledger.engine().connect() as connection:
         kept = connection.scalars(digests).all()
     assert hashlib.sha256(b"".join(lines)).hexdigest() in kept
-    assert entry["sha256"] in kept
+    assert corrected in kept
+
+
+def test_a_refine_that_a_correction_overtook_is_done_again(spark, landing: Path, monkeypatch) -> None:
+    flights = Catalog(USE_CASE)["silver.flights"]
+    for stage in JOBS:
+        run(stage, BatchDates.of(FIRST))
+    published = refine_module.publish_all
+
+    def after_a_correction(*arguments: Any) -> Any:
+        monkeypatch.setattr(refine_module, "publish_all", published)
+        correct_schedule(landing, distance=7)
+        for stage in JOBS:
+            run(stage, BatchDates.of(FIRST))
+        assert lake.read(spark, flights).where("distance = 7").count() == 1
+        return published(*arguments)
+
+    monkeypatch.setattr(refine_module, "publish_all", after_a_correction)
+    run("refine", BatchDates.of(FIRST))
+
+    assert lake.read(spark, flights).where("distance = 7").count() == 0, "published last, of what was read before"
+    changes = catch_up()
+    assert (changes.found, changes.stages["land"], changes.stages["refine"]) == ((), (), (BatchDates.of(FIRST),))
+    assert lake.read(spark, flights).where("distance = 7").count() == 1
+    rest = find(USE_CASE, Catalog(USE_CASE))
+    assert (rest.stages["refine"], rest.stages["features"]) == ((), (BatchDates.of(FIRST),))

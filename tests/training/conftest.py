@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 
 from nightshift import registry
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
-from nightshift.settings import Settings, get_settings
+from nightshift.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.use_case import UseCase
+from training.dataset import Dataset, prepare
+from training.rows import Rows
+from training.split import Periods
 
 _numbers = itertools.count(1)
 FIRST = dt.date(2024, 1, 1)
+# A use case needs gates; those of the flights suit any binary one.
+GATES = PROJECT_DIR / "use_cases/flight_delays/gates.yaml"
 
-USE_CASE = """
-name: {name}
-title: Toy
-description: A toy.
-owner: tests
-timezone: UTC
-country: US
-dates: {{first: 2024-01-01}}
-target: {{cases: cases, table: results, column: happened, maturity_days: 2}}
-training:
-  sampling: {{max_rows: {max_rows}}}
-  costs: {{false_alarm: 1, missed: 3}}
-"""
+USE_CASE: dict[str, Any] = {
+    "title": "Toy",
+    "description": "A toy.",
+    "owner": "tests",
+    "timezone": "UTC",
+    "country": "US",
+    "dates": {"first": FIRST},
+}
+COSTS = {"false_alarm": 1, "missed": 3}
 TABLES = """
 tables:
   - layer: silver
@@ -42,8 +46,8 @@ tables:
     grain: one row per case
     keys: [id]
     columns:
-      - {name: id, type: bigint, required: true, description: Case.}
-      - {name: happened, type: boolean, required: true, description: The label.}
+      - {{name: id, type: bigint, required: true, description: Case.}}
+      - {{name: {column}, type: {type}, description: The label.}}
 """
 FEATURES = """
 models:
@@ -55,6 +59,8 @@ models:
       - {{name: signal, data_type: double, config: {{meta: {{role: feature}}}}}}
       - {{name: other, data_type: double, config: {{meta: {{role: feature}}}}}}
       - {{name: kind, data_type: string, config: {{meta: {{role: feature, categorical: true}}}}}}
+      - {{name: region, data_type: string}}
+      - {{name: gender, data_type: string}}
 """
 
 
@@ -62,13 +68,30 @@ models:
 def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Job]]:
     """Declares the toy use case under a name that no other test has, and gives a training job of it."""
 
-    def declare(days: int = 30, max_rows: int = 1_000_000) -> Job:
+    def declare(
+        days: int = 30, max_rows: int = 1_000_000, task: str = "binary", maturity_days: int = 2, **training: Any
+    ) -> Job:
         name = f"toy_{next(_numbers)}"
         folder, models = tmp_path / "use_cases" / name, tmp_path / "dbt" / "models" / name
         folder.mkdir(parents=True)
         models.mkdir(parents=True)
-        (folder / "use_case.yaml").write_text(USE_CASE.format(name=name, max_rows=max_rows))
-        (folder / "tables.yaml").write_text(TABLES)
+        is_binary = task == "binary"
+        column = "happened" if is_binary else "minutes"
+        declared = {
+            "name": name,
+            **USE_CASE,
+            "task": task,
+            "target": {"cases": "cases", "table": "results", "column": column, "maturity_days": maturity_days},
+            "training": {
+                "sampling": {"max_rows": max_rows},
+                **({"costs": COSTS} if is_binary else {}),
+                **training,
+            },
+        }
+        (folder / "use_case.yaml").write_text(yaml.safe_dump(declared))
+        (folder / "tables.yaml").write_text(TABLES.format(column=column, type="boolean" if is_binary else "double"))
+        if GATES.is_file():
+            shutil.copy(GATES, folder)
         (models / "features.yml").write_text(FEATURES.format(name=name))
         monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
         monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(tmp_path / "dbt"))
@@ -82,26 +105,47 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     registry.client.cache_clear()
 
 
-def toy_rows(days: int = 30, per_day: int = 100, *, strength: float = 2.0, seed: int = 0) -> pa.Table:
-    """Rows as ``training.dataset.read`` gives them; ``strength`` 0 makes the label noise."""
+def toy_rows(
+    days: int = 30, per_day: int = 100, *, strength: float = 2.0, seed: int = 0, task: str = "binary"
+) -> pa.Table:
+    """All rows of a range, as ``training.rows.Rows.complete`` takes them; ``strength`` 0 makes the label noise."""
     generator = np.random.default_rng(seed)
     size = days * per_day
     signal = generator.normal(size=size)
     kind = generator.choice(["a", "b", "c"], size=size)
-    logit = strength * (signal + (kind == "b") - 0.5)
+    drift = strength * (signal + (kind == "b") - 0.5)
+    other = generator.normal(size=size)
+    if task == "binary":
+        label = pa.array(generator.random(size) < 1 / (1 + np.exp(-drift)))
+    else:
+        label = pa.array(30 + 10 * drift + 5 * generator.normal(size=size))
     return pa.table(
         {
             "batch_date": pa.array(np.repeat([FIRST + dt.timedelta(days=day) for day in range(days)], per_day)),
             "id": pa.array(range(size), pa.int64()),
             "signal": pa.array(signal, pa.float32()),
-            "other": pa.array(generator.normal(size=size), pa.float32()),
+            "other": pa.array(other, pa.float32()),
             "kind": pa.array(kind),
-            "label": pa.array(generator.random(size) < 1 / (1 + np.exp(-logit))),
+            "region": pa.array(generator.choice(["north", "south"], size=size)),
+            "gender": pa.array(generator.choice(["f", "m"], size=size)),
+            "label": label,
         }
     )
 
 
 @pytest.fixture
 def make_rows() -> Callable[..., pa.Table]:
-    """Rows of the toy use case, as training reads them from the lake."""
+    """Rows of the toy use case, labels beside them; ``Rows.complete`` makes of them what training reads."""
     return toy_rows
+
+
+@pytest.fixture
+def prepared() -> Callable[..., Dataset]:
+    """The data set of a toy job: 14 days of train, 8 of validation and 8 of test, unless other rows are given."""
+
+    def of(job: Job, rows: pa.Table | None = None, **made: Any) -> Dataset:
+        table = toy_rows(task=job.use_case.task, **made) if rows is None else rows
+        periods = Periods.at_end(job.dates, 8, 8)
+        return prepare(Rows.complete(table), job.use_case, job.catalog["gold.features"], periods)
+
+    return of

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from deltalake import DeltaTable
 
 from nightshift import ledger, registry
+from nightshift.calibration import Calibration
 from nightshift.catalog import Catalog
 from nightshift.commands.features import features as command
 from nightshift.encoding import Encoding
@@ -202,7 +203,9 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[int, RegisteredModel]:
         booster = lightgbm.train(parameters, lightgbm.Dataset(rows, target), num_boost_round=3)
         names = ("length", "driver_km_7d")
         text = booster.model_to_string()
-        made[version] = RegisteredModel("taxi", version, f"run{version}", text, Encoding(names, {}), names, 0.5)
+        made[version] = RegisteredModel(
+            "taxi", version, f"run{version}", text, Encoding(names, {}), names, "binary", Calibration("none"), 0.5
+        )
     found = [SimpleNamespace(version=str(version)) for version in made]
     monkeypatch.setattr(registry, "client", lambda: SimpleNamespace(search_model_versions=lambda query: found))
     monkeypatch.setattr(registry, "champion_version", lambda use_case: 2)

@@ -17,7 +17,7 @@ from nightshift.delivery import MANIFEST
 from nightshift.errors import NightshiftError
 from nightshift.late import STAGES, Change, find
 from nightshift.late.history import FEATURES, LAND, MARTS, REFINE, SCORE
-from nightshift.ledger import Input
+from nightshift.ledger import BY_FILE, Input
 from nightshift.settings import get_settings
 from tests.nightshift.late.world import CATALOG, REFERENCE, REQUIRED, USE_CASE, day, span, stages
 
@@ -41,13 +41,15 @@ def sha256(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def attempt(stage: str, table: str, dates: list[dt.date], files: dict[str, str] | None = None) -> None:
+def attempt(
+    stage: str, table: str, dates: list[dt.date], files: dict[str, str] | None = None, version: int = 1
+) -> None:
     """A published attempt in the ledger, as jobs keep them."""
     common = {"use_case": USE_CASE.name, "stage": stage, "run_id": "test", "table_name": table}
     taken = [Input("file", name, sha256(content), 1) for name, content in (files or {}).items()]
     counts = {"rows_in": len(taken) if table.startswith("bronze.") else None}
     with ledger.attempt(common, dict.fromkeys(dates, counts), dict.fromkeys(dates, taken)) as made:
-        made.delta_version = 1
+        made.delta_version = version
 
 
 def night(date: dt.date, files: dict[str, str], until: str = MARTS) -> None:
@@ -137,6 +139,27 @@ def test_a_file_that_was_tolerated_in_quarantine_is_not_late_for_ever(nights) ->
 def test_what_another_stage_published_to_a_source_table_is_no_landing(nights) -> None:
     attempt("erase", "bronze.schedule", [day(1)])
     assert not find(USE_CASE, CATALOG)
+
+
+def test_silver_that_was_published_from_bronze_before_its_correction_is_due(nights) -> None:
+    def refine(version: int) -> None:
+        common = {"use_case": USE_CASE.name, "stage": REFINE, "run_id": "test"}
+        with ledger.attempt({**common, "table_name": REFINE}, {day(1): {}}):
+            read = [Input("table", "bronze.schedule", str(version), 0, origin=BY_FILE)]
+            with ledger.attempt({**common, "table_name": "silver.flights"}, {day(1): {}}, {day(1): read}) as made:
+                made.delta_version = version
+
+    deliver(day(1), files("2"))
+    for name, content in files("2").items():
+        attempt(LAND, TABLES[name], [day(1)], {name: content}, version=2)
+    attempt(LAND, LAND, [day(1)])
+    whole = {LAND: [], **{stage: [str(day(1))] for stage in STAGES[1:]}}
+    assert found() == whole
+    # Read before the correction and begun after it, as far as clocks tell.
+    refine(1)
+    assert found() == whole
+    refine(2)
+    assert found() == {**whole, REFINE: []}
 
 
 def test_only_the_newest_dates_are_looked_at_unless_all_are_asked_for(nights) -> None:

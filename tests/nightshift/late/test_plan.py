@@ -174,6 +174,38 @@ def test_what_a_late_night_held_up_is_found_when_it_was_run_by_hand() -> None:
     assert not world.plan()
 
 
+def test_silver_of_what_was_landed_before_a_correction_is_found(world: World) -> None:
+    world.deliver(day(20), version="2")
+    with world.refining(day(20)):
+        world.night(day(20))
+        world.run(FEATURES, *(day(number) for number in range(21, 40)))
+    # By the clock, a refine has followed the correction; what is there now read bronze before it.
+    whole = {LAND: [], REFINE: [str(day(20))], **dict.fromkeys((FEATURES, SCORE, MARTS), span(20, 39))}
+    assert stages(world.plan()) == whole
+    world.run(REFINE, day(20))
+    assert stages(world.plan()) == {**whole, REFINE: []}
+    world.catch_up()
+    assert not world.plan()
+
+
+def test_silver_that_read_a_snapshot_before_its_correction_is_found(world: World) -> None:
+    world.landing[day(30)] = {**world.landing[day(30)], REFERENCE: "corrected"}
+    with world.refining(day(35)):
+        world.land(day(30))
+        world.run(REFINE, *(day(number) for number in range(30, 40)))
+    assert world.plan().stages[REFINE] == (BatchDates.of(day(35)),)
+    world.catch_up()
+    assert not world.plan()
+
+
+def test_a_table_that_was_removed_and_landed_anew_makes_nothing_due_for_ever(world: World) -> None:
+    world.land(day(20))
+    world.begin_versions_again()
+    world.land(day(20))
+    world.run(REFINE, day(20))
+    assert not world.plan()
+
+
 def test_running_anything_again_makes_nothing_due(world: World) -> None:
     world.night(day(20))
     world.land(day(3))
@@ -239,13 +271,18 @@ def test_whatever_happened_a_catch_up_leaves_nothing_stale_and_nothing_to_do(see
     world.night(day(0))
     for _ in range(chance.randrange(10, 60)):
         date = day(chance.randrange(8))
-        event = chance.choice([*["deliver", "night"] * 3, LAND, "stage", "catch up"])
+        event = chance.choice([*["deliver", "night"] * 3, LAND, "stage", "at once", "catch up"])
         if event == "deliver":
             world.deliver(date, chance.choice("123"), (*REQUIRED, *chance.choice([[REFERENCE], []])))
         elif event == "catch up":
             world.catch_up()
         elif event == "stage":
             world.run(chance.choice(STAGES[1:]), date)
+        elif event == "at once":
+            with world.refining(date):
+                other = chance.choice(list(world.landing))
+                world.deliver(other, chance.choice("123"), (*REQUIRED, *chance.choice([[REFERENCE], []])))
+                world.land(other) if chance.random() < 0.5 else world.night(other)
         elif date in world.landing:
             world.land(date) if event == LAND else world.night(date)
     world.catch_up()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.late.history import FEATURES, LAND, MARTS, REFINE, SCORE, History, Landing, Span, by_source
+from nightshift.late.history import FEATURES, LAND, MARTS, REFINE, SCORE, History, Landing, Read, Span, by_source
 from nightshift.late.plan import Changes, plan
 from nightshift.use_case import UseCase
 
@@ -44,6 +45,9 @@ class World:
         self._clock = dt.datetime(2013, 1, 1, tzinfo=dt.UTC)
         self._landings: dict[dt.date, dict[str, list[Landing]]] = defaultdict(lambda: defaultdict(list))
         self._attempts: dict[str, dict[dt.date, list[Span]]] = defaultdict(lambda: defaultdict(list))
+        # Of all source tables, which this pretends to be published together.
+        self._version = 0
+        self._reads: dict[dt.date, list[Read]] = defaultdict(list)
         self._landed: dict[dt.date, dict[str, dict[str, str]]] = {}
         # Stage and date → what the newest published slice was computed from.
         self.slices: dict[tuple[str, dt.date], object] = {}
@@ -55,15 +59,19 @@ class World:
     def land(self, *dates: dt.date, are_digests_kept: bool = True, rows: int = 9) -> None:
         stage = self._now()
         landed = self._now()
+        self._version += 1
         for date in dates:
             self._landed[date] = by_source(self.catalog, self.landing[date])
             for source, files in self._landed[date].items():
                 digests = frozenset(files.values()) if are_digests_kept else None
-                self._landings[date][source].append(Landing(Span(landed, self._clock), digests, rows))
+                self._landings[date][source].append(Landing(Span(landed, self._clock), digests, rows, self._version))
         self._publish(LAND, dates, stage)
 
     def run(self, stage: str, *dates: dt.date) -> None:
         """Run a stage over some dates; one that misses anything is refused, and leaves no published attempt."""
+        if stage == REFINE:
+            with self.refining(*dates):
+                return
         began = self._now()
         done = []
         for date in dates:
@@ -72,6 +80,23 @@ class World:
                 self.slices[stage, date] = value
                 done.append(date)
         self._publish(stage, done, began)
+
+    @contextmanager
+    def refining(self, *dates: dt.date) -> Iterator[None]:
+        """Refine some dates from what is landed now, and publish after all that is done within."""
+        began, version = self._now(), self._version
+        values = {date: value for date in dates if (value := self.value(REFINE, date)) is not None}
+        known = {name for several in self._landed.values() for name, files in several.items() if files}
+        yield
+        audited = self._now()
+        for date, value in values.items():
+            self.slices[REFINE, date] = value
+            self._reads[date] += [Read(audited, name, version) for name in sorted(known)]
+        self._publish(REFINE, values, began)
+
+    def begin_versions_again(self) -> None:
+        """What removing the folders of the source tables does."""
+        self._version = 0
 
     def night(self, date: dt.date, stages: Iterable[str] = (REFINE, FEATURES, SCORE, MARTS)) -> None:
         """Land a date, and run the stages in turn."""
@@ -113,6 +138,7 @@ class World:
             {date: by_source(self.catalog, files) for date, files in self.landing.items() if date in dates},
             {date: landings for date, landings in self._landings.items() if date in dates},
             self._attempts,
+            {date: reads for date, reads in self._reads.items() if date in dates},
             first_scored=min(scored) if scored else None,
         )
         return plan(self.use_case, self.catalog, history)
@@ -136,6 +162,7 @@ class World:
     def _publish(self, stage: str, dates: Iterable[dt.date], began: dt.datetime) -> None:
         for date in dates:
             self._attempts[stage][date].append(Span(began, self._clock))
+            self._attempts[stage][date].sort(key=lambda span: span.started)
         self._now()
 
     def _now(self) -> dt.datetime:

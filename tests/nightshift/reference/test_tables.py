@@ -11,8 +11,11 @@ import pytest
 from nightshift.catalog import Catalog
 from nightshift.declared.derivation import derivations
 from nightshift.reference import tables as table_reference
+from nightshift.tables import REASONS
 from nightshift.use_case import UseCase
 from tests.declaring import Shop
+
+REASONS_OF_DUCKDB = "struct(feature varchar, value varchar, contribution double, phrase varchar)[]"
 
 
 def page(shop: Shop, name: str) -> str:
@@ -72,7 +75,7 @@ def test_every_example_query_runs(use_case: UseCase) -> None:
     catalog = Catalog(use_case)
     connection = duckdb.connect(":memory:")
     for table in catalog:
-        columns = table.ddl.replace(" string", " varchar")
+        columns = table.ddl.replace(REASONS, REASONS_OF_DUCKDB).replace(" string", " varchar")
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.layer}")
         connection.execute(f"CREATE TABLE {table.full_name} ({columns})")
         assert connection.execute(table_reference.example(table, catalog)).fetchall() == []

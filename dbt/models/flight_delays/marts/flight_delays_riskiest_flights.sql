@@ -49,6 +49,7 @@ select
     flights.dest_name,
     format_string('%02d:%02d', flights.departure_minute div 60, flights.departure_minute % 60) as local_departure,
     ranked.decision,
+    ranked.main_reason,
 
     -- numbers
     ranked.probability,

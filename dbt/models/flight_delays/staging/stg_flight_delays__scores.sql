@@ -20,6 +20,8 @@ renamed as (
 
         -- texts
         decision,
+        -- The strongest is the first; a score that no feature moved has none.
+        get(reasons, 0).phrase as main_reason,
 
         -- numbers
         probability

@@ -1,0 +1,83 @@
+"""Puts an earlier model of `<use case>` back.
+
+**Purpose.** The champion turned out to be bad, in the middle of the night or after weeks: make an earlier version
+champion again, from a batch date on that may lie in the past, see which scores the other one made since then, and
+make them anew where that is wanted. It needs no pool slot to put the model back: from then on every stage that begins
+to score takes it, whatever else is running.
+
+**Inputs.** The versions in the registry and the decisions in the ledger. Making scores anew reads the features that
+were published for these dates.
+
+**Outputs.** A decision in the ledger, and the alias `champion` in MLflow. With `rescore`, the slices of the dates that
+the second task lists in `gold.scores` and the marts.
+
+**Params.** `version`: the one to put back; it must have been champion before. `from_date`: the first batch date that it
+is champion of again, included. `why`: kept in the ledger. `block`: the version that is live until then scores nothing
+more, and can't be promoted again. `rescore`: make the scores anew that another version made from that date on.
+
+**When it fails.** Open the red task's log: its last lines name the fault and the next step. If `roll_back` is red,
+nothing was changed. If a later task is red, the earlier model is champion already, and clearing the red task goes on.
+The steps for each case are in the runbook below.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from airflow.sdk import DAG, chain
+
+from nightshift.use_case import UseCase
+from nightshift_airflow import params
+from nightshift_airflow.defaults import PEOPLE, dag_arguments
+from nightshift_airflow.operators import JobOperator
+from nightshift_airflow.runs import from_date
+from nightshift_airflow.stages import rescore_tasks
+
+LONGEST_STAGE = dt.timedelta(hours=6)
+
+
+def rollback(use_case: UseCase) -> DAG:
+    """The rollback DAG of one use case."""
+    form = {
+        "version": params.version(),
+        "from_date": params.required_date(
+            "From date", f"First batch date that it is champion of again, {params.span(use_case)}."
+        ),
+        "why": params.why("What is wrong with the model that is live, for whoever asks in a year."),
+        "block": params.switch(
+            "Block the live version",
+            "The version that is champion now scores nothing more and is not promoted again.",
+        ),
+        "rescore": params.switch("Rescore", "Make the scores anew that another version made from that date on."),
+    }
+    with DAG(
+        **dag_arguments(use_case, "rollback", __doc__), schedule=None, params=form, allowed_run_types=PEOPLE
+    ) as dag:
+        roll_back = JobOperator(
+            task_id="roll_back",
+            module="nightshift.champions.rollback",
+            use_case=use_case,
+            dates=from_date,
+            options={
+                "--version": "{{ params.version }}",
+                "--who": "{{ dag_run.triggering_user_name | default('unknown', true) }}",
+                "--why": "{{ params.why }}",
+                "--block": "{{ 'yes' if params.block else 'no' }}",
+            },
+        )
+        show_affected = JobOperator(
+            task_id="show_affected", module="nightshift.champions.show_affected", use_case=use_case, dates=from_date
+        )
+        rescore = rescore_tasks(
+            use_case,
+            "{{ ti.xcom_pull(task_ids='show_affected', key='dates') }}",
+            wanted="{{ params.rescore }}",
+            unwanted="rescore was not asked for; the log of show_affected says what does it",
+            execution_timeout=LONGEST_STAGE,
+        )
+        chain(roll_back, show_affected, *rescore)
+    return dag
+
+
+for each in UseCase.load_all():
+    globals()[f"{each.name}_rollback"] = rollback(each)

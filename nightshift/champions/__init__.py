@@ -1,0 +1,32 @@
+"""Which version of a model is champion of which batch dates, who decided it, and why.
+
+The decisions in the ledger are the truth, and are only ever added to. Reigns follow from them (`reigns`); the alias
+and the tags that people see in MLflow mirror them and are mended where they differ (`mirror`). `deciding` promotes,
+rolls back and blocks; `affected` tells which scores a rollback leaves behind.
+"""
+
+from nightshift.champions.affected import Affected, affected
+from nightshift.champions.deciding import block, decline, default_first, promote, roll_back, unblock
+from nightshift.champions.decisions import Decision, decisions
+from nightshift.champions.mirror import ALIAS, mend
+from nightshift.champions.reigns import Reign, blocked, history, live_on, reigns_of
+
+__all__ = [
+    "ALIAS",
+    "Affected",
+    "Decision",
+    "Reign",
+    "affected",
+    "block",
+    "blocked",
+    "decisions",
+    "decline",
+    "default_first",
+    "history",
+    "live_on",
+    "mend",
+    "promote",
+    "reigns_of",
+    "roll_back",
+    "unblock",
+]

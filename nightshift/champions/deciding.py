@@ -1,0 +1,221 @@
+"""Deciding about versions of a model: promote, roll back, block, decline.
+
+Each decision is checked and kept while nobody else decides, so that two promotions at once come one after the other.
+Nothing is kept about a version that does not exist, is not complete, or is blocked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+
+from nightshift.catalog import Catalog
+from nightshift.champions.decisions import (
+    BLOCKED,
+    BY_HAND,
+    DECLINED,
+    PROMOTED,
+    ROLLED_BACK,
+    UNBLOCKED,
+    Action,
+    Decision,
+    add,
+    decisions,
+    taking_turns,
+)
+from nightshift.champions.mirror import mend
+from nightshift.champions.reigns import ONE_DAY, blocked, history, reigns_of
+from nightshift.errors import NightshiftError
+from nightshift.quarantine.decisions import person
+from nightshift.registered_model import load
+from nightshift.tracking import model_version
+from nightshift.use_case import UseCase
+
+log = logging.getLogger("nightshift")
+
+
+def promote(
+    use_case: UseCase,
+    version: int,
+    first: dt.date,
+    who: str,
+    why: str,
+    run_id: str,
+    decided_at: dt.datetime | None = None,
+) -> Decision:
+    """Make a version champion from a batch date on.
+
+    A run that promotes once more, after a kill or because it was cleared, decides nothing anew and only sees to it
+    that MLflow says what the ledger says.
+
+    Raises:
+        NightshiftError: if the version does not exist, is not complete or is blocked, or `who` or `why` say nothing.
+    """
+    return _crown(use_case, version, PROMOTED, first, who, why, run_id, decided_at)
+
+
+def roll_back(use_case: UseCase, version: int, first: dt.date, who: str, why: str, run_id: str) -> Decision:
+    """Put a version back from a batch date on, past or future; like :func:`promote` in all else.
+
+    Raises:
+        NightshiftError: as :func:`promote` does, and if the version never was champion.
+    """
+    _refuse_newcomer(use_case, decisions(use_case), version)
+    return _crown(use_case, version, ROLLED_BACK, first, who, why, run_id)
+
+
+def block(use_case: UseCase, version: int, who: str, why: str, run_id: str) -> Decision:
+    """Refuse a version from now on: it scores nothing more and cannot be promoted. What it scored stays.
+
+    Raises:
+        NightshiftError: if there is no such version.
+    """
+    return _flag(use_case, version, BLOCKED, who, why, run_id)
+
+
+def unblock(use_case: UseCase, version: int, who: str, why: str, run_id: str) -> Decision:
+    """Take a block back.
+
+    Raises:
+        NightshiftError: if the version is not blocked.
+    """
+    return _flag(use_case, version, UNBLOCKED, who, why, run_id)
+
+
+def decline(
+    use_case: UseCase, version: int, who: str, why: str, run_id: str, decided_at: dt.datetime | None = None
+) -> Decision:
+    """Keep that a version was not let become champion; the champion stays, and a person may promote it later.
+
+    Raises:
+        NightshiftError: if there is no such version.
+    """
+    who, why = person(who, why)
+    model_version(use_case, version)
+    with taking_turns(use_case):
+        if (before := _same(decisions(use_case), version, DECLINED, run_id)) is None:
+            before = add(use_case, version, DECLINED, who=who, why=why, run_id=run_id, decided_at=decided_at)
+    mend(use_case)
+    return before
+
+
+def default_first(catalog: Catalog, trained_until: dt.date) -> dt.date:
+    """The first batch date that a new champion is to score, where nobody says otherwise.
+
+    It lies after all whose outcome the model has seen, and, unless it is the first champion of all, after all that are
+    scored already.
+
+    Args:
+        trained_until: the last batch date of the training's range.
+    """
+    # Every job imports this module, and not every one reads the lake.
+    from nightshift import lake
+
+    use_case = catalog.use_case
+    first = trained_until + dt.timedelta(days=use_case.target.maturity_days)
+    if not history(use_case):
+        return first
+    scored = lake.published_dates(catalog["gold.scores"])
+    return max(first, max(scored) + ONE_DAY) if scored else first
+
+
+def refuse_unfit(use_case: UseCase, made: Sequence[Decision], version: int) -> None:
+    """Raise if there is no way back to a version: it never was champion, is blocked, gone or not complete."""
+    _refuse_newcomer(use_case, made, version)
+    refuse_blocked(made, use_case, version, "promote")
+    load(use_case, version)
+
+
+def refuse_blocked(made: Sequence[Decision], use_case: UseCase, version: int, what: str) -> None:
+    """Raise if a version is blocked; ``what`` is the verb of what it is wanted for, like ``score with``."""
+    if (by := blocked(made).get(version)) is not None:
+        raise NightshiftError(
+            f"{use_case.model_name} version {version} is blocked and nobody may {what} it: {by.who} on "
+            f"{by.decided_at:%Y-%m-%d} said {by.why!r}. Take another version, or, if that is settled: `nightshift "
+            f"models unblock {version} --use-case {use_case.name} --who … --why …`"
+        )
+
+
+def _refuse_newcomer(use_case: UseCase, made: Sequence[Decision], version: int) -> None:
+    if version not in {each.version for each in made if each.action in (PROMOTED, ROLLED_BACK)}:
+        raise NightshiftError(
+            f"{use_case.model_name} version {version} never was champion, so there is no way back to it: see those "
+            f"that were with `nightshift models history --use-case {use_case.name}`, or promote it with `nightshift "
+            "models promote`"
+        )
+
+
+def _crown(
+    use_case: UseCase,
+    version: int,
+    action: Action,
+    first: dt.date,
+    who: str,
+    why: str,
+    run_id: str,
+    decided_at: dt.datetime | None = None,
+) -> Decision:
+    who, why = person(who, why)
+    # Before the lock: it may take a download.
+    load(use_case, version)
+    with taking_turns(use_case):
+        made = decisions(use_case)
+        if (before := _same(made, version, action, run_id)) is not None:
+            _say_decided(made, before)
+        else:
+            refuse_blocked(made, use_case, version, "promote")
+            before = _already(made, version, first)
+            if before is None:
+                before = add(
+                    use_case, version, action, first=first, who=who, why=why, run_id=run_id, decided_at=decided_at
+                )
+                log.info("%s version %d is champion from %s on", use_case.model_name, version, first)
+            else:
+                log.info("%s version %d is so already, decided by %s", use_case.model_name, version, before.who)
+    mend(use_case)
+    return before
+
+
+def _flag(use_case: UseCase, version: int, action: Action, who: str, why: str, run_id: str) -> Decision:
+    who, why = person(who, why)
+    if version not in {each.version for each in decisions(use_case)}:
+        # One that was decided about may be gone from the registry, and is blocked all the same.
+        model_version(use_case, version)
+    with taking_turns(use_case):
+        made = decisions(use_case)
+        is_blocked = blocked(made)
+        before = _same(made, version, action, run_id)
+        if before is None and action == BLOCKED:
+            before = is_blocked.get(version)
+        elif before is None and version not in is_blocked:
+            raise NightshiftError(f"{use_case.model_name} version {version} is not blocked")
+        if before is None:
+            before = add(use_case, version, action, who=who, why=why, run_id=run_id)
+    mend(use_case)
+    return before
+
+
+def _same(made: Sequence[Decision], version: int, action: Action, run_id: str) -> Decision | None:
+    """What this very run has decided before."""
+    if run_id == BY_HAND:
+        return None
+    return next((e for e in made if (e.version, e.action, e.run_id) == (version, action, run_id)), None)
+
+
+def _already(made: Sequence[Decision], version: int, first: dt.date) -> Decision | None:
+    """The decision by which all batch dates from ``first`` on have this champion."""
+    reigns = reigns_of(made)
+    if not reigns or reigns[-1].version != version or reigns[-1].first > first:
+        return None
+    return next(each for each in reversed(made) if each.run_id == reigns[-1].run_id and each.version == version)
+
+
+def _say_decided(made: Sequence[Decision], before: Decision) -> None:
+    later = [each for each in made if each.number > before.number and each.action in (PROMOTED, ROLLED_BACK)]
+    log.info("run %s has decided this before, by %s on %s", before.run_id, before.who, f"{before.decided_at:%Y-%m-%d}")
+    if later:
+        log.warning(
+            "since then version %d was %s from %s on; that holds, and this run changes nothing: start a new one",
+            later[-1].version, later[-1].action, later[-1].first,
+        )  # fmt: skip

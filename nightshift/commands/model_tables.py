@@ -1,0 +1,58 @@
+"""How `nightshift models` shows what it knows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+
+def metrics_of(run_id: str) -> dict[str, float]:
+    """The measures that an MLflow run logged; none where it is gone."""
+    from mlflow.exceptions import MlflowException
+
+    from nightshift import tracking
+
+    try:
+        return dict(tracking.patiently("reading the run", lambda: tracking.client().get_run(run_id)).data.metrics)
+    except MlflowException:
+        # A run that somebody deleted; what was decided is known all the same.
+        return {}
+
+
+def moment(milliseconds: int) -> dt.datetime:
+    """A time of MLflow's."""
+    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+
+
+def echo(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows under a title; of each, these columns."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name.replace("_", " "), justify="right" if name in ("version", "loss") else "left")
+    for row in rows:
+        table.add_row(*(escape(shown(row[name])) for name in columns))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    click.echo("")
+
+
+def shown(value: Any) -> str:
+    """A value as people read it."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, dt.datetime) else str(value)

@@ -1,0 +1,32 @@
+"""What a job hands over to whoever started it, beside its exit status: a few values, as JSON.
+
+A DAG needs some of them to go on: the version that was registered, the dates that a rollback touches.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Names the file that the caller reads; jobs that are started by hand have none.
+VARIABLE = "NIGHTSHIFT_RESULT_FILE"
+
+
+def hand_over(values: Mapping[str, Any]) -> None:
+    """Leave values for the caller, all of them or none; what was left before is replaced."""
+    if named := os.environ.get(VARIABLE):
+        path = Path(named)
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(json.dumps(dict(values), allow_nan=False) + "\n", encoding="utf-8")
+        new.replace(path)
+
+
+def handed_over(path: Path) -> dict[str, Any]:
+    """What a job left; nothing where it left nothing."""
+    if not path.is_file():
+        return {}
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values

@@ -1,0 +1,182 @@
+"""The connection to MLflow: where it is, its client, and how long is waited for it when it does not answer.
+
+Importing mlflow takes seconds, so it is imported where it is used; jobs let that pass while the JVM starts.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from nightshift.database import database_url
+from nightshift.errors import NightshiftError
+from nightshift.settings import get_settings
+from nightshift.use_case import UseCase
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+log = logging.getLogger("nightshift")
+Result = TypeVar("Result")
+
+# A step that MLflow does not answer is begun again until this much time has passed.
+PATIENCE_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 1.0
+# Versions that one answer of the registry may hold.
+PAGE = 1000
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # It narrates every step of its database and misses pip, which no model needs.
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # One request to a server is retried for seconds, not for the four minutes that are MLflow's own choice:
+    # `patiently` begins the whole step again.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+def tracking_uri() -> str:
+    """The MLflow server of the settings, else the database of this home."""
+    return get_settings().mlflow_tracking_uri or database_url("mlflow")
+
+
+@functools.cache
+def client() -> MlflowClient:
+    """MLflow's client for tracking and registry; the first call imports mlflow."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    uri = tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return mlflow.MlflowClient()
+
+
+def patiently(what: str, step: Callable[[], Result]) -> Result:
+    """The result of a step that MLflow has part in, begun again while MLflow does not answer.
+
+    Args:
+        what: the step in words, like ``registering the model``.
+        step: may be run several times; it must find out itself what an earlier run of it has left.
+
+    Raises:
+        NightshiftError: if MLflow did not answer for :data:`PATIENCE_SECONDS`. Whatever else the step raises is raised
+            at once: no connection must never pass for "there is none".
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return step()
+        except Exception as error:
+            if not is_unreachable(error):
+                raise
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise NightshiftError(
+                    f"MLflow did not answer while {what}, for {PATIENCE_SECONDS:.0f} s and more: "
+                    f"{_first_line(error)}\nnext: see that it runs (`nightshift doctor`; `nightshift up` starts that "
+                    "of this home), then run this again: it goes on where it stood"
+                ) from error
+            log.warning("MLflow does not answer while %s, it is asked again: %s", what, _first_line(error))
+            time.sleep(min(pause, left))
+            pause *= 2
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether an exception says that MLflow, its database or its server, did not answer."""
+    import requests
+    import sqlalchemy.exc
+    from mlflow.exceptions import MlflowException
+
+    lost = (
+        requests.exceptions.ConnectionError,
+        requests.exceptions.Timeout,
+        # More answers like 503 than are retried.
+        requests.exceptions.RetryError,
+        sqlalchemy.exc.OperationalError,
+        sqlalchemy.exc.InterfaceError,
+    )
+    if isinstance(error, lost):
+        return True
+    if not isinstance(error, MlflowException):
+        return False
+    return error.error_code == "TEMPORARILY_UNAVAILABLE" or isinstance(error.__cause__ or error.__context__, lost)
+
+
+def experiment_id(use_case: UseCase) -> str:
+    """The experiment that holds a use case's runs, made where it is missing.
+
+    Raises:
+        NightshiftError: if it was deleted, which only a person can undo, or MLflow does not answer.
+    """
+    return patiently("looking for the experiment", lambda: _experiment_id(use_case))
+
+
+def _experiment_id(use_case: UseCase) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client().get_experiment_by_name(use_case.name)
+    if found is None:
+        # A server of the settings has an artifact store of its own; the embedded one keeps files in the home.
+        embedded = get_settings().mlflow_tracking_uri is None
+        folder = get_settings().mlflow_artifacts / use_case.name
+        try:
+            return str(
+                client().create_experiment(use_case.name, artifact_location=folder.as_uri() if embedded else None)
+            )
+        except MlflowException:
+            # Another run made it in between, or it was deleted and must be restored by a person.
+            found = client().get_experiment_by_name(use_case.name)
+            if found is None:
+                raise
+    if found.lifecycle_stage != "active":
+        raise NightshiftError(
+            f"the MLflow experiment {use_case.name!r} is deleted: restore it (`mlflow experiments restore "
+            f"--experiment-id {found.experiment_id}`) and train again"
+        )
+    return str(found.experiment_id)
+
+
+def model_versions(use_case: UseCase) -> dict[int, ModelVersion]:
+    """All versions of a use case's model by number, the oldest first; MLflow is waited for."""
+    found = patiently(
+        "listing the versions of the model",
+        lambda: client().search_model_versions(f"name = '{use_case.model_name}'", max_results=PAGE),
+    )
+    return dict(sorted((int(each.version), each) for each in found))
+
+
+def model_version(use_case: UseCase, version: int) -> ModelVersion:
+    """One version of a use case's model.
+
+    Raises:
+        NightshiftError: if there is none of that number, or MLflow does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    name = use_case.model_name
+    try:
+        return patiently(f"reading version {version} of {name}", lambda: client().get_model_version(name, str(version)))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise NightshiftError(
+            f"{name} has no version {version}: see those that exist with `nightshift models list --use-case "
+            f"{use_case.name}`"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

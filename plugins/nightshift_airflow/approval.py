@@ -1,0 +1,138 @@
+"""A person lets a model become champion, or does not: the form in Airflow, and what becomes of the answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from nightshift.use_case import UseCase
+
+TASK_ID = "approve"
+# Who is written down where nobody answered in time.
+NOBODY = "nobody"
+# As many characters as the ledger keeps (`nightshift.quarantine.decisions`, which is not for the DAG processor).
+WHO_LENGTH, WHY_LENGTH = 100, 1000
+
+
+class ApproveModel(ApprovalOperator):
+    """Asks the people whom the use case names, shows them the comparison, and takes silence for a no.
+
+    What follows is left to the tasks `promote` and `decline`, which find their orders in the XCom of this one; whatever
+    is missing there counts as a no. It is skipped where no person is asked: the model was refused by its gates, or may
+    become champion by itself.
+
+    Args:
+        trained: id of the task whose job registered the model.
+    """
+
+    ui_color = "#f2e6f7"
+
+    def __init__(self, *, use_case: UseCase, trained: str, **kwargs: Any) -> None:
+        approval = use_case.training.approval
+        # Airflow has put those of the DAG there, which have no place in this form.
+        kwargs["params"] = {"why": _why()}
+        super().__init__(
+            task_id=TASK_ID,
+            subject=f"May the new model of {use_case.name} become champion?",
+            assigned_users=[{"id": name, "name": name} for name in approval.by],
+            # Without it, nobody would ever be asked to decide at last.
+            response_timeout=dt.timedelta(hours=approval.timeout_hours),
+            defaults=self.REJECT,
+            **kwargs,
+        )
+        self.use_case = use_case
+        self.trained = trained
+
+    def execute(self, context: Context) -> Any:
+        """Ask, where a person is to be asked.
+
+        Raises:
+            AirflowSkipException: if none is; it says why.
+            AirflowFailException: if the training left no outcome.
+        """
+        told = {
+            key: context["ti"].xcom_pull(task_ids=self.trained, key=key)
+            for key in ("version", "approval", "refused", "subject", "comparison")
+        }
+        if told["subject"] is None:
+            raise AirflowFailException(f"{self.trained} has left no outcome: clear it, and with it this task")
+        if told["version"] is None:
+            why = f"not promoted, its gates refused the model: {told['refused']}. The champion stays"
+            self._order(context, promote=False, decline=False, why=why)
+            raise AirflowSkipException(why)
+        if told["approval"] == "auto":
+            why = "training.approval in use_case.yaml lets it become champion without a person"
+            self._order(context, promote=True, decline=False, who="auto", why=why)
+            raise AirflowSkipException(why)
+        if not self.assigned_users:
+            raise AirflowFailException(
+                "a person must approve, and training.approval.by in use_case.yaml names nobody: add a user of Airflow"
+            )
+        self.subject, self.body = told["subject"], told["comparison"]
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Take the answer; that of ApprovalOperator would skip the task that keeps a rejection."""
+        answer = HITLOperator.execute_complete(self, context, event)
+        approved = answer["chosen_options"] == [self.APPROVE]
+        hours = self.use_case.training.approval.timeout_hours
+        person = _name(event.get("responded_by_user"))
+        why = _one_line(answer["params_input"].get("why")) or (
+            "no reason was given" if person else f"nobody answered within {hours} hours"
+        )
+        # Whoever approved must be known: an answer that nobody gave is a no, whatever it says.
+        approved = approved and person is not None
+        self._order(
+            context,
+            promote=approved,
+            decline=not approved,
+            who=person or NOBODY,
+            why=why,
+            at=answer["responded_at"].isoformat(),
+        )
+        self.log.info("%s by %s: %s", "Approved" if approved else "Declined", person or NOBODY, why)
+        return answer
+
+    def _order(
+        self, context: Context, *, promote: bool, decline: bool, why: str, who: str = NOBODY, at: str = ""
+    ) -> None:
+        orders = {"promote": promote, "decline": decline, "who": who, "why": why, "at": at}
+        for key, value in orders.items():
+            context["ti"].xcom_push(key=key, value=value)
+
+
+def ordered(key: str) -> str:
+    """Template of what the answer says: `promote` or `decline` (True or False), `who`, `why` or `at`."""
+    return f"{{{{ ti.xcom_pull(task_ids='{TASK_ID}', key='{key}') }}}}"
+
+
+def _why() -> Param:
+    """The form's one field; were it required, the UI would not let anyone approve."""
+    return Param(
+        None,
+        type=["null", "string"],
+        title="Why",
+        description_md="Kept with the decision, for whoever asks in a year.",
+    )
+
+
+def _one_line(text: object) -> str:
+    """What a person wrote, as the ledger keeps it and a command line takes it."""
+    printable = "".join(character if character.isprintable() else " " for character in str(text or ""))
+    return " ".join(printable.split()).lstrip("- ")[:WHY_LENGTH]
+
+
+def _name(user: Mapping[str, str] | None) -> str | None:
+    """Who answered, as the ledger keeps it."""
+    if not user:
+        return None
+    name, number = user.get("name") or "", user.get("id") or ""
+    return _one_line(name if name == number or not number else f"{name} ({number})")[:WHO_LENGTH] or None

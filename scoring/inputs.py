@@ -1,0 +1,83 @@
+"""What must hold between model, feature table and score table before any row is scored."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from nightshift.declared.built_in import score_columns
+from nightshift.errors import NightshiftError
+from nightshift.registry import RegisteredModel
+from nightshift.tables import Table
+from nightshift.use_case import UseCase
+
+
+def refuse_missing_cases(rows_in: Mapping[dt.date, int], cases: Mapping[dt.date, int], features: Table) -> None:
+    """Hold the feature rows against what the night decided is to be scored.
+
+    Raises:
+        NightshiftError: naming the batch dates on which the numbers differ.
+    """
+    wrong = [
+        f"{date}: {count} cases, {rows_in[date]} feature rows"
+        for date, count in cases.items()
+        if count != rows_in[date]
+    ]
+    if wrong:
+        raise NightshiftError(
+            f"{features.label} does not have a row for each case, nothing was scored; build the features again:\n  "
+            + "\n  ".join(wrong)
+        )
+
+
+def carried_columns(features: Table, scores: Table) -> tuple[str, ...]:
+    """The columns of the score table that come from the feature table as they are.
+
+    Raises:
+        NightshiftError: if the feature table lacks one.
+    """
+    use_case = UseCase.load(scores.use_case)
+    computed = {column["name"] for column in score_columns(use_case.task, use_case.target)}
+    carried = tuple(name for name in scores.column_names if name not in computed)
+    missing = [name for name in carried if name not in features.column_names]
+    if missing:
+        raise NightshiftError(
+            f"{scores.label} declares {', '.join(missing)}, which scoring does not compute and {features.label} lacks: "
+            "add the columns to the feature model, or take them out of the declaration of the scores"
+        )
+    return carried
+
+
+def check_task(model: RegisteredModel, use_case: UseCase) -> None:
+    """Hold the model's task against the use case's.
+
+    Raises:
+        NightshiftError: if they differ.
+    """
+    if model.task != use_case.task:
+        raise NightshiftError(
+            f"{model.name} version {model.version} was trained when the task of {use_case.name} was {model.task}, and "
+            f"now it is {use_case.task}: take another version, or train a new model"
+        )
+
+
+def check_features(model: RegisteredModel, features: Table) -> None:
+    """Hold the model's signature against the feature table's declaration, by name.
+
+    Raises:
+        NightshiftError: if an input of the model is not a declared feature.
+    """
+    declared = {column.name: column for column in features.features}
+    missing = sorted({*model.signature, *model.encoding.features} - declared.keys())
+    if missing:
+        raise NightshiftError(
+            f"{model.name} version {model.version} needs {', '.join(missing)}, and {features.label} declares no such "
+            "features: bring them back, or train a model on the features that there are"
+        )
+    encoding = model.encoding
+    changed = [name for name in encoding.features if declared[name].categorical != (name in encoding.categories)]
+    if changed:
+        raise NightshiftError(
+            f"{model.name} version {model.version} was trained when `categorical` of {', '.join(changed)} was declared "
+            f"otherwise in {features.label}: undo that, or train a new model"
+        )

@@ -1,0 +1,83 @@
+"""When the scores of a batch date were published, by whom, and in what they ran."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nightshift import ledger
+from nightshift.errors import NightshiftError
+from nightshift.job import Job
+from nightshift.ledger import Entry
+from nightshift.reasons import FILE
+from scoring.dictionary import Dictionary
+
+TABLE = "gold.scores"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """How a slice of the scores came to be, as far as the ledger knows.
+
+    Attributes:
+        date: its batch date.
+        entry: of the ledger; None where it has none.
+        environment: in which it was made; empty where that is not known.
+        dictionary: the words of its reasons; None where they are not kept.
+    """
+
+    date: dt.date
+    entry: Entry | None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    dictionary: Dictionary | None = None
+
+
+def publication(job: Job, date: dt.date, version: int | None) -> Publication:
+    """How the slice came to be that readers of a Delta version see, of the newest if None.
+
+    Raises:
+        NightshiftError: if the ledger knows the date's scores, and none as early as that.
+    """
+    entries = ledger.publications(job.use_case.name, TABLE, [date])
+    seen = [entry for entry in entries if version is None or (entry.delta_version or 0) <= version]
+    if entries and not seen:
+        raise NightshiftError(
+            f"{date} was first scored in version {entries[-1].delta_version} of {TABLE}, which is after version "
+            f"{version}: `nightshift replay --use-case {job.use_case.name} --date {date} --list` lists its versions"
+        )
+    if not seen:
+        return Publication(date, None)
+    # The erasure of a person publishes the other rows as they were scored.
+    entry = next((each for each in seen if each.model_version is not None), seen[0])
+    words = next((each.version for each in ledger.inputs(entry) if each.name == FILE), None)
+    kept = Dictionary.kept(job.use_case, words) if words else None
+    return Publication(date, entry, ledger.environment_of(entry), kept)
+
+
+def listed(job: Job, *, as_json: bool) -> str:
+    """Every version of the scores of some batch dates, newest first, for people or for programs."""
+    entries = ledger.publications(job.use_case.name, TABLE, job.dates)
+    rows = [
+        {
+            "batch_date": str(entry.batch_date),
+            "score_version": entry.delta_version,
+            "published": entry.started_at.isoformat(timespec="seconds"),
+            "rows": entry.rows_published,
+            "model_version": entry.model_version,
+            "run": entry.run_id,
+            "code": entry.code_version,
+            "environment": (entry.environment or "unknown")[:12],
+        }
+        for entry in entries
+    ]
+    if as_json:
+        return json.dumps(rows, indent=2) + "\n"
+    if not rows:
+        return f"{TABLE} of {job.dates} was never published\n"
+    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
+    )

@@ -1,0 +1,228 @@
+"""Compute published scores again, from what they were made of, and compare every column bit for bit.
+
+    python -m scoring.replay --use-case flight_delays --dates 2013-10-01
+
+Each row names the version of the model and of the feature table that it was made from; those are taken, whatever is
+champion now and whatever was published since. Nothing is written. The exit status is 65 where anything differs, or
+where something that is needed no longer exists.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from nightshift import lake, registry
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from nightshift.job import Job, end, run_job
+from nightshift.lake.log import partitions_of, snapshot
+from nightshift.recovery import recover_entries
+from nightshift.session import session
+from nightshift.tables import PARTITION, Table
+from scoring.compare import Comparison, compare
+from scoring.dictionary import Dictionary
+from scoring.distribute import scored
+from scoring.publications import Publication, listed, publication
+from scoring.replay_report import Replayed, as_json, as_text
+from scoring.score import recipe
+from scoring.versions import same_rows
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from pyspark.sql import DataFrame, SparkSession
+
+log = logging.getLogger("nightshift")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What some published rows of a batch date say that they were made from."""
+
+    date: dt.date
+    model_version: int
+    feature_version: int
+    rows: int
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; the exit status is that of :func:`nightshift.job.run_job`."""
+    return run_job("replay", __doc__ or "", body, add_arguments, argv, recorded=False)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is particular to a replay."""
+    parser.add_argument("--key", action="append", default=[], metavar="NAME=VALUE", help="only rows with this key")
+    parser.add_argument("--score-version", type=int, help="Delta version of the scores; unset: what readers see now")
+    parser.add_argument("--list", action="store_true", help="only list the versions of the scores of these dates")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def body(job: Job, arguments: argparse.Namespace) -> None:
+    """Find what the scores were made from, make them again, compare, and say what was found.
+
+    Raises:
+        NightshiftError: if anything differs, or cannot be made again.
+    """
+    recover_entries(job.catalog)
+    if arguments.list:
+        sys.stdout.write(listed(job, as_json=arguments.json))
+        return
+    found = replay(job, keys_of(arguments.key, job.catalog["gold.scores"]), arguments.score_version)
+    sys.stdout.write(as_json(found) if arguments.json else as_text(found))
+    sys.stdout.flush()
+    if not found.comparison.same:
+        raise NightshiftError(
+            f"{job.catalog['gold.scores'].label} {job.dates} could not be computed again bit for bit: see above what "
+            "differs, and whether code or environment are others than then"
+        )
+
+
+def replay(job: Job, keys: dict[str, str], wanted: int | None = None) -> Replayed:
+    """Compute the scores of some batch dates again.
+
+    Args:
+        keys: values of key columns that the rows must have, as text.
+        wanted: Delta version of the scores; the newest if None.
+
+    Raises:
+        NightshiftError: if there are no such scores, or what they were made from is gone.
+    """
+    scores = job.catalog["gold.scores"]
+    published_as = [publication(job, date, wanted) for date in job.dates]
+    version = lake.newest_version(scores) if wanted is None else wanted
+    _refuse_gone(scores, version, job.dates, "the scores")
+    spark = session(f"replay {job.use_case.name} {job.dates}")
+    published = _with_keys(lake.read(spark, scores, job.dates, version), scores, keys)
+    sources = sources_of(published, scores, job.dates, keys, version)
+    again = functools.reduce(
+        lambda one, other: one.unionAll(other),
+        (_again(spark, job, source, each, keys) for source, each in _paired(sources, published_as)),
+    )
+    known = {field.name for field in snapshot(scores, version).schema().fields}
+    columns = [name for name in scores.column_names if name in known]
+    comparison: Comparison = compare(published, again, scores, columns)
+    return Replayed(
+        use_case=job.use_case.name,
+        dates=str(job.dates),
+        score_version=version,
+        sources=[(str(each.date), each.model_version, each.feature_version, each.rows) for each in sources],
+        comparison=comparison,
+        columns=columns,
+        not_compared=[name for name in scores.column_names if name not in known],
+        publications=published_as,
+    )
+
+
+def keys_of(given: Sequence[str], scores: Table) -> dict[str, str]:
+    """The key columns that were asked for, with their values.
+
+    Raises:
+        NightshiftError: if one is not written ``name=value``, or is no key.
+    """
+    keys = dict(each.partition("=")[::2] for each in given)
+    if wrong := [name for name in keys if name not in scores.keys]:
+        raise NightshiftError(f"--key {wrong[0]}: write name=value, with a name among {', '.join(scores.keys)}")
+    return keys
+
+
+def sources_of(
+    published: DataFrame, scores: Table, dates: BatchDates, keys: dict[str, str], version: int
+) -> list[Source]:
+    """What the rows say that they were made from.
+
+    Raises:
+        NightshiftError: if there are none, or they do not say it.
+    """
+    from pyspark.sql import functions as F
+
+    names = [PARTITION, "model_version", "feature_version"]
+    rows = published.groupBy(*names).agg(F.count("*").alias("rows")).orderBy(*names).collect()
+    missing = sorted(set(dates) - {row[PARTITION] for row in rows})
+    if missing:
+        of = f" with {', '.join(f'{name}={value}' for name, value in keys.items())}" if keys else ""
+        raise NightshiftError(
+            f"{scores.label} has no rows{of} of {', '.join(map(str, missing[:5]))} at version {version}: "
+            f"`nightshift replay --use-case {scores.use_case} --date {missing[0]} --list` lists what was published"
+        )
+    if silent := [row[PARTITION] for row in rows if row.feature_version is None or row.model_version is None]:
+        raise NightshiftError(
+            f"{scores.label} of {silent[0]} at version {version} was published before scores named their features' "
+            "version: score the date again, then it can be replayed"
+        )
+    sources = [Source(row[PARTITION], row.model_version, row.feature_version, row.rows) for row in rows]
+    for one, other in itertools.pairwise(sources):
+        if one.date == other.date:
+            raise NightshiftError(
+                f"{scores.label} of {one.date} at version {version} names several versions, as {one.model_version} and "
+                f"{other.model_version} of the model, {one.feature_version} and {other.feature_version} of the "
+                "features: scoring never publishes that, so the rows were changed since; score the date again"
+            )
+    return sources
+
+
+def _paired(sources: Sequence[Source], publications: Sequence[Publication]) -> list[tuple[Source, Publication]]:
+    by_date = {each.date: each for each in publications}
+    return [(source, by_date[source.date]) for source in sources]
+
+
+def _again(spark: SparkSession, job: Job, source: Source, published: Publication, keys: dict[str, str]) -> DataFrame:
+    """The scores of one batch date, made from what its rows name."""
+    features, scores = job.catalog["gold.features"], job.catalog["gold.scores"]
+    dates = BatchDates.of(source.date)
+    version = same_rows(features, source.date, source.feature_version)
+    _refuse_gone(features, version, dates, f"the features that {source.date} was scored from")
+    model = registry.load(job.use_case, source.model_version)
+    if missing := sorted(set(model.encoding.features) - set(features.column_names)):
+        raise NightshiftError(
+            f"{model.name} version {model.version} needs {', '.join(missing)}, which {features.label} no longer "
+            "declares: declare the columns again (with `until`), then replay"
+        )
+    words = published.dictionary or Dictionary.declared(job.use_case, features)
+    how = recipe(model, features, scores, words, {source.date: source.feature_version})
+    rows = _with_keys(lake.read(spark, features, dates, version), scores, keys)
+    return scored(rows, how, model.booster, scores, source.rows)
+
+
+def _with_keys(rows: DataFrame, scores: Table, keys: dict[str, str]) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    types = {column.name: column.type for column in scores.data_columns}
+    for name, value in keys.items():
+        rows = rows.where(F.col(name) == F.lit(value).try_cast(types[name]))
+    return rows
+
+
+def _refuse_gone(table: Table, version: int, dates: BatchDates, what: str) -> None:
+    """Hold a version's files against the disk: a vacuum keeps what the newest version needs, and no more.
+
+    Raises:
+        NightshiftError: if the version or its files are gone.
+    """
+    from deltalake.exceptions import DeltaError
+
+    try:
+        uris = snapshot(table, version).file_uris(file_pruning_predicate=partitions_of(dates))
+        gone = [uri for uri in uris if not Path(unquote(uri)).is_file()]
+        why = f"{len(gone)} of its {len(uris)} files were removed" if gone else ""
+    except (DeltaError, OSError) as error:
+        why = f"{error!s:.200}"
+    if why:
+        raise NightshiftError(
+            f"{table.label} no longer has version {version}, {what}, for {dates} ({why}): older versions end with a "
+            "vacuum, as after the erasure of a person, and these scores can't be computed again. "
+            f"`nightshift replay --use-case {table.use_case} --date {dates.first} --list` lists the others"
+        )
+
+
+if __name__ == "__main__":
+    end(main())

@@ -1,0 +1,92 @@
+"""Which Delta version of the feature table each slice comes from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+from nightshift import ledger
+from nightshift.dates import BatchDates
+from nightshift.lake.log import partitions_of, snapshot
+from nightshift.tables import PARTITION, Table
+
+Files = Mapping[str, Sequence[Path]]
+
+
+def slice_versions(table: Table, dates: BatchDates, pinned: int) -> dict[dt.date, int]:
+    """The version in which each batch date got the rows that it has at ``pinned``.
+
+    So a score names the same version when it is made again, although other dates were published since, or this one once
+    more with the same rows. Where the ledger does not know that version, or its files are not, byte for byte, those of
+    ``pinned``, it is ``pinned``, which is as true.
+    """
+    found = dict.fromkeys(dates, pinned)
+    history: dict[dt.date, list[int]] = defaultdict(list)
+    for entry in ledger.publications(table.use_case, table.short_name, dates):
+        if entry.delta_version is not None and entry.delta_version < pinned:
+            history[entry.batch_date].append(entry.delta_version)
+    if not history:
+        return found
+    known: dict[int, Files] = {}
+    for date, versions in history.items():
+        for version in versions:
+            for each in {version, pinned} - known.keys():
+                known[each] = files_of(table, each, dates)
+            if not _are_equal(known[version].get(str(date), ()), known[pinned].get(str(date), ())):
+                break
+            found[date] = version
+    return found
+
+
+def same_rows(table: Table, date: dt.date, version: int) -> int:
+    """A version that can be read and has the same rows of a batch date; ``version`` itself where no other has.
+
+    A slice that was published again with the same bytes outlives a vacuum of the version before.
+    """
+    published = ledger.publications(table.use_case, table.short_name, [date])
+    digest = next((each.stage_sha256 for each in published if (each.delta_version or 0) <= version), None)
+    same = [each.delta_version for each in published if digest is not None and each.stage_sha256 == digest]
+    for each in [version, *(found for found in reversed(same) if found is not None)]:
+        files = files_of(table, each, BatchDates.of(date)).get(str(date), ())
+        if files and all(path.is_file() for path in files):
+            return each
+    return version
+
+
+def files_of(table: Table, version: int, dates: BatchDates) -> Files:
+    """The files of each batch date at a version; none where the log does not go back to it."""
+    from deltalake.exceptions import DeltaError
+
+    files: dict[str, list[Path]] = defaultdict(list)
+    try:
+        uris = snapshot(table, version).file_uris(file_pruning_predicate=partitions_of(dates))
+    except (DeltaError, OSError):
+        return files
+    for path in (Path(unquote(uri)) for uri in uris):
+        files[path.parent.name.removeprefix(f"{PARTITION}=")].append(path)
+    return files
+
+
+def _are_equal(some: Sequence[Path], others: Sequence[Path]) -> bool:
+    """Whether files are the same, or have the same bytes; false where one is gone."""
+    if set(some) == set(others):
+        return bool(some)
+    try:
+        return sorted(map(_size, some)) == sorted(map(_size, others)) and (
+            sorted(map(_sha256, some)) == sorted(map(_sha256, others))
+        )
+    except FileNotFoundError:
+        return False
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

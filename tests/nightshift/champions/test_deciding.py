@@ -1,0 +1,197 @@
+"""Decisions stand in the ledger first; MLflow follows, whoever is killed or comes at the same time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from nightshift import champions, registry, tracking
+from nightshift.catalog import Catalog
+from nightshift.champions.mirror import ALIAS
+from nightshift.champions.rollback import put_back
+from nightshift.errors import NightshiftError
+from nightshift.settings import PROJECT_DIR
+from nightshift.use_case import UseCase
+from tests.registering import register
+
+D1, D5, D9 = (dt.date(2013, 10, number) for number in (1, 5, 9))
+
+
+def alias(use_case):
+    found = tracking.client().get_registered_model(use_case.model_name).aliases.get(ALIAS)
+    return None if found is None else str(found)
+
+
+def tags(use_case, version):
+    found = tracking.model_version(use_case, version).tags
+    return {name: value for name, value in found.items() if name in ("status", "champion_from", "champion_to")}
+
+
+def reigns(use_case):
+    return [(each.version, each.first, each.last) for each in champions.history(use_case)]
+
+
+@pytest.fixture
+def two(use_case):
+    """Two versions: 1 reigns from the 1st, 2 from the 5th."""
+    for first, who in ((D1, "auto"), (D5, "maria")):
+        champions.promote(use_case, register(use_case), first, who, "it is better", f"train {first}")
+    return use_case
+
+
+def test_a_promotion_is_kept_with_who_when_and_why_and_shown_in_mlflow(two):
+    assert reigns(two) == [(1, D1, dt.date(2013, 10, 4)), (2, D5, None)]
+    last = champions.history(two)[-1]
+    assert (last.who, last.why, last.run_id) == ("maria", "it is better", f"train {D5}")
+    assert abs(last.decided_at - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1)
+    assert alias(two) == "2"
+    assert tags(two, 1) == {"status": "former champion", "champion_from": str(D1), "champion_to": "2013-10-04"}
+    assert tags(two, 2) == {"status": "champion", "champion_from": str(D5)}
+    assert champions.live_on(two, dt.date(2013, 10, 4)).version == 1
+    assert champions.live_on(two, dt.date(2013, 9, 30)) is None
+
+
+def test_a_run_that_is_cleared_decides_once_even_where_others_have_decided_since(two, caplog):
+    champions.roll_back(two, 1, D9, "paul", "it warns of everything", "rollback")
+    again = champions.promote(two, 2, D9, "maria", "it is better", f"train {D5}")
+    assert again.first == D5
+    assert reigns(two)[-1] == (1, D9, None)
+    assert "since then version 1 was rolled back from 2013-10-09 on" in caplog.text
+
+
+def test_what_is_decided_by_hand_may_be_decided_again(two):
+    for version in (1, 2, 1, 2):
+        champions.roll_back(two, version, D9, "maria", "once more", "manual")
+    assert [each.version for each in champions.decisions(two)] == [1, 2, 1, 2, 1, 2]
+    assert reigns(two)[-1][0] == 2
+
+
+def test_a_rollback_into_the_past_ends_what_reigned_since(two):
+    put_back(two, 1, dt.date(2013, 10, 6), "maria", "version 2 warns of everything", "manual", blocks_live=True)
+    assert reigns(two) == [(1, D1, dt.date(2013, 10, 4)), (2, D5, D5), (1, dt.date(2013, 10, 6), None)]
+    assert alias(two) == "1"
+    assert tags(two, 2) == {"status": "blocked", "champion_from": str(D5), "champion_to": str(D5)}
+
+
+def test_a_rollback_that_is_refused_blocks_nobody(two):
+    register(two)
+    with pytest.raises(NightshiftError, match="version 3 never was champion"):
+        put_back(two, 3, D9, "maria", "why", "manual", blocks_live=True)
+    with pytest.raises(NightshiftError, match="version 9 never was champion"):
+        put_back(two, 9, D9, "maria", "why", "manual", blocks_live=True)
+    assert champions.blocked(champions.decisions(two)) == {}
+
+
+def test_a_rollback_that_was_cleared_blocks_once_and_not_what_it_put_back(two):
+    for _ in range(2):
+        put_back(two, 1, D9, "maria", "why", "rollback__1", blocks_live=True)
+    assert [(each.action, each.version) for each in champions.decisions(two)[2:]] == [
+        ("blocked", 2),
+        ("rolled back", 1),
+    ]
+
+
+def test_a_blocked_version_is_neither_promoted_nor_put_back_until_that_is_taken_back(two):
+    champions.roll_back(two, 1, D9, "maria", "why", "manual")
+    champions.block(two, 2, "maria", "it warns of everything", "manual")
+    for decide in (champions.promote, champions.roll_back):
+        with pytest.raises(NightshiftError, match=r"version 2 is blocked.*maria.*it warns of everything"):
+            decide(two, 2, D9, "paul", "please", "manual")
+    assert reigns(two)[-1] == (1, D9, None)
+    champions.unblock(two, 2, "maria", "the data were wrong, not the model", "manual")
+    champions.promote(two, 2, D9, "paul", "please", "manual")
+    assert reigns(two)[-1] == (2, D9, None)
+    with pytest.raises(NightshiftError, match="is not blocked"):
+        champions.unblock(two, 2, "maria", "why", "manual")
+
+
+def test_a_champion_that_is_blocked_loses_the_alias(two):
+    champions.block(two, 2, "maria", "it warns of everything", "manual")
+    assert alias(two) is None
+
+
+@pytest.mark.parametrize(("who", "why"), [("", "why"), ("maria", " "), ("maria", "line\nbreak"), ("m" * 101, "why")])
+def test_nobody_decides_without_a_name_and_a_reason(two, who, why):
+    with pytest.raises(NightshiftError, match=r"--wh[oy]"):
+        champions.promote(two, 1, D9, who, why, "manual")
+    assert len(champions.decisions(two)) == 2
+
+
+def test_a_version_that_does_not_exist_is_not_promoted(use_case):
+    register(use_case)
+    with pytest.raises(NightshiftError, match="has no version 7"):
+        champions.promote(use_case, 7, D1, "maria", "why", "manual")
+    assert champions.decisions(use_case) == []
+
+
+def test_a_declined_version_is_kept_as_such_and_may_be_promoted_later(two):
+    at = dt.datetime(2013, 10, 2, 9, 30, tzinfo=dt.UTC)
+    kept = champions.decline(two, register(two, status="awaiting approval"), "paul", "too many warnings", "run", at)
+    assert kept.decided_at == at
+    assert tags(two, 3) == {"status": "declined"}
+    champions.decline(two, 3, "paul", "too many warnings", "run")
+    assert len(champions.decisions(two)) == 3
+    champions.promote(two, 3, D9, "maria", "after all", "manual")
+    assert tags(two, 3)["status"] == "champion"
+
+
+def test_of_promotions_at_once_the_alias_is_that_of_the_last_decision(use_case):
+    versions = [register(use_case) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda version: champions.promote(use_case, version, D1, "maria", "why", "manual"), versions))
+    assert sorted(each.version for each in champions.decisions(use_case)) == versions
+    assert [int(alias(use_case))] == [each.version for each in champions.history(use_case)]
+    statuses = [tags(use_case, version)["status"] for version in versions]
+    assert sorted(statuses) == ["champion", *["former champion"] * 3]
+
+
+KILLED = """
+import datetime as dt, os, signal, sys
+from nightshift.champions import deciding
+from nightshift.use_case import UseCase
+use_case = UseCase.load("flight_delays").model_copy(update={"name": sys.argv[1]})
+deciding.mend = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+deciding.promote(use_case, 2, dt.date(2013, 10, 5), "maria", "why", "train 2")
+"""
+
+
+def test_killed_between_ledger_and_alias_the_next_look_mends(use_case):
+    champions.promote(use_case, register(use_case), D1, "auto", "why", "train 1")
+    register(use_case)
+    command = [sys.executable, "-c", KILLED, use_case.name]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert reigns(use_case)[-1] == (2, D5, None)
+    assert alias(use_case) == "1"
+    # Scoring goes by the ledger, and mends.
+    assert registry.champion(use_case).version == 2
+    assert alias(use_case) == "2"
+    assert tags(use_case, 1)["champion_to"] == "2013-10-04"
+
+
+def test_an_alias_that_somebody_moved_is_put_back(two):
+    tracking.client().set_registered_model_alias(two.model_name, ALIAS, "1")
+    assert registry.champion_version(two) == 2
+    champions.mend(two)
+    assert alias(two) == "2"
+
+
+def test_a_new_champion_begins_after_what_it_has_seen_and_what_is_scored(use_case: UseCase):
+    catalog = Catalog(UseCase.load("flight_delays"))
+    catalog.use_case = use_case
+    trained_until = dt.date(2013, 9, 30)
+    matured = trained_until + dt.timedelta(days=use_case.target.maturity_days)
+    scores = catalog["gold.scores"]
+    rows = pa.table({"batch_date": pa.array([dt.date(2013, 10, 8)]), "flight": pa.array([1])})
+    write_deltalake(scores.path, rows, partition_by=["batch_date"])
+    assert champions.default_first(catalog, trained_until) == matured
+    champions.promote(use_case, register(use_case), matured, "auto", "why", "train 1")
+    assert champions.default_first(catalog, trained_until) == D9
+    assert champions.default_first(catalog, dt.date(2013, 11, 30)) == dt.date(2013, 12, 1)

@@ -1,0 +1,145 @@
+"""`nightshift models`: what it shows, and what it decides."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from nightshift import champions, tracking
+from nightshift.catalog import Catalog
+from nightshift.commands import models as commands
+from nightshift.errors import NightshiftError
+from nightshift.ledger import Entry, engine
+from nightshift.settings import Settings
+from nightshift.use_case import UseCase
+from tests.registering import a_use_case, register
+
+WHO = ("--who", "maria", "--why", "it warns of everything")
+
+
+@pytest.fixture
+def use_case(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseCase]:
+    """A use case with two versions: 1 reigns from 1 October, 2 from the 5th."""
+    tracking.client.cache_clear()
+    made = a_use_case()
+    monkeypatch.setattr(commands, "_load", lambda name: made)
+    # The tables are those of the flights, whose name this use case does not have.
+    tables = Catalog(UseCase.load("flight_delays"))
+    tables.use_case = made
+    monkeypatch.setattr("nightshift.catalog.Catalog", lambda _: tables)
+    for day in (1, 5):
+        first = dt.date(2013, 10, day)
+        champions.promote(made, register(made), first, "auto", "passed its gates", f"train {day}")
+    yield made
+    tracking.client.cache_clear()
+
+
+def run(*arguments: str, use_case: UseCase, status: int = 0) -> str:
+    done = CliRunner().invoke(commands.models, [*arguments, "--use-case", use_case.name])
+    if isinstance(done.exception, NightshiftError):
+        raise done.exception
+    assert done.exit_code == status, done.output
+    return done.stdout
+
+
+def scored(use_case: UseCase, date: str, version: int, status: str = "published") -> None:
+    """An entry of the ledger, as scoring leaves it."""
+    row = {
+        "attempt_id": uuid.uuid4(), "use_case": use_case.name, "stage": "score", "table_name": "gold.scores",
+        "batch_date": dt.date.fromisoformat(date), "run_id": "night", "status": status, "delta_version": 1,
+        "model_name": use_case.model_name, "model_version": version, "code_version": "abc",
+    }  # fmt: skip
+    with engine().begin() as connection:
+        connection.execute(sa.insert(Entry), [row])
+
+
+def test_history(use_case):
+    shown = run("history", use_case=use_case)
+    assert "2013-10-01" in shown
+    assert "passed its gates" in shown
+    found = json.loads(run("history", "--json", use_case=use_case))
+    assert [(each["version"], each["first"], each["last"]) for each in found["reigns"]] == [
+        (1, "2013-10-01", "2013-10-04"),
+        (2, "2013-10-05", None),
+    ]
+    assert [each["run_id"] for each in found["decisions"]] == ["train 1", "train 5"]
+
+
+def test_live_on(use_case):
+    assert run("live-on", "2013-10-04", use_case=use_case).startswith("version 1, 2013-10-01..2013-10-04\npromoted by")
+    assert json.loads(run("live-on", "2013-12-31", "--json", use_case=use_case))["version"] == 2
+    assert "had no champion on 2013-09-30" in run("live-on", "2013-09-30", use_case=use_case, status=1)
+
+
+def test_list_and_show(use_case):
+    found = json.loads(run("list", "--json", use_case=use_case))
+    assert [(each["version"], each["status"], each["loss"]) for each in found] == [
+        (1, "former champion", 0.5),
+        (2, "champion", 0.5),
+    ]
+    assert "former champion" in run("list", use_case=use_case)
+    shown = json.loads(run("show", "2", "--json", use_case=use_case))
+    assert (shown["metrics"], shown["tags"]["status"]) == ({"loss": 0.5}, "champion")
+    assert [each["action"] for each in shown["decisions"]] == ["promoted"]
+    assert "passed its gates" in run("show", "2", use_case=use_case)
+    with pytest.raises(NightshiftError, match="has no version 9"):
+        run("show", "9", use_case=use_case)
+
+
+def test_a_rollback_says_which_scored_dates_another_version_made(use_case):
+    for date, version in [("2013-10-04", 1), ("2013-10-05", 2), ("2013-10-06", 2), ("2013-10-07", 1)]:
+        scored(use_case, date, version)
+    # scored again since with the version that comes back
+    scored(use_case, "2013-10-05", 1)
+    scored(use_case, "2013-10-08", 2, status="running")
+    scored(use_case, "2013-10-07", 2, status="failed")
+    said = run("rollback", "1", "--from", "2013-10-03", *WHO, use_case=use_case)
+    assert "version 1 is champion from 2013-10-03 on" in said
+    assert "2013-10-06 (1 batch date): scored by version 2\n2013-10-08 (1 batch date): scored by version 2" in said
+    assert f"python -m scoring.score --use-case {use_case.name} --dates 2013-10-06 --model as_of" in said
+    assert f"python -m spark_jobs.build --use-case {use_case.name} --dates 2013-10-08 --layer marts" in said
+    assert "2013-10-07" not in said
+    assert [each.version for each in champions.history(use_case)] == [1, 1]
+
+
+def test_a_rollback_makes_scores_anew_on_request_and_stops_where_that_fails(use_case, monkeypatch):
+    scored(use_case, "2013-10-06", 2)
+    ran = []
+
+    def stand_in(command, cwd, check):
+        ran.append(command[2])
+        return type("Done", (), {"returncode": 0 if len(ran) != 4 else 65})
+
+    monkeypatch.setattr(commands.subprocess, "run", stand_in)
+    arguments = ("rollback", "1", "--from", "2013-10-06", "--rescore", *WHO)
+    run(*arguments, use_case=use_case)
+    assert ran == ["scoring.score", "spark_jobs.build"]
+    with pytest.raises(NightshiftError, match=r"spark_jobs\.build .* ended with status 65"):
+        run(*arguments, use_case=use_case)
+
+
+def test_block_says_which_dates_can_no_longer_be_scored(use_case):
+    said = run("block", "1", *WHO, use_case=use_case)
+    assert "it is the champion of the batch dates 2013-10-01..2013-10-04, which now cannot be scored" in said
+    with pytest.raises(NightshiftError, match="version 1 is blocked"):
+        run("rollback", "1", "--from", "2013-10-06", *WHO, use_case=use_case)
+    assert "blocked by now" in run("live-on", "2013-10-02", use_case=use_case)
+    run("unblock", "1", *WHO, use_case=use_case)
+    assert "version 1 is champion from 2013-10-06 on" in run(
+        "rollback", "1", "--from", "2013-10-06", "--block-live", *WHO, use_case=use_case
+    )
+    assert set(champions.blocked(champions.decisions(use_case))) == {2}
+
+
+def test_a_promotion_by_hand_begins_after_its_training_unless_it_is_said(use_case):
+    version = str(register(use_case, dates="2013-01-01..2013-11-30"))
+    assert "version 3 is champion from 2013-12-01 on" in run("promote", version, *WHO, use_case=use_case)
+    assert "version 1 is champion from 2013-12-24 on" in run(
+        "promote", "1", "--from", "2013-12-24", *WHO, use_case=use_case
+    )

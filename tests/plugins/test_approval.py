@@ -1,0 +1,141 @@
+"""A person's answer, silence, and the cases in which nobody is asked, as orders to the tasks that follow."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from nightshift.training_plan import Approval
+from nightshift.use_case import UseCase
+from nightshift_airflow.approval import ApproveModel, ordered
+
+AT = dt.datetime(2013, 10, 2, 9, 30, tzinfo=dt.UTC)
+TOLD = {"version": 2, "approval": "person", "refused": "", "subject": "May version 2 …?", "comparison": "| auc | 0.7 |"}
+MARIA = {"id": "maria", "name": "maria"}
+
+
+def operator(**approval: Any) -> ApproveModel:
+    declared = UseCase.load("flight_delays")
+    asked = Approval.model_validate({"later": "person", "by": ["maria", "paul"], "timeout_hours": 5} | approval)
+    training = declared.training.model_copy(update={"approval": asked})
+    with DAG("any", schedule=None):
+        return ApproveModel(use_case=declared.model_copy(update={"training": training}), trained="train")
+
+
+class Pushed(dict[str, Any]):
+    """The XCom of a task, with what the training left."""
+
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.told = told
+
+    def context(self) -> dict[str, Any]:
+        def pull(task_ids: str, key: str) -> Any:
+            assert task_ids == "train"
+            return self.told.get(key)
+
+        push = lambda key, value: self.update({key: value})  # noqa: E731
+        return {"ti": SimpleNamespace(xcom_pull=pull, xcom_push=push), "task_instance": SimpleNamespace(id="7")}
+
+
+def answered(option: str, why: str | None, by: Mapping[str, str] | None, timedout: bool = False) -> Pushed:
+    """The orders after an answer."""
+    pushed = Pushed(TOLD)
+    event = {
+        "chosen_options": [option],
+        "params_input": {"why": why},
+        "responded_at": AT,
+        "responded_by_user": by,
+        "timedout": timedout,
+    }
+    operator().execute_complete(pushed.context(), event)
+    return pushed
+
+
+def test_an_approval_is_handed_on_with_who_when_and_why() -> None:
+    assert answered("Approve", "better on every slice", MARIA) == {
+        "promote": True,
+        "decline": False,
+        "who": "maria",
+        "why": "better on every slice",
+        "at": AT.isoformat(),
+    }
+
+
+def test_a_rejection_is_an_order_to_keep_it_and_skips_nothing_by_itself() -> None:
+    found = answered("Reject", None, MARIA)
+    assert (found["promote"], found["decline"], found["who"]) == (False, True, "maria")
+    assert found["why"] == "no reason was given"
+
+
+def test_silence_is_a_no() -> None:
+    found = answered("Reject", None, None, timedout=True)
+    assert (found["promote"], found["decline"]) == (False, True)
+    assert (found["who"], found["why"]) == ("nobody", "nobody answered within 5 hours")
+
+
+def test_an_approval_by_nobody_is_a_no() -> None:
+    found = answered("Approve", "fine", None)
+    assert (found["promote"], found["decline"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [(" two\nlines\x07 ", "two lines"), ("--why not", "why not"), ("x" * 2000, "x" * 1000), ("\u200b", None)],
+)
+def test_a_reason_is_one_line_that_the_ledger_and_a_command_line_take(said: str, kept: str | None) -> None:
+    assert answered("Approve", said, MARIA)["why"] == (kept or "no reason was given")
+
+
+def test_a_user_whose_id_is_a_number_is_kept_by_name_as_well() -> None:
+    assert answered("Approve", "fine", {"id": "4", "name": "Maria M."})["who"] == "Maria M. (4)"
+
+
+def test_nobody_is_asked_about_a_model_that_its_gates_refused() -> None:
+    pushed = Pushed({**TOLD, "version": None, "approval": None, "refused": "auc, noise"})
+    with pytest.raises(AirflowSkipException, match="gates refused the model: auc, noise"):
+        operator().execute(pushed.context())
+    assert (pushed["promote"], pushed["decline"]) == (False, False)
+
+
+def test_where_no_person_is_asked_the_promotion_goes_on() -> None:
+    pushed = Pushed({**TOLD, "approval": "auto"})
+    with pytest.raises(AirflowSkipException, match="without a person"):
+        operator().execute(pushed.context())
+    assert (pushed["promote"], pushed["decline"], pushed["who"]) == (True, False, "auto")
+
+
+def test_without_an_outcome_nobody_is_asked_and_nothing_is_promoted() -> None:
+    pushed = Pushed({})
+    with pytest.raises(AirflowFailException, match="train has left no outcome"):
+        operator().execute(pushed.context())
+    assert pushed == {}
+
+
+def test_a_person_is_asked_only_where_the_use_case_names_one() -> None:
+    nobody = operator(first="auto", later="auto", by=[])
+    with pytest.raises(AirflowFailException, match="names nobody"):
+        nobody.execute(Pushed(TOLD).context())
+
+
+def test_the_form_shows_the_comparison_and_answers_no_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = operator()
+    monkeypatch.setattr(HITLOperator, "execute", lambda self, context: "waiting")
+    assert asked.execute(Pushed(TOLD).context()) == "waiting"
+    assert (asked.subject, asked.body) == (TOLD["subject"], TOLD["comparison"])
+    assert asked.assigned_users == [MARIA, {"id": "paul", "name": "paul"}]
+    assert asked.defaults == ["Reject"]
+    assert asked.response_timeout == dt.timedelta(hours=5)
+    # A required field would disable the button.
+    assert asked.serialized_params["why"]["schema"]["type"] == ["null", "string"]
+
+
+def test_orders_are_read_from_the_task_that_gives_them() -> None:
+    assert ordered("who") == "{{ ti.xcom_pull(task_ids='approve', key='who') }}"

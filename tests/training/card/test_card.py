@@ -1,0 +1,146 @@
+"""What a person finds on the model card."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+
+from nightshift.champions import Decision, Reign
+from tests.training.challenged import challenged
+from training.card import Card, write_card
+from training.card.limits import limits
+from training.plots import Subject, draw
+from training.skew import Skew
+from training.split import Periods
+
+DAY = dt.date(2024, 1, 25)
+APPROVED = Decision(
+    1, 4, "promoted", DAY, "maria", "read the <b>card</b> | fine", "run 7", dt.datetime(2024, 1, 25, tzinfo=dt.UTC)
+)
+REIGN = Reign(4, DAY, None, "maria", "fine", "run 7", APPROVED.decided_at, "promoted")
+SECTIONS = (
+    *("purpose", "limits", "data", "training", "results", "gates", "slices", "fairness", "stability", "plots"),
+    *("approval", "provenance"),
+)
+
+
+@pytest.fixture
+def make_card(toy, prepared, make_rows, tmp_path):
+    """A card of a toy training; ``changed`` are fields of the card."""
+
+    def make(task="binary", pictures=False, strength=2.0, changed=None, **training):
+        job = toy(task=task, **training)
+        dataset = prepared(job, make_rows(task=task, strength=strength))
+        challenger = challenged(job, dataset)
+        subject = Subject(challenger, dataset, job.use_case.training)
+        drawn = draw(tmp_path / "plots", subject) if pictures else []
+        fields = {
+            "use_case": job.use_case, "catalog": job.catalog, "challenger": challenger, "dataset": dataset,
+            "periods": Periods.at_end(job.dates, 8, 8), "champion": None, "skew": None, "pictures": drawn,
+            "provenance": {"delta_version.gold/toy/features": "7", "code_version": "abc", "sampled_share": "1.0"},
+        }  # fmt: skip
+        return Card(**{**fields, **(changed or {})})
+
+    return make
+
+
+def written(tmp_path, card):
+    return [path.read_text() for path in write_card(tmp_path / "card", card)]
+
+
+def test_the_page_needs_nothing_but_itself(make_card, tmp_path):
+    page, text = written(tmp_path, make_card(pictures=True))
+    assert len(re.findall(r'<img src="data:image/png;base64,[A-Za-z0-9+/=]{1000,}"', page)) == 9
+    without_data = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", page)
+    assert not re.search(r"https?://|<script|<link|@import|url\(", without_data)
+    assert [name for name in SECTIONS if f'<h2 id="{name}">' not in page] == []
+    # Beside the Markdown the pictures lie as files.
+    for name in re.findall(r"!\[[^]]+\]\(([^)]+)\)", text):
+        assert (tmp_path / "card" / name).is_file()
+
+
+def test_it_says_what_it_is_for_who_owns_it_and_what_it_was_made_from(make_card, tmp_path):
+    for text in written(tmp_path, make_card(slices=["region"], fairness=["gender"], smallest_slice=100)):
+        for words in ("A toy.", "tests", "happened of silver.results: The label.", "gold/toy/features", "abc"):
+            assert words in text
+        assert "2024-01-01..2024-01-14" in text
+        assert "2024-01-23..2024-01-30" in text
+        for words in ("north", "south", "better_than_constant_rate", "a model without that is noise"):
+            assert words in text
+        assert re.search(r"selection|warned of", text)
+
+
+def test_every_gate_stands_there_with_its_verdict(make_card, tmp_path):
+    card = make_card(strength=0.0)
+    assert card.challenger.refused
+    for text in written(tmp_path, card):
+        assert "This model must not be used" in text
+        assert text.count("FAILED") == len(card.challenger.refused)
+        for verdict in card.challenger.verdicts:
+            assert verdict.name in text
+            assert verdict.limit in text
+
+
+def test_tables_of_the_markdown_have_as_many_cells_in_every_row(make_card, tmp_path):
+    card = make_card(slices=["region"], fairness=["gender"], changed={"decided": [APPROVED], "reigns": [REIGN]})
+    _, text = written(tmp_path, card)
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert len(tables) >= 8
+    for table in tables:
+        lines = table.splitlines()
+        assert set(lines[1]) <= set("|-"), lines[0]
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1, lines[0]
+
+
+def test_what_was_decided_later_is_shown_and_is_no_markup(make_card, tmp_path):
+    page, text = written(tmp_path, make_card(changed={"decided": [APPROVED], "reigns": [REIGN]}))
+    for shown in (page, text):
+        assert "maria" in shown
+        assert "from 2024-01-25 on" in shown
+        assert "<b>card" not in shown
+        assert "Nothing was decided" not in shown
+    for shown in written(tmp_path, make_card()):
+        assert "Nothing was decided" in shown
+
+
+def test_names_that_people_choose_are_no_markup(make_card, tmp_path):
+    card = make_card()
+    hostile = card.use_case.model_copy(update={"title": "<script>alert(1)</script>", "owner": "a | b"})
+    page, text = written(tmp_path, Card(**{**vars(card), "use_case": hostile}))
+    assert "<script" not in page
+    assert "<script" not in text
+
+
+def test_a_value_has_its_own_measures(make_card, tmp_path):
+    for text in written(tmp_path, make_card(task="regression")):
+        assert "Mean absolute error" in text
+        assert "made to hold 80.0% of the outcomes" in text
+        assert "Area under the ROC curve" not in text
+        assert "false alarm" not in text
+
+
+def test_who_approves_is_said(make_card):
+    assert "without a person looking at it" in make_card().approval
+    by_person = make_card(approval={"first": "person", "by": ["maria", "jo"], "timeout_hours": 5})
+    assert by_person.approval.startswith("By a person: maria, jo. No answer within 5 hours is a no")
+
+
+def test_limits_are_the_declared_ones_and_what_was_not_shown(make_card):
+    found = " ".join(limits(make_card(limits=["Not for paying compensation."])))
+    assert found.startswith("Not for paying compensation.")
+    for words in (
+        "one month only (2024-01)", "Learned from 14 days", "no champion to hold it against", "No columns to slice by",
+        "No attribute of people", "No scored date could be compared",
+    ):  # fmt: skip
+        assert words in found
+
+
+def test_limits_that_do_not_hold_are_not_claimed(make_card):
+    skew = Skew(100, {"signal": 0.5}, {}, (DAY,), ())
+    found = " ".join(limits(make_card(slices=["region"], fairness=["gender"], changed={"skew": skew})))
+    for words in ("No columns to slice by", "No attribute of people", "No scored date could be compared"):
+        assert words not in found
+    # 800 test rows make halves of fewer than 500.
+    assert "region = north" in found

@@ -1,0 +1,45 @@
+"""A search that a test can run beside itself, and kill.
+
+python -m tests.training.searched <storage> <study> <processes>
+"""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+
+from nightshift.encoding import Encoding
+from nightshift.training_plan import Training
+from training.dataset import Dataset, Part
+from training.fit import Parts, binned
+from training.search import Winner, search
+
+TRIALS = 10
+
+
+def made(seed: int = 0, **training: object) -> tuple[Parts, SimpleNamespace]:
+    """Rows with a signal of moderate strength, binned, and as much of a use case as a search needs."""
+    generator = np.random.default_rng(seed)
+
+    def part(size: int) -> Part:
+        matrix = generator.normal(size=(size, 8)).astype(np.float32)
+        matrix[:, 7] = generator.integers(0, 5, size)
+        raw = matrix[:, 0] + matrix[:, 1] * matrix[:, 2] + (matrix[:, 7] == 3) + 2 * generator.normal(size=size)
+        # Unequal weights, as a sample that keeps all events has.
+        labels = (raw > 0.5).astype(np.float64)
+        return Part(matrix, labels, np.where(labels == 1, 1.0, 2.0), np.full(size, np.datetime64("2024-01-01")))
+
+    dataset = Dataset(Encoding(tuple("abcdefgh"), {"h": (0, 1, 2, 3, 4)}), part(6000), part(3000), part(1), {}, {}, ())
+    plan = Training.model_validate({"event_weight": 2, "monotone": {"a": "increasing"}, **training})
+    use_case = SimpleNamespace(name="searched", task="binary", training=plan)
+    return binned(dataset, use_case), use_case
+
+
+def run(study: str, storage: str | None = None, trials: int = TRIALS, seconds: float = 1e9, **of: object) -> Winner:
+    """A search on :func:`made` rows."""
+    parts, use_case = made(**of)
+    return search(parts, use_case, trials=trials, seconds=seconds, study=study, storage=storage)
+
+
+if __name__ == "__main__":
+    run(sys.argv[2], sys.argv[1], parallel_trials=int(sys.argv[3]))

@@ -1,0 +1,85 @@
+"""What a DAG and a person learn of a training: enough to decide, and nothing that was not computed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+
+from nightshift import champions
+from nightshift.result import VARIABLE, hand_over, handed_over
+from nightshift.settings import get_settings
+from nightshift.training_plan import Approval
+from tests.registering import register
+from training.gates import Verdict
+from training.outcome import approval_of, comparison, tell
+
+METRICS = {
+    "auc": 0.71234,
+    "auc_lower": 0.68,
+    "auc_upper": 0.74,
+    "champion_auc": 0.69,
+    "constant_log_loss": 0.55,
+    "log_loss": float("nan"),
+    "rows": 1000.0,
+}
+PASSED = Verdict("ranks_better_than_chance", 0.68, "above 0.5", True, "Order is no coin toss.", "absolute")
+FAILED = Verdict("better_than_champion", None, "above 0", False, "A change must bring something.", "relative")
+
+
+@pytest.fixture
+def result(tmp_path, monkeypatch):
+    file = tmp_path / "result.json"
+    monkeypatch.setenv(VARIABLE, str(file))
+    return file
+
+
+def test_a_registered_version_is_told_with_who_decides(toy, result):
+    tell(toy().use_case, 4, "run7", METRICS, [PASSED])
+    told = handed_over(result)
+    assert (told["version"], told["approval"], told["refused"]) == (4, "auto", "")
+    assert "version 4" in told["subject"]
+
+
+def test_a_refused_model_has_no_version_and_names_its_gates(toy, result):
+    tell(toy().use_case, None, "run7", METRICS, [PASSED, FAILED])
+    told = handed_over(result)
+    assert (told["version"], told["approval"], told["refused"]) == (None, None, "better_than_champion")
+
+
+def test_the_comparison_shows_challenger_champion_and_constant_with_intervals(toy):
+    page = comparison(toy().use_case, 4, "run7", METRICS, [PASSED, FAILED])
+    assert "| auc | higher | 0.7123 (0.68 to 0.74) | 0.69 | – |" in page
+    assert "| log_loss | lower | not computed | – | 0.55 |" in page
+    assert "| rows |" not in page
+    assert "| better_than_champion | – | above 0 | FAILED | A change must bring something. |" in page
+    assert "Champion now: none so far" in page
+
+
+def test_links_lead_to_where_mlflow_is(toy, monkeypatch):
+    use_case = toy().use_case
+    assert "MLflow run `run7` holds the model card" in comparison(use_case, 4, "run7", METRICS, [])
+    run = get_settings().run
+    run.mkdir(parents=True)
+    (run / "ports.json").write_text(json.dumps({"airflow": 1, "mlflow": 5001, "data_docs": 3}))
+    page = comparison(use_case, 4, "run7", METRICS, [])
+    assert "(http://127.0.0.1:5001/#/experiments/" in page
+    assert f"(http://127.0.0.1:5001/#/models/{use_case.name}/versions/4)" in page
+
+
+def test_the_first_champion_and_later_ones_may_be_let_in_by_others(toy):
+    declared = toy().use_case
+    approval = Approval(first="auto", later="person", by=("maria",))
+    training = declared.training.model_copy(update={"approval": approval})
+    use_case = declared.model_copy(update={"training": training})
+    assert approval_of(use_case) == "auto"
+    champions.promote(use_case, register(use_case), dt.date(2024, 2, 1), "auto", "passed its gates", "run")
+    assert approval_of(use_case) == "person"
+    assert "Champion now: version 1, from 2024-02-01 on" in comparison(use_case, 2, "run7", METRICS, [])
+
+
+def test_without_a_caller_nothing_is_left_behind(tmp_path, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    hand_over({"version": 1})
+    assert handed_over(tmp_path / "result.json") == {}

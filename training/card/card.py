@@ -1,0 +1,78 @@
+"""What a model card is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nightshift.training_plan import BINARY
+
+if TYPE_CHECKING:
+    from nightshift.catalog import Catalog
+    from nightshift.champions import Decision, Reign
+    from nightshift.registry import RegisteredModel
+    from nightshift.use_case import UseCase
+    from training.challenger import Challenger
+    from training.dataset import Dataset
+    from training.plots import Picture
+    from training.skew import Skew
+    from training.split import Periods
+
+
+@dataclass(frozen=True)
+class Card:
+    """One training, as its card shows it.
+
+    Attributes:
+        use_case: purpose, owner, target, costs, approval.
+        catalog: what the predicted column means.
+        challenger: the model, its evaluation and its verdicts.
+        dataset: that it was made from.
+        periods: train, validation and test.
+        provenance: data versions, code, environment, study.
+        champion: that it was held against; None for the first.
+        skew: None where it was not looked for.
+        pictures: with their captions.
+        decided: about the version; a training's own card has none.
+        reigns: of the version.
+    """
+
+    use_case: UseCase
+    catalog: Catalog
+    challenger: Challenger
+    dataset: Dataset
+    periods: Periods
+    provenance: Mapping[str, str]
+    champion: RegisteredModel | None
+    skew: Skew | None
+    pictures: Sequence[Picture]
+    decided: Sequence[Decision] = ()
+    reigns: Sequence[Reign] = ()
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it predicts an event, and not a value."""
+        return self.challenger.model.task == BINARY
+
+    @property
+    def unjudged(self) -> list[str]:
+        """Slices and groups that have too few rows to be judged."""
+        evaluation = self.challenger.evaluation
+        slices = [f"{each.column} = {each.value}" for each in evaluation.slices if not each.judged]
+        return slices + [f"{each.attribute} = {each.value}" for each in evaluation.groups if not each.judged]
+
+    @property
+    def approval(self) -> str:
+        """Who lets this model become champion, in a sentence."""
+        rule = self.use_case.training.approval
+        which, mode = ("first", rule.first) if self.champion is None else ("later", rule.later)
+        if mode == "auto":
+            return (
+                f"Automatic: training.approval.{which} of the use case says `auto`, so a model that passes its gates "
+                "becomes champion without a person looking at it."
+            )
+        return (
+            f"By a person: {', '.join(rule.by)}. No answer within {rule.timeout_hours} hours is a no "
+            f"(training.approval.{which})."
+        )

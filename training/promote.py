@@ -1,0 +1,68 @@
+r"""Make a registered version champion, or keep that it was declined.
+
+    python -m training.promote --use-case flight_delays --dates 2013-01-01..2013-09-30 --version 2 \
+        --who maria --why "better on every slice"
+
+The dates are those of its training: it reigns from after them on, and from after what is scored already, unless
+`--from` says otherwise. Who decided, when and why stand in the ledger; the alias in MLflow follows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import logging
+
+from nightshift import champions
+from nightshift.dates import parse_date
+from nightshift.errors import NightshiftError
+from nightshift.job import Job, end, run_job
+
+log = logging.getLogger("nightshift")
+
+PROMOTE, DECLINE = "promote", "decline"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; the exit status is that of :func:`nightshift.job.run_job`."""
+    return run_job("promote", __doc__ or "", body, add_arguments, argv, recorded=False)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is particular to this job."""
+    parser.add_argument("--version", type=int, required=True, help="in the registry, like 3")
+    parser.add_argument("--from", dest="first", help="first batch date that it is champion of")
+    parser.add_argument("--who", required=True, help="the person who decided, or `auto`")
+    parser.add_argument("--why", required=True, help="in words, for whoever asks in a year")
+    parser.add_argument("--at", help="moment of the decision, ISO 8601 with a zone; unset: now")
+    parser.add_argument("--action", choices=(PROMOTE, DECLINE), default=PROMOTE)
+
+
+def body(job: Job, arguments: argparse.Namespace) -> None:
+    """Decide, and say what holds from now on."""
+    use_case, version = job.use_case, arguments.version
+    at = _moment(arguments.at) if arguments.at else None
+    if arguments.action == DECLINE:
+        kept = champions.decline(use_case, version, arguments.who, arguments.why, job.run_id, at)
+        log.info("%s version %d was declined by %s: %s", use_case.model_name, version, kept.who, kept.why)
+        return
+    first = parse_date(arguments.first) if arguments.first else champions.default_first(job.catalog, job.dates.last)
+    kept = champions.promote(use_case, version, first, arguments.who, arguments.why, job.run_id, at)
+    log.info(
+        "%s version %d: champion from %s on, decided by %s: %s",
+        use_case.model_name, kept.version, kept.first, kept.who, kept.why,
+    )  # fmt: skip
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise NightshiftError(f"--at {text!r} is not a moment in ISO 8601, like 2013-10-01T09:30:00+00:00") from None
+    if moment.tzinfo is None:
+        raise NightshiftError(f"--at {text!r} has no time zone: add one, like +00:00")
+    return moment
+
+
+if __name__ == "__main__":
+    end(main())
