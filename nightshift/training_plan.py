@@ -113,7 +113,9 @@ class Training(Declared):
     sampling: Sampling = Sampling()
     trials: PositiveInt = 15
     search_seconds: PositiveInt = Field(1800, description="No trial begins after this much time.")
-    parallel_trials: PositiveInt = Field(1, description="Processes that work on trials, 4 at most; the result is the same.")
+    parallel_trials: PositiveInt = Field(
+        1, description="Processes that work on trials, 4 at most; the result is the same."
+    )
     search: SearchSpace = SearchSpace()
     seed: int = 20130101
     monotone: dict[Name, Literal["increasing", "decreasing"]] = Field(

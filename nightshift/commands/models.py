@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nightshift.commands.audit_pack import audit_pack
 from nightshift.commands.model_tables import echo, metrics_of, moment, print_table, shown
 from nightshift.dates import BatchDates, parse_date
 from nightshift.errors import NightshiftError
@@ -29,6 +30,9 @@ Command = Callable[..., None]
 @click.group()
 def models() -> None:
     """Versions of a use case's model: which was champion when, who decided it, and why (docs/runbooks/rollback.md)."""
+
+
+models.add_command(audit_pack)
 
 
 def _options(command: Command) -> Command:

@@ -79,10 +79,10 @@ def calibration(folder: Path, subject: Subject) -> Picture:
     # An end that is not known leaves its bar out.
     upper.errorbar(
         band.x, band.value, yerr=np.nan_to_num(np.maximum(error, 0)), color=MODEL, marker="o", markersize=5, capsize=3,
-        label="model, ten groups of equally many rows",
+        label=f"model, {len(band.x)} groups of about equally many rows",
     )  # fmt: skip
     error_of_all = subject.evaluation.metrics["calibration_error"]
-    upper.set(title=f"Forecasts miss what came true by {100 * error_of_all:.1f} percentage points on average")
+    upper.set(title=f"Forecasts are off by {100 * error_of_all:.1f} percentage points on average")
     upper.set(ylabel="observed rate of the event", xlim=(0, top), ylim=(0, top))
     lower.hist(predicted, bins=np.linspace(0, top, 51).tolist(), weights=test.weights, color=MODEL, alpha=0.7)
     lower.set(xlabel="probability that the model gave", ylabel="test rows")
@@ -136,7 +136,9 @@ def costs(folder: Path, subject: Subject) -> Picture:
         thresholds, cost = cost_curve(part.labels, evaluation.predicted[name], part.weights, declared)
         highest = max(highest, float(thresholds[1]))
         thresholds, cost = thinned(thresholds, cost)
-        only.plot(thresholds, cost, color=color, linestyle=line, label=name, drawstyle="steps-pre")
+        # From one score down to the next, the rows that are warned of stay the same; under the last, it is all of them.
+        thresholds, cost = np.append(thresholds, 0.0), np.append(cost, cost[-1])
+        only.plot(thresholds, cost, color=color, linestyle=line, label=name, drawstyle="steps-post")
     metrics = evaluation.metrics
     never, always = metrics["cost_per_row_never_warning"], metrics["cost_per_row_always_warning"]
     only.axhline(never, color=REFERENCE, linestyle=":", label=f"never warning on test, {never:.3f}")

@@ -45,13 +45,13 @@ def canvas(columns: int = 1, rows: int = 1, width: float = 6.2, height: float = 
     return list(made.flat)
 
 
-def saved(path: Path, axes: list[Axes], *, legend: bool = True) -> Path:
+def saved(path: Path, axes: list[Axes]) -> Path:
     """Write the figure of some axes, with light grids and, where lines have names, a legend each."""
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
         each.grid(alpha=0.25, linewidth=0.6)
         each.set_axisbelow(True)
-        if legend and each.get_legend_handles_labels()[0]:
+        if each.get_legend_handles_labels()[0]:
             each.legend(fontsize=9, facecolor="white", edgecolor="none", framealpha=0.85)
     figure_of(axes[0]).savefig(path, dpi=PIXELS_PER_INCH)
     return path

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SHOWN_FEATURES = 20
 SHOWN_DEPENDENCES = 6
 SHOWN_CATEGORIES = 12
+# A mean of fewer rows than this wanders by chance.
+ROWS_OF_A_MEAN = 50
 _WAYS = {"increasing": "declared: may only rise", "decreasing": "declared: may only fall"}
 
 
@@ -37,6 +39,10 @@ def importance(folder: Path, subject: Subject) -> Picture:
     left.set(title="While learning: share of the saved loss", xlabel="share of gain of all splits, train")
     right.set(title="While scoring: how far scores are moved", xlabel=f"mean |SHAP|, {_score_axis(subject)}, test")
     percent(left, "x")
+    for each in axes:
+        each.set_xlim(left=0)
+    if not shown:
+        left.text(0.5, 0.5, "no feature moves any score", ha="center", transform=left.transAxes)
     unused = len(names) - len(subject.contributions.strongest(len(names)))
     return Picture(
         saved(folder / "importance.png", axes),
@@ -71,12 +77,12 @@ def shap_summary(folder: Path, subject: Subject) -> Picture:
     if points is not None:
         bar = figure_of(only).colorbar(points, ax=only, ticks=[0, 1], aspect=40, pad=0.01)
         bar.ax.set_yticklabels(["low", "high"])
-        bar.set_label("value of the feature (grey: category or missing)", labelpad=-14)
+        bar.set_label("value of the feature", labelpad=-14)
     return Picture(
         saved(folder / "shap_summary.png", axes),
         "SHAP summary",
         f"Each dot is one of {len(explained.values):,} test rows: the further right, the more this feature raised its "
-        "score; where yellow dots lie right and blue ones left, high values raise it.",
+        "score; where yellow dots lie right and blue ones left, high values raise it. Grey: category or missing.",
     )
 
 
@@ -116,7 +122,8 @@ def _by_quantity(axes: Axes, encoded: NDArray[np.float32], values: Floats) -> No
         low, high = np.quantile(encoded[known], (0.005, 0.995))
         inside = known & (encoded >= low) & (encoded <= high)
         axes.scatter(encoded[inside], values[inside], s=5, alpha=0.35, color=MODEL, linewidths=0, rasterized=True)
-        edges = np.unique(np.quantile(encoded[inside], np.linspace(0, 1, 21)))
+        means_shown = min(20, max(int(np.count_nonzero(inside)) // ROWS_OF_A_MEAN, 1))
+        edges = np.unique(np.quantile(encoded[inside], np.linspace(0, 1, 1 + means_shown)))
         group = np.clip(np.searchsorted(edges, encoded[inside], side="right") - 1, 0, len(edges) - 1)
         counts = np.maximum(np.bincount(group), 1)
         kept = np.bincount(group) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from nightshift.training_plan import BINARY, Task
 from training.fit import VALIDATION as VALIDATION_PART
 from training.plots.canvas import CHAMPION, MODEL, REFERENCE, VALIDATION, Picture, canvas, saved
 from training.plots.subject import Subject
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Name and axis of the two measures shown of each month.
 _OF_MONTHS: dict[Task, tuple[tuple[str, str], ...]] = {
@@ -59,7 +63,7 @@ def learning_curve(folder: Path, subject: Subject) -> Picture:
     if 0 < chosen <= len(curves[VALIDATION_PART]):
         only.axvline(chosen, color="black", linewidth=1, label=f"kept: {chosen} rounds, where validation is best")
     only.set(title="How the trees learned, and where they stopped", xlabel="rounds of boosting (trees)")
-    only.set(ylabel=_LOSS[subject.model.task] + (f"{subject.value_axis}²" if subject.unit else ""), xlim=(0, None))
+    only.set(ylabel=_LOSS[subject.model.task] + (f" [{subject.unit}²]" if subject.unit else ""), xlim=(0, None))
     weighed = subject.training.event_weight != 1
     return Picture(
         saved(folder / "learning_curve.png", axes),
@@ -70,7 +74,7 @@ def learning_curve(folder: Path, subject: Subject) -> Picture:
     )
 
 
-def _limits(subject: Subject, axes: list) -> None:  # type: ignore[type-arg]
+def _limits(subject: Subject, axes: list[Axes]) -> None:
     """Show measures against what they are measured by: a coin toss, or nothing."""
     if subject.model.task == BINARY:
         low, high = axes[0].get_ylim()
@@ -79,3 +83,6 @@ def _limits(subject: Subject, axes: list) -> None:  # type: ignore[type-arg]
         return
     axes[0].set_ylim(0, axes[0].get_ylim()[1] * 1.1)
     axes[1].axhline(0, color="black", linewidth=0.8)
+    # A bias is small or large beside the errors, not by itself.
+    reach = max(*(abs(end) * 1.15 for end in axes[1].get_ylim()), 0.25 * subject.evaluation.metrics["mae"])
+    axes[1].set_ylim(-reach, reach)

@@ -37,7 +37,11 @@ def predicted_against_actual(folder: Path, subject: Subject) -> Picture:
     shown = only.pcolormesh(
         bins, bins, np.where(counts > 0, counts, np.nan).T, cmap=f"{SCALE}_r", norm=LogNorm(), rasterized=True
     )
-    figure_of(only).colorbar(shown, ax=only, label="test rows (logarithmic)")
+    bar = figure_of(only).colorbar(shown, ax=only, label="test rows (logarithmic)")
+    most = max(float(counts.max()), 1.0)
+    ticks = [step * 10**power for power in range(9) for step in (1, 2, 5) if step * 10**power <= most]
+    bar.set_ticks(ticks, labels=[f"{tick:,}" for tick in ticks])
+    bar.minorticks_off()
     only.plot([low, high], [low, high], color="black", linewidth=1, label="predicted = actual")
     number = calibration_bins(predicted, test.weights)
     each = np.bincount(number, weights=test.weights)
@@ -105,14 +109,14 @@ def interval_coverage(folder: Path, subject: Subject) -> Picture:
         each.errorbar(x, share, yerr=error, fmt="o", color=MODEL, capsize=3, label="inside, with 95 % interval")
         each.axhline(interval.coverage, color=REFERENCE, linestyle=":", label=f"asked for: {interval.coverage:.0%}")
     reached = subject.evaluation.metrics["coverage"]
-    width = f"{interval.lower:+.4g} to {interval.upper:+.4g}{subject.value_axis} around the value"
+    width = f"{interval.lower:+.4g} to {interval.upper:+.4g} {subject.unit}".rstrip() + " around the value"
     left.set(title=f"{reached:.1%} lie within their interval", xlabel=f"predicted value{subject.value_axis}")
     left.set(ylabel="share of actual values inside")
     right.set(title=f"The same by month ({width})", xlabel="month of the test")
     right.set_xticks(np.arange(len(months)), [str(month) for month in months])
     right.set_xlim(-0.5, len(months) - 0.5)
     low = min(left.get_ylim()[0], interval.coverage - 0.1)
-    left.set_ylim(max(0.0, low), 1.0)
+    left.set_ylim(max(0.0, low - 0.12), 1.0)
     percent(left, "y")
     return Picture(
         saved(folder / "interval_coverage.png", axes),

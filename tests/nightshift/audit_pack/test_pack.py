@@ -184,8 +184,8 @@ def test_a_run_that_somebody_deleted_is_said_to_be_missing(use_case, tmp_path):
 
 
 def test_the_command_says_where_it_lies(use_case, tmp_path, monkeypatch):
-    monkeypatch.setattr(UseCase, "load", lambda name: use_case)
     version = registered(use_case)
+    monkeypatch.setattr(UseCase, "load", lambda name: use_case)
     place = tmp_path / "below" / "pack.zip"
     done = CliRunner().invoke(audit_pack, [str(version), "--use-case", use_case.name, "--output", str(place)])
     assert done.exit_code == 0, done.output
