@@ -86,7 +86,8 @@ bench:  ## Quality on the whole year, and what publishing, ranges and history co
 	@$(BIN)/python -m spark_jobs.land $(YEAR)
 	@$(BIN)/python -m spark_jobs.refine $(YEAR)
 	@$(BIN)/python -m spark_jobs.build --layer features $(YEAR)
-	@$(BIN)/python -m benchmarks.full_year $(YEAR)
+	@$(BIN)/python -m benchmarks.full_year $(YEAR) --groups
+	@$(BIN)/python -m benchmarks.calibration $(YEAR)
 	@$(BIN)/python -m benchmarks.publish
 	@$(BIN)/nightshift down
 	@$(BIN)/python -m benchmarks.ranges

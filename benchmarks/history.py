@@ -149,7 +149,7 @@ def _publish(catalog: Catalog, kept: Kept, date: dt.date) -> None:
         folder,
         audit=lambda *_: AuditReport((), profiles=dict.fromkeys(dates, *kept.profiles) if kept.profiles else {}),
         accounting=Accounting({date: inputs}, aggregated=entry.rows_in is None),
-        model=(entry.model_name, entry.model_version) if entry.model_name and entry.model_version else None,
+        models={date: (entry.model_name, entry.model_version)} if entry.model_name and entry.model_version else None,
     )
 
 

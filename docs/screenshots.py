@@ -13,6 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from nightshift.errors import NightshiftError
+from nightshift.services.airflow_api import AirflowApi
 from nightshift.services.start import Addresses, addresses
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
@@ -57,8 +58,23 @@ def _airflow(page: Page, places: Addresses, use_case: UseCase) -> None:
     page.locator("button[type=submit]").click()
     page.wait_for_timeout(SETTLED_MS)
     _keep(page, "airflow_dags", f"{places.airflow}/dags")
+    _approval(page, places, use_case)
     _keep(page, "airflow_nightly", f"{places.airflow}/dags/{nightly}")
     _backfill_dialog(page, use_case)
+
+
+def _approval(page: Page, places: Addresses, use_case: UseCase) -> None:
+    """The form by which a person approves a model; the demo leaves one open."""
+    with AirflowApi() as api:
+        asked = api.call(
+            "GET", f"dags/{use_case.name}_train/dagRuns/~/hitlDetails", params={"response_received": False}
+        )
+    if not asked["hitl_details"]:
+        print("no model waits for approval: its picture is left as it is")
+        return
+    task = asked["hitl_details"][0]["task_instance"]
+    form = f"dags/{task['dag_id']}/runs/{task['dag_run_id']}/tasks/{task['task_id']}/required_actions"
+    _keep(page, "airflow_approval", f"{places.airflow}/{form}")
 
 
 def _backfill_dialog(page: Page, use_case: UseCase) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-from pathlib import Path
 
 from pydantic import Field, field_validator
 
@@ -75,18 +74,6 @@ def wordings(use_case: UseCase, features: Table) -> dict[str, Wording]:
             "said of it: take its phrases out, or mend the name"
         )
     return {name: _wording(column, given.get(name)) for name, column in known.items()}
-
-
-def without_phrases(use_case: UseCase, features: Table) -> list[str]:
-    """The features for which the dictionary has no phrase, in order."""
-    path = use_case.folder / FILE
-    given = load_yaml(Dictionary, path).features if path.is_file() else {}
-    return [column.name for column in features.features if column.name not in given]
-
-
-def place_of(use_case: UseCase) -> Path:
-    """Where the dictionary of a use case lies, or would."""
-    return use_case.folder / FILE
 
 
 def _wording(column: Column, phrases: Phrases | None) -> Wording:

@@ -6,6 +6,7 @@ the run before anything is written.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -15,8 +16,10 @@ from nightshift.champions.deciding import refuse_blocked
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.registered_model import RegisteredModel, load
-from nightshift.tracking import client, experiment_id, model_versions, tracking_uri
+from nightshift.tracking import client, experiment_id, is_unreachable, tracking_uri
 from nightshift.use_case import UseCase
+
+log = logging.getLogger("nightshift")
 
 # What may be asked for, beside the number of a version.
 AS_OF = "as_of"
@@ -43,19 +46,29 @@ def champion_version(use_case: UseCase) -> int | None:
 
 
 def champion(use_case: UseCase) -> RegisteredModel | None:
-    """The model of :func:`champion_version`, blocked or not; mends what MLflow says of it.
+    """The model of :func:`champion_version`, which a new one must be better than; mends what MLflow says of it.
 
-    None as well if it was blocked and is gone from the registry: a new one could else never be trained.
+    None as well if it is blocked: what nobody may score with is no rival, and one whose files are lost would else keep
+    every new model out.
 
     Raises:
-        NightshiftError: if it is gone otherwise or not complete, or MLflow does not answer.
+        NightshiftError: if it is gone or not complete, or MLflow does not answer.
     """
     version = champion_version(use_case)
     if version is None:
         return None
-    if version in champions.blocked(champions.decisions(use_case)) and version not in model_versions(use_case):
+    if version in champions.blocked(champions.decisions(use_case)):
+        log.warning("%s version %d is champion, and blocked: it is no rival", use_case.model_name, version)
         return None
-    found = load(use_case, version)
+    try:
+        found = load(use_case, version)
+    except NightshiftError as error:
+        if error.__cause__ is not None and is_unreachable(error.__cause__):
+            raise
+        raise NightshiftError(
+            f"the champion cannot be read: {error}\nnext: if it is gone for good, `nightshift models block {version} "
+            f"--use-case {use_case.name} --who … --why …`; then a new model is judged without it"
+        ) from error
     champions.mend(use_case)
     return found
 

@@ -16,7 +16,7 @@ REGRESSION: Final = "regression"
 class Declared(BaseModel):
     """Base of everything that people write in YAML: unknown fields are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _known_task(task: object) -> object:
@@ -88,7 +88,9 @@ class Approval(Declared):
 
     first: Literal["auto", "person"] = Field("auto", description="The first champion of all.")
     later: Literal["auto", "person"] = Field("auto", description="Every one after it.")
-    by: tuple[UserName, ...] = Field((), description="Users of Airflow who may approve.")
+    by: tuple[UserName, ...] = Field(
+        (), description="Users of Airflow who may approve, by the ids that its auth manager knows them by."
+    )
     timeout_hours: PositiveInt = Field(72, description="No answer within this time is a no.")
 
     @model_validator(mode="after")
@@ -125,7 +127,9 @@ class Training(Declared):
         1, description="Binary: weight of an event in training, never in the test; `balanced`: as heavy as the others."
     )
     calibration: Literal["auto", "isotonic", "platt", "none"] = Field(
-        "auto", description="Binary: how raw scores become probabilities; `auto`: whichever is best on validation."
+        "auto",
+        description="Binary: how raw scores become probabilities; `auto`: the simplest that none surely beats on days "
+        "left out.",
     )
     interval: float = Field(0.8, gt=0, lt=1, description="Regression: share of outcomes that the interval must hold.")
     costs: Costs | None = Field(None, description="Binary: needed.")

@@ -49,8 +49,9 @@ class Dates(Declared):
 class Demo(Declared):
     """What `make demo` does with the sample, as ranges of batch dates."""
 
-    history: str = Field(description="Delivered and ingested as one range, and trained on.")
-    nights: str = Field(description="Delivered and scored one after the other.")
+    history: str = Field(description="Delivered and ingested as one range.")
+    first_model: str = Field(description="The part of it that the first champion learns from.")
+    nights: str = Field(description="Delivered and scored one after the other; a challenger then learns from all.")
     show_title: str = Field(description="What the query below shows.")
     show: str = Field(description="Query on the published tables that is shown at the end.")
 
@@ -97,6 +98,8 @@ class UseCase(Declared):
         only_binary = {"costs", "calibration", "event_weight", "fairness"} & training.model_fields_set
         if self.task != BINARY and only_binary:
             raise ValueError(f"training.{min(only_binary)} is for binary tasks, and this one is {self.task}")
+        if self.task != BINARY and training.sampling.keep_events:
+            raise ValueError(f"training.sampling.keep_events is for binary tasks, and this one is {self.task}")
         if self.task == BINARY and "interval" in training.model_fields_set:
             raise ValueError("training.interval is for regression, and this task is binary")
         return self

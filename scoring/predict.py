@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from nightshift.calibration import Calibration, Interval
 from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
+from nightshift.scores import NONE, WARN
 from nightshift.wording import Wording
 from scoring.explain import explain
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 PARTITION = "batch_date"
-WARN, NONE = "warn", "none"
 # How far base and contributions may be from the raw score, relative where it is larger than 1.
 TOLERANCE = 1e-6
 

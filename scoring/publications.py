@@ -12,9 +12,8 @@ from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.ledger import Entry
 from nightshift.reasons import FILE
+from nightshift.scores import SCORES
 from scoring.dictionary import Dictionary
-
-TABLE = "gold.scores"
 
 
 @dataclass(frozen=True)
@@ -40,17 +39,16 @@ def publication(job: Job, date: dt.date, version: int | None) -> Publication:
     Raises:
         NightshiftError: if the ledger knows the date's scores, and none as early as that.
     """
-    entries = ledger.publications(job.use_case.name, TABLE, [date])
+    entries = ledger.publications(job.use_case.name, SCORES, [date])
     seen = [entry for entry in entries if version is None or (entry.delta_version or 0) <= version]
     if entries and not seen:
         raise NightshiftError(
-            f"{date} was first scored in version {entries[-1].delta_version} of {TABLE}, which is after version "
+            f"{date} was first scored in version {entries[-1].delta_version} of {SCORES}, which is after version "
             f"{version}: `nightshift replay --use-case {job.use_case.name} --date {date} --list` lists its versions"
         )
-    if not seen:
+    entry = ledger.computed_by(seen)
+    if entry is None:
         return Publication(date, None)
-    # The erasure of a person publishes the other rows as they were scored.
-    entry = next((each for each in seen if each.model_version is not None), seen[0])
     words = next((each.version for each in ledger.inputs(entry) if each.name == FILE), None)
     kept = Dictionary.kept(job.use_case, words) if words else None
     return Publication(date, entry, ledger.environment_of(entry), kept)
@@ -58,7 +56,7 @@ def publication(job: Job, date: dt.date, version: int | None) -> Publication:
 
 def listed(job: Job, *, as_json: bool) -> str:
     """Every version of the scores of some batch dates, newest first, for people or for programs."""
-    entries = ledger.publications(job.use_case.name, TABLE, job.dates)
+    entries = ledger.publications(job.use_case.name, SCORES, job.dates)
     rows = [
         {
             "batch_date": str(entry.batch_date),
@@ -75,7 +73,7 @@ def listed(job: Job, *, as_json: bool) -> str:
     if as_json:
         return json.dumps(rows, indent=2) + "\n"
     if not rows:
-        return f"{TABLE} of {job.dates} was never published\n"
+        return f"{SCORES} of {job.dates} was never published\n"
     lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     return "".join(

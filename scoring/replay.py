@@ -14,18 +14,16 @@ import functools
 import itertools
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from nightshift import lake, registry
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
-from nightshift.lake.log import partitions_of, snapshot
 from nightshift.recovery import recover_entries
+from nightshift.scores import FEATURES, SCORES
 from nightshift.session import session
 from nightshift.tables import PARTITION, Table
 from scoring.compare import Comparison, compare
@@ -40,6 +38,8 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from pyspark.sql import DataFrame, SparkSession
+
+    from nightshift.registry import RegisteredModel
 
 log = logging.getLogger("nightshift")
 
@@ -77,12 +77,12 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     if arguments.list:
         sys.stdout.write(listed(job, as_json=arguments.json))
         return
-    found = replay(job, keys_of(arguments.key, job.catalog["gold.scores"]), arguments.score_version)
+    found = replay(job, keys_of(arguments.key, job.catalog[SCORES]), arguments.score_version)
     sys.stdout.write(as_json(found) if arguments.json else as_text(found))
     sys.stdout.flush()
     if not found.comparison.same:
         raise NightshiftError(
-            f"{job.catalog['gold.scores'].label} {job.dates} could not be computed again bit for bit: see above what "
+            f"{job.catalog[SCORES].label} {job.dates} could not be computed again bit for bit: see above what "
             "differs, and whether code or environment are others than then"
         )
 
@@ -97,18 +97,15 @@ def replay(job: Job, keys: dict[str, str], wanted: int | None = None) -> Replaye
     Raises:
         NightshiftError: if there are no such scores, or what they were made from is gone.
     """
-    scores = job.catalog["gold.scores"]
+    scores = job.catalog[SCORES]
     published_as = [publication(job, date, wanted) for date in job.dates]
     version = lake.newest_version(scores) if wanted is None else wanted
     _refuse_gone(scores, version, job.dates, "the scores")
     spark = session(f"replay {job.use_case.name} {job.dates}")
     published = _with_keys(lake.read(spark, scores, job.dates, version), scores, keys)
     sources = sources_of(published, scores, job.dates, keys, version)
-    again = functools.reduce(
-        lambda one, other: one.unionAll(other),
-        (_again(spark, job, source, each, keys) for source, each in _paired(sources, published_as)),
-    )
-    known = {field.name for field in snapshot(scores, version).schema().fields}
+    again = _again(spark, job, sources, published_as, keys)
+    known = {field.name for field in lake.snapshot(scores, version).schema().fields}
     columns = [name for name in scores.column_names if name in known]
     comparison: Comparison = compare(published, again, scores, columns)
     return Replayed(
@@ -130,7 +127,7 @@ def keys_of(given: Sequence[str], scores: Table) -> dict[str, str]:
         NightshiftError: if one is not written ``name=value``, or is no key.
     """
     keys = dict(each.partition("=")[::2] for each in given)
-    if wrong := [name for name in keys if name not in scores.keys]:
+    if wrong := [each for each in given if "=" not in each or each.partition("=")[0] not in scores.keys]:
         raise NightshiftError(f"--key {wrong[0]}: write name=value, with a name among {', '.join(scores.keys)}")
     return keys
 
@@ -170,27 +167,50 @@ def sources_of(
     return sources
 
 
-def _paired(sources: Sequence[Source], publications: Sequence[Publication]) -> list[tuple[Source, Publication]]:
-    by_date = {each.date: each for each in publications}
-    return [(source, by_date[source.date]) for source in sources]
+def _again(
+    spark: SparkSession, job: Job, sources: Sequence[Source], publications: Sequence[Publication], keys: dict[str, str]
+) -> DataFrame:
+    """The scores of all batch dates, made from what their rows name."""
+    words = {each.date: each.dictionary for each in publications}
+    models = {version: registry.load(job.use_case, version) for version in {each.model_version for each in sources}}
+    alike = itertools.groupby(sources, key=lambda each: (each.model_version, words[each.date]))
+    return _united(
+        _of_one_model(spark, job, models[version], list(part), dictionary, keys)
+        for (version, dictionary), part in alike
+    )
 
 
-def _again(spark: SparkSession, job: Job, source: Source, published: Publication, keys: dict[str, str]) -> DataFrame:
-    """The scores of one batch date, made from what its rows name."""
-    features, scores = job.catalog["gold.features"], job.catalog["gold.scores"]
-    dates = BatchDates.of(source.date)
-    version = same_rows(features, source.date, source.feature_version)
-    _refuse_gone(features, version, dates, f"the features that {source.date} was scored from")
-    model = registry.load(job.use_case, source.model_version)
+def _of_one_model(
+    spark: SparkSession,
+    job: Job,
+    model: RegisteredModel,
+    sources: Sequence[Source],
+    dictionary: Dictionary | None,
+    keys: dict[str, str],
+) -> DataFrame:
+    """The scores of batch dates that one version of the model scored, in the same words."""
+    features, scores = job.catalog[FEATURES], job.catalog[SCORES]
     if missing := sorted(set(model.encoding.features) - set(features.column_names)):
         raise NightshiftError(
             f"{model.name} version {model.version} needs {', '.join(missing)}, which {features.label} no longer "
             "declares: declare the columns again (with `until`), then replay"
         )
-    words = published.dictionary or Dictionary.declared(job.use_case, features)
-    how = recipe(model, features, scores, words, {source.date: source.feature_version})
-    rows = _with_keys(lake.read(spark, features, dates, version), scores, keys)
-    return scored(rows, how, model.booster, scores, source.rows)
+    words = dictionary or Dictionary.declared(job.use_case, features)
+    how = recipe(model, features, scores, words, {each.date: each.feature_version for each in sources})
+    rows = _united(_with_keys(_scored_from(spark, features, each), scores, keys) for each in sources)
+    return scored(rows, how, model.booster, scores, sum(each.rows for each in sources))
+
+
+def _scored_from(spark: SparkSession, features: Table, source: Source) -> DataFrame:
+    """The feature rows of a batch date, as they were scored."""
+    dates = BatchDates.of(source.date)
+    version = same_rows(features, source.date, source.feature_version)
+    _refuse_gone(features, version, dates, f"the features that {source.date} was scored from")
+    return lake.read(spark, features, dates, version)
+
+
+def _united(parts: Iterable[DataFrame]) -> DataFrame:
+    return functools.reduce(lambda one, other: one.unionAll(other), parts)
 
 
 def _with_keys(rows: DataFrame, scores: Table, keys: dict[str, str]) -> DataFrame:
@@ -208,14 +228,12 @@ def _refuse_gone(table: Table, version: int, dates: BatchDates, what: str) -> No
     Raises:
         NightshiftError: if the version or its files are gone.
     """
-    from deltalake.exceptions import DeltaError
-
     try:
-        uris = snapshot(table, version).file_uris(file_pruning_predicate=partitions_of(dates))
-        gone = [uri for uri in uris if not Path(unquote(uri)).is_file()]
-        why = f"{len(gone)} of its {len(uris)} files were removed" if gone else ""
-    except (DeltaError, OSError) as error:
-        why = f"{error!s:.200}"
+        files = list(itertools.chain.from_iterable(lake.files_of(lake.snapshot(table, version), dates).values()))
+        gone = [path for path in files if not path.is_file()]
+        why = f"{len(gone)} of its {len(files)} files were removed" if gone else ""
+    except lake.VersionGone as error:
+        why = str(error)
     if why:
         raise NightshiftError(
             f"{table.label} no longer has version {version}, {what}, for {dates} ({why}): older versions end with a "

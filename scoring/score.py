@@ -20,11 +20,11 @@ import expectations
 from nightshift import lake, registry
 from nightshift.accounting import Accounting
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import Input
 from nightshift.publish import publish
 from nightshift.registry import RegisteredModel
+from nightshift.scores import FEATURES, SCORES
 from nightshift.session import session
 from nightshift.tables import Table
 from scoring.dictionary import Dictionary
@@ -58,26 +58,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def body(job: Job, arguments: argparse.Namespace) -> None:
     """Resolve the models, read the slice, score it in Spark's tasks, publish it."""
-    features, scores = job.catalog["gold.features"], job.catalog["gold.scores"]
+    features, scores = job.catalog[FEATURES], job.catalog[SCORES]
     cases = job.catalog[f"silver.{job.use_case.target.cases}"]
     dictionary = Dictionary.declared(job.use_case, features)
     carried_columns(features, scores)
     with ThreadPoolExecutor(1) as background:
-        # The imports of MLflow and of Great Expectations take seconds each; they pass while Spark starts and
-        # reads, one after the other, because the model is needed first.
+        # The imports of MLflow and of Great Expectations take seconds each; they pass while Spark starts and the logs
+        # are read, one after the other, because the model is needed first.
         resolving = background.submit(registry.resolve, job.use_case, arguments.model, job.dates)
         background.submit(expectations.preload)
         spark = session(f"score {job.use_case.name} {job.dates}")
+        version = lake.newest_version(features)
+        rows_in = lake.rows_by_date(features, job.dates, version)
+        refuse_missing_cases(rows_in, lake.rows_by_date(cases, job.dates), features)
+        versions = slice_versions(features, job.dates, version)
         models = resolving.result()
-    refuse_gaps(models, job.dates)
     for dates, model in models:
         check_task(model, job.use_case)
         check_features(model, features)
         log.info("scoring %s with %s version %d", dates, model.name, model.version)
-    version = lake.newest_version(features)
-    rows_in = lake.rows_by_date(features, job.dates, version)
-    refuse_missing_cases(rows_in, lake.rows_by_date(cases, job.dates), features)
-    versions = slice_versions(features, job.dates, version)
     words = dictionary.keep(job.use_case)
     publish(
         job,
@@ -145,21 +144,6 @@ def recipe(
         carried=carried_columns(features, scores),
         columns=tuple(scores.column_names),
     )
-
-
-def refuse_gaps(models: Assigned, dates: BatchDates) -> None:
-    """Hold the dates that models were found for against those that were asked for.
-
-    Raises:
-        NightshiftError: naming the dates that have no model, or several.
-    """
-    assigned = [date for part, _ in models for date in part]
-    wrong = sorted({date for date in {*assigned, *dates} if assigned.count(date) != 1 or date not in set(dates)})
-    if wrong:
-        raise NightshiftError(
-            f"{', '.join(map(str, wrong))}: a batch date is scored by exactly one version of the model, and these have "
-            "none, several, or were not asked for: nothing was scored"
-        )
 
 
 if __name__ == "__main__":

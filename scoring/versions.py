@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
-from nightshift import ledger
+from nightshift import lake, ledger
 from nightshift.dates import BatchDates
-from nightshift.lake.log import partitions_of, snapshot
-from nightshift.tables import PARTITION, Table
-
-Files = Mapping[str, Sequence[Path]]
+from nightshift.tables import Table
 
 
 def slice_versions(table: Table, dates: BatchDates, pinned: int) -> dict[dt.date, int]:
@@ -31,12 +28,11 @@ def slice_versions(table: Table, dates: BatchDates, pinned: int) -> dict[dt.date
             history[entry.batch_date].append(entry.delta_version)
     if not history:
         return found
-    known: dict[int, Files] = {}
+    now = lake.files_of(lake.snapshot(table, pinned), dates)
+    added = functools.cache(functools.partial(lake.files_added, table))
     for date, versions in history.items():
         for version in versions:
-            for each in {version, pinned} - known.keys():
-                known[each] = files_of(table, each, dates)
-            if not _are_equal(known[version].get(str(date), ()), known[pinned].get(str(date), ())):
+            if not _are_equal(added(version).get(date, ()), now.get(date, ())):
                 break
             found[date] = version
     return found
@@ -51,24 +47,13 @@ def same_rows(table: Table, date: dt.date, version: int) -> int:
     digest = next((each.stage_sha256 for each in published if (each.delta_version or 0) <= version), None)
     same = [each.delta_version for each in published if digest is not None and each.stage_sha256 == digest]
     for each in [version, *(found for found in reversed(same) if found is not None)]:
-        files = files_of(table, each, BatchDates.of(date)).get(str(date), ())
+        try:
+            files = lake.files_of(lake.snapshot(table, each), BatchDates.of(date)).get(date)
+        except lake.VersionGone:
+            continue
         if files and all(path.is_file() for path in files):
             return each
     return version
-
-
-def files_of(table: Table, version: int, dates: BatchDates) -> Files:
-    """The files of each batch date at a version; none where the log does not go back to it."""
-    from deltalake.exceptions import DeltaError
-
-    files: dict[str, list[Path]] = defaultdict(list)
-    try:
-        uris = snapshot(table, version).file_uris(file_pruning_predicate=partitions_of(dates))
-    except (DeltaError, OSError):
-        return files
-    for path in (Path(unquote(uri)) for uri in uris):
-        files[path.parent.name.removeprefix(f"{PARTITION}=")].append(path)
-    return files
 
 
 def _are_equal(some: Sequence[Path], others: Sequence[Path]) -> bool:

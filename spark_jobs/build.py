@@ -23,6 +23,7 @@ from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import LOOKED_UP, Input
 from nightshift.publish import Slice, publish_all
+from nightshift.scores import SCORES
 from nightshift.session import session
 from nightshift.settings import get_settings
 from nightshift.tables import Table
@@ -30,7 +31,6 @@ from spark_jobs.dbt_project import DbtProject
 
 log = logging.getLogger("nightshift")
 LAYERS = ("features", "marts")
-SCORES = "gold.scores"
 
 
 def main() -> int:

@@ -1,20 +1,20 @@
-"""Fit what turns raw scores into probabilities that can be believed, on the validation period.
+"""Fit what turns raw scores into probabilities that can be believed, on rows that the trees did not learn from.
 
-Which way is best is found by leaving out blocks of days of that period in turn: a calibration that only follows the
-days which it was fitted on loses there. What does not surely win stays as it is.
+Which way is best is found by leaving out blocks of their days in turn: a calibration that only follows the days which
+it was fitted on loses there.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from nightshift.calibration import Calibration, Interval
 from nightshift.errors import NightshiftError
-from training.metrics.bootstrap import Bootstrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("nightshift")
 
 FOLDS = 5
-# A more complicated calibration must save log-loss at this quantile of draws of whole days. The level of one month is
-# not that of the next: on flights of 2013, Platt's map of a month made the month after it worse in five of eight cases.
-CHANCE = 0.025
 # Isotonic regression is fitted on means of this many groups of neighbouring scores, or of fewer with this many rows
 # each: it stays small, and no probability near 0 or 1 rests on a handful of rows.
 MOST_GROUPS = 200
@@ -43,17 +40,19 @@ def calibrate(
     weights: Floats,
     days: NDArray[np.datetime64],
     seed: int,
+    event_weight: float = 1.0,
 ) -> Calibration:
     """The calibration of a binary model.
 
     Args:
-        method: ``auto``: the raw sigmoid, unless Platt's map or isotonic regression surely has less log-loss on days
-            that it was not fitted on; of two that can't be told apart the simpler.
-        labels: 1 where the event happened, else 0; validation rows, shape (rows,), as all that follow.
+        method: ``auto``: whichever of the raw sigmoid (where events weighed more, less the shift that this is known
+            to make), Platt's map and isotonic regression has the least log-loss on days that it was not fitted on.
+        labels: 1 where the event happened, else 0; shape (rows,), as all that follow.
         raw: margins (log-odds) of the model.
         weights: how many rows of the period each row stands for.
         days: batch dates.
         seed: draws groups of rows where there are fewer days than folds.
+        event_weight: how much an event weighed when the trees were grown.
 
     Raises:
         NightshiftError: if raw scores are not finite, or the labels know one class only.
@@ -61,20 +60,20 @@ def calibrate(
     if not np.isfinite(raw).all():
         raise NightshiftError("the model gave raw scores that are infinite or not a number: look at its features")
     if labels.min() == labels.max():
-        raise NightshiftError(f"all labels of the validation period are {labels[0]:g}: choose a longer one")
+        raise NightshiftError(f"all labels to calibrate on are {labels[0]:g}: choose a longer validation period")
     if method == "auto":
-        method = _best(labels, raw, weights, days, seed)
-    return _FITS[method](labels, raw, weights)
+        return _best(labels, raw, weights, days, seed, event_weight)
+    return _fits(event_weight)[method](labels, raw, weights)
 
 
 def interval(labels: Floats, predicted: Floats, weights: Floats, coverage: float) -> Interval:
-    """The interval around a predicted value, from the residuals of the validation period.
+    """The interval around a predicted value, from residuals of rows that the trees did not learn from.
 
     Split conformal prediction (Lei et al. 2018), each side by itself: as many outcomes above as below it. It holds
-    ``coverage`` of later outcomes as long as they vary as those of the validation period did.
+    ``coverage`` of later outcomes as long as they vary as those of these rows did.
 
     Args:
-        labels: outcomes of validation rows, shape (rows,), as all that follow.
+        labels: outcomes, shape (rows,), as all that follow.
         predicted: for them.
         weights: how many rows of the period each row stands for.
         coverage: share of outcomes to hold.
@@ -89,27 +88,26 @@ def interval(labels: Floats, predicted: Floats, weights: Floats, coverage: float
     return Interval(-_upper_end(-residuals, weights, level), _upper_end(residuals, weights, level), coverage)
 
 
-def _best(labels: Floats, raw: Floats, weights: Floats, days: NDArray[np.datetime64], seed: int) -> Any:
-    """Name of the method that surely loses less on rows that were left out than each simpler one."""
-    bootstrap = Bootstrap(days, seed, weights)
-    best, losses = "none", _left_out_losses(_none, labels, raw, days, weights, seed)
+def _best(
+    labels: Floats, raw: Floats, weights: Floats, days: NDArray[np.datetime64], seed: int, event_weight: float
+) -> Calibration:
+    """By the method that loses least on rows that were left out; of equal ones by the simplest."""
+    fits = _fits(event_weight)
+    best, least = "none", _left_out_loss(fits["none"], labels, raw, days, weights, seed)
     for name in ("platt", "isotonic"):
-        challenged = _left_out_losses(_FITS[name], labels, raw, days, weights, seed)
-        if challenged is None or losses is None:
+        loss = _left_out_loss(fits[name], labels, raw, days, weights, seed)
+        if loss is None or least is None:
             continue
-        gains = losses - challenged
-        surely = float(np.quantile(bootstrap.means(gains), CHANCE))
-        log.info("calibration: %s saves %.5f of log-loss on days left out against %s, surely %.5f",
-                 name, float(weights @ gains / weights.sum()), best, surely)  # fmt: skip
-        if surely > 0:
-            best, losses = name, challenged
-    return best
+        log.info("calibration: %s saves %.5f of log-loss on days left out against %s", name, least - loss, best)
+        if loss < least:
+            best, least = name, loss
+    return fits[best](labels, raw, weights)
 
 
-def _left_out_losses(
+def _left_out_loss(
     fit: Fit, labels: Floats, raw: Floats, days: NDArray[np.datetime64], weights: Floats, seed: int
-) -> Floats | None:
-    """Log-loss of each row by a fit that did not see its block of days; None where a fit was not possible."""
+) -> float | None:
+    """Log-loss by fits that did not see the row's block of days; None where a fit was not possible."""
     losses = np.empty(len(labels))
     for held_out in _blocks(days, seed):
         seen = labels[~held_out]
@@ -117,7 +115,7 @@ def _left_out_losses(
             return None
         probability = fit(seen, raw[~held_out], weights[~held_out]).apply(raw[held_out])
         losses[held_out] = -np.log(np.where(labels[held_out] > 0.5, probability, 1 - probability))
-    return losses
+    return float(weights @ losses / weights.sum())
 
 
 def _blocks(days: NDArray[np.datetime64], seed: int) -> Iterator[NDArray[np.bool_]]:
@@ -133,8 +131,14 @@ def _blocks(days: NDArray[np.datetime64], seed: int) -> Iterator[NDArray[np.bool
             yield held_out
 
 
-def _none(labels: Floats, raw: Floats, weights: Floats) -> Calibration:
-    return Calibration("none")
+def _fits(event_weight: float) -> dict[str, Fit]:
+    """The methods by name, from the simplest on; the simplest fits nothing.
+
+    An event that weighs w moves the log-odds by log w (King and Zeng 2001): a shift that is known, and needs no rows
+    to prove it.
+    """
+    known = Calibration("none") if event_weight == 1 else Calibration("platt", intercept=-math.log(event_weight))
+    return {"none": lambda labels, raw, weights: known, "platt": _platt, "isotonic": _isotonic}
 
 
 def _platt(labels: Floats, raw: Floats, weights: Floats) -> Calibration:
@@ -188,11 +192,7 @@ def _upper_end(residuals: Floats, weights: Floats, level: float) -> float:
     position = int(np.searchsorted(reached, needed * (1 - 1e-12), side="left"))
     if position == len(order):
         raise NightshiftError(
-            f"{len(order)} validation rows are too few for an interval that holds {2 * level - 1:.0%} of outcomes: "
+            f"{len(order)} rows are too few for an interval that holds {2 * level - 1:.0%} of outcomes: "
             "choose a longer validation period, or a lower `training.interval`"
         )
     return float(residuals[order[position]])
-
-
-# From the simplest on.
-_FITS: dict[str, Fit] = {"none": _none, "platt": _platt, "isotonic": _isotonic}

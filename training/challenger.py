@@ -6,20 +6,22 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from nightshift.calibration import Calibration
+from nightshift.encoding import Encoding
 from nightshift.registry import RegisteredModel
 from nightshift.training_plan import BINARY
 from nightshift.use_case import UseCase
-from training import stability
+from training import leaks, stability
 from training.calibrate import calibrate, interval
 from training.cross_fit import left_out_scores
 from training.dataset import Dataset
 from training.evaluate import Evaluation, best_threshold, evaluate
-from training.fit import Parts, binned, fit, raw_scores
+from training.fit import Parts, binned, event_weight, fit, raw_scores
 from training.fitted import FittedModel
 from training.gates import Facts, Gate, Verdict, judge
 from training.search import Winner, search
@@ -88,26 +90,34 @@ def challenge(
     skew: Skew | None = None,
 ) -> Challenger:
     """Make a model and judge it beside the champion, on the same rows of the test period."""
+    # First, as a champion that cannot be compared is better known before the search than after it.
+    rival = None if champion is None else predictions_of(champion, dataset, use_case)
     winner, model, curve = develop(use_case, dataset, budget)
     evaluation = evaluate(
         model,
         dataset,
         use_case,
-        None if champion is None else predictions_of(champion, dataset),
+        rival,
         champion_threshold=champion.threshold if champion else None,
         champion_interval=champion.interval if champion else None,
     )
+    leader, strength = leaks.strongest(leaks.feature_strengths(dataset, use_case.task))
     numbers = {
         **evaluation.metrics,
+        leaks.NUMBERS[use_case.task]: strength,
         **stability.numbers(dataset, evaluation.predicted, evaluation.champion),
         **(skew.numbers() if skew else {}),
         "training_seconds": time.monotonic() - budget.started,
     }
     facts = Facts.of(
-        use_case, champion_exists=champion is not None, scored_before=skew is not None and skew.scored_before
+        use_case,
+        champion_exists=champion is not None,
+        champion_fits=numbers.get("champion_loss", 0.0) < numbers["constant_loss"],
+        scored_before=skew is not None and skew.scored_before,
     )
     drift = stability.feature_drift(dataset)
-    return Challenger(winner, model, curve, evaluation, numbers, drift, judge(gates, numbers, facts))
+    details = {leaks.NUMBERS[use_case.task]: f"The feature that knows most: {leader}."}
+    return Challenger(winner, model, curve, evaluation, numbers, drift, judge(gates, numbers, facts, details))
 
 
 def develop(use_case: UseCase, dataset: Dataset, budget: Budget) -> tuple[Winner, FittedModel, dict[str, list[float]]]:
@@ -134,7 +144,8 @@ def _deciding(use_case: UseCase, dataset: Dataset, parts: Parts, winner: Winner,
         threshold = best_threshold(validation.labels, probabilities, validation.weights, training.costs)
         return FittedModel(BINARY, booster, dataset.encoding, calibration, threshold, None)
     calibration = Calibration("identity")
-    around = interval(validation.labels, calibration.apply(raw), validation.weights, training.interval)
+    held = _held_out(dataset, parts, winner, raw)
+    around = interval(held.labels, calibration.apply(held.raw), held.weights, training.interval)
     return FittedModel(use_case.task, booster, dataset.encoding, calibration, None, around)
 
 
@@ -142,29 +153,71 @@ def _calibrated(
     use_case: UseCase, dataset: Dataset, parts: Parts, winner: Winner, raw: NDArray[np.float64]
 ) -> Calibration:
     """Fitted on rows that trees did not see: of train, left out in turn, and of validation."""
-    training, train, validation = use_case.training, dataset.train, dataset.validation
-    left_out, there = left_out_scores(parts, train, winner.parameters, winner.rounds)
-    return calibrate(
-        training.calibration,
+    training, held = use_case.training, _held_out(dataset, parts, winner, raw)
+    weight = event_weight(dataset.train, training)
+    return calibrate(training.calibration, held.labels, held.raw, held.weights, held.days, training.seed, weight)
+
+
+class _HeldOut(NamedTuple):
+    """Rows with raw scores of trees that did not learn from them, each of shape (rows,)."""
+
+    labels: NDArray[np.float64]
+    raw: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    days: NDArray[np.datetime64]
+
+
+def _held_out(dataset: Dataset, parts: Parts, winner: Winner, raw: NDArray[np.float64]) -> _HeldOut:
+    """Train, left out in turn, and validation, whose raw scores are there already."""
+    train, validation = dataset.train, dataset.validation
+    left_out, there = left_out_scores(parts, train, winner.parameters, winner.rounds, dataset.embargo_days)
+    return _HeldOut(
         np.append(train.labels[there], validation.labels),
         np.append(left_out[there], raw),
         np.append(train.weights[there], validation.weights),
         np.append(train.days[there], validation.days),
-        training.seed,
     )
 
 
-def predictions_of(champion: RegisteredModel, dataset: Dataset) -> NDArray[np.float64] | None:
+def predictions_of(champion: RegisteredModel, dataset: Dataset, use_case: UseCase) -> NDArray[np.float64] | None:
     """The champion's predictions of the very rows that the challenger is tested on; None where it cannot give them."""
     import lightgbm as lgb
 
     rows = dataset.tables["test"]
-    missing = [name for name in champion.encoding.features if name not in rows.column_names]
-    if missing:
+    if faults := _not_comparable(champion, rows, use_case):
         log.warning(
-            "champion version %d cannot be compared, the feature table no longer has: %s",
-            champion.version, ", ".join(missing),
+            "champion version %d cannot be compared with, so no challenger can show that it is better: %s. If it need "
+            "not be compared with any more, block it, and train again:\n"
+            "  nightshift models block %d --use-case %s --who <name> --why <reason>",
+            champion.version, "; ".join(faults), champion.version, use_case.name,
         )  # fmt: skip
         return None
     booster = lgb.Booster(model_str=champion.booster)
     return champion.calibration.apply(raw_scores(booster, champion.encoding.matrix(rows)))
+
+
+def _not_comparable(champion: RegisteredModel, rows: pa.Table, use_case: UseCase) -> list[str]:
+    """Why a champion cannot predict these rows; empty where it can."""
+    if champion.task != use_case.task:
+        return [f"it is a {champion.task} model, and the task is {use_case.task} now"]
+    encoding = champion.encoding
+    missing = [name for name in encoding.features if name not in rows.column_names]
+    unfit = [name for name in encoding.features if name not in missing and not _is_readable(encoding, name, rows)]
+    return [
+        *([f"the feature table no longer has {', '.join(missing)}"] if missing else []),
+        *(f"{name} is a {rows[name].type} now, and it knows it as a {_kind(encoding, name)}" for name in unfit),
+    ]
+
+
+def _is_readable(encoding: Encoding, name: str, rows: pa.Table) -> bool:
+    """Whether a feature still has values of the kind that the encoding learned."""
+    categories = {name: encoding.categories[name]} if name in encoding.categories else {}
+    try:
+        Encoding((name,), categories).matrix(rows)
+    except pa.ArrowException:
+        return False
+    return True
+
+
+def _kind(encoding: Encoding, name: str) -> str:
+    return "category" if name in encoding.categories else "quantity"

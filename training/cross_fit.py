@@ -24,7 +24,7 @@ STRETCHES = 5
 
 
 def left_out_scores(
-    parts: Parts, train: Part, parameters: Mapping[str, Any], rounds: int
+    parts: Parts, train: Part, parameters: Mapping[str, Any], rounds: int, embargo_days: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Leave out each stretch of days in turn, grow as many rounds on the others, and score what was left out.
 
@@ -33,9 +33,11 @@ def left_out_scores(
         train: its train part.
         parameters: of the search's winner.
         rounds: after which validation was best.
+        embargo_days: batch dates around a stretch that the trees do not see either, as between the periods.
 
     Returns:
-        Raw scores of the train rows, and which of them there are: none where the days do not make two stretches.
+        Raw scores of the train rows, and which of them there are: none where the days do not make two stretches, or
+        the embargo leaves nothing to grow on.
     """
     days, number = np.unique(train.days, return_inverse=True)
     stretches = min(STRETCHES, len(days))
@@ -45,6 +47,16 @@ def left_out_scores(
     stretch = number * stretches // len(days)
     for each in range(stretches):
         left_out = stretch == each
-        booster = refit(parts, parameters, np.flatnonzero(~left_out), rounds)
+        seen = np.flatnonzero(_apart(train.days, train.days[left_out], embargo_days))
+        if not len(seen):
+            continue
+        booster = refit(parts, parameters, seen, rounds)
         raw[left_out], there[left_out] = raw_scores(booster, train.matrix[left_out]), True
     return raw, there
+
+
+def _apart(days: NDArray[np.datetime64], left_out: NDArray[np.datetime64], embargo_days: int) -> NDArray[np.bool_]:
+    """Which days are further than the embargo from a stretch of days."""
+    embargo = np.timedelta64(embargo_days, "D")
+    apart: NDArray[np.bool_] = (days < left_out.min() - embargo) | (days > left_out.max() + embargo)
+    return apart

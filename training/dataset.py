@@ -73,6 +73,7 @@ class Dataset:
             features, and the columns of `training.slices` and `training.fairness`.
         coverage: batch date -> (feature rows, rows with a matured label).
         left_out: features that say nothing in the train period.
+        periods: the split, with all batch dates of each period, whether a label has come or not.
     """
 
     encoding: Encoding
@@ -82,6 +83,12 @@ class Dataset:
     tables: Mapping[str, pa.Table]
     coverage: Mapping[dt.date, tuple[int, int]]
     left_out: tuple[str, ...]
+    periods: Periods
+
+    @property
+    def embargo_days(self) -> int:
+        """Batch dates that were left out between train and validation."""
+        return (self.periods.validation.first - self.periods.train.last).days - 1
 
     @property
     def constant(self) -> float:
@@ -119,7 +126,7 @@ def prepare(rows: Rows, use_case: UseCase, features: Table, periods: Periods) ->
     bare = {name: table.drop_columns([LABEL, WEIGHT]) for name, table in tables.items()}
     for name in ("validation", "test"):
         _say_unseen(name, bare[name], parts[name], encoding)
-    return Dataset(encoding=encoding, tables=bare, coverage=rows.coverage, left_out=left_out, **parts)
+    return Dataset(encoding=encoding, tables=bare, coverage=rows.coverage, left_out=left_out, periods=periods, **parts)
 
 
 def _of_period(rows: pa.Table, period: BatchDates) -> pa.Table:

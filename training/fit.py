@@ -93,12 +93,12 @@ def binned(dataset: Dataset, use_case: UseCase) -> Parts:
     stays that of the true rate. The raw scores keep the shift, which calibration takes out.
     """
     task, training = use_case.task, use_case.training
-    event_weight = _event_weight(dataset.train, training) if task == BINARY else 1.0
-    weights = dataset.train.weights * np.where(dataset.train.labels == 1, event_weight, 1.0)
+    heavier = event_weight(dataset.train, training) if task == BINARY else 1.0
+    weights = dataset.train.weights * np.where(dataset.train.labels == 1, heavier, 1.0)
     fixed = fixed_parameters(task, training, dataset.encoding.features)
     train = _binned(dataset.train, weights, dataset, fixed, None)
-    validation = _binned(dataset.validation, dataset.validation.weights, dataset, fixed, train, -math.log(event_weight))
-    return Parts(train, validation, task, training, dataset.encoding.features, _digest(dataset, fixed, event_weight))
+    validation = _binned(dataset.validation, dataset.validation.weights, dataset, fixed, train, -math.log(heavier))
+    return Parts(train, validation, task, training, dataset.encoding.features, _digest(dataset, fixed, heavier))
 
 
 def grow(
@@ -169,8 +169,11 @@ def raw_scores(booster: lgb.Booster, matrix: NDArray[np.float32]) -> NDArray[np.
     return np.asarray(booster.predict(matrix, raw_score=True), dtype=np.float64)
 
 
-def _event_weight(train: Part, training: Training) -> float:
-    """How much an event weighs; `balanced` makes all events together as heavy as all other rows."""
+def event_weight(train: Part, training: Training) -> float:
+    """How much an event weighs; `balanced` makes all events together as heavy as all other rows.
+
+    Raw scores of trees that were grown with it are higher by its logarithm.
+    """
     if training.event_weight != "balanced":
         return float(training.event_weight)
     events = float(train.labels @ train.weights)
@@ -202,8 +205,8 @@ def _binned(
     return made.construct()
 
 
-def _digest(dataset: Dataset, fixed: Mapping[str, Any], event_weight: float) -> str:
-    digest = hashlib.sha256(json.dumps([dataset.encoding.to_dict(), fixed, event_weight], default=str).encode())
+def _digest(dataset: Dataset, fixed: Mapping[str, Any], heavier: float) -> str:
+    digest = hashlib.sha256(json.dumps([dataset.encoding.to_dict(), fixed, heavier], default=str).encode())
     for part in (dataset.train, dataset.validation):
         for values in (part.matrix, part.labels, part.weights):
             digest.update(np.ascontiguousarray(values).data)

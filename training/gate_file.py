@@ -43,6 +43,7 @@ _OF_TRAINING: Final = (
     *("largest_feature_drift", "largest_missing_rise", "score_shift", "score_shift_from_champion"),
     *("skew_share", "skew_rows_compared"),
 )
+_OF_FEATURES: Final = {"binary": "strongest_feature_auc", "regression": "strongest_feature_r2"}
 
 
 class Gate(Declared):
@@ -55,7 +56,7 @@ class Gate(Declared):
     above: Limit | None = None
     at_most: Limit | None = None
     below: Limit | None = None
-    when: Literal["champion_exists", "scored_before", "has_slices", "has_fairness"] | None = Field(
+    when: Literal["champion_exists", "champion_fits", "scored_before", "has_slices", "has_fairness"] | None = Field(
         None, description="The gate is asked only where this holds; unset: always."
     )
     meaning: Annotated[str, StringConstraints(strip_whitespace=True, min_length=20)] = Field(
@@ -96,7 +97,7 @@ def numbers_of(task: str) -> frozenset[str]:
     of_test = (*measures, *_OF_TEST[task])
     return frozenset(
         [
-            *(*of_test, *_OF_TRAINING),
+            *(*of_test, *_OF_TRAINING, _OF_FEATURES[task]),
             *(f"{prefix}_{name}" for prefix in _PREFIXES for name in measures),
             *(f"{name}_{end}" for end in ("lower", "upper") for name in of_test),
         ]
@@ -114,7 +115,7 @@ def fault_of_gate(gate: Gate, task: str) -> str | None:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         return f"no training gives a number {gate.number}{hint} docs/gates.md lists them"
     needed = _needed_fact(gate.number)
-    if needed is not None and gate.when != needed:
+    if needed is not None and gate.when != needed and (needed, gate.when) != ("champion_exists", "champion_fits"):
         return f"the number {gate.number} is there only where {needed} holds: add `when: {needed}`"
     return None
 

@@ -30,26 +30,32 @@ class Facts:
 
     Attributes:
         champion_exists: another model is in force.
+        champion_fits: it is, and still beats a constant on the test period; one that no longer does is no measure.
         scored_before: batch dates of the training range were scored, so that skew can be seen.
         has_slices: `training.slices` of the use case names columns.
         has_fairness: `training.fairness` does.
     """
 
     champion_exists: bool
+    champion_fits: bool
     scored_before: bool
     has_slices: bool
     has_fairness: bool
 
     @classmethod
-    def of(cls, use_case: UseCase, *, champion_exists: bool, scored_before: bool) -> Facts:
+    def of(
+        cls, use_case: UseCase, *, champion_exists: bool, scored_before: bool, champion_fits: bool | None = None
+    ) -> Facts:
         """The facts about a training, those that are declared taken from the use case."""
         declared = use_case.training
-        return cls(champion_exists, scored_before, bool(declared.slices), bool(declared.fairness))
+        fits = champion_exists if champion_fits is None else champion_exists and champion_fits
+        return cls(champion_exists, fits, scored_before, bool(declared.slices), bool(declared.fairness))
 
 
 _WITHOUT = {
     "": "",
     "champion_exists": "no champion",
+    "champion_fits": "no champion that beats a constant",
     "scored_before": "no date scored",
     "has_slices": "no slices declared",
     "has_fairness": "no groups declared",
@@ -117,20 +123,22 @@ def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
     return gates
 
 
-def judge(gates: Sequence[Gate], numbers: Mapping[str, float], facts: Facts) -> list[Verdict]:
+def judge(
+    gates: Sequence[Gate], numbers: Mapping[str, float], facts: Facts, details: Mapping[str, str] | None = None
+) -> list[Verdict]:
     """A verdict for every gate, in order.
 
     Args:
         gates: of the use case.
         numbers: all that was measured, by name.
         facts: which gates are asked.
+        details: by the name of a number a sentence that is added to the meaning of its gate, like the feature at fault.
     """
     judged = {**numbers, **_derived(numbers)}
-    missing = ", ".join(_not_finite(numbers))
-    return [
-        _verdict(gate, judged.get(gate.number), facts, missing if gate.number == "numbers_not_finite" else "")
-        for gate in gates
-    ]
+    said = dict(details or {})
+    if missing := _not_finite(numbers):
+        said["numbers_not_finite"] = f"Not computed: {', '.join(missing)}."
+    return [_verdict(gate, judged.get(gate.number), facts, said.get(gate.number, "")) for gate in gates]
 
 
 def as_table(verdicts: Sequence[Verdict]) -> str:
@@ -197,8 +205,8 @@ def _derived(numbers: Mapping[str, float]) -> dict[str, float]:
     return derived
 
 
-def _verdict(gate: Gate, value: float | None, facts: Facts, details: str) -> Verdict:
+def _verdict(gate: Gate, value: float | None, facts: Facts, detail: str) -> Verdict:
     asked = gate.when is None or bool(getattr(facts, gate.when))
     passed = not asked or (value is not None and math.isfinite(value) and gate.holds(value))
-    meaning = f"{gate.meaning} Not computed: {details}." if details else gate.meaning
+    meaning = f"{gate.meaning} {detail}" if detail else gate.meaning
     return Verdict(gate.name, value, gate.limit, passed, meaning, gate.group, asked, gate.when)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any
 
 from nightshift import champions
+from nightshift.champions.approval import Who
 from nightshift.result import hand_over
 from nightshift.services.ports import Ports
 from nightshift.settings import get_settings
-from nightshift.tracking import experiment_id
+from nightshift.tracking import experiment_id, model_version, patiently
 from nightshift.use_case import UseCase
 from training.gates import Verdict
+from training.register import version_of_run
 
+# Tag of a version: who lets it become champion, as it was when it was registered.
+APPROVAL_TAG = "approval"
 # In the order in which they are shown, of those that the task has; with the direction that is better.
 SHOWN = {
     "auc": "higher",
@@ -33,33 +39,63 @@ SHOWN = {
 }
 
 
-def approval_of(use_case: UseCase) -> Literal["auto", "person"]:
-    """Who lets the next model become champion: the first of all and later ones may differ."""
-    approval = use_case.training.approval
-    return approval.later if champions.history(use_case) else approval.first
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a training.
 
-
-def tell(
-    use_case: UseCase, version: int | None, run_id: str, metrics: Mapping[str, float], verdicts: Sequence[Verdict]
-) -> None:
-    """Hand the outcome of a training over to the DAG.
-
-    Args:
+    Attributes:
         version: that was registered; None where a gate refused the model.
-        run_id: MLflow run of the training.
+        approval: who lets it become champion.
         metrics: of its evaluation.
         verdicts: of its gates.
     """
-    name = use_case.model_name
-    refused = [verdict.name for verdict in verdicts if not verdict.passed]
+
+    version: int | None
+    approval: Who
+    metrics: Mapping[str, float]
+    verdicts: Sequence[Verdict]
+
+    @property
+    def refused(self) -> list[Verdict]:
+        """The gates that it failed; none for a model that may become champion."""
+        return [verdict for verdict in self.verdicts if not verdict.passed]
+
+
+def registered_before(use_case: UseCase, run_id: str) -> Outcome | None:
+    """The outcome of an MLflow run that was gone on with and had registered its version; None where it had not.
+
+    It is read and not made again: the version may be champion by now, and would be judged beside itself.
+
+    Raises:
+        NightshiftError: if MLflow does not answer.
+    """
+    from mlflow.artifacts import load_text
+
+    version = patiently("looking for the run's version", lambda: version_of_run(use_case, run_id))
+    if version is None:
+        return None
+
+    def kept(name: str) -> Any:
+        return json.loads(patiently(f"reading {name}", lambda: load_text(f"runs:/{run_id}/{name}")))
+
+    approval: Who = "auto" if model_version(use_case, version).tags.get(APPROVAL_TAG) == "auto" else "person"
+    judged, verdicts = kept("measures.json")["judged"], kept("gates.json")
+    metrics = {name: math.nan if value is None else value for name, value in judged.items()}
+    return Outcome(version, approval, metrics, [_verdict(each) for each in verdicts])
+
+
+def tell(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
+    """Hand the outcome of a training, an MLflow run, over to the DAG."""
+    name, version = use_case.model_name, outcome.version
+    refused = [verdict.name for verdict in outcome.refused]
     subject = f"May version {version} of {name} become champion?" if version else f"{name}: refused by its gates"
     hand_over(
         {
             "version": version,
-            "approval": approval_of(use_case) if version else None,
+            "approval": outcome.approval if version else None,
             "refused": ", ".join(refused),
             "subject": subject,
-            "comparison": comparison(use_case, version, run_id, metrics, verdicts),
+            "comparison": comparison(use_case, version, run_id, outcome.metrics, outcome.verdicts),
         }
     )
 
@@ -68,11 +104,13 @@ def comparison(
     use_case: UseCase, version: int | None, run_id: str, metrics: Mapping[str, float], verdicts: Sequence[Verdict]
 ) -> str:
     """Challenger beside champion, gates, and where to read on, as Markdown."""
-    reigns = champions.history(use_case)
+    # Without what was decided about this version itself: it may be champion already.
+    made = [each for each in champions.decisions(use_case) if each.version != version]
+    reigns = champions.reigns_of(made)
     against = f"version {reigns[-1].version}, {reigns[-1].dates}" if reigns else "none so far"
-    gates = [
-        f"| {each.name} | {_number(each.value)} | {each.limit} | {each.word} | {each.meaning} |" for each in verdicts
-    ]
+    if reigns and reigns[-1].version in champions.blocked(made):
+        against += ", which is blocked and no rival"
+    gates = [_cells(each.name, _number(each.value), each.limit, each.word, each.meaning) for each in verdicts]
     return "\n".join(
         [
             f"Champion now: {against}. Both were judged on the same rows of the test period, which no choice has seen; "
@@ -108,6 +146,19 @@ def _row(name: str, metrics: Mapping[str, float]) -> str:
     interval = "" if low is None or high is None else f" ({_number(low)} to {_number(high)})"
     others = " | ".join(_number(metrics.get(f"{who}_{name}")) for who in ("champion", "constant"))
     return f"| {name} | {SHOWN[name]} | {_number(metrics[name])}{interval} | {others} |"
+
+
+def _cells(*texts: str) -> str:
+    """A row of a table in Markdown, in which a bar would end a cell."""
+    escaped = [text.replace("|", r"\|") for text in texts]
+    return f"| {' | '.join(escaped)} |"
+
+
+def _verdict(kept: Mapping[str, Any]) -> Verdict:
+    """The other way round of `Verdict.to_dict`."""
+    value = kept["value"]
+    names = {field.name for field in fields(Verdict)} - {"value"}
+    return Verdict(value=None if value is None else float(value), **{name: kept[name] for name in names})
 
 
 def _number(value: float | None) -> str:

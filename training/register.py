@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nightshift.champions.decisions import BY_HAND, decisions, held_if_free
+from nightshift.champions.decisions import BY_HAND, decisions, held, held_if_free
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.registered_model import metadata
@@ -39,7 +39,7 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
     """An MLflow run around a training; gives its id. An exception marks the run as failed.
 
     A run of the same job and dates that did not finish, because its process was killed or its task failed, is gone on
-    with, its search included; so is one whose task was killed right after, before anything was decided.
+    with, its search included; so is one whose task was killed right after, before anybody else decided.
 
     Args:
         same: tags that such a run must have, too, like the Delta versions that are trained on: what was searched on
@@ -62,23 +62,29 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
                 if own.enter_context(held_if_free(f"training {found}")):
                     mlflow.start_run(run_id=found)
                     log.info("going on with MLflow run %s, which did not finish", found)
-                    held.enter_context(own.pop_all())
+                    locks.enter_context(own.pop_all())
                     return found
         name = f"{job.use_case.name} {job.dates}"
         made = str(mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags).info.run_id)
-        held.enter_context(held_if_free(f"training {made}"))
+        locks.enter_context(held(f"training {made}"))
         return made
 
-    with contextlib.ExitStack() as held:
-        run_id = patiently("starting a run", start)
+    with contextlib.ExitStack() as locks:
+        # Looked for and begun alone: else another process would take a new run for one whose process is gone, in the
+        # moment before its lock is held.
+        with held(f"training {job.use_case.name} {job.dates} {job.run_id}"):
+            run_id = patiently("starting a run", start)
         try:
             yield run_id
+            # `end_run` forgets the run before it writes, so a second try of it would do nothing.
+            patiently("ending the run", lambda: client().set_terminated(run_id, "FINISHED"))
         except BaseException:
             # It is unfinished all the same where MLflow does not hear of it.
             with contextlib.suppress(Exception):
                 mlflow.end_run("FAILED")
             raise
-        patiently("ending the run", lambda: mlflow.end_run("FINISHED"))
+        with contextlib.suppress(Exception):
+            mlflow.end_run("FINISHED")
 
 
 def log_training(parameters: Mapping[str, Any], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
@@ -183,12 +189,13 @@ def version_of_run(use_case: UseCase, run_id: str) -> int | None:
 def _to_go_on_with(job: Job, experiment: str, tags: Mapping[str, str]) -> list[str]:
     """Runs of one job that its task has not seen to the end, the newest first.
 
-    One that finished counts as well where its version waits for a decision, and the job is that of a DAG: its task was
-    killed right at its end. About whose version was decided, that is settled, and another training begins anew.
+    One that finished counts as well where it registered a version, and the job is that of a DAG: its task was killed
+    right at its end. About whose version somebody else decided, that is settled, and another training begins anew; what
+    this very run decided is no reason, its task may have been killed right after.
     """
     # Values are compared here: MLflow's filters have no way to quote a quotation mark.
     found = client().search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=RUNS_LOOKED_AT)
-    decided = {each.version for each in decisions(job.use_case)}
+    decided = {each.version for each in decisions(job.use_case) if each.run_id != job.run_id}
     same = []
     for run in found:
         if all(run.data.tags.get(name) == value for name, value in tags.items()):

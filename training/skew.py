@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.dates import BatchDates
 from nightshift.lake.reading import parquet
+from nightshift.scores import FEATURES
 from nightshift.tables import PARTITION
 from training.skew_files import differing_files, scored_from
 
@@ -98,7 +99,7 @@ def compare(spark: SparkSession, catalog: Catalog, dates: BatchDates, features_v
         dates: the range that is trained on.
         features_version: Delta version of ``gold.features`` that training reads.
     """
-    table = catalog["gold.features"]
+    table = catalog[FEATURES]
     files = differing_files(table, scored_from(catalog, dates), features_version)
     changed: dict[str, tuple[float, Distribution]] = {}
     if files.scoring:
@@ -108,7 +109,10 @@ def compare(spark: SparkSession, catalog: Catalog, dates: BatchDates, features_v
     compared = {column.name: files.rows - files.rows_without.get(column.name, 0) for column in table.features}
     shares = {name: changed[name][0] / rows if name in changed else 0.0 for name, rows in compared.items() if rows}
     if files.lost:
-        log.warning("skew of %d scored dates is not known, their rows are gone: %s", len(files.lost), files.lost[-1])
+        log.warning(
+            "skew is not known of %d of %d scored dates, within %s: the rows that they were scored from are gone",
+            *(len(files.lost), len(files.lost) + len(files.dates), BatchDates(min(files.lost), max(files.lost))),
+        )
     skew = Skew(files.rows, shares, {k: v[1] for k, v in changed.items()}, tuple(files.dates), tuple(files.lost))
     if shares:
         worst = max(shares, key=lambda name: shares[name])

@@ -5,18 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
-from nightshift.lake.log import partitions_of, snapshot
+from nightshift.scores import FEATURES, SCORES
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
     from nightshift.catalog import Catalog
+    from nightshift.ledger import Entry
     from nightshift.tables import Table
 
 # The newest scored batch dates of the range are compared, so that the cost does not grow with history.
@@ -51,8 +50,11 @@ def scored_from(catalog: Catalog, dates: BatchDates) -> dict[dt.date, int | None
 
     None where the ledger does not say it.
     """
-    scored = sorted(date for date in lake.published_dates(catalog["gold.scores"]) if dates.first <= date <= dates.last)
-    return {date: _version_scored(catalog.use_case.name, date) for date in scored[-MOST_DATES:]}
+    scored = sorted(date for date in lake.published_dates(catalog[SCORES]) if date in dates)[-MOST_DATES:]
+    entries: dict[dt.date, list[Entry]] = {date: [] for date in scored}
+    for entry in ledger.publications(catalog.use_case.name, SCORES, scored):
+        entries[entry.batch_date].append(entry)
+    return {date: _features_version(ledger.computed_by(each)) for date, each in entries.items()}
 
 
 def differing_files(table: Table, versions: Mapping[dt.date, int | None], training_version: int) -> Files:
@@ -66,20 +68,21 @@ def differing_files(table: Table, versions: Mapping[dt.date, int | None], traini
     found = Files()
     if not versions:
         return found
-    training = snapshot(table, training_version)
-    rows = lake.rows_by_date(table, BatchDates(min(versions), max(versions)), training_version)
+    dates = BatchDates(min(versions), max(versions))
+    now_by_date = lake.files_of(lake.snapshot(table, training_version), dates)
+    rows = lake.rows_by_date(table, dates, training_version)
     snapshots = {version: _opened(table, version) for version in set(versions.values())}
     for date, version in versions.items():
         scoring = snapshots[version]
-        before = None if scoring is None else _files_of(scoring, date)
-        now = _files_of(training, date)
-        if scoring is None or before is None or now is None:
+        now = now_by_date.get(date, [])
+        before = [] if scoring is None else lake.files_of(scoring, BatchDates.of(date)).get(date, [])
+        if scoring is None or not all(path.is_file() for path in {*before, *now}):
             found.lost.append(date)
             continue
         size = rows[date]
         if set(before) != set(now):
-            found.scoring += before
-            found.training += now
+            found.scoring += map(str, before)
+            found.training += map(str, now)
             size = lake.rows_by_date(table, BatchDates.of(date), version)[date]
         found.dates.append(date)
         found.rows += size
@@ -87,31 +90,19 @@ def differing_files(table: Table, versions: Mapping[dt.date, int | None], traini
     return found
 
 
-def _version_scored(use_case: str, date: dt.date) -> int | None:
-    entries = [each for each in ledger.latest(use_case, date, published=True) if each.table_name == "gold.scores"]
-    versions = [
-        int(each.version)
-        for entry in entries
-        for each in ledger.inputs(entry)
-        if each.kind == "table" and each.name == "gold.features"
-    ]
-    return versions[0] if versions else None
+def _features_version(scoring: Entry | None) -> int | None:
+    if scoring is None:
+        return None
+    named = (each for each in ledger.inputs(scoring) if each.kind == "table" and each.name == FEATURES)
+    return next((int(each.version) for each in named), None)
 
 
 def _opened(table: Table, version: int | None) -> DeltaTable | None:
     """A version of a table; None where its log is no longer there."""
-    from deltalake.exceptions import DeltaError
-
     try:
-        return None if version is None else snapshot(table, version)
-    except DeltaError:
+        return None if version is None else lake.snapshot(table, version)
+    except lake.VersionGone:
         return None
-
-
-def _files_of(version: DeltaTable, date: dt.date) -> list[str] | None:
-    """Files of one batch date; None where one of them is gone."""
-    files = [unquote(uri) for uri in version.file_uris(file_pruning_predicate=partitions_of(BatchDates.of(date)))]
-    return files if all(Path(file.removeprefix("file://")).is_file() for file in files) else None
 
 
 def _note_new_features(found: Files, table: Table, scoring: DeltaTable, date: dt.date, rows: int) -> None:

@@ -29,6 +29,10 @@ MISSING = "missing"
 FEW_NUMBERS = 10
 # Of columns with more values than this, those with most rows are shown by themselves and the others together.
 MOST_VALUES = 50
+# Binary: events, and as many rows without, that a slice needs to be judged. The AUC of a coin toss from 20 events has a
+# standard error of 1 / sqrt(12 · 20) = 0.065 already (Hanley and McNeil 1982): from fewer, the worst of several slices
+# is under 0.5 by chance.
+SMALLEST_CLASS = 20
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,11 @@ class SliceMetrics:
         column: of the feature table.
         value: as text, or the quartile.
         rows: test rows, as they were counted.
-        judged: whether there are enough of them (`training.smallest_slice`) for a gate to look at it.
+        judged: whether there is enough of it for a gate to look at it.
         metrics: the task's measures of these rows.
+        events: binary: how many of the rows have the event; None for values.
+        lacks: what there is too little of to judge it: ``rows`` (`training.smallest_slice`), ``events`` or
+            ``rows without event``; empty where it is judged.
     """
 
     column: str
@@ -48,6 +55,8 @@ class SliceMetrics:
     rows: int
     judged: bool
     metrics: dict[str, float]
+    events: int | None = None
+    lacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,28 +87,35 @@ def sliced(dataset: Dataset, training: Training, task: TaskMeasures, predicted: 
             # A calibration bin of few rows shows their noise: it has as many as a slice needs to be judged.
             bins = max(rows // training.smallest_slice, 1)
             metrics = task.in_slice(test.labels[mask], predicted[mask], test.weights[mask], bins)
-            slices.append(SliceMetrics(column, value, rows, rows >= training.smallest_slice, metrics))
+            counted = task.counts(test.labels[mask], test.weights[mask]).get("events")
+            events = None if counted is None else int(counted)
+            lacks = _lacking(rows, events, training)
+            slices.append(SliceMetrics(column, value, rows, not lacks, metrics, events, lacks))
     return slices
 
 
+def _lacking(rows: int, events: int | None, training: Training) -> str:
+    if rows < training.smallest_slice:
+        return "rows"
+    if events is None:
+        return ""
+    if events < SMALLEST_CLASS:
+        return "events"
+    return "rows without event" if rows - events < SMALLEST_CLASS else ""
+
+
 def worst(slices: Sequence[SliceMetrics], training: Training, task: TaskMeasures) -> dict[str, float]:
-    """The numbers that gates judge, and a warning that names slices which make them not computable."""
+    """The numbers that gates judge, and a warning where no slice is there to be judged."""
     if not training.slices:
         return {}
     judged = [each for each in slices if each.judged]
     numbers = task.worst([each.metrics for each in judged])
     if not judged:
         log.warning(
-            "no slice of %s has %d test rows, so none can be judged: choose a longer test period, or a smaller "
-            "`training.smallest_slice`", ", ".join(training.slices), training.smallest_slice,
+            "no slice of %s has %d test rows and, of a binary task, %d with the event and %d without, so none can be "
+            "judged: choose a longer test period, columns of fewer values, or a smaller `training.smallest_slice`",
+            ", ".join(training.slices), training.smallest_slice, SMALLEST_CLASS, SMALLEST_CLASS,
         )  # fmt: skip
-    for each in judged:
-        if "auc" in each.metrics and np.isnan(each.metrics["auc"]):
-            log.warning(
-                "slice %s = %s: its %d test rows know one outcome only, so that its AUC cannot be judged: raise "
-                "`training.smallest_slice`, or leave the column out of `training.slices`",
-                each.column, each.value, each.rows,
-            )  # fmt: skip
     return numbers
 
 

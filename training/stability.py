@@ -86,9 +86,8 @@ def missing_rises(dataset: Dataset) -> dict[str, float]:
 
 
 def label_coverage(dataset: Dataset) -> float:
-    """Share of the feature rows of the test period whose label has matured: from its first such row on."""
-    first = dataset.test.days.min().astype(object)
-    counts = [both for date, both in dataset.coverage.items() if date >= first]
+    """Share of the feature rows of all batch dates of the test period whose label has matured."""
+    counts = [both for date, both in dataset.coverage.items() if date in dataset.periods.test]
     rows = sum(count for count, _ in counts)
     return sum(matured for _, matured in counts) / rows if rows else float("nan")
 

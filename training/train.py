@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from nightshift import champions, registry
+from nightshift.champions.deciding import COMPARED_TAG
 from nightshift.champions.mirror import AWAITING_APPROVAL, CANDIDATE
 from nightshift.database import database_url
 from nightshift.dates import BatchDates
@@ -23,13 +24,14 @@ from nightshift.environment import described
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import code_version
+from nightshift.reasons import wordings
 from nightshift.session import session
 from nightshift.tracking import client
 from training.challenger import Budget, Challenger, challenge
 from training.dataset import Dataset, Rows, prepare
 from training.declarations import check_declarations
 from training.gates import Verdict, as_table, load_gates
-from training.outcome import approval_of, tell
+from training.outcome import APPROVAL_TAG, Outcome, registered_before, tell
 from training.register import log_files, log_model, log_training, register, tracked_run
 from training.report import write_report
 from training.rows import read
@@ -58,6 +60,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     # Whatever is declared wrong is said before anything is started.
     load_gates(job.use_case)
     check_declarations(job.catalog)
+    wordings(job.use_case, job.catalog["gold.features"])
     with ThreadPoolExecutor(1) as background:
         preloading = background.submit(_preload)
         rows, skew = read_rows(job)
@@ -75,7 +78,9 @@ def train_on(
     seconds: float | None = None,
     started: float | None = None,
 ) -> None:
-    """Search, fit, evaluate, judge; register, or say why not.
+    """Search, fit, evaluate, judge; register and, where no person is asked, promote; or say why not.
+
+    What a run that is gone on with had registered before it was killed is taken as it is.
 
     Raises:
         NightshiftError: if the data cannot train a model, MLflow does not answer, or the model is refused and there is
@@ -86,34 +91,38 @@ def train_on(
     dataset = prepare(rows, use_case, job.catalog["gold.features"], periods)
     say_what_was_read(dataset, periods)
     trained_on = {f"delta_version.{label}": str(version) for label, version in rows.versions.items()}
+    champion = None
     with tracked_run(job, trained_on) as run_id:
-        champion = registry.champion(use_case)
-        budget = Budget(
-            trials,
-            seconds or use_case.training.search_seconds,
-            f"{use_case.name}/{run_id}",
-            database_url("optuna"),
-            time.monotonic() if started is None else started,
-        )
-        challenger = challenge(use_case, dataset, gates, budget, champion, skew)
-        log.info("gates on the test period %s\n%s", periods.test, as_table(challenger.verdicts))
-        provenance = {**trained_on, **_provenance(challenger, rows, dataset, periods)}
-        log_training(_parameters(job, challenger), challenger.numbers, provenance)
-        logged = log_model(challenger.model, dataset)
-        with write_report(job, challenger, dataset, periods, provenance, champion, skew) as folder:
-            log_files(str(folder))
-        version = None
-        approval = approval_of(use_case)
-        if not challenger.refused:
-            status = CANDIDATE if approval == "auto" else AWAITING_APPROVAL
-            version = register(job, logged, {**provenance, "status": status, "approval": approval})
-    tell(use_case, version, run_id, challenger.numbers, challenger.verdicts)
-    if version is None:
-        _say_refused(job, challenger.refused, champion, run_id)
-    elif approval == "auto":
-        _promote(job, version)
-    else:
-        _say_awaiting(job, version)
+        outcome = registered_before(use_case, run_id)
+        if outcome is None:
+            champion = registry.champion(use_case)
+            budget = Budget(
+                trials,
+                seconds or use_case.training.search_seconds,
+                f"{use_case.name}/{run_id}",
+                database_url("optuna"),
+                time.monotonic() if started is None else started,
+            )
+            challenger = challenge(use_case, dataset, gates, budget, champion, skew)
+            log.info("gates on the test period %s\n%s", periods.test, as_table(challenger.verdicts))
+            provenance = {**trained_on, **_provenance(challenger, rows, dataset, periods, champion)}
+            log_training(_parameters(job, challenger), challenger.numbers, provenance)
+            logged = log_model(challenger.model, dataset)
+            with write_report(job, challenger, dataset, periods, provenance, champion, skew) as folder:
+                log_files(str(folder))
+            version, approval = None, champions.approval_of(use_case)
+            if not challenger.refused:
+                status = CANDIDATE if approval == "auto" else AWAITING_APPROVAL
+                version = register(job, logged, {**provenance, "status": status, APPROVAL_TAG: approval})
+            outcome = Outcome(version, approval, challenger.numbers, challenger.verdicts)
+        # Within the run: killed before this is decided, it is gone on with.
+        if outcome.version is not None and outcome.approval == "auto":
+            _promote(job, outcome.version)
+    tell(use_case, run_id, outcome)
+    if outcome.version is None:
+        _say_refused(job, outcome.refused, champion, run_id)
+    elif outcome.approval == "person":
+        _say_awaiting(job, outcome.version)
 
 
 def read_rows(job: Job, dates: BatchDates | None = None) -> tuple[Rows, Skew]:
@@ -164,7 +173,13 @@ def _parameters(job: Job, challenger: Challenger) -> dict[str, object]:
     return {**winner.parameters, **chosen}
 
 
-def _provenance(challenger: Challenger, rows: Rows, dataset: Dataset, periods: Periods) -> dict[str, str]:
+def _provenance(
+    challenger: Challenger,
+    rows: Rows,
+    dataset: Dataset,
+    periods: Periods,
+    champion: registry.RegisteredModel | None,
+) -> dict[str, str]:
     """What a run, and a version, must name so that a person can tell where it came from."""
     matured = sum(count for _, count in dataset.coverage.values())
     return {
@@ -173,6 +188,7 @@ def _provenance(challenger: Challenger, rows: Rows, dataset: Dataset, periods: P
         "rows.unmatured": str(sum(count for count, _ in dataset.coverage.values()) - matured),
         "sampled_share": repr(rows.share),
         "optuna_study": challenger.winner.study,
+        COMPARED_TAG: "none" if champion is None else str(champion.version),
         "gates": "refused" if challenger.refused else "passed",
         "code_version": code_version(),
         **{f"environment.{name}": value for name, value in described().items()},
@@ -192,8 +208,8 @@ def _say_awaiting(job: Job, version: int) -> None:
     people = ", ".join(job.use_case.training.approval.by)
     log.warning(
         "%s version %d has passed its gates and waits for approval by %s: in Airflow under Required actions, or\n"
-        "  nightshift models promote %s %d --why <reason>",
-        job.use_case.model_name, version, people, job.use_case.name, version,
+        "  nightshift models promote %d --use-case %s --who <name> --why <reason>",
+        job.use_case.model_name, version, people, version, job.use_case.name,
     )  # fmt: skip
 
 

@@ -16,9 +16,9 @@ from nightshift.audit_pack.archive import as_csv
 from nightshift.dates import BatchDates
 from nightshift.ledger import Entry, engine
 from nightshift.ledger.schema import InputEntry
+from nightshift.scores import SCORES
 from nightshift.use_case import UseCase
 
-SCORES = "gold.scores"
 _SLICES = (
     *("table", "batch_date", "delta_version", "rows_published", "run_id", "attempt_id", "code_version"),
     *("environment", "started_at"),
@@ -111,7 +111,9 @@ def scored_csv(use_case: UseCase, version: int) -> bytes:
     with orm.Session(engine()) as session:
         mine = list(session.scalars(scores.where(Entry.model_version == version).order_by(Entry.batch_date, Entry.id)))
         dates = {each.batch_date for each in mine}
-        published = scores.where(Entry.status == "published", Entry.batch_date.in_(dates))
+        # An erasure publishes scores anew without having made them.
+        made = Entry.model_version.is_not(None)
+        published = scores.where(Entry.status == "published", Entry.batch_date.in_(dates), made)
         visible = {each.batch_date: each.id for each in session.scalars(published.order_by(Entry.id))}
     return as_csv(
         _SCORED,

@@ -6,6 +6,7 @@ rolls back and blocks; `affected` tells which scores a rollback leaves behind.
 """
 
 from nightshift.champions.affected import Affected, affected
+from nightshift.champions.approval import approval_of
 from nightshift.champions.deciding import block, decline, default_first, promote, roll_back, unblock
 from nightshift.champions.decisions import Decision, decisions
 from nightshift.champions.mirror import ALIAS, mend
@@ -17,6 +18,7 @@ __all__ = [
     "Decision",
     "Reign",
     "affected",
+    "approval_of",
     "block",
     "blocked",
     "decisions",

@@ -6,14 +6,11 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
+from nightshift.catalog import Catalog
 from nightshift.champions.reigns import history
+from nightshift.champions.scored import being_scored_by, published_by
 from nightshift.dates import BatchDates, as_ranges
-from nightshift.ledger import Entry, engine
 from nightshift.use_case import UseCase
-
-SCORES = "gold.scores"
 
 
 @dataclass(frozen=True)
@@ -53,25 +50,21 @@ class Affected:
         ]
 
 
-def affected(use_case: UseCase, first: dt.date) -> Affected:
+def affected(catalog: Catalog, first: dt.date) -> Affected:
     """The scored batch dates from ``first`` on that another version scored than the champion of the date.
 
-    A job that is scoring at this moment counts with the version that it began with.
+    A job that is scoring at this moment counts as well, with the version that it began with: its scores come after the
+    decision. What a killed one had begun counts for nothing.
     """
-    query = (
-        sa.select(Entry.batch_date, Entry.model_version)
-        .where(
-            Entry.use_case == use_case.name,
-            Entry.table_name == SCORES,
-            Entry.batch_date >= first,
-            Entry.status.in_(("published", "running")),
-            Entry.model_version.is_not(None),
-        )
-        .distinct(Entry.batch_date)
-        .order_by(Entry.batch_date, Entry.id.desc())
-    )
+    use_case = catalog.use_case
+    # In this order: a job that publishes in between is seen at least once.
+    running = being_scored_by(catalog)
+    published = published_by(use_case, first)
     reigns = history(use_case)
-    with engine().connect() as connection:
-        scored = {row.batch_date: row.model_version for row in connection.execute(query)}
-    live = {date: next((reign.version for reign in reigns if date in reign), None) for date in scored}
-    return Affected(use_case, {date: version for date, version in scored.items() if live[date] not in (None, version)})
+    found: dict[dt.date, int] = {}
+    for date in sorted(published.keys() | {date for date in running if date >= first}):
+        live = next((reign.version for reign in reigns if date in reign), None)
+        for version in (running.get(date), published.get(date)):
+            if live is not None and version is not None and version != live:
+                found[date] = version
+    return Affected(use_case, found)

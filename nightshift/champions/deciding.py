@@ -26,13 +26,18 @@ from nightshift.champions.decisions import (
 )
 from nightshift.champions.mirror import mend
 from nightshift.champions.reigns import ONE_DAY, blocked, history, reigns_of
+from nightshift.champions.scored import being_scored_by
 from nightshift.errors import NightshiftError
 from nightshift.quarantine.decisions import person
 from nightshift.registered_model import load
+from nightshift.scores import SCORES
 from nightshift.tracking import model_version
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
+
+# Tag of a version: the champion that its training held it against, or `none`.
+COMPARED_TAG = "champion_compared"
 
 
 def promote(
@@ -104,7 +109,7 @@ def default_first(catalog: Catalog, trained_until: dt.date) -> dt.date:
     """The first batch date that a new champion is to score, where nobody says otherwise.
 
     It lies after all whose outcome the model has seen, and, unless it is the first champion of all, after all that are
-    scored already.
+    scored already or are being scored at this moment, with the champion of now.
 
     Args:
         trained_until: the last batch date of the training's range.
@@ -116,7 +121,10 @@ def default_first(catalog: Catalog, trained_until: dt.date) -> dt.date:
     first = trained_until + dt.timedelta(days=use_case.target.maturity_days)
     if not history(use_case):
         return first
-    scored = lake.published_dates(catalog["gold.scores"])
+    # In this order: a job that publishes in between is seen at least once.
+    running = being_scored_by(catalog)
+    # A use case may be trained before its scores are declared.
+    scored = {*running, *(lake.published_dates(catalog[SCORES]) if SCORES in catalog else ())}
     return max(first, max(scored) + ONE_DAY) if scored else first
 
 
@@ -158,7 +166,7 @@ def _crown(
 ) -> Decision:
     who, why = person(who, why)
     # Before the lock: it may take a download.
-    load(use_case, version)
+    compared = load(use_case, version).tags.get(COMPARED_TAG)
     with taking_turns(use_case):
         made = decisions(use_case)
         if (before := _same(made, version, action, run_id)) is not None:
@@ -167,6 +175,8 @@ def _crown(
             refuse_blocked(made, use_case, version, "promote")
             before = _already(made, version, first)
             if before is None:
+                if action == PROMOTED:
+                    _warn_of_another(use_case, made, version, compared)
                 before = add(
                     use_case, version, action, first=first, who=who, why=why, run_id=run_id, decided_at=decided_at
                 )
@@ -209,6 +219,19 @@ def _already(made: Sequence[Decision], version: int, first: dt.date) -> Decision
     if not reigns or reigns[-1].version != version or reigns[-1].first > first:
         return None
     return next(each for each in reversed(made) if each.run_id == reigns[-1].run_id and each.version == version)
+
+
+def _warn_of_another(use_case: UseCase, made: Sequence[Decision], version: int, compared: str | None) -> None:
+    """Say so where a version was judged beside another champion than the one that it is to follow."""
+    reigning = next((reign.version for reign in reversed(reigns_of(made)) if reign.last is None), None)
+    if compared is None or reigning in (None, version) or reigning in blocked(made) or compared == str(reigning):
+        return
+    log.warning(
+        "%s version %d was judged beside %s, and version %d is champion by now: whether it is better than that one was "
+        "never measured; `nightshift models show %d --use-case %s` shows its measures",
+        use_case.model_name, version, "no champion" if compared == "none" else f"version {compared}", reigning,
+        reigning, use_case.name,
+    )  # fmt: skip
 
 
 def _say_decided(made: Sequence[Decision], before: Decision) -> None:

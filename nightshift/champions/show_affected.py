@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def body(job: Job, arguments: argparse.Namespace) -> None:
     """Look into the ledger, and print the dates and what makes their scores anew."""
-    found = affected(job.use_case, job.dates.first)
+    found = affected(job.catalog, job.dates.first)
     if found.scored_by:
         log.info("these scores are not the champion's:\n%s", "\n".join(found.lines()))
         log.info("by hand:\n%s", "\n".join(f"  python {' '.join(command)}" for command in found.commands()))

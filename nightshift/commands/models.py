@@ -159,11 +159,16 @@ def show(version: int, use_case: str, as_json: bool) -> None:
 @_decision_options
 @click.option("--from", "first", help="First batch date; without it, after its training and what is scored already.")
 def promote(version: int, use_case: str, who: str, why: str, first: str | None) -> None:
-    """Make VERSION champion from a batch date on."""
+    """Make VERSION champion from a batch date on.
+
+    Where a person approves the next champion, only the people in `training.approval.by` may.
+    """
     from nightshift import champions
+    from nightshift.champions.approval import typed
     from nightshift.champions.decisions import BY_HAND
 
     case = _load(use_case)
+    who, why = typed(case, who, why)
     date = parse_date(first) if first else _default_first(case, version)
     kept = champions.promote(case, version, date, who, why, BY_HAND)
     click.echo(f"version {kept.version} is champion from {kept.first} on")
@@ -177,6 +182,7 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None) 
 def rollback(version: int, use_case: str, who: str, why: str, first: str, block_live: bool, rescore: bool) -> None:
     """Put VERSION back from a batch date on, and say which scores another version made since."""
     from nightshift import champions
+    from nightshift.catalog import Catalog
     from nightshift.champions.decisions import BY_HAND
     from nightshift.champions.rollback import put_back
 
@@ -184,7 +190,7 @@ def rollback(version: int, use_case: str, who: str, why: str, first: str, block_
     date = parse_date(first)
     kept = put_back(case, version, date, who, why, BY_HAND, block_live)
     click.echo(f"version {kept.version} is champion from {kept.first} on")
-    found = champions.affected(case, date)
+    found = champions.affected(Catalog(case), date)
     if not found.scored_by:
         click.echo(f"no score from {date} on was made by another version")
         return

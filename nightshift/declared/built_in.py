@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightshift.scores import NONE, WARN
 from nightshift.tables import PARTITION, REASONS, Column, Table
 from nightshift.training_plan import BINARY, Target, Task
 
@@ -26,7 +27,6 @@ LINEAGE: tuple[dict[str, Any], ...] = (
     {"name": "extra", "type": "string", "description": "Delivered fields that are not declared, as a JSON object."},
 )
 SCORES = "scores"
-WARN, NONE = "warn", "none"
 # Names that a declared column can't have, by layer, as the stages add columns of these names to the rows: landing
 # its lineage and what it finds about a record, reference data its validity, refining the record that is newest.
 RESERVED: dict[str, frozenset[str]] = {

@@ -1,4 +1,4 @@
-"""`nightshift demo`: nine months ingested, a model trained, three nights scored, all by the real scheduler."""
+"""`nightshift demo`: months ingested, a champion trained, nights scored, a challenger, all by the real scheduler."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from nightshift.dates import BatchDates
 from nightshift.demo import report
+from nightshift.demo.challenger import Challenger, outcome
 from nightshift.demo.memory import PeakMemory
 from nightshift.demo.runs import finish_run, wall_seconds
 from nightshift.errors import NightshiftError
@@ -28,9 +29,10 @@ GIB = 2**30
 @click.command()
 @click.argument("use_case", default="flight_delays")
 def demo(use_case: str) -> None:
-    """Deliver the sample of USE_CASE, ingest it, train, score night by night, and show what came of it.
+    """Deliver the sample of USE_CASE, ingest it, train, score night by night, train a challenger, and show all that.
 
-    Run twice, it resumes: what is done stays done. The services are left running; `make stop` ends them.
+    Run twice, it resumes: what is done stays done. A challenger that deserves it waits for a person's approval, and
+    the demo does not wait for that. The services are left running; `make stop` ends them.
     """
     case = UseCase.load(use_case)
     if case.demo is None or case.sample_source is None:
@@ -44,12 +46,16 @@ def demo(use_case: str) -> None:
     with PeakMemory() as memory:
         addresses = start(say)
         with AirflowApi() as api:
-            nights = _through_the_scheduler(api, case, say)
+            nights, challenger = _through_the_scheduler(api, case, say)
     seconds = time.monotonic() - began
     console.print()
     report.print_nights(console, nights)
     console.print()
     report.print_query(console, case)
+    console.print()
+    report.print_champions(console, case)
+    console.print()
+    console.print("\n".join(challenger.lines()), soft_wrap=True)
     console.print()
     report.print_places(console, _places(addresses))
     slowest = max(night.seconds for night in nights)
@@ -60,7 +66,9 @@ def demo(use_case: str) -> None:
     )
 
 
-def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> list[report.Night]:
+def _through_the_scheduler(
+    api: AirflowApi, case: UseCase, say: Callable[[str], None]
+) -> tuple[list[report.Night], Challenger]:
     """Everything between the start of the services and the report."""
     assert case.demo is not None
     history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))
@@ -71,9 +79,7 @@ def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], 
     say(f"[bold]ingest {history} as one range[/]")
     conf = {"first_date": str(history.first), "last_date": str(history.last), "stages": "ingest"}
     finish_run(api, f"{case.name}_backfill", f"demo__{history.first}__{history.last}", say, conf=conf)
-    say(f"[bold]train on {history}[/]")
-    trained = {"batch_date": str(nights.first)}
-    finish_run(api, f"{case.name}_train", f"demo__{nights.first}", say, conf=trained)
+    _train(api, case, case.batch_dates(case.demo.first_model), say)
     runs: dict[dt.date, dict[str, Any]] = {}
     for date in nights:
         _deliver(case, BatchDates.of(date), say)
@@ -81,7 +87,17 @@ def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], 
         midnight = dt.datetime.combine(date, dt.time(), case.zone)
         runs[date] = finish_run(api, f"{case.name}_nightly", f"demo__{date}", say, logical_date=midnight)
         say(f"night of {date} took {wall_seconds(runs[date]):.0f} s")
-    return [report.night(case, date, wall_seconds(run)) for date, run in runs.items()]
+    challenged = _train(api, case, BatchDates(history.first, nights.last), say)
+    scored = [report.night(case, date, wall_seconds(run)) for date, run in runs.items()]
+    return scored, outcome(api, case, challenged)
+
+
+def _train(api: AirflowApi, case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> dict[str, Any]:
+    """Train on exactly these dates; the run, which may wait for a person."""
+    say(f"[bold]train on {dates}[/]")
+    day_after = dates.last + dt.timedelta(days=1)
+    conf = {"first_date": str(dates.first), "last_date": str(dates.last), "batch_date": str(day_after)}
+    return finish_run(api, f"{case.name}_train", f"demo__{day_after}", say, conf=conf)
 
 
 def _deliver(case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> None:
@@ -95,6 +111,7 @@ def _deliver(case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> No
 def _places(addresses: Addresses) -> dict[str, str]:
     return {
         "Airflow": f"{addresses.airflow}   user {addresses.user}, password {addresses.password}",
+        "Approvals": f"{addresses.airflow}/required_actions",
         "MLflow": addresses.mlflow,
         "Data Docs": addresses.data_docs,
         "Lake": str(get_settings().lake),

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
-from nightshift import ledger
+from nightshift import champions, ledger
 from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
 from nightshift.query import query
@@ -87,6 +88,14 @@ def print_query(console: Console, use_case: UseCase) -> None:
     grid = Grid(*rows.column_names, title=use_case.demo.show_title, title_justify="left", show_edge=False)
     for row in rows.to_pylist():
         grid.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
+    console.print(grid)
+
+
+def print_champions(console: Console, use_case: UseCase) -> None:
+    """Which version is champion of which batch dates, by whom and why."""
+    grid = Grid("version", "batch dates", "decided by", "why", title="Champions", title_justify="left", show_edge=False)
+    for reign in champions.history(use_case):
+        grid.add_row(str(reign.version), reign.dates, reign.who, escape(reign.why))
     console.print(grid)
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import httpx
 
 from nightshift.errors import NightshiftError
-from nightshift.services.airflow_api import AirflowApi, AirflowRefused
+from nightshift.services.airflow_api import FINAL_STATES, AirflowApi, AirflowRefused
 
 Say = Callable[[str], None]
 LOG_LINES = 25
+# Airflow's word for a task that waits for a person.
+ASKS = "awaiting_input"
 
 
 def finish_run(
@@ -28,8 +30,10 @@ def finish_run(
 ) -> dict[str, Any]:
     """See a run through to success: start it, resume it if it had failed, or find it done.
 
+    A run that waits for a person goes on waiting, and is returned as it is (`asks_a_person`).
+
     Raises:
-        NightshiftError: if it fails, with the end of the failed task's log.
+        NightshiftError: if it fails, with the end of the failed task's log, or takes longer than ``seconds``.
     """
     run = _existing(api, dag_id, run_id, logical_date)
     if run is None:
@@ -43,16 +47,34 @@ def finish_run(
             say(f"{dag_id} {run_id} had failed: its failed tasks run again")
             clear = {"dry_run": False, "only_failed": True}
             api.call("POST", f"dags/{dag_id}/dagRuns/{run_id}/clear", clear)
-    run = api.wait_for_run(dag_id, run_id, seconds, _Shown(say), every=1)
-    if run["state"] != "success":
+    run = _ended_or_asking(api, dag_id, run_id, seconds, _Shown(say))
+    if run["state"] == "failed":
         raise NightshiftError(_failure(api, dag_id, run_id))
     return run
+
+
+def asks_a_person(run: Mapping[str, Any]) -> bool:
+    """Whether a run that was seen through waits for an answer."""
+    return run["state"] not in FINAL_STATES
 
 
 def wall_seconds(run: Mapping[str, Any]) -> float:
     """From the start of a finished run to its end."""
     start, end = (dt.datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
     return (end - start).total_seconds()
+
+
+def _ended_or_asking(api: AirflowApi, dag_id: str, run_id: str, seconds: float, shown: _Shown) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while True:
+        run, tasks = api.run(dag_id, run_id), api.task_instances(dag_id, run_id)
+        shown(tasks)
+        if run["state"] in FINAL_STATES or any(task["state"] == ASKS for task in tasks):
+            return run
+        if time.monotonic() > deadline:
+            states = ", ".join(f"{task['task_id']} {task['state']}" for task in tasks)
+            raise NightshiftError(f"{dag_id} {run_id} has not ended after {seconds:.0f} s: {states}")
+        time.sleep(1)
 
 
 class _Shown:
@@ -63,7 +85,7 @@ class _Shown:
         self._states: dict[str, str | None] = {}
         self._began: dict[str, float] = {}
 
-    def __call__(self, run: dict[str, Any], tasks: list[dict[str, Any]]) -> None:
+    def __call__(self, tasks: list[dict[str, Any]]) -> None:
         for task in sorted(tasks, key=lambda task: task["start_date"] or "9"):
             name, state = task["task_id"], task["state"]
             if state == self._states.get(name):
@@ -75,6 +97,8 @@ class _Shown:
             elif state in ("success", "failed", "skipped", "up_for_retry", "upstream_failed"):
                 took = f" after {time.monotonic() - self._began[name]:.0f} s" if name in self._began else ""
                 self._say(f"  {name} {state}{took}")
+            elif state == ASKS:
+                self._say(f"  {name} waits for a person")
 
 
 def _existing(api: AirflowApi, dag_id: str, run_id: str, logical_date: dt.datetime | None) -> dict[str, Any] | None:

@@ -9,7 +9,16 @@ Log and snapshot are delta-rs's business, rows are Spark's: a commit by Spark wr
 a small job seconds that have nothing to compute (benchmarks/publish.py).
 """
 
-from nightshift.lake.log import committed, newest_version, published_dates, rows_by_date
+from nightshift.lake.log import (
+    VersionGone,
+    committed,
+    files_added,
+    files_of,
+    newest_version,
+    published_dates,
+    rows_by_date,
+    snapshot,
+)
 from nightshift.lake.publishing import commit, publish, vacuum, writing
 from nightshift.lake.reading import read, register
 from nightshift.lake.staging import Stage, StagedFile, discard, pin, stage, stage_folder, sweep, write
@@ -17,9 +26,12 @@ from nightshift.lake.staging import Stage, StagedFile, discard, pin, stage, stag
 __all__ = [
     "Stage",
     "StagedFile",
+    "VersionGone",
     "commit",
     "committed",
     "discard",
+    "files_added",
+    "files_of",
     "newest_version",
     "pin",
     "publish",
@@ -27,6 +39,7 @@ __all__ = [
     "read",
     "register",
     "rows_by_date",
+    "snapshot",
     "stage",
     "stage_folder",
     "sweep",

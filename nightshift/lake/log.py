@@ -5,14 +5,23 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
+from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.tables import PARTITION, REASONS, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deltalake import DeltaTable
+
+
+class VersionGone(NightshiftError):
+    """A version of a table was asked for that its log no longer has, or never had."""
 
 
 def snapshot(table: Table, version: int | None = None) -> DeltaTable:
@@ -20,12 +29,19 @@ def snapshot(table: Table, version: int | None = None) -> DeltaTable:
 
     Raises:
         NightshiftError: if nothing was ever published to it.
+        VersionGone: if its log does not have the version.
     """
     from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
 
     if not table.exists():
         raise NightshiftError(f"nothing was ever published to {table.label}: run the stage that writes it first")
-    return DeltaTable(table.path, version=version)
+    if version is None:
+        return DeltaTable(table.path)
+    try:
+        return DeltaTable(table.path, version=version)
+    except (DeltaError, OSError) as error:
+        raise VersionGone(f"the log of {table.label} has no version {version}: {error!s:.200}") from error
 
 
 def newest_version(table: Table) -> int:
@@ -64,6 +80,33 @@ def rows_by_date(table: Table, dates: BatchDates, version: int | None = None) ->
             raise NightshiftError(f"{table.label} {date}: {file['path']} has no row count: run its stage again")
         counts[date] += file["num_records"]
     return counts
+
+
+def files_of(version: DeltaTable, dates: BatchDates) -> dict[dt.date, list[Path]]:
+    """The files of each batch date that has any, at a version; a vacuum may have removed them from the disk since."""
+    return _by_date(unquote(uri) for uri in version.file_uris(file_pruning_predicate=partitions_of(dates)))
+
+
+def files_added(table: Table, version: int) -> dict[dt.date, list[Path]]:
+    """The files that one commit added; none where its entry of the log is not there.
+
+    What `publish` commits replaces whole batch dates, so these are all files that they had at that version. Told by
+    the one file that the commit wrote: to open a version costs some tens of milliseconds, and more in a long log.
+    """
+    try:
+        # https://github.com/delta-io/delta/blob/master/PROTOCOL.md#delta-log-entries
+        lines = (table.path / "_delta_log" / f"{version:020d}.json").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    added = (json.loads(line).get("add") for line in lines if line)
+    return _by_date(str(table.path / unquote(each["path"])) for each in added if each)
+
+
+def _by_date(files: Iterable[str]) -> dict[dt.date, list[Path]]:
+    found: dict[dt.date, list[Path]] = defaultdict(list)
+    for path in map(Path, files):
+        found[dt.date.fromisoformat(path.parent.name.removeprefix(f"{PARTITION}="))].append(path)
+    return dict(found)
 
 
 def committed(table: Table, attempt_id: uuid.UUID) -> int | None:

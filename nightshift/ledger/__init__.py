@@ -5,6 +5,7 @@
 
 from nightshift.ledger.attempts import Attempt, attempt, code_version
 from nightshift.ledger.queries import (
+    computed_by,
     dates_of,
     delivered,
     delivered_before,
@@ -25,6 +26,7 @@ __all__ = [
     "Input",
     "attempt",
     "code_version",
+    "computed_by",
     "dates_of",
     "delivered",
     "delivered_before",

@@ -50,6 +50,19 @@ def publications(use_case: str, table_name: str, dates: Iterable[dt.date]) -> li
         return list(session.scalars(query.order_by(Entry.id.desc())))
 
 
+def computed_by(entries: Iterable[Entry]) -> Entry | None:
+    """The entry whose attempt computed the scores of a batch date; None where there is no entry.
+
+    The erasure of a person publishes the other rows as they were scored: its entry names no model, and is passed over
+    where another one does.
+
+    Args:
+        entries: of the scores of one batch date, newest first, as :func:`publications` gives them.
+    """
+    several = list(entries)
+    return next((each for each in several if each.model_version is not None), several[0] if several else None)
+
+
 def environment_of(entry: Entry) -> dict[str, str]:
     """What the attempt of an entry ran in; empty where that was not noted."""
     with engine().connect() as connection:

@@ -1,91 +1,47 @@
-"""A whole installation of its own: services, a use case with short deadlines, and one that ticks every minute."""
+"""A whole installation of its own: services, a use case with short deadlines, and one that ticks every minute.
+
+The fixtures build on each other, and all tests of this folder share them: ingest, an approved model, nights.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import yaml
 
 from nightshift import ledger
 from nightshift.services.airflow_api import AirflowApi
 from nightshift.settings import PROJECT_DIR, get_settings
-from nightshift.use_case import UseCase
+from tests.end_to_end import browser
+from tests.end_to_end.station import (
+    BACKFILLED,
+    HISTORY,
+    NIGHT,
+    NIGHTLY,
+    PATIENCE,
+    TICKING,
+    USE_CASE,
+    Station,
+    nightshift,
+    until,
+    versions_of,
+)
 
-NIGHTSHIFT = Path(sys.executable).with_name("nightshift")
-USE_CASE = "flight_delays"
-TICKING = "ticking"
-FIRST = dt.date(2013, 6, 1)
-KINDS = ("nightly", "train", "backfill", "catch_up")
-
-
-@dataclass
-class Station:
-    """A running installation."""
-
-    home: Path
-    api: AirflowApi
-    finished: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    @property
-    def use_case(self) -> UseCase:
-        return UseCase.load(USE_CASE)
-
-    def deliver(self, dates: str) -> None:
-        nightshift("deliver-sample", USE_CASE, "--dates", dates, "--quiet")
-
-    def midnight(self, day: str) -> dt.datetime:
-        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), self.use_case.zone)
-
-    def succeed(
-        self, kind: str, seconds: float, logical_date: dt.datetime | None = None, **conf: Any
-    ) -> dict[str, Any]:
-        """Run a DAG to its good end."""
-        dag_id = f"{USE_CASE}_{kind}"
-        run_id = self.api.trigger(dag_id, logical_date, conf)
-        return self.assert_succeeds(dag_id, run_id, seconds)
-
-    def assert_succeeds(self, dag_id: str, run_id: str, seconds: float) -> dict[str, Any]:
-        run = self.api.wait_for_run(dag_id, run_id, seconds)
-        assert run["state"] == "success", self.logs_of_failed_tasks(dag_id, run_id)
-        return run
-
-    def logs_of_failed_tasks(self, dag_id: str, run_id: str) -> str:
-        failed = [task for task in self.api.task_instances(dag_id, run_id) if task["state"] == "failed"]
-        logs = [self.api.task_log(dag_id, run_id, task["task_id"], task["try_number"]) for task in failed]
-        return "\n\n".join("\n".join(log.splitlines()[-60:]) for log in logs)
-
-    def jobs(self, module: str) -> list[psutil.Process]:
-        """The running processes of a job of this home."""
-        return [process for process in self.processes() if module in _command(process) and _is_python(process)]
-
-    def jvms(self) -> list[psutil.Process]:
-        return [process for process in self.processes() if process.name() == "java"]
-
-    def processes(self) -> list[psutil.Process]:
-        return [process for process in psutil.process_iter() if _home_of(process) == str(self.home)]
+KINDS = ("nightly", "train", "backfill", "catch_up", "rollback")
+FIRST = dt.date.fromisoformat(HISTORY[0])
+WHY_REJECTED = "The card does not say what storms do to it"
+WHY_APPROVED = "Ranks well; the desk asked for it"
+WHY_PROMOTED = "Declined by mistake"
 
 
-def nightshift(*arguments: str) -> str:
-    """Run one command of the command line; its output."""
-    done = subprocess.run(
-        [str(NIGHTSHIFT), *arguments], capture_output=True, text=True, check=False, cwd=PROJECT_DIR, timeout=600
-    )
-    assert done.returncode == 0, f"nightshift {' '.join(arguments)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def station() -> Iterator[Station]:
     """Services up, DAGs found and switched on; everything is removed at the end."""
     # A short folder of its own: sockets lie in it, and their paths must not be long.
@@ -117,6 +73,50 @@ def station() -> Iterator[Station]:
         shutil.rmtree(root, ignore_errors=True)
 
 
+@pytest.fixture(scope="package")
+def ingested(station: Station) -> Station:
+    """Some weeks, as one range."""
+    first, last = HISTORY
+    station.deliver(f"{first}..{BACKFILLED[1]}")
+    station.finished["ingest"] = station.succeed(
+        "backfill", PATIENCE, first_date=first, last_date=last, stages="ingest"
+    )
+    return station
+
+
+@pytest.fixture(scope="package")
+def trained(ingested: Station) -> Station:
+    """Two small models, standing at the first night: a person has rejected the first and approved the second."""
+    for name, option, why in (("rejected", "Reject", WHY_REJECTED), ("approved", "Approve", WHY_APPROVED)):
+        run_id = ingested.train_until_asked(batch_date=NIGHT)
+        ingested.forms[name] = browser.answer(ingested.api.connection, option, why)
+        ingested.finished[name] = ingested.assert_succeeds(f"{USE_CASE}_train", run_id, PATIENCE)
+    return ingested
+
+
+@pytest.fixture(scope="package")
+def scored(trained: Station) -> Station:
+    """Three nights: one triggered with a logical date, two by a backfill, after another model was promoted by hand.
+
+    The backfill is asked for the champion of the nights to come, which on the first of its dates was not yet.
+    """
+    trained.finished[NIGHT] = trained.succeed("nightly", PATIENCE, trained.midnight(NIGHT))
+    promoted = ("--use-case", USE_CASE, "--who", "admin", "--why", WHY_PROMOTED, "--from", BACKFILLED[1])
+    assert f"version 1 is champion from {BACKFILLED[1]} on" in nightshift("models", "promote", "1", *promoted)
+    first, last = (trained.midnight(day) for day in BACKFILLED)
+    trained.api.create_backfill(NIGHTLY, first, last, {"model": "champion"})
+    for day in BACKFILLED:
+        trained.finished[day] = _backfilled(trained, day)
+        trained.scored_by[day] = versions_of(day)
+    return trained
+
+
+def _backfilled(station: Station, day: str) -> dict[str, Any]:
+    at = station.midnight(day).isoformat()
+    found = until(lambda: station.api.runs(NIGHTLY, logical_date_gte=at, logical_date_lte=at), 60)
+    return station.assert_succeeds(NIGHTLY, found[0]["dag_run_id"], PATIENCE)
+
+
 def _use_cases(folder: Path) -> Path:
     """Copies of the real use case: one with a short deadline, one whose night ticks every minute of these days."""
     original = PROJECT_DIR / "use_cases" / USE_CASE
@@ -127,6 +127,8 @@ def _use_cases(folder: Path) -> Path:
         declared = yaml.safe_load(file.read_text(encoding="utf-8"))
         declared |= {"name": name, "delivery": {**declared["delivery"], "poll_seconds": 2, "deadline_minutes": 1}}
         declared["dates"] = {**declared["dates"], "first": FIRST}
+        # A person is asked about the first model, too.
+        declared["training"]["approval"] = {"first": "person", "later": "person", "by": ["admin"]}
         declared.pop("demo", None)
         if name == TICKING:
             day = dt.timedelta(days=1)
@@ -148,21 +150,3 @@ def _forget_agreements(file: Path) -> None:
 def _forget_settings() -> None:
     get_settings.cache_clear()
     ledger.engine.cache_clear()
-
-
-def _home_of(process: psutil.Process) -> str | None:
-    try:
-        return process.environ().get("NIGHTSHIFT_HOME")
-    except (psutil.Error, OSError):
-        return None
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
-
-
-def _is_python(process: psutil.Process) -> bool:
-    return "python" in _command(process).partition(" ")[0]

@@ -128,12 +128,29 @@ def test_a_champion_that_was_deleted_from_the_registry_is_not_replaced_by_anothe
 
 def test_a_champion_that_is_gone_for_good_is_blocked_and_no_longer_in_the_way_of_a_training(two):
     tracking.client().delete_model_version(two.model_name, "2")
-    with pytest.raises(NightshiftError, match="has no version 2"):
+    with pytest.raises(NightshiftError, match=r"has no version 2[\s\S]*`nightshift models block 2 --use-case flights_"):
         registry.champion(two)
     champions.block(two, 2, "maria", "its files are lost", "manual")
     assert registry.champion(two) is None
     with pytest.raises(NightshiftError, match="is blocked"):
         registry.resolve(two, "as_of", dates("2013-10-05"))
+
+
+def test_a_champion_whose_files_are_lost_names_the_way_on(two):
+    (Path(folder_of(two, 2)) / "model.lgb").unlink()
+    with pytest.raises(NightshiftError, match=r"version 2 is not complete[\s\S]*`nightshift models block 2 "):
+        registry.champion(two)
+
+
+def test_a_blocked_champion_is_no_rival_and_scores_nothing(two, caplog):
+    champions.block(two, 2, "maria", "it warns of everything", "manual")
+    assert registry.champion_version(two) == 2
+    assert registry.champion(two) is None
+    assert "version 2 is champion, and blocked: it is no rival" in caplog.text
+    with pytest.raises(NightshiftError, match="version 2 is blocked and nobody may score with it"):
+        registry.resolve(two, "champion", dates("2013-10-05"))
+    champions.unblock(two, 2, "maria", "the data were wrong, not the model", "manual")
+    assert registry.champion(two).version == 2
 
 
 @pytest.mark.parametrize(
@@ -178,8 +195,9 @@ def test_mlflow_that_does_not_answer_is_not_taken_for_one_without_the_model(two,
         raise MlflowException("no connection", error_code=TEMPORARILY_UNAVAILABLE)
 
     monkeypatch.setattr(tracking.client(), "get_model_version", unreachable)
-    with pytest.raises(NightshiftError, match="MLflow did not answer while reading version 2"):
+    with pytest.raises(NightshiftError, match="MLflow did not answer while reading version 2") as refusal:
         registry.champion(two)
+    assert "models block" not in str(refusal.value)
 
 
 def test_what_mlflow_forbids_is_not_asked_again(two, monkeypatch):

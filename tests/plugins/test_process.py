@@ -72,7 +72,7 @@ class Played:
 
 @pytest.fixture
 def play() -> Iterator[type[Played]]:
-    before = {process.pid for process in psutil.process_iter() if process.username() == psutil.Process().username()}
+    before = set(psutil.pids())
     yield Played
     for process in psutil.Process().children(recursive=True):
         if process.pid not in before:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 
-from nightshift import environment, lake, ledger
+from nightshift import environment, lake, ledger, registry
 from nightshift.commands.replay import replay as command
 from nightshift.job import EXIT_REFUSED
 from scoring import replay as job
@@ -92,6 +92,26 @@ def test_scores_come_out_again_after_promotions_new_features_and_new_words(score
     listed = json.loads(replay("--list", "--json")[1])
     assert [(each["score_version"], each["model_version"]) for each in listed] == [(1, 2), (0, 1)]
     assert replay("--list")[1].splitlines()[0].split()[:2] == ["batch_date", "score_version"]
+
+
+def test_dates_that_one_model_scored_are_made_again_at_once(scored: World, replay: Replay, monkeypatch) -> None:
+    scored.features(NEXT, seed=10)
+    assert score.main(["--use-case", scored.use_case.name, "--dates", str(NEXT)]) == 0
+    loaded, made = [], []
+    load, spread = registry.load, job.scored
+    monkeypatch.setattr(registry, "load", lambda *asked: loaded.append(asked[1]) or load(*asked))
+    monkeypatch.setattr(job, "scored", lambda *given: made.append(given[-1]) or spread(*given))
+    status, out, _ = replay("--json", date=f"{DAY}..{NEXT}")
+    found = json.loads(out)
+    assert status == 0
+    assert (found["rows"], found["equal"]) == (2 * FLIGHTS, 2 * FLIGHTS)
+    # In the fixture's lake, version 1 of the features is that of the second date.
+    assert [(each["batch_date"], each["feature_version"]) for each in found["made_from"]] == [
+        (str(DAY), 0),
+        (str(NEXT), 1),
+    ]
+    assert loaded == [1]
+    assert made == [2 * FLIGHTS]
 
 
 def test_a_changed_bit_is_found_and_shown(scored: World, replay: Replay) -> None:

@@ -13,14 +13,13 @@ from deltalake import DeltaTable
 
 from nightshift import ledger, registry
 from nightshift.commands.sql import sql
-from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import EXIT_REFUSED
 from nightshift.tables import Column
 from scoring.dictionary import Dictionary
 from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
 from scoring.inputs import carried_columns, check_features, check_task
-from scoring.score import main, recipe, refuse_gaps
+from scoring.score import main, recipe
 from tests.scoring.conftest import DAY, FLIGHTS, NEXT, World
 
 BOTH = f"{DAY}..{NEXT}"
@@ -143,18 +142,6 @@ def test_a_flight_without_features_is_not_lost_in_silence(spark, world: World, c
     assert score(world) == EXIT_REFUSED
     assert f"{FLIGHTS} cases, {FLIGHTS - 1} feature rows" in capsys.readouterr().err
     assert not world.catalog["gold.scores"].exists()
-
-
-def test_a_date_is_scored_by_exactly_one_version() -> None:
-    first, both = BatchDates.of(DAY), BatchDates(DAY, NEXT)
-    refuse_gaps([(first, None), (BatchDates.of(NEXT), None)], both)
-    for wrong in (
-        [(first, None)],
-        [(both, None), (first, None)],
-        [(both, None), (BatchDates.parse("2013-10-03"), None)],
-    ):
-        with pytest.raises(NightshiftError, match="is scored by exactly one version"):
-            refuse_gaps(wrong, both)
 
 
 def declaration(world: World, **changes):

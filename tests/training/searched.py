@@ -8,13 +8,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from nightshift.dates import BatchDates
 from nightshift.encoding import Encoding
 from nightshift.training_plan import Training
 from training.dataset import Dataset, Part
 from training.fit import Parts, binned
 from training.search import Winner, search
+from training.split import Periods
 
 TRIALS = 10
+PERIODS = Periods.at_end(BatchDates.parse("2024-01-01..2024-01-03"), 1, 1)
 
 
 def made(seed: int = 0, **training: object) -> tuple[Parts, SimpleNamespace]:
@@ -29,7 +32,9 @@ def made(seed: int = 0, **training: object) -> tuple[Parts, SimpleNamespace]:
         labels = (raw > 0.5).astype(np.float64)
         return Part(matrix, labels, np.where(labels == 1, 1.0, 2.0), np.full(size, np.datetime64("2024-01-01")))
 
-    dataset = Dataset(Encoding(tuple("abcdefgh"), {"h": (0, 1, 2, 3, 4)}), part(6000), part(3000), part(1), {}, {}, ())
+    dataset = Dataset(
+        Encoding(tuple("abcdefgh"), {"h": (0, 1, 2, 3, 4)}), part(6000), part(3000), part(1), {}, {}, (), PERIODS
+    )
     plan = Training.model_validate({"event_weight": 2, "monotone": {"a": "increasing"}, **training})
     use_case = SimpleNamespace(name="searched", task="binary", training=plan)
     return binned(dataset, use_case), use_case

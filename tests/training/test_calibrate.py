@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from nightshift.calibration import sigmoid
+from nightshift.calibration import Calibration, sigmoid
 from nightshift.errors import NightshiftError
 from training import calibrate as module
 from training.calibrate import MOST_GROUPS, calibrate, interval
@@ -42,6 +42,20 @@ def test_margins_that_are_too_steep_and_shifted_get_platt():
     assert found.kind == "platt"
     assert found.slope == pytest.approx(0.5, abs=0.03)
     assert found.intercept == pytest.approx(-0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("weight", [3.0, 20.0])
+def test_the_known_shift_of_weighed_events_is_taken_out_even_where_few_days_prove_nothing(weight):
+    labels, raw, weights, days = drawn(size=300, days=3, distort=lambda margin: margin + np.log(weight))
+    found = calibrate("auto", labels, raw, weights, days, seed=1, event_weight=weight)
+    assert found == Calibration("platt", slope=1.0, intercept=-np.log(weight))
+    assert found.apply(raw) == pytest.approx(sigmoid(raw - np.log(weight)), rel=1e-12)
+
+
+def test_a_map_that_surely_saves_more_than_the_known_shift_is_still_taken():
+    labels, raw, weights, days = drawn(distort=lambda margin: 2 * margin + np.log(20))
+    found = calibrate("auto", labels, raw, weights, days, seed=1, event_weight=20.0)
+    assert (found.kind, found.slope) == ("platt", pytest.approx(0.5, abs=0.03))
 
 
 def test_margins_that_are_bent_get_isotonic():
@@ -157,5 +171,5 @@ def test_residuals_that_are_not_finite_give_no_interval():
 
 def test_every_method_can_be_asked_for():
     labels, raw, weights, days = drawn()
-    kinds = {method: calibrate(method, labels, raw, weights, days, seed=1).kind for method in module._FITS}
+    kinds = {method: calibrate(method, labels, raw, weights, days, seed=1).kind for method in module._fits(1)}
     assert kinds == {"none": "none", "platt": "platt", "isotonic": "isotonic"}

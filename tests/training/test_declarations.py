@@ -27,6 +27,13 @@ def test_a_column_that_does_not_exist_is_named_with_its_field(toy, training, mes
         check_declarations(toy(**training).catalog)
 
 
+def test_events_of_values_cannot_be_kept(toy):
+    with pytest.raises(NightshiftError, match=r"training\.sampling\.keep_events is for binary tasks"):
+        toy(task="regression", sampling={"max_rows": 500, "keep_events": True})
+    assert toy(sampling={"max_rows": 500, "keep_events": True}).use_case.training.sampling.keep_events
+    assert not toy(task="regression", sampling={"max_rows": 500}).use_case.training.sampling.keep_events
+
+
 def test_all_faults_are_said_at_once(toy):
     with pytest.raises(NightshiftError) as refusal:
         check_declarations(toy(slices=["one"], fairness=["two"]).catalog)

@@ -9,7 +9,7 @@ from sklearn.metrics import mean_absolute_error, roc_auc_score
 
 from nightshift.calibration import Interval
 from nightshift.errors import NightshiftError
-from tests.training import judged
+from tests.training.judged import Oracle, a_part, dataset, use_case
 from training.evaluate import best_threshold, evaluate, interval_level
 
 ROWS = 6000
@@ -27,20 +27,20 @@ def forecasts(seed, strength=1.0):
 
 def parts(seed=1, strength=1.0):
     return tuple(
-        judged.part(*forecasts(seed + number, strength), first)
+        a_part(*forecasts(seed + number, strength), first)
         for number, first in enumerate(("2024-01-01", "2024-03-01", "2024-05-01"))
     )
 
 
 @pytest.fixture
 def data():
-    return judged.dataset(parts(), {"all": {"origin": pa.array(np.repeat(["A", "B"], ROWS // 2))}})
+    return dataset(parts(), {"all": {"origin": pa.array(np.repeat(["A", "B"], ROWS // 2))}})
 
 
 def test_all_that_was_promised_is_there_and_a_number(data):
-    case = judged.use_case(slices=["origin"], fairness=["origin"])
+    case = use_case(slices=["origin"], fairness=["origin"])
     champion = np.full(ROWS, 0.25)
-    evaluation = evaluate(judged.Oracle(0.25), data, case, champion, champion_threshold=0.2)
+    evaluation = evaluate(Oracle(0.25), data, case, champion, champion_threshold=0.2)
     headline = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "lift_at_10", "precision",
                 "recall", "cost_per_row", "gain_over_constant", "gain_over_champion")  # fmt: skip
     for name in headline:
@@ -56,14 +56,14 @@ def test_all_that_was_promised_is_there_and_a_number(data):
 
 
 def test_numbers_without_a_prefix_are_those_of_test(data):
-    metrics = evaluate(judged.Oracle(0.25), data, judged.use_case()).metrics
+    metrics = evaluate(Oracle(0.25), data, use_case()).metrics
     for prefix, part in (("", data.test), ("train_", data.train), ("validation_", data.validation)):
         assert metrics[f"{prefix}auc"] == pytest.approx(roc_auc_score(part.labels, part.matrix[:, 0]))
     assert not [name for name in metrics if "champion" in name or name.startswith(("worst_", "smallest_"))]
 
 
 def test_months_are_those_of_test(data):
-    evaluation = evaluate(judged.Oracle(0.25), data, judged.use_case(), np.full(ROWS, 0.25))
+    evaluation = evaluate(Oracle(0.25), data, use_case(), np.full(ROWS, 0.25))
     assert [str(each.month) for each in evaluation.by_month] == ["2024-05-01", "2024-06-01"]
     assert sum(each.rows for each in evaluation.by_month) == ROWS
     may = data.test.days < np.datetime64("2024-06-01")
@@ -74,27 +74,27 @@ def test_months_are_those_of_test(data):
 
 def test_a_better_model_is_surely_better_and_the_same_is_not(data):
     noisy = np.clip(data.test.matrix[:, 0] + np.random.default_rng(3).normal(0, 0.15, ROWS), 0.01, 0.99)
-    better = evaluate(judged.Oracle(0.25), data, judged.use_case(), noisy).metrics
+    better = evaluate(Oracle(0.25), data, use_case(), noisy).metrics
     assert better["gain_over_champion_lower"] > 0
     assert better["auc_gain_over_champion_lower"] > 0
     assert better["gain_over_champion"] == pytest.approx(better["champion_loss"] - better["loss"])
-    same = evaluate(judged.Oracle(0.25), data, judged.use_case(), data.test.matrix[:, 0].astype(float)).metrics
+    same = evaluate(Oracle(0.25), data, use_case(), data.test.matrix[:, 0].astype(float)).metrics
     assert same["gain_over_champion_lower"] == same["gain_over_champion_upper"] == 0
     assert same["auc_gain_over_champion_lower"] <= 0 <= same["auc_gain_over_champion_upper"]
 
 
 def test_a_slightly_worse_model_is_not_surely_better(data):
     good = data.test.matrix[:, 0].astype(float)
-    worse = judged.dataset(tuple(judged.part(np.clip(part.matrix[:, 0] + 0.02, 0, 0.99), part.labels, str(part.days[0]))
+    worse = dataset(tuple(a_part(np.clip(part.matrix[:, 0] + 0.02, 0, 0.99), part.labels, str(part.days[0]))
                                  for part in (data.train, data.validation, data.test)))  # fmt: skip
-    assert evaluate(judged.Oracle(0.25), worse, judged.use_case(), good).metrics["gain_over_champion_lower"] < 0
+    assert evaluate(Oracle(0.25), worse, use_case(), good).metrics["gain_over_champion_lower"] < 0
 
 
 def test_noise_is_no_better_than_chance_or_a_constant():
     passed = []
     for seed in range(20):
-        noise = judged.dataset(parts(10 * seed, strength=0))
-        metrics = evaluate(judged.Oracle(0.25), noise, judged.use_case()).metrics
+        noise = dataset(parts(10 * seed, strength=0))
+        metrics = evaluate(Oracle(0.25), noise, use_case()).metrics
         passed += [metrics["auc_lower"] > 0.5, metrics["gain_over_constant_lower"] > 0]
     # Half a percent of 40 is expected.
     assert sum(passed) <= 1
@@ -109,8 +109,8 @@ def test_weights_count_in_every_number():
     labels = np.tile([1.0, 0.0], ROWS // 2)
     forecast = np.where(labels == 1, 0.3, 0.2)
     weights = np.where(labels == 1, 1.0, 3.0)
-    part = judged.part(forecast, labels, "2024-01-01", weights)
-    metrics = evaluate(judged.Oracle(0.1), judged.dataset(part), judged.use_case()).metrics
+    part = a_part(forecast, labels, "2024-01-01", weights)
+    metrics = evaluate(Oracle(0.1), dataset(part), use_case()).metrics
     assert metrics["event_rate"] == pytest.approx(0.25)
     assert metrics["precision"] == pytest.approx(0.25)
     assert metrics["cost_per_row"] == pytest.approx(0.75)
@@ -119,24 +119,24 @@ def test_weights_count_in_every_number():
 
 
 def test_the_threshold_is_the_models_own_and_validation_chooses_it(data):
-    costs = judged.use_case().training.costs
+    costs = use_case().training.costs
     validation = data.validation
     threshold = best_threshold(validation.labels, validation.matrix[:, 0].astype(float), validation.weights, costs)
     assert threshold == pytest.approx(1 / (1 + 3), abs=0.08), "of a calibrated forecast: cost ratio"
-    metrics = evaluate(judged.Oracle(threshold), data, judged.use_case()).metrics
+    metrics = evaluate(Oracle(threshold), data, use_case()).metrics
     assert metrics["cost_per_row"] < min(metrics["cost_per_row_never_warning"], metrics["cost_per_row_always_warning"])
 
 
 def test_a_forecast_that_is_no_number_ends_the_training(data):
     data.test.matrix[3, 0] = np.nan
     with pytest.raises(NightshiftError, match="1 of 6000 rows of the test period"):
-        evaluate(judged.Oracle(0.25), data, judged.use_case())
+        evaluate(Oracle(0.25), data, use_case())
 
 
 def test_a_champion_that_gives_no_numbers_is_not_beaten(data):
     champion = np.full(ROWS, 0.25)
     champion[0] = np.nan
-    metrics = evaluate(judged.Oracle(0.25), data, judged.use_case(), champion).metrics
+    metrics = evaluate(Oracle(0.25), data, use_case(), champion).metrics
     for name in ("gain_over_champion", "gain_over_champion_lower", "auc_gain_over_champion_lower", "champion_auc"):
         assert math.isnan(metrics[name]), name
     assert math.isfinite(metrics["auc"])
@@ -146,10 +146,10 @@ def test_regression_has_measures_of_its_own():
     generator = np.random.default_rng(1)
     values = generator.normal(10, 3, ROWS)
     forecast = (values + generator.normal(0, 1, ROWS)).astype(np.float32)
-    data = judged.dataset(judged.part(forecast, values, "2024-01-01"), {"all": {"size": generator.random(ROWS)}})
-    case = judged.use_case("regression", slices=["size"])
+    data = dataset(a_part(forecast, values, "2024-01-01"), {"all": {"size": generator.random(ROWS)}})
+    case = use_case("regression", slices=["size"])
     champion = values + generator.normal(0, 2, ROWS)
-    model = judged.Oracle(None, Interval(-1.28, 1.28, 0.8))
+    model = Oracle(None, Interval(-1.28, 1.28, 0.8))
     evaluation = evaluate(model, data, case, champion)
     metrics = evaluation.metrics
     assert metrics["mae"] == pytest.approx(mean_absolute_error(values, forecast))

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.training import judged
+from tests.training.judged import a_part, dataset, use_case
 from training.fairness import Ratio, by_group, smallest_ratios
 from training.metrics.bootstrap import Bootstrap
 
@@ -18,11 +18,11 @@ LABELS = (GENERATOR.random(ROWS) < FORECAST).astype(float)
 
 
 def measured(forecast, attributes, labels=LABELS, *, smallest=500, weights=None):
-    part = judged.part(forecast, labels, "2024-01-01", weights)
+    part = a_part(forecast, labels, "2024-01-01", weights)
     columns = {name: pa.array(values) for name, values in attributes.items()}
-    training = judged.use_case(fairness=list(attributes), smallest_slice=smallest).training
+    training = use_case(fairness=list(attributes), smallest_slice=smallest).training
     bootstrap = Bootstrap(part.days, 1, part.weights)
-    groups = by_group(judged.dataset(part, {"all": columns}), training, bootstrap, forecast, 0.5)
+    groups = by_group(dataset(part, {"all": columns}), training, bootstrap, forecast, 0.5)
     return groups, smallest_ratios(groups, training)
 
 
@@ -111,4 +111,4 @@ def test_if_nobody_is_warned_of_nothing_shows_fairness():
 
 
 def test_without_declared_attributes_there_is_nothing_to_judge():
-    assert smallest_ratios([], judged.use_case().training) == {}
+    assert smallest_ratios([], use_case().training) == {}

@@ -57,7 +57,7 @@ def part(size):
     labels = (matrix[:, 0] + generator.normal(size=size) > 0).astype(float)
     return Part(matrix, labels, np.ones(size), np.full(size, np.datetime64("2024-01-01")))
 encoding = Encoding(tuple("abcdefgh"), {})
-dataset = Dataset(encoding, part(20000), part(5000), part(1), {}, {}, ())
+dataset = Dataset(encoding, part(20000), part(5000), part(1), {}, {}, (), None)
 use_case = SimpleNamespace(task="binary", training=Training())
 parameters = {"num_leaves": 12, "min_data_in_leaf": 50, "feature_fraction": 0.5, "bagging_fraction": 0.6}
 print(hashlib.sha256(fit(binned(dataset, use_case), parameters).model_to_string().encode()).hexdigest())

@@ -12,13 +12,14 @@ from nightshift.use_case import UseCase
 from training.gate_file import GROUPS, numbers_of
 from training.gates import Facts, as_table, judge, load_gates
 
-ALL = Facts(champion_exists=True, scored_before=True, has_slices=True, has_fairness=True)
-NONE = Facts(champion_exists=False, scored_before=False, has_slices=False, has_fairness=False)
+ALL = Facts(champion_exists=True, champion_fits=True, scored_before=True, has_slices=True, has_fairness=True)
+NONE = Facts(champion_exists=False, champion_fits=False, scored_before=False, has_slices=False, has_fairness=False)
 GOOD = {
     "rows": 5000.0,
     "events": 900.0,
     "rows_of_rarer_class": 900.0,
     "label_coverage": 0.97,
+    "strongest_feature_auc": 0.63,
     "auc": 0.7,
     "auc_lower": 0.66,
     "gain_over_constant_lower": 0.01,
@@ -93,6 +94,7 @@ def test_a_good_model_passes_every_gate(gates):
         ({"rows": 499.0}, "enough_rows"),
         ({"rows_of_rarer_class": 49.0}, "enough_events"),
         ({"label_coverage": 0.5}, "labels_have_come"),
+        ({"strongest_feature_auc": 0.99}, "no_feature_knows_the_answer"),
         ({"gain_over_constant_lower": 0.0}, "better_than_constant_rate"),
         ({"auc_lower": 0.5}, "ranks_better_than_chance"),
         ({"gain_over_champion_lower": 0.0}, "better_than_champion"),
@@ -130,6 +132,13 @@ def test_a_number_that_is_missing_fails(gates, number):
     assert failed(gates, {name: value for name, value in GOOD.items() if name != number})
 
 
+def test_a_detail_stands_with_the_gate_of_its_number_and_in_the_report(gates):
+    details = {"strongest_feature_auc": "The feature that knows most: arrival."}
+    verdicts = {verdict.name: verdict for verdict in judge(gates, GOOD, ALL, details)}
+    assert verdicts["no_feature_knows_the_answer"].meaning.endswith("The feature that knows most: arrival.")
+    assert as_table(list(verdicts.values())).count("arrival") == 1
+
+
 def test_nothing_computed_at_all_passes_nothing_but_the_count_of_wrong_numbers(gates):
     assert failed(gates, {}) == {gate.name for gate in gates} - {"all_numbers_computed"}
 
@@ -151,7 +160,9 @@ def test_facts_take_from_the_use_case_what_it_declares():
     training = UseCase.load("flight_delays").training.model_copy(update={"slices": ("origin",), "fairness": ()})
     use_case = UseCase.load("flight_delays").model_copy(update={"training": training})
     facts = Facts.of(use_case, champion_exists=True, scored_before=False)
-    assert facts == Facts(champion_exists=True, scored_before=False, has_slices=True, has_fairness=False)
+    assert facts == Facts(
+        champion_exists=True, champion_fits=True, scored_before=False, has_slices=True, has_fairness=False
+    )
 
 
 def test_the_report_names_value_limit_verdict_and_meaning_and_is_json(gates):
@@ -273,6 +284,8 @@ def test_a_file_without_a_gate_that_no_use_case_may_do_without_is_refused(writte
         ("aucc", "binary", "did you mean auc"),
         ("auc", "regression", "is one of binary tasks"),
         ("worst_slice_mae", "binary", "is one of regression tasks"),
+        ("strongest_feature_r2", "binary", "is one of regression tasks"),
+        ("strongest_feature_auc", "regression", "is one of binary tasks"),
         ("champion_auc", "binary", "add `when: champion_exists`"),
         ("auc_gain_over_champion_lower", "binary", "add `when: champion_exists`"),
         ("worst_slice_auc", "binary", "add `when: has_slices`"),

@@ -5,16 +5,18 @@ import pyarrow as pa
 import pytest
 
 from nightshift.calibration import sigmoid
+from nightshift.dates import BatchDates
 from nightshift.encoding import Encoding
 from nightshift.tables import Column
 from nightshift.use_case import UseCase
-from training import stability
+from training import leaks, stability
 from training.calibrate import calibrate
 from training.dataset import Dataset, Part
 from training.evaluate import best_threshold, evaluate
 from training.fit import binned, fit, raw_scores
 from training.fitted import FittedModel
 from training.gates import Facts, judge, load_gates
+from training.split import Periods
 from use_cases.flight_delays import sample_source
 
 # June and July: to train on, to tune on, to be tested on.
@@ -76,7 +78,10 @@ def verdicts_of(flights, labels, use_case):
         for n, (name, rows) in enumerate(tables.items())
     }
     coverage = {day.astype(object): (1, 1) for day in np.unique(days)}
-    dataset = Dataset(encoding=encoding, tables=tables, coverage=coverage, left_out=(), **parts)
+    dates = [BatchDates(part.days.min().astype(object), part.days.max().astype(object)) for part in parts.values()]
+    dataset = Dataset(
+        encoding=encoding, tables=tables, coverage=coverage, left_out=(), periods=Periods(*dates), **parts
+    )
     booster = fit(binned(dataset, use_case), PARAMETERS)
     tuned = parts["validation"]
     raw, training = raw_scores(booster, tuned.matrix), use_case.training
@@ -84,7 +89,12 @@ def verdicts_of(flights, labels, use_case):
     threshold = best_threshold(tuned.labels, calibration.apply(raw), tuned.weights, training.costs)
     model = FittedModel(use_case.task, booster, encoding, calibration, threshold, None)
     evaluation = evaluate(model, dataset, use_case)
-    numbers = {**evaluation.metrics, **stability.numbers(dataset, evaluation.predicted, None), "training_seconds": 1.0}
+    numbers = {
+        **evaluation.metrics,
+        **stability.numbers(dataset, evaluation.predicted, None),
+        "strongest_feature_auc": leaks.strongest(leaks.feature_strengths(dataset, "binary"))[1],
+        "training_seconds": 1.0,
+    }
     facts = Facts.of(use_case, champion_exists=False, scored_before=False)
     return {verdict.name: verdict for verdict in judge(load_gates(use_case), numbers, facts)}
 

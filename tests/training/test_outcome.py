@@ -13,7 +13,7 @@ from nightshift.settings import get_settings
 from nightshift.training_plan import Approval
 from tests.registering import register
 from training.gates import Verdict
-from training.outcome import approval_of, comparison, tell
+from training.outcome import Outcome, comparison, tell
 
 METRICS = {
     "auc": 0.71234,
@@ -36,14 +36,14 @@ def result(tmp_path, monkeypatch):
 
 
 def test_a_registered_version_is_told_with_who_decides(toy, result):
-    tell(toy().use_case, 4, "run7", METRICS, [PASSED])
+    tell(toy().use_case, "run7", Outcome(4, "person", METRICS, [PASSED]))
     told = handed_over(result)
-    assert (told["version"], told["approval"], told["refused"]) == (4, "auto", "")
+    assert (told["version"], told["approval"], told["refused"]) == (4, "person", "")
     assert "version 4" in told["subject"]
 
 
 def test_a_refused_model_has_no_version_and_names_its_gates(toy, result):
-    tell(toy().use_case, None, "run7", METRICS, [PASSED, FAILED])
+    tell(toy().use_case, "run7", Outcome(None, "auto", METRICS, [PASSED, FAILED]))
     told = handed_over(result)
     assert (told["version"], told["approval"], told["refused"]) == (None, None, "better_than_champion")
 
@@ -55,6 +55,12 @@ def test_the_comparison_shows_challenger_champion_and_constant_with_intervals(to
     assert "| rows |" not in page
     assert "| better_than_champion | – | above 0 | FAILED | A change must bring something. |" in page
     assert "Champion now: none so far" in page
+
+
+def test_a_bar_in_the_words_of_a_gate_ends_no_cell(toy):
+    odd = Verdict("bias", 0.1, "|bias| at most 0.2", True, "Neither | nor.", "absolute")
+    page = comparison(toy().use_case, 4, "run7", METRICS, [odd])
+    assert r"| bias | 0.1 | \|bias\| at most 0.2 | passed | Neither \| nor. |" in page
 
 
 def test_links_lead_to_where_mlflow_is(toy, monkeypatch):
@@ -73,10 +79,13 @@ def test_the_first_champion_and_later_ones_may_be_let_in_by_others(toy):
     approval = Approval(first="auto", later="person", by=("maria",))
     training = declared.training.model_copy(update={"approval": approval})
     use_case = declared.model_copy(update={"training": training})
-    assert approval_of(use_case) == "auto"
+    assert champions.approval_of(use_case) == "auto"
     champions.promote(use_case, register(use_case), dt.date(2024, 2, 1), "auto", "passed its gates", "run")
-    assert approval_of(use_case) == "person"
-    assert "Champion now: version 1, from 2024-02-01 on" in comparison(use_case, 2, "run7", METRICS, [])
+    assert champions.approval_of(use_case) == "person"
+    assert "Champion now: version 1, from 2024-02-01 on." in comparison(use_case, 2, "run7", METRICS, [])
+    assert "Champion now: none so far" in comparison(use_case, 1, "run7", METRICS, [])
+    champions.block(use_case, 1, "maria", "it warns of everything", "manual")
+    assert "from 2024-02-01 on, which is blocked and no rival." in comparison(use_case, 2, "run7", METRICS, [])
 
 
 def test_without_a_caller_nothing_is_left_behind(tmp_path, monkeypatch):

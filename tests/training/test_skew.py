@@ -53,12 +53,12 @@ def publish(table, date, rows):
     return DeltaTable(table.path).version()
 
 
-def score(catalog, date, version):
+def score(catalog, date, version, model_version=1):
     """Leave what scoring a date from a version of the features leaves: rows, and an entry with its input."""
     publish(catalog["gold.scores"], date, pa.table({"batch_date": pa.array([date]), "probability": pa.array([0.5])}))
     inputs = [] if version is None else [Input("table", "gold.features", str(version), ROWS)]
     common = {"use_case": catalog.use_case.name, "stage": "score", "table_name": "gold.scores", "run_id": "night"}
-    with ledger.attempt(common, {date: {}}, {date: inputs}) as made:
+    with ledger.attempt(common, {date: {"model_version": model_version}}, {date: inputs}) as made:
         made.published(0, {date: ROWS})
 
 
@@ -159,6 +159,25 @@ def test_only_the_newest_dates_of_the_range_are_compared(catalog, compared, monk
     for number in range(4):
         score(catalog, day(number), publish(table, day(number), features_of(day(number))))
     assert compared(days=2).dates == (day(1), day(2))
+
+
+def test_the_erasure_of_a_person_leaves_known_what_the_others_were_scored_from(catalog, compared):
+    table = catalog["gold.features"]
+    score(catalog, day(0), publish(table, day(0), features_of(day(0))))
+    publish(table, day(0), features_of(day(0), day_of_week=[2.0] * ROWS))
+    score(catalog, day(0), None, model_version=None)
+    found = compared()
+    assert (found.dates, found.lost) == ((day(0),), ())
+    assert found.shares["day_of_week"] == 1.0
+
+
+def test_of_lost_dates_the_number_and_the_range_are_said(catalog, compared, caplog):
+    for number in range(4):
+        version = publish(catalog["gold.features"], day(number), features_of(day(number)))
+        score(catalog, day(number), version if number == 1 else None)
+    compared()
+    [said] = [each.getMessage() for each in caplog.records if "skew is not known" in each.getMessage()]
+    assert "3 of 4 scored dates, within 2013-10-01..2013-10-04" in said
 
 
 @pytest.mark.parametrize("lost", ["files", "ledger"])

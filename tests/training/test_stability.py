@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nightshift.dates import BatchDates
 from nightshift.encoding import Encoding
 from training.stability import feature_drift, label_coverage, missing_rises, numbers, psi, psi_of
 
@@ -25,6 +26,7 @@ def dataset(train, test, *, categories=None, coverage=None):
     return SimpleNamespace(
         encoding=Encoding(names, categories or {}), train=part(train), validation=part(test), test=later,
         coverage=coverage or {DAY + dt.timedelta(days=20): (10, 10)},
+        periods=SimpleNamespace(test=BatchDates(DAY + dt.timedelta(days=20), DAY + dt.timedelta(days=49))),
     )  # fmt: skip
 
 
@@ -115,6 +117,15 @@ def test_a_feature_that_is_no_longer_delivered_is_seen():
 def test_label_coverage_is_that_of_the_test_period():
     coverage = {DAY + dt.timedelta(days=day): counts for day, counts in ((0, (10, 0)), (20, (10, 10)), (21, (30, 6)))}
     assert label_coverage(dataset([[0]] * 4, [[0]] * 4, coverage=coverage)) == pytest.approx(16 / 40)
+
+
+def test_label_coverage_counts_days_of_the_test_period_before_the_first_label():
+    """25 of 30 days without any label: the rows that have one begin on the 26th."""
+    days = [DAY + dt.timedelta(days=20 + day) for day in range(30)]
+    coverage = {day: (10, 10 if number >= 25 else 0) for number, day in enumerate(days)}
+    labelled = dataset([[0]] * 4, [[0]] * 4, coverage=coverage)
+    labelled.test.days = np.array(days[25:29], dtype="datetime64[D]")
+    assert label_coverage(labelled) == pytest.approx(5 / 30)
 
 
 def test_the_numbers_of_gates(generator):

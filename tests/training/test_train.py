@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import logging
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from nightshift import champions, registry
 from nightshift.errors import NightshiftError
-from nightshift.tracking import client, experiment_id, model_version
+from nightshift.result import VARIABLE, handed_over
+from nightshift.settings import PROJECT_DIR
+from nightshift.tracking import client, experiment_id, model_version, model_versions
 from training.rows import Rows
 from training.split import Periods
-from training.train import train_on
+from training.train import main, train_on
 
 REGRESSION_GATES = """
 absolute:
@@ -21,13 +30,18 @@ absolute:
   - {name: better_than_constant, number: gain_over_constant_lower, above: 0, meaning: A model without it is noise.}
   - {name: explains, number: r2_lower, above: 0, meaning: A model without it is noise.}
 relative:
-  - {name: better, number: gain_over_champion_lower, above: 0, when: champion_exists, meaning: A change that brings nothing is not made.}
+  - {name: better, number: gain_over_champion_lower, above: 0, when: champion_exists, meaning: A change brings more.}
 """
 
 
 def train(job, rows):
     read = Rows.complete(rows, {"gold/toy/features": 7})
     train_on(job, read, Periods.at_end(job.dates, 8, 8), trials=3)
+
+
+def again(job):
+    """Another run of the training; the same one would be taken for a task that was cleared."""
+    return dataclasses.replace(job, run_id="test 2")
 
 
 def runs_of(job):
@@ -49,6 +63,7 @@ def test_a_good_model_becomes_champion_with_all_that_scoring_needs(toy, make_row
     assert run.data.metrics["auc"] > 0.8
     names = {file.path for file in client().list_artifacts(champion.run_id)}
     assert {"gates.json", "gates.txt", "features.json", "gates.yaml", "use_case.yaml", "card", "plots"} <= names
+    assert run.data.tags["champion_compared"] == champion.tags["champion_compared"] == "none"
     (reign,) = champions.history(job.use_case)
     # The first date whose night knows the outcome of the last one that was trained on.
     assert (reign.first, reign.last, reign.who) == (job.dates.last + dt.timedelta(days=2), None, "auto")
@@ -67,11 +82,74 @@ def test_a_challenger_that_is_not_better_leaves_the_champion_as_it_was(toy, make
     job = toy()
     train(job, make_rows())
     with caplog.at_level(logging.WARNING, "nightshift"):
-        train(job, make_rows())
+        train(again(job), make_rows())
     assert "not promoted, version 1 stays champion" in caplog.text
     assert "better_than_champion: 0.0" in caplog.text
     assert registry.champion_version(job.use_case) == 1
     assert sorted(run.data.tags["gates"] for run in runs_of(job)) == ["passed", "refused"]
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, ".")
+from nightshift.catalog import Catalog
+from nightshift.champions import deciding
+from nightshift.dates import BatchDates
+from nightshift.job import Job
+from nightshift.use_case import UseCase
+from tests.training.conftest import toy_rows
+from tests.training.test_train import train
+import training.train
+
+name, dates, run_id, moment = sys.argv[1:]
+kill = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+if moment == "registered":
+    training.train._promote = kill
+elif moment == "in the ledger":
+    deciding.mend = kill
+else:
+    training.train.tell = kill
+use_case = UseCase.load(name)
+train(Job("train", use_case, Catalog(use_case), BatchDates.parse(dates), run_id), toy_rows())
+"""
+
+
+@pytest.mark.parametrize("moment", ["registered", "in the ledger", "run ended"])
+def test_killed_after_its_registration_the_next_attempt_ends_with_the_same_version(
+    toy, make_rows, tmp_path, monkeypatch, moment
+):
+    job = toy(approval={"first": "auto", "later": "person", "by": ["maria"]})
+    command = [sys.executable, "-c", KILLED, job.use_case.name, str(job.dates), job.run_id, moment]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    decided = champions.decisions(job.use_case)
+    assert len(decided) == (0 if moment == "registered" else 1)
+    (killed,) = runs_of(job)
+    result = tmp_path / "result.json"
+    monkeypatch.setenv(VARIABLE, str(result))
+    with monkeypatch.context() as once:
+        # Its version is champion, and must not be held against itself.
+        once.setattr("training.train.challenge", None)
+        train(job, make_rows())
+    (run,) = runs_of(job)
+    assert (run.info.run_id, run.info.status) == (killed.info.run_id, "FINISHED")
+    assert list(model_versions(job.use_case)) == [1]
+    assert [(each.version, each.who) for each in champions.decisions(job.use_case)] == [(1, "auto")]
+    assert champions.decisions(job.use_case)[: len(decided)] == decided
+    told = handed_over(result)
+    assert (told["version"], told["approval"], told["refused"]) == (1, "auto", "")
+    assert f"| auc | higher | {run.data.metrics['auc']:.4g} (" in told["comparison"]
+    assert "| better_than_constant_rate |" in told["comparison"]
+
+
+def test_a_blocked_champion_is_no_rival_of_the_next_model(toy, make_rows):
+    job = toy()
+    train(job, make_rows())
+    champions.block(job.use_case, 1, "maria", "it warns of everything", "manual")
+    # The same model once more, which would be no better.
+    train(again(job), make_rows())
+    assert registry.champion(job.use_case).version == 2
+    assert model_version(job.use_case, 2).tags["champion_compared"] == "none"
 
 
 def test_noise_is_refused_and_it_is_said_that_nothing_can_score(toy, make_rows):
@@ -91,7 +169,7 @@ def test_a_champion_that_cannot_be_compared_blocks_the_challenger(toy, make_rows
     features = job.catalog["gold.features"]
     smaller = features.model_copy(update={"columns": tuple(c for c in features.columns if c.name != "signal")})
     monkeypatch.setitem(job.catalog._tables, "gold.features", smaller)
-    train(job, make_rows(strength=5.0).drop_columns(["signal"]))
+    train(again(job), make_rows(strength=5.0).drop_columns(["signal"]))
     assert "better_than_champion: not computed" in caplog.text
     assert registry.champion_version(job.use_case) == 1
 
@@ -130,3 +208,24 @@ def test_a_regression_on_noise_is_refused(toy, make_rows):
     (job.use_case.folder / "gates.yaml").write_text(REGRESSION_GATES)
     with pytest.raises(NightshiftError, match="NO CHAMPION"):
         train(job, make_rows(task="regression", strength=0.0))
+
+
+def test_where_the_world_has_turned_round_the_better_challenger_wins(toy, make_rows):
+    job = toy()
+    train(job, make_rows())
+    rows = make_rows(seed=1)
+    at = rows.column_names.index("signal")
+    train(replace(job, run_id="later"), rows.set_column(at, "signal", pc.negate(rows["signal"])))
+    assert registry.champion_version(job.use_case) == 2
+    newest = max(runs_of(job), key=lambda run: run.info.start_time)
+    # The numbers of the one that was replaced stand beside its own, on the same rows.
+    assert newest.data.metrics["champion_log_loss"] > newest.data.metrics["constant_log_loss"]
+    verdicts = client().download_artifacts(newest.info.run_id, "gates.txt")
+    assert "no champion that beats a constant" in Path(verdicts).read_text()
+
+
+def test_a_phrase_for_what_is_no_feature_ends_before_anything_is_read(toy, capsys):
+    job = toy(validation_days=8, test_days=8)
+    (job.use_case.folder / "reasons.yaml").write_text("features:\n  nope: {raises: much of it, lowers: little of it}\n")
+    assert main(["--use-case", job.use_case.name, "--dates", str(job.dates)]) == 65
+    assert "nope" in capsys.readouterr().err

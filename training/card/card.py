@@ -57,7 +57,7 @@ class Card:
 
     @property
     def unjudged(self) -> list[str]:
-        """Slices and groups that have too few rows to be judged."""
+        """Slices and groups that have too little to be judged by."""
         evaluation = self.challenger.evaluation
         slices = [f"{each.column} = {each.value}" for each in evaluation.slices if not each.judged]
         return slices + [f"{each.attribute} = {each.value}" for each in evaluation.groups if not each.judged]

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from training.card.limits import limits
-from training.card.words import CALIBRATIONS, MEASURES, OF_SLICES, PERIODS, Measure, number
+from training.card.words import MEASURES, OF_SLICES, PERIODS, Measure, calibration_words, number
 from training.evaluate import interval_level
+from training.slices import SMALLEST_CLASS
 from training.stability import missing_rises
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ def content(card: Card) -> dict[str, Any]:
         "predicts": _predicts(card),
         "periods": _periods(card),
         "data_versions": _starting(card.provenance, "delta_version."),
-        "calibration": CALIBRATIONS[challenger.model.calibration.kind],
+        "calibration": calibration_words(challenger.model.calibration),
         "headline": _headline(card),
         "side_by_side": _side_by_side(card),
         "slice_columns": OF_SLICES[challenger.model.task],
         "slices": challenger.evaluation.slices,
+        "smallest_class": SMALLEST_CLASS,
         "groups": challenger.evaluation.groups,
         "drifts": _drifts(card),
         "skews": _skews(card),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.card.words import share
+from training.slices import SMALLEST_CLASS
 
 if TYPE_CHECKING:
     from training.card.card import Card
@@ -47,9 +48,13 @@ def _of_parts(card: Card) -> Iterator[str]:
     if unjudged := card.unjudged:
         more = f" and {len(unjudged) - _NAMED} more" if len(unjudged) > _NAMED else ""
         yield (
-            f"Too few test rows (under {training.smallest_slice}) to judge by themselves: "
+            f"Too few test rows (under {training.smallest_slice}{_of_classes(card)}) to judge by themselves: "
             f"{'; '.join(unjudged[:_NAMED])}{more}."
         )
+
+
+def _of_classes(card: Card) -> str:
+    return f", or of a slice under {SMALLEST_CLASS} with or without the event" if card.is_binary else ""
 
 
 def _of_data(card: Card) -> Iterator[str]:

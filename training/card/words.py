@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nightshift.calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,21 @@ PERIODS = {
     "validation": "stopped them, chose between trials, calibrated, set what decides",
     "test": "took part in no choice; all that is judged was measured on it",
 }
+NO_MAP_WON = "no map surely saved log-loss on days left out"
 CALIBRATIONS = {
-    "isotonic": "isotonic regression on validation",
-    "platt": "Platt scaling on validation",
-    "none": "none: the trees' own probabilities were as good on validation, or it was declared so",
+    "isotonic": "isotonic regression, on train days left out and validation",
+    "platt": "Platt scaling, on train days left out and validation",
+    "none": f"none: {NO_MAP_WON}, or it was declared so",
     "identity": "none, as values need none",
 }
+
+
+def calibration_words(calibration: Calibration) -> str:
+    """How raw scores became what is published."""
+    # No fit gives exactly this slope: it is the map that takes the weight of events out, and nothing else.
+    if calibration.kind == "platt" and calibration.slope == 1:
+        return f"the shift of the weight of events taken out ({calibration.intercept:+.4g} log-odds); {NO_MAP_WON}"
+    return CALIBRATIONS[calibration.kind]
 
 
 def number(value: float | None) -> str:

@@ -17,6 +17,7 @@ from nightshift.catalog import Catalog
 from nightshift.champions.mirror import ALIAS
 from nightshift.champions.rollback import put_back
 from nightshift.errors import NightshiftError
+from nightshift.ledger.attempts import attempt
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
 from tests.registering import register
@@ -142,6 +143,24 @@ def test_a_declined_version_is_kept_as_such_and_may_be_promoted_later(two):
     assert tags(two, 3)["status"] == "champion"
 
 
+@pytest.mark.parametrize(
+    ("compared", "blocked", "said"),
+    [
+        ("2", False, False),
+        ("1", False, True),
+        ("none", False, True),
+        ("1", True, False),
+    ],
+)
+def test_it_is_said_where_a_version_was_never_held_against_the_champion_of_now(two, caplog, compared, blocked, said):
+    version = register(two, champion_compared=compared)
+    if blocked:
+        champions.block(two, 2, "maria", "it warns of everything", "manual")
+    champions.promote(two, version, D9, "maria", "it is better", "manual")
+    assert reigns(two)[-1] == (version, D9, None)
+    assert ("version 2 is champion by now" in caplog.text) is said
+
+
 def test_of_promotions_at_once_the_alias_is_that_of_the_last_decision(use_case):
     versions = [register(use_case) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
@@ -195,3 +214,11 @@ def test_a_new_champion_begins_after_what_it_has_seen_and_what_is_scored(use_cas
     champions.promote(use_case, register(use_case), matured, "auto", "why", "train 1")
     assert champions.default_first(catalog, trained_until) == D9
     assert champions.default_first(catalog, dt.date(2013, 11, 30)) == dt.date(2013, 12, 1)
+    # A night that is scoring at this moment began with the champion of now; one that was killed has scored nothing.
+    night = {"use_case": use_case.name, "stage": "score", "table_name": "gold.scores", "run_id": "night"}
+    models = {"model_name": use_case.model_name, "model_version": 1}
+    with attempt(night, {D9: models}):
+        assert champions.default_first(catalog, trained_until) == dt.date(2013, 10, 10)
+    with pytest.raises(KeyboardInterrupt), attempt(night, {dt.date(2013, 10, 20): models}):
+        raise KeyboardInterrupt
+    assert champions.default_first(catalog, trained_until) == D9

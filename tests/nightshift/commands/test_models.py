@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import pwd
 import uuid
 from collections.abc import Iterator
 
@@ -16,7 +18,9 @@ from nightshift.catalog import Catalog
 from nightshift.commands import models as commands
 from nightshift.errors import NightshiftError
 from nightshift.ledger import Entry, engine
+from nightshift.ledger.attempts import attempt
 from nightshift.settings import Settings
+from nightshift.training_plan import Approval
 from nightshift.use_case import UseCase
 from tests.registering import a_use_case, register
 
@@ -97,9 +101,10 @@ def test_a_rollback_says_which_scored_dates_another_version_made(use_case):
         scored(use_case, date, version)
     # scored again since with the version that comes back
     scored(use_case, "2013-10-05", 1)
-    scored(use_case, "2013-10-08", 2, status="running")
     scored(use_case, "2013-10-07", 2, status="failed")
-    said = run("rollback", "1", "--from", "2013-10-03", *WHO, use_case=use_case)
+    night = {"use_case": use_case.name, "stage": "score", "table_name": "gold.scores", "run_id": "night"}
+    with attempt(night, {dt.date(2013, 10, 8): {"model_name": use_case.model_name, "model_version": 2}}):
+        said = run("rollback", "1", "--from", "2013-10-03", *WHO, use_case=use_case)
     assert "version 1 is champion from 2013-10-03 on" in said
     assert "2013-10-06 (1 batch date): scored by version 2\n2013-10-08 (1 batch date): scored by version 2" in said
     assert f"python -m scoring.score --use-case {use_case.name} --dates 2013-10-06 --model as_of" in said
@@ -139,7 +144,29 @@ def test_block_says_which_dates_can_no_longer_be_scored(use_case):
 
 def test_a_promotion_by_hand_begins_after_its_training_unless_it_is_said(use_case):
     version = str(register(use_case, dates="2013-01-01..2013-11-30"))
-    assert "version 3 is champion from 2013-12-01 on" in run("promote", version, *WHO, use_case=use_case)
+    who = ("--who", "admin", "--why", "it is better")
+    assert "version 3 is champion from 2013-12-01 on" in run("promote", version, *who, use_case=use_case)
     assert "version 1 is champion from 2013-12-24 on" in run(
-        "promote", "1", "--from", "2013-12-24", *WHO, use_case=use_case
+        "promote", "1", "--from", "2013-12-24", *who, use_case=use_case
     )
+
+
+def test_where_a_person_approves_nobody_else_promotes_and_who_typed_it_is_kept(use_case, monkeypatch):
+    monkeypatch.setenv("USER", "somebody")
+    version = str(register(use_case, dates="2013-01-01..2013-11-30"))
+    with pytest.raises(NightshiftError, match=r"--who maria: the next champion .* is let in by admin "):
+        run("promote", version, *WHO, use_case=use_case)
+    with pytest.raises(NightshiftError, match="--why is empty"):
+        run("promote", version, "--who", "admin", "--why", " ", use_case=use_case)
+    assert [each.version for each in champions.history(use_case)] == [1, 2]
+    run("promote", version, "--who", " admin ", "--why", "it is better", use_case=use_case)
+    kept = champions.decisions(use_case)[-1]
+    assert (kept.who, kept.why) == ("admin", f"it is better (typed by {pwd.getpwuid(os.getuid()).pw_name})")
+
+
+def test_where_no_person_is_asked_anyone_promotes_by_hand(use_case, monkeypatch):
+    training = use_case.training.model_copy(update={"approval": Approval(first="person", later="auto", by=("admin",))})
+    automatic = use_case.model_copy(update={"training": training})
+    monkeypatch.setattr(commands, "_load", lambda name: automatic)
+    run("promote", "1", "--from", "2013-12-24", *WHO, use_case=use_case)
+    assert champions.decisions(use_case)[-1].who == "maria"

@@ -34,6 +34,13 @@ def database(home):
         connection.execute(sa.text(f"DROP DATABASE {name}"))
 
 
+def at_revision(connection: sa.Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
 def differences(connection: sa.Connection) -> list[object]:
     return compare_metadata(MigrationContext.configure(connection), schema.Base.metadata)
 
@@ -48,10 +55,7 @@ def test_migrations_make_what_the_code_declares(database):
 
 def test_the_first_version_is_brought_up_to_date_and_keeps_its_entries(database):
     with database.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(schema.MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, schema.FIRST_REVISION)
+        at_revision(connection, schema.FIRST_REVISION)
         # Before there were migrations, nothing said which version a database has.
         connection.execute(sa.text("DROP TABLE alembic_version"))
         connection.execute(
@@ -65,3 +69,24 @@ def test_the_first_version_is_brought_up_to_date_and_keeps_its_entries(database)
         assert differences(connection) == []
         kept = connection.execute(sa.select(ledger.Entry.table_name, ledger.Entry.warnings)).all()
         assert kept == [("bronze.old", None)]
+
+
+def test_an_installation_from_before_there_were_decisions_keeps_its_rows_and_has_no_champion(database):
+    with database.begin() as connection:
+        at_revision(connection, "0004")
+        connection.execute(
+            sa.text(
+                "INSERT INTO entries (attempt_id, use_case, stage, table_name, batch_date, run_id, status,"
+                " delta_version, model_name, model_version, code_version)"
+                " SELECT gen_random_uuid(), 'x', 'score', 'gold.scores', '2013-10-01', 'night', status, version, 'x',"
+                " 2, 'abc' FROM (VALUES ('published', 3), ('running', NULL)) AS ended (status, version)"
+            )
+        )
+        schema.upgrade(connection)
+        assert differences(connection) == []
+        entry = ledger.Entry
+        columns = (entry.status, entry.delta_version, entry.model_version, entry.environment)
+        kept = connection.execute(sa.select(*columns).order_by(entry.status)).all()
+        assert kept == [("published", 3, 2, None), ("running", None, 2, None)]
+        for table in (schema.ModelDecision, schema.Environment):
+            assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 0

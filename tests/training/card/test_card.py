@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+import numpy as np
 import pytest
 
+from nightshift.calibration import Calibration
 from nightshift.champions import Decision, Reign
 from tests.training.challenged import challenged
 from training.card import Card, write_card
 from training.card.limits import limits
+from training.card.words import calibration_words
 from training.plots import Subject, draw
 from training.skew import Skew
 from training.split import Periods
@@ -144,3 +147,27 @@ def test_limits_that_do_not_hold_are_not_claimed(make_card):
         assert words not in found
     # 800 test rows make halves of fewer than 500.
     assert "region = north" in found
+
+
+def test_it_says_when_the_same_seed_gives_the_same_model(make_card, tmp_path):
+    for text in written(tmp_path, make_card()):
+        assert "same data, code, seed and trials" in text
+        assert "as long as the search ended by trials and not by time" in text
+
+
+def test_slices_show_their_events_and_what_they_lack(make_card, tmp_path):
+    page, text = written(tmp_path, make_card(slices=["region"], smallest_slice=100))
+    assert "| events |" in text
+    assert "under 20 with or without the event" in page
+    few, few_text = written(tmp_path, make_card(slices=["region"], smallest_slice=5000))
+    assert few.count("too few rows") >= 2
+    assert few_text.count("too few rows") >= 2
+    for of_values in written(tmp_path, make_card("regression", slices=["region"], smallest_slice=100)):
+        assert "under 20 with" not in of_values
+        assert "too few" not in of_values
+
+
+def test_the_known_shift_of_events_is_not_called_a_fit():
+    assert "taken out (-2.996 log-odds)" in calibration_words(Calibration("platt", intercept=-np.log(20)))
+    assert "Platt scaling" in calibration_words(Calibration("platt", slope=0.97, intercept=-3.0))
+    assert calibration_words(Calibration("none")).startswith("none: no map")

@@ -1,0 +1,1 @@
+"""Tests of running installations; a package, so that its tests share one."""

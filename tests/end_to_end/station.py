@@ -1,0 +1,181 @@
+"""A running installation, and what tests ask of it."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import psutil
+import pyarrow as pa
+
+from nightshift.catalog import Catalog
+from nightshift.services.airflow_api import AirflowApi
+from nightshift.settings import PROJECT_DIR
+from nightshift.use_case import UseCase
+
+NIGHTSHIFT = Path(sys.executable).with_name("nightshift")
+USE_CASE = "flight_delays"
+# One whose night ticks every minute of these days.
+TICKING = "ticking"
+# The thunderstorms of July follow a pattern that a model of few weeks can learn: the gates refuse one that is not
+# surely better than always guessing the base rate, and in most other weeks so small a model is not.
+HISTORY = ("2013-06-01", "2013-07-23")
+NIGHT = "2013-07-24"
+BACKFILLED = ("2013-07-25", "2013-07-26")
+NIGHTLY = f"{USE_CASE}_nightly"
+# Seconds; each step takes one to two minutes on a machine of two cores that does nothing else.
+PATIENCE = 900
+# Of a training, as small as its gates allow.
+SMALL = {"trials": 2, "validation_days": 7, "test_days": 7}
+
+
+@dataclass
+class Station:
+    """A running installation."""
+
+    home: Path
+    api: AirflowApi
+    finished: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # What the forms showed that were answered in a browser.
+    forms: dict[str, str] = field(default_factory=dict)
+    # Versions of the model by which a batch date was scored first.
+    scored_by: dict[str, set[int]] = field(default_factory=dict)
+
+    @property
+    def use_case(self) -> UseCase:
+        return UseCase.load(USE_CASE)
+
+    def deliver(self, dates: str) -> None:
+        nightshift("deliver-sample", USE_CASE, "--dates", dates, "--quiet")
+
+    def midnight(self, day: str) -> dt.datetime:
+        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), self.use_case.zone)
+
+    def succeed(
+        self, kind: str, seconds: float, logical_date: dt.datetime | None = None, **conf: Any
+    ) -> dict[str, Any]:
+        """Run a DAG to its good end."""
+        dag_id = f"{USE_CASE}_{kind}"
+        run_id = self.api.trigger(dag_id, logical_date, conf)
+        return self.assert_succeeds(dag_id, run_id, seconds)
+
+    def assert_succeeds(self, dag_id: str, run_id: str, seconds: float) -> dict[str, Any]:
+        run = self.api.wait_for_run(dag_id, run_id, seconds)
+        assert run["state"] == "success", self.logs_of_failed_tasks(dag_id, run_id)
+        return run
+
+    def train_until_asked(self, **conf: Any) -> str:
+        """Start a training, and wait until it asks a person; the run's id."""
+        dag_id = f"{USE_CASE}_train"
+        run_id = self.api.trigger(dag_id, None, {**SMALL, **conf})
+
+        def asked() -> bool:
+            ended = self.api.run(dag_id, run_id)["state"] in ("success", "failed")
+            assert not ended, (
+                f"it asked nobody\n{self.logs_of_failed_tasks(dag_id, run_id)}\n{self.log_of_train(run_id)}"
+            )
+            return self.states(dag_id, run_id)["approve"] == "awaiting_input"
+
+        until(asked, PATIENCE, every=1)
+        return run_id
+
+    def whole_log(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """What the first try of a task logged, with all that stands beside the messages, as JSON."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+        return json.dumps(self.api.call("GET", path, params={"full_content": "true"}), ensure_ascii=False)
+
+    def end_of_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
+        return "\n".join(self.api.task_log(dag_id, run_id, task_id, try_number).splitlines()[-60:])
+
+    def states(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """The state of each task of a run."""
+        return {task["task_id"]: task["state"] for task in self.api.task_instances(dag_id, run_id)}
+
+    def logs_of_failed_tasks(self, dag_id: str, run_id: str) -> str:
+        failed = [task for task in self.api.task_instances(dag_id, run_id) if task["state"] == "failed"]
+        return "\n\n".join(self.end_of_log(dag_id, run_id, task["task_id"], task["try_number"]) for task in failed)
+
+    def scheduled_flights(self, day: str) -> int:
+        """As many as the delivery of a day has."""
+        file = self.home / "landing" / USE_CASE / day / "schedule.csv"
+        with file.open(newline="", encoding="utf-8") as stream:
+            return sum(1 for _ in csv.DictReader(stream))
+
+    def jobs(self, module: str) -> list[psutil.Process]:
+        """The running processes of a job of this home."""
+        return [process for process in self.processes() if module in _command(process) and _is_python(process)]
+
+    def jvms(self) -> list[psutil.Process]:
+        return [process for process in self.processes() if process.name() == "java"]
+
+    def processes(self) -> list[psutil.Process]:
+        return [process for process in psutil.process_iter() if _home_of(process) == str(self.home)]
+
+
+def nightshift(*arguments: str) -> str:
+    """Run one command of the command line; its output."""
+    done = called(*arguments)
+    assert done.returncode == 0, f"nightshift {' '.join(arguments)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def called(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same for one that may be refused."""
+    return subprocess.run(
+        [str(NIGHTSHIFT), *arguments], capture_output=True, text=True, check=False, cwd=PROJECT_DIR, timeout=600
+    )
+
+
+def until(condition: Callable[[], Any], seconds: float, every: float = 0.5) -> Any:
+    """The first true value of a condition."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"nothing after {seconds} s"
+        time.sleep(every)
+    return value
+
+
+def slice_of(table: str, day: str) -> pa.Table:
+    """One batch date of a published table, read without Spark."""
+    path = Catalog(UseCase.load(USE_CASE))[table].path
+    return deltalake.DeltaTable(str(path)).to_pyarrow_table([("batch_date", "=", day)])
+
+
+def versions_of(day: str) -> set[int]:
+    """The versions of the model that made the scores of a day."""
+    return set(slice_of("gold.scores", day)["model_version"].to_pylist())
+
+
+def hash_of_rows(rows: pa.Table) -> str:
+    """The same for the same rows in any order."""
+    names = sorted(rows.column_names)
+    lines = sorted(json.dumps([row[name] for name in names], default=str) for row in rows.to_pylist())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _home_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("NIGHTSHIFT_HOME")
+    except (psutil.Error, OSError):
+        return None
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _is_python(process: psutil.Process) -> bool:
+    return "python" in _command(process).partition(" ")[0]
