@@ -21,13 +21,13 @@ import pyarrow.compute as pc
 from nightshift.dates import BatchDates
 from nightshift.job import Job, run_job
 from nightshift.tables import PARTITION
-from training.calibrate import calibrate
-from training.cross_fit import left_out_scores
-from training.dataset import prepare
-from training.fit import binned, fit, raw_scores
-from training.metrics import calibration_error, log_loss
-from training.rows import Rows
-from training.split import Periods
+from training.data.dataset import prepare
+from training.data.rows import Rows
+from training.data.split import Periods
+from training.fitting.calibrate import calibrate
+from training.fitting.cross_fit import left_out_scores
+from training.fitting.fit import binned, fit, raw_scores
+from training.judging.metrics import calibration_error, log_loss
 from training.train import read_rows
 
 if TYPE_CHECKING:

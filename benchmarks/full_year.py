@@ -18,10 +18,10 @@ from collections.abc import Iterable
 from nightshift.job import Job, run_job
 from nightshift.tables import Table
 from training.challenger import Budget, Challenger, challenge
-from training.dataset import prepare
-from training.gates import as_table, load_gates
-from training.rows import Rows
-from training.split import Periods
+from training.data.dataset import prepare
+from training.data.rows import Rows
+from training.data.split import Periods
+from training.judging.gates import as_table, load_gates
 from training.train import read_rows, say_what_was_read
 
 log = logging.getLogger("nightshift")

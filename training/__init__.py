@@ -1,1 +1,6 @@
-"""Training: a point-in-time data set, split by time, searched, fitted, evaluated, judged by gates, registered."""
+"""Makes a model and lets it in if it deserves it: `train` is the job, and `promote` keeps what was decided about it.
+
+In the order in which they are used: `data` reads and splits the rows, `search` finds parameters, `fitting` makes a
+model of them, `judging` measures it and asks the gates; `challenger` does these three. `report` writes what people
+read, with `plots` and `card`; `register` puts it into MLflow, and `outcome` tells the DAG.
+"""

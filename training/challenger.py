@@ -16,16 +16,16 @@ from nightshift.encoding import Encoding
 from nightshift.registry import RegisteredModel
 from nightshift.training_plan import BINARY
 from nightshift.use_case import UseCase
-from training import leaks, stability
-from training.calibrate import calibrate, interval
-from training.cross_fit import left_out_scores
-from training.dataset import Dataset
-from training.evaluate import Evaluation, best_threshold, evaluate
-from training.fit import Parts, binned, event_weight, fit, raw_scores
-from training.fitted import FittedModel
-from training.gates import Facts, Gate, Verdict, judge
-from training.search import Winner, search
-from training.skew import Skew
+from training.data.dataset import Dataset
+from training.fitting.calibrate import calibrate, interval
+from training.fitting.cross_fit import left_out_scores
+from training.fitting.fit import Parts, binned, event_weight, fit, raw_scores
+from training.fitting.fitted import FittedModel
+from training.judging import leaks, stability
+from training.judging.evaluate import Evaluation, best_threshold, evaluate
+from training.judging.gates import Facts, Gate, Verdict, judge
+from training.judging.skew import Skew
+from training.search.search import Winner, search
 
 if TYPE_CHECKING:
     import lightgbm as lgb

@@ -15,7 +15,7 @@ from nightshift.services.ports import Ports
 from nightshift.settings import get_settings
 from nightshift.tracking import experiment_id, model_version, patiently
 from nightshift.use_case import UseCase
-from training.gates import Verdict
+from training.judging.gates import Verdict
 from training.register import version_of_run
 
 # Tag of a version: who lets it become champion, as it was when it was registered.

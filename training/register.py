@@ -20,8 +20,8 @@ from nightshift.job import Job
 from nightshift.registered_model import metadata
 from nightshift.tracking import client, experiment_id, patiently
 from nightshift.use_case import UseCase
-from training.dataset import Dataset
-from training.fitted import FittedModel
+from training.data.dataset import Dataset
+from training.fitting.fitted import FittedModel
 
 if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo

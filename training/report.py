@@ -22,18 +22,18 @@ import numpy as np
 from nightshift.environment import described
 from nightshift.errors import NightshiftError
 from training.card import Card, write_card
-from training.gates import as_table
-from training.metrics import reliability
+from training.judging.gates import as_table
+from training.judging.metrics import reliability
+from training.judging.stability import missing_rises
 from training.plots import Subject, draw
-from training.stability import missing_rises
 
 if TYPE_CHECKING:
     from nightshift.job import Job
     from nightshift.registry import RegisteredModel
     from training.challenger import Challenger
-    from training.dataset import Dataset
-    from training.skew import Skew
-    from training.split import Periods
+    from training.data.dataset import Dataset
+    from training.data.split import Periods
+    from training.judging.skew import Skew
 
 log = logging.getLogger("nightshift")
 

@@ -28,15 +28,15 @@ from nightshift.reasons import wordings
 from nightshift.session import session
 from nightshift.tracking import client
 from training.challenger import Budget, Challenger, challenge
-from training.dataset import Dataset, Rows, prepare
-from training.declarations import check_declarations
-from training.gates import Verdict, as_table, load_gates
+from training.data.dataset import Dataset, Rows, prepare
+from training.data.declarations import check_declarations
+from training.data.rows import read
+from training.data.split import Periods
+from training.judging.gates import Verdict, as_table, load_gates
+from training.judging.skew import Skew, compare
 from training.outcome import APPROVAL_TAG, Outcome, registered_before, tell
 from training.register import log_files, log_model, log_training, register, tracked_run
 from training.report import write_report
-from training.rows import read
-from training.skew import Skew, compare
-from training.split import Periods
 
 log = logging.getLogger("nightshift")
 

@@ -28,7 +28,7 @@ from nightshift.tables import PARTITION, Table
 from nightshift.use_case import UseCase
 from scoring.dictionary import Dictionary
 from scoring.predict import Recipe, scorer
-from training.fitted import FittedModel
+from training.fitting.fitted import FittedModel
 from training.register import log_model, tracked_run
 from training.register import register as register_version
 

@@ -16,7 +16,7 @@ from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
 from scoring.predict import Recipe, scorer
 from tests.scoring.conftest import DAY, fitted, made_up, score_rows, use_case_of
-from training.fitted import FittedModel
+from training.fitting.fitted import FittedModel
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.challenger import Budget, challenge
-from training.gates import Gate, load_gates
+from training.judging.gates import Gate, load_gates
 
 VALUES_GATE = Gate(
     name="explains", group="absolute", number="r2_lower", above=0.0, meaning="A model without it is noise."

@@ -20,9 +20,9 @@ from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.use_case import UseCase
-from training.dataset import Dataset, prepare
-from training.rows import Rows
-from training.split import Periods
+from training.data.dataset import Dataset, prepare
+from training.data.rows import Rows
+from training.data.split import Periods
 
 _numbers = itertools.count(1)
 FIRST = dt.date(2024, 1, 1)

@@ -10,8 +10,8 @@ import pyarrow as pa
 from nightshift.dates import BatchDates
 from nightshift.encoding import Encoding
 from nightshift.training_plan import Training
-from training.dataset import Dataset, Part
-from training.split import Periods
+from training.data.dataset import Dataset, Part
+from training.data.split import Periods
 
 ROWS_PER_DAY = 100
 COSTS = {"false_alarm": 1, "missed": 3}

@@ -11,10 +11,10 @@ import numpy as np
 from nightshift.dates import BatchDates
 from nightshift.encoding import Encoding
 from nightshift.training_plan import Training
-from training.dataset import Dataset, Part
-from training.fit import Parts, binned
-from training.search import Winner, search
-from training.split import Periods
+from training.data.dataset import Dataset, Part
+from training.data.split import Periods
+from training.fitting.fit import Parts, binned
+from training.search.search import Winner, search
 
 TRIALS = 10
 PERIODS = Periods.at_end(BatchDates.parse("2024-01-01..2024-01-03"), 1, 1)

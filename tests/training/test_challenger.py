@@ -11,13 +11,13 @@ from nightshift.encoding import Encoding
 from nightshift.registry import RegisteredModel
 from tests.training.challenged import challenged
 from training import challenger as module
-from training.calibrate import interval
 from training.challenger import predictions_of
-from training.cross_fit import left_out_scores
-from training.dataset import prepare
-from training.fit import binned, raw_scores
-from training.rows import Rows
-from training.split import Periods
+from training.data.dataset import prepare
+from training.data.rows import Rows
+from training.data.split import Periods
+from training.fitting.calibrate import interval
+from training.fitting.cross_fit import left_out_scores
+from training.fitting.fit import binned, raw_scores
 
 
 def registered(model, version=4):

@@ -9,14 +9,14 @@ from nightshift.dates import BatchDates
 from nightshift.encoding import Encoding
 from nightshift.tables import Column
 from nightshift.use_case import UseCase
-from training import leaks, stability
-from training.calibrate import calibrate
-from training.dataset import Dataset, Part
-from training.evaluate import best_threshold, evaluate
-from training.fit import binned, fit, raw_scores
-from training.fitted import FittedModel
-from training.gates import Facts, judge, load_gates
-from training.split import Periods
+from training.data.dataset import Dataset, Part
+from training.data.split import Periods
+from training.fitting.calibrate import calibrate
+from training.fitting.fit import binned, fit, raw_scores
+from training.fitting.fitted import FittedModel
+from training.judging import leaks, stability
+from training.judging.evaluate import best_threshold, evaluate
+from training.judging.gates import Facts, judge, load_gates
 from use_cases.flight_delays import sample_source
 
 # June and July: to train on, to tune on, to be tested on.

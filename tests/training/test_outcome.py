@@ -12,7 +12,7 @@ from nightshift.result import VARIABLE, hand_over, handed_over
 from nightshift.settings import get_settings
 from nightshift.training_plan import Approval
 from tests.registering import register
-from training.gates import Verdict
+from training.judging.gates import Verdict
 from training.outcome import Outcome, comparison, tell
 
 METRICS = {

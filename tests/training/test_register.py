@@ -23,7 +23,7 @@ from nightshift.calibration import Calibration, Interval
 from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
 from nightshift.settings import PROJECT_DIR
-from training.fitted import FittedModel
+from training.fitting.fitted import FittedModel
 from training.register import log_model, log_training, register, tracked_run, version_of_run
 
 FEATURES = ("signal", "other")

@@ -11,10 +11,10 @@ import pytest
 from nightshift.database import database_url
 from tests.training.challenged import VALUES_GATE
 from training.challenger import Budget, challenge
-from training.gates import load_gates
+from training.data.split import Periods
+from training.judging.gates import load_gates
+from training.judging.skew import Skew
 from training.report import as_json, write_report
-from training.skew import Skew
-from training.split import Periods
 
 FILES = {
     "by_month.json", "calibration.json", "card", "data.json", "fairness.json", "features.json", "gates.json",

@@ -20,8 +20,8 @@ from nightshift.errors import NightshiftError
 from nightshift.result import VARIABLE, handed_over
 from nightshift.settings import PROJECT_DIR
 from nightshift.tracking import client, experiment_id, model_version, model_versions
-from training.rows import Rows
-from training.split import Periods
+from training.data.rows import Rows
+from training.data.split import Periods
 from training.train import main, train_on
 
 REGRESSION_GATES = """

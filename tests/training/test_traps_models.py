@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from training.challenger import Budget, challenge
-from training.dataset import prepare
-from training.gates import load_gates
-from training.rows import Rows
-from training.split import Periods
+from training.data.dataset import prepare
+from training.data.rows import Rows
+from training.data.split import Periods
+from training.judging.gates import load_gates
 
 DAYS, PER_DAY, SEEDS = 30, 100, 4
 

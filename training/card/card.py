@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from nightshift.registry import RegisteredModel
     from nightshift.use_case import UseCase
     from training.challenger import Challenger
-    from training.dataset import Dataset
+    from training.data.dataset import Dataset
+    from training.data.split import Periods
+    from training.judging.skew import Skew
     from training.plots import Picture
-    from training.skew import Skew
-    from training.split import Periods
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from training.card.limits import limits
 from training.card.words import MEASURES, OF_SLICES, PERIODS, Measure, calibration_words, number
-from training.evaluate import interval_level
-from training.slices import SMALLEST_CLASS
-from training.stability import missing_rises
+from training.judging.evaluate import interval_level
+from training.judging.slices import SMALLEST_CLASS
+from training.judging.stability import missing_rises
 
 if TYPE_CHECKING:
     from training.card.card import Card

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.card.words import share
-from training.slices import SMALLEST_CLASS
+from training.judging.slices import SMALLEST_CLASS
 
 if TYPE_CHECKING:
     from training.card.card import Card

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.evaluate import interval_level
-from training.metrics import cost_curve, curve, precision_recall_band, reliability_band, roc_band
+from training.judging.evaluate import interval_level
+from training.judging.metrics import cost_curve, curve, precision_recall_band, reliability_band, roc_band
 from training.plots.canvas import (
     CHAMPION,
     EVENT,
@@ -26,7 +26,7 @@ from training.plots.subject import Subject
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from training.metrics import Band
+    from training.judging.metrics import Band
 
 
 def discrimination(folder: Path, subject: Subject) -> Picture:

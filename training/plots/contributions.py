@@ -13,9 +13,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from training.dataset import Part
-    from training.fitted import FittedModel
-    from training.metrics.arrays import Floats
+    from training.data.dataset import Part
+    from training.fitting.fitted import FittedModel
+    from training.judging.metrics.arrays import Floats
 
 # Enough for pictures; their cost grows with rows, trees and the square of the trees' depth.
 ROWS = 2000

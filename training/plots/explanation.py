@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from training.metrics.arrays import Floats
+    from training.judging.metrics.arrays import Floats
 
 SHOWN_FEATURES = 20
 SHOWN_DEPENDENCES = 6

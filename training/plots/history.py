@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nightshift.training_plan import BINARY, Task
-from training.fit import VALIDATION as VALIDATION_PART
+from training.fitting.fit import VALIDATION as VALIDATION_PART
 from training.plots.canvas import CHAMPION, MODEL, REFERENCE, VALIDATION, Picture, canvas, saved
 from training.plots.subject import Subject
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from training.metrics import Bootstrap
+from training.judging.metrics import Bootstrap
 from training.plots.contributions import Contributions, contributions
 
 if TYPE_CHECKING:
     from nightshift.training_plan import Training
     from training.challenger import Challenger
-    from training.dataset import Dataset, Part
-    from training.evaluate import Evaluation
-    from training.fitted import FittedModel
-    from training.metrics.arrays import Floats
+    from training.data.dataset import Dataset, Part
+    from training.fitting.fitted import FittedModel
+    from training.judging.evaluate import Evaluation
+    from training.judging.metrics.arrays import Floats
 
 
 @dataclass(frozen=True)

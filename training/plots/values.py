@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.metrics import Bootstrap, ends
-from training.metrics.arrays import ratios
-from training.metrics.calibration import calibration_bins
-from training.metrics.regression import covered
+from training.judging.metrics import Bootstrap, ends
+from training.judging.metrics.arrays import ratios
+from training.judging.metrics.calibration import calibration_bins
+from training.judging.metrics.regression import covered
 from training.plots.canvas import EVENT, MODEL, REFERENCE, SCALE, Picture, canvas, figure_of, percent, saved
 from training.plots.subject import Subject
 
 if TYPE_CHECKING:
-    from training.metrics.arrays import Floats
+    from training.judging.metrics.arrays import Floats
 
 LEVEL = 0.95
 # Beyond these quantiles single rows would squeeze all others into a corner.

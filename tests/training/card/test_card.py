@@ -14,9 +14,9 @@ from tests.training.challenged import challenged
 from training.card import Card, write_card
 from training.card.limits import limits
 from training.card.words import calibration_words
+from training.data.split import Periods
+from training.judging.skew import Skew
 from training.plots import Subject, draw
-from training.skew import Skew
-from training.split import Periods
 
 DAY = dt.date(2024, 1, 25)
 APPROVED = Decision(

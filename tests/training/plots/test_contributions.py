@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from tests.training.challenged import challenged
-from training.fit import raw_scores
+from training.fitting.fit import raw_scores
 from training.plots import contributions as module
 from training.plots.contributions import contributions
 from training.plots.explanation import _ranks, _swarm

@@ -1,0 +1,122 @@
+"""A column that knows the outcome by itself is found, and one that only seems to is not."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
+
+from nightshift.encoding import Encoding
+from training.data.dataset import Part
+from training.judging import leaks
+from training.judging.leaks import feature_strengths, strongest
+
+ROWS, DAYS = 4000, 20
+GENERATOR = np.random.default_rng(4)
+LABELS = (GENERATOR.random(ROWS) < 0.2).astype(np.float64)
+VALUES = GENERATOR.normal(30, 10, ROWS)
+NOISE = GENERATOR.normal(size=ROWS)
+
+
+def strength(values, labels=LABELS, *, category=False, weights=None, days=DAYS):
+    task = "binary" if labels.max() == 1 else "regression"
+    dates = np.datetime64("2024-01-01") + (np.arange(len(labels)) * days // len(labels)).astype("timedelta64[D]")
+    matrix = np.asarray(values, dtype=np.float32).reshape(-1, 1)
+    part = Part(matrix, labels, np.ones(len(labels)) if weights is None else weights, dates)
+    encoding = Encoding(("f",), {"f": tuple(range(ROWS))} if category else {})
+    return feature_strengths(SimpleNamespace(train=part, validation=part, test=part, encoding=encoding), task)["f"]
+
+
+def test_a_quantity_is_as_strong_as_its_area_whichever_way_it_points():
+    signal = (NOISE + LABELS).astype(np.float32)
+    expected = roc_auc_score(LABELS, signal)
+    assert strength(signal) == pytest.approx(expected)
+    assert strength(-signal) == pytest.approx(expected)
+    assert strength(NOISE) < 0.55
+    assert strength(np.zeros(ROWS)) == 0.5
+
+
+def test_rows_count_as_they_weigh():
+    weights = GENERATOR.integers(1, 5, ROWS).astype(np.float64)
+    signal = (NOISE + LABELS).astype(np.float32)
+    assert strength(signal, weights=weights) == pytest.approx(roc_auc_score(LABELS, signal, sample_weight=weights))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        LABELS,
+        1 - LABELS,
+        np.where(GENERATOR.random(ROWS) < 0.99, LABELS, 1 - LABELS),
+        np.where(LABELS == 1, NOISE, np.nan),  # written where it happened
+        np.where(LABELS == 1, np.nan, NOISE),
+        np.where(GENERATOR.random(ROWS) < 0.7, np.nan, LABELS + 0.1 * NOISE),  # written of some cases only
+    ],
+    ids=["copy", "turned round", "nearly", "there if it happened", "there if not", "there of some"],
+)
+def test_a_quantity_that_leaks_is_over_the_limit(column):
+    assert strength(column) > 0.95
+
+
+def test_missing_values_are_all_alike():
+    """Were they ordered among themselves, they would come in the order of the rows."""
+    ordered = np.sort(LABELS)
+    assert strength(np.where(np.arange(ROWS) < 10, 1.0, np.nan), ordered) < 0.52
+
+
+def test_a_few_rows_that_have_a_value_are_no_proof():
+    column = np.full(ROWS, np.nan)
+    few = np.concatenate([np.flatnonzero(LABELS == 1)[:10], np.flatnonzero(LABELS == 0)[:10]])
+    column[few] = LABELS[few]
+    assert strength(column) < 0.55
+
+
+def test_a_category_that_leaks_is_found_in_whatever_order_its_codes_are():
+    codes = np.where(LABELS == 1, 7, GENERATOR.choice([3, 5, 9, np.nan], ROWS))
+    assert strength(codes, category=True) == 1
+    assert strength(np.where(LABELS == 1, np.nan, 3), category=True) == 1
+    assert strength(codes, category=True, days=1) == 1
+
+
+def test_a_category_of_its_own_for_every_few_rows_does_not_know_what_it_was_learned_from():
+    """By rates of the same rows a category of two rows would be right nearly always."""
+    assert strength(np.arange(ROWS), category=True) == 0.5
+    assert strength(GENERATOR.integers(0, ROWS // 2, ROWS), category=True) < 0.55
+
+
+def test_of_values_it_is_the_squared_rank_correlation():
+    signal = (VALUES + 10 * GENERATOR.normal(size=ROWS)).round().astype(np.float32)
+    assert strength(-signal, VALUES) == pytest.approx(spearmanr(signal, VALUES).statistic ** 2)
+    assert strength(np.exp(VALUES / 10), VALUES) == pytest.approx(1, abs=1e-6)
+    assert strength(NOISE, VALUES) < 0.01
+    assert strength(np.zeros(ROWS), VALUES) == 0
+    assert strength(np.where(NOISE > 0, VALUES, np.nan), VALUES) == pytest.approx(1, abs=1e-6)
+    assert strength(VALUES.round().clip(0), VALUES, category=True) > 0.95
+    assert np.isnan(strength(NOISE, np.full(ROWS, 30.0)))
+
+
+def test_the_strongest_is_named_and_one_that_is_no_number_before_all():
+    assert strongest({"a": 0.5, "b": 0.9, "c": 0.6}) == ("b", 0.9)
+    name, value = strongest({"a": 0.5, "b": float("nan"), "c": 0.6})
+    assert name == "b"
+    assert np.isnan(value)
+
+
+def test_of_very_many_rows_a_part_is_enough(monkeypatch):
+    signal = NOISE + LABELS
+    whole = strength(signal)
+    monkeypatch.setattr(leaks, "MOST_ROWS", 1500)
+    assert strength(signal) != whole
+    assert strength(signal) == pytest.approx(whole, abs=0.05)
+
+
+def test_a_column_that_was_filled_lately_shows_in_the_period_that_has_it():
+    dates = np.full(ROWS, np.datetime64("2024-01-01"))
+    blank, copied = (
+        Part(column.reshape(-1, 1).astype(np.float32), LABELS, np.ones(ROWS), dates) for column in (NOISE, LABELS)
+    )
+    encoding = Encoding(("f",), {})
+    late = SimpleNamespace(train=blank, validation=blank, test=copied, encoding=encoding)
+    assert feature_strengths(late, "binary")["f"] == 1.0
+    assert feature_strengths(SimpleNamespace(**{**vars(late), "test": blank}), "binary")["f"] < 0.55

@@ -1,0 +1,41 @@
+"""What a training makes, before it is registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nightshift.calibration import Calibration, Interval
+from nightshift.encoding import Encoding
+from nightshift.training_plan import Task
+from training.fitting.fit import raw_scores
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """Trees, and all that turns their sums into a prediction and a decision.
+
+    Attributes:
+        task: binary or regression.
+        booster: LightGBM's model, cut to the rounds that are used.
+        encoding: how rows of the feature table become its matrix.
+        calibration: how its raw scores become probabilities or values.
+        threshold: binary: the probability from which to warn.
+        interval: regression: what is added to a value to give the ends of its interval.
+    """
+
+    task: Task
+    booster: lgb.Booster
+    encoding: Encoding
+    calibration: Calibration
+    threshold: float | None
+    interval: Interval | None
+
+    def predicted(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The probability (binary) or value (regression) of each row of an encoded matrix, shape (rows,)."""
+        return self.calibration.apply(raw_scores(self.booster, matrix))

@@ -1,0 +1,117 @@
+"""Whether one feature alone tells the outcome: what no forecast from the past does, a column that leaks does.
+
+A column that was written after the outcome, or from it, makes every measure of a model splendid, on test as well.
+Only how much it knows by itself gives it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nightshift.training_plan import BINARY, Task
+from training.judging.metrics.binary import auc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nightshift.encoding import Encoding
+    from training.data.dataset import Dataset, Part
+
+    Floats = NDArray[np.float64]
+
+NUMBERS: Mapping[Task, str] = {"binary": "strongest_feature_auc", "regression": "strongest_feature_r2"}
+# A strength comes from about this many rows of a period at most: more would cost seconds and hardly move it.
+MOST_ROWS = 200_000
+# Where a feature is often missing, the rows that have it are looked at by themselves: those that know both outcomes
+# (binary), or so many values, this often at least. Fewer are ordered rightly by chance.
+FEWEST_PRESENT = 50
+# Below every float32, and finite: infinite values differ from each other by no number.
+MISSING = np.float64(-1e300)
+
+
+def feature_strengths(dataset: Dataset, task: Task) -> dict[str, float]:
+    """How well each feature alone orders the outcomes of the period in which it does so best.
+
+    Each period by itself: a column that was added or filled lately knows nothing of most of train.
+
+    Binary: the area under the ROC curve, or one less it, whichever is more: 0.5 knows nothing, 1 all. Regression: the
+    squared rank correlation (Spearman), from 0 to 1. A quantity counts as it is, missing ones as the smallest, and
+    once more without the rows that lack it. A category counts as the mean outcome of its rows on every other day,
+    measured on the days between: on its own rows a rare category would know everything.
+    """
+    periods = [_strengths(part, dataset.encoding, task) for part in (dataset.train, dataset.validation, dataset.test)]
+    return {name: float(np.max([each[name] for each in periods])) for name in dataset.encoding.features}
+
+
+def _strengths(part: Part, encoding: Encoding, task: Task) -> dict[str, float]:
+    some = slice(None, None, max(-(-len(part) // MOST_ROWS), 1))
+    labels, weights = part.labels[some], part.weights[some]
+    learned = _every_other(part.days[some])
+    return {
+        name: _strength_of_category(values, labels, weights, learned, task)
+        if name in encoding.categories
+        else _strength_of_quantity(values, labels, weights, task)
+        for name, values in ((name, part.matrix[some, at]) for at, name in enumerate(encoding.features))
+    }
+
+
+def strongest(strengths: Mapping[str, float]) -> tuple[str, float]:
+    """The feature that knows most, and how much; one that could not be measured comes before all others."""
+    name = max(strengths, key=lambda each: (np.isnan(strengths[each]), strengths[each]))
+    return name, strengths[name]
+
+
+def _strength_of_quantity(values: NDArray[np.float32], labels: Floats, weights: Floats, task: Task) -> float:
+    present = ~np.isnan(values)
+    found = _strength(np.where(present, values, MISSING), labels, weights, task)
+    if present.all() or not _enough(labels[present], task):
+        return found
+    return max(found, _strength(values[present], labels[present], weights[present], task))
+
+
+def _strength_of_category(
+    codes: NDArray[np.float32], labels: Floats, weights: Floats, learned: NDArray[np.bool_], task: Task
+) -> float:
+    known = np.where(np.isnan(codes), 0, codes + 1).astype(np.intp)
+    size = int(known.max()) + 1
+    mass = np.bincount(known[learned], weights=weights[learned], minlength=size)
+    sums = np.bincount(known[learned], weights=(weights * labels)[learned], minlength=size)
+    # A category that these days do not have counts as their mean.
+    means = np.where(mass > 0, sums / np.where(mass > 0, mass, 1), sums.sum() / mass.sum())
+    rest = ~learned
+    return _strength(means[known[rest]], labels[rest], weights[rest], task)
+
+
+def _strength(values: NDArray[np.floating], labels: Floats, weights: Floats, task: Task) -> float:
+    """Not a number where the labels are all equal."""
+    if task == BINARY:
+        area = auc(labels, values, weights)
+        return max(area, 1 - area)
+    ranks, of_labels = _ranks(values), _ranks(labels)
+    spread = float(ranks.std() * of_labels.std())
+    if not spread:
+        return 0.0 if of_labels.std() else float("nan")
+    covariance = float(((ranks - ranks.mean()) * (of_labels - of_labels.mean())).mean())
+    return min((covariance / spread) ** 2, 1.0)
+
+
+def _ranks(values: NDArray[np.floating]) -> Floats:
+    """The mean rank of equal values."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[group]
+    return ranks
+
+
+def _enough(labels: Floats, task: Task) -> bool:
+    events = int(np.count_nonzero(labels > 0.5))
+    return (min(events, len(labels) - events) if task == BINARY else len(np.unique(labels))) >= FEWEST_PRESENT
+
+
+def _every_other(days: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Mask of the rows of every other day; of a single day, of every other row."""
+    names, unit = np.unique(days, return_inverse=True)
+    learned: NDArray[np.bool_] = (unit if len(names) > 1 else np.arange(len(days))) % 2 == 0
+    return learned

@@ -1,0 +1,41 @@
+"""Measures of forecasts, weighted by rows, and how far chance could move them. Plain numpy."""
+
+from training.judging.metrics.bands import Band, precision_recall_band, reliability_band, roc_band
+from training.judging.metrics.binary import (
+    auc,
+    average_precision,
+    brier,
+    concordant_pairs,
+    curve,
+    lift,
+    log_loss,
+    log_losses,
+)
+from training.judging.metrics.bootstrap import Bootstrap, ends
+from training.judging.metrics.calibration import calibration_error, reliability
+from training.judging.metrics.decisions import NEVER, best_threshold, cost_curve, decision_metrics
+from training.judging.metrics.regression import value_metrics
+
+__all__ = [
+    "NEVER",
+    "Band",
+    "Bootstrap",
+    "auc",
+    "average_precision",
+    "best_threshold",
+    "brier",
+    "calibration_error",
+    "concordant_pairs",
+    "cost_curve",
+    "curve",
+    "decision_metrics",
+    "ends",
+    "lift",
+    "log_loss",
+    "log_losses",
+    "precision_recall_band",
+    "reliability",
+    "reliability_band",
+    "roc_band",
+    "value_metrics",
+]

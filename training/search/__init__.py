@@ -1,0 +1,1 @@
+"""The search for parameters: bounded, resumable, and equal to itself."""
