@@ -28,6 +28,9 @@ from tests.end_to_end.station import (
     PATIENCE,
     TICKING,
     USE_CASE,
+    WHY_APPROVED,
+    WHY_PROMOTED,
+    WHY_REJECTED,
     Station,
     nightshift,
     until,
@@ -36,9 +39,6 @@ from tests.end_to_end.station import (
 
 KINDS = ("nightly", "train", "backfill", "catch_up", "rollback")
 FIRST = dt.date.fromisoformat(HISTORY[0])
-WHY_REJECTED = "The card does not say what storms do to it"
-WHY_APPROVED = "Ranks well; the desk asked for it"
-WHY_PROMOTED = "Declined by mistake"
 
 
 @pytest.fixture(scope="package")

@@ -37,6 +37,10 @@ NIGHTLY = f"{USE_CASE}_nightly"
 PATIENCE = 900
 # Of a training, as small as its gates allow.
 SMALL = {"trials": 2, "validation_days": 7, "test_days": 7}
+# What people say of its models.
+WHY_REJECTED = "The card does not say what storms do to it"
+WHY_APPROVED = "Ranks well; the desk asked for it"
+WHY_PROMOTED = "Declined by mistake"
 
 
 @dataclass
@@ -157,8 +161,11 @@ def versions_of(day: str) -> set[int]:
 
 
 def hash_of_rows(rows: pa.Table) -> str:
-    """The same for the same rows in any order."""
-    names = sorted(rows.column_names)
+    """The same for the same rows in any order.
+
+    Scores say which publication of the features they read; one made again is another, with the same rows.
+    """
+    names = sorted(set(rows.column_names) - {"feature_version"})
     lines = sorted(json.dumps([row[name] for name in names], default=str) for row in rows.to_pylist())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

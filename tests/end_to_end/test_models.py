@@ -13,13 +13,15 @@ import pytest
 from nightshift.catalog import Catalog
 from nightshift.services.ports import Ports
 from nightshift.settings import Settings
-from tests.end_to_end.conftest import WHY_APPROVED, WHY_PROMOTED, WHY_REJECTED
 from tests.end_to_end.station import (
     BACKFILLED,
     NIGHT,
     PATIENCE,
     SMALL,
     USE_CASE,
+    WHY_APPROVED,
+    WHY_PROMOTED,
+    WHY_REJECTED,
     called,
     hash_of_rows,
     nightshift,
@@ -137,7 +139,7 @@ def test_a_night_takes_its_own_champion_unless_its_form_names_another(run_again:
     assert "--model as_of" in _log(run_again, NIGHT, "score")
     assert run_again.scored_by == {BACKFILLED[0]: {1}, BACKFILLED[1]: {1}}, "that of the nights to come was asked for"
     assert run_again.finished["again"]["versions"] == {1}
-    [promoted] = [each for each in _history()["decisions"] if each["why"] == WHY_PROMOTED]
+    [promoted] = [each for each in _history()["decisions"] if each["why"].startswith(WHY_PROMOTED)]
     assert (promoted["version"], promoted["first"], promoted["who"]) == (1, BACKFILLED[1], "admin")
 
 
