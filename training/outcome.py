@@ -15,6 +15,7 @@ from nightshift.services.ports import Ports
 from nightshift.settings import get_settings
 from nightshift.tracking import experiment_id, model_version, patiently
 from nightshift.use_case import UseCase
+from training.card.words import number
 from training.judging.gates import Verdict
 from training.register import version_of_run
 
@@ -162,9 +163,7 @@ def _verdict(kept: Mapping[str, Any]) -> Verdict:
 
 
 def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if math.isfinite(value) else "not computed"
+    return number(value) if value is None or math.isfinite(value) else "not computed"
 
 
 def _mlflow() -> str | None:
