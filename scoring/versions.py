@@ -18,8 +18,8 @@ def slice_versions(table: Table, dates: BatchDates, pinned: int) -> dict[dt.date
     """The version in which each batch date got the rows that it has at ``pinned``.
 
     So a score names the same version when it is made again, although other dates were published since, or this one once
-    more with the same rows. Where the ledger does not know that version, or its files are not, byte for byte, those of
-    ``pinned``, it is ``pinned``, which is as true.
+    more with the same rows. Where the ledger does not know that version, or its files have not the very pages of those
+    of ``pinned``, it is ``pinned``, which is as true.
     """
     found = dict.fromkeys(dates, pinned)
     history: dict[dt.date, list[int]] = defaultdict(list)
@@ -57,21 +57,24 @@ def same_rows(table: Table, date: dt.date, version: int) -> int:
 
 
 def _are_equal(some: Sequence[Path], others: Sequence[Path]) -> bool:
-    """Whether files are the same, or have the same bytes; false where one is gone."""
+    """Whether files are the same, or hold the same pages; false where one is gone."""
     if set(some) == set(others):
         return bool(some)
     try:
-        return sorted(map(_size, some)) == sorted(map(_size, others)) and (
-            sorted(map(_sha256, some)) == sorted(map(_sha256, others))
-        )
+        return sorted(map(_content, some)) == sorted(map(_content, others))
     except FileNotFoundError:
         return False
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size
+def _content(path: Path) -> tuple[str, str]:
+    """Schema, and SHA-256 of the pages, of a Parquet file.
 
+    Not of the whole file: its footer lists the encodings of a column in an order that differs between JVMs.
+    """
+    import pyarrow.parquet as pq
 
-def _sha256(path: Path) -> str:
+    metadata = pq.read_metadata(path)
+    # Behind the footer stand its length and the format's name, four bytes each.
+    pages = path.stat().st_size - metadata.serialized_size - 8
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return str(metadata.schema.to_arrow_schema()), hashlib.sha256(file.read(pages)).hexdigest()

@@ -161,11 +161,8 @@ def versions_of(day: str) -> set[int]:
 
 
 def hash_of_rows(rows: pa.Table) -> str:
-    """The same for the same rows in any order.
-
-    Scores say which publication of the features they read; one made again is another, with the same rows.
-    """
-    names = sorted(set(rows.column_names) - {"feature_version"})
+    """The same for the same rows in any order."""
+    names = sorted(rows.column_names)
     lines = sorted(json.dumps([row[name] for name in names], default=str) for row in rows.to_pylist())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
