@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nightshift.champions.cards import refresh
 from nightshift.champions.decisions import DECLINED, PROMOTED, ROLLED_BACK, Decision, decisions, taking_turns
 from nightshift.champions.reigns import blocked, reigns_of
 from nightshift.errors import NightshiftError
@@ -54,12 +55,17 @@ def mend(use_case: UseCase) -> None:
 
 
 def mirror(use_case: UseCase) -> None:
-    """Write alias and tags; call it while `taking_turns`, so that no older decision is written over a newer one.
+    """Write alias, tags and cards; call it while `taking_turns`, so that no older decision is written over a newer one.
 
     Raises:
         NightshiftError: if MLflow does not answer.
     """
-    for each in _differences(use_case, decisions(use_case)):
+    made = decisions(use_case)
+    differences = _differences(use_case, made)
+    # First: whoever is killed before the tags comes here again.
+    for version in sorted({each.version for each in differences if each.version is not None}):
+        refresh(use_case, version, made)
+    for each in differences:
         _write(use_case.model_name, each)
         log.info("MLflow: %s %s, %s: %s", use_case.model_name, each.version, each.tag or ALIAS, each.value or "none")
 

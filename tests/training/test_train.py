@@ -64,6 +64,9 @@ def test_a_good_model_becomes_champion_with_all_that_scoring_needs(toy, make_row
     names = {file.path for file in client().list_artifacts(champion.run_id)}
     assert {"gates.json", "gates.txt", "features.json", "gates.yaml", "use_case.yaml", "card", "plots"} <= names
     assert run.data.tags["champion_compared"] == champion.tags["champion_compared"] == "none"
+    card = Path(client().download_artifacts(champion.run_id, "card/card.md")).read_text()
+    assert "Champion of the batch dates: from" in card
+    assert "auto" in card
     (reign,) = champions.history(job.use_case)
     # The first date whose night knows the outcome of the last one that was trained on.
     assert (reign.first, reign.last, reign.who) == (job.dates.last + dt.timedelta(days=2), None, "auto")

@@ -113,7 +113,7 @@ def test_it_holds_the_model_the_card_the_decisions_and_the_declarations(use_case
     assert (decided["action"], decided["who"], decided["why"]) == ("promoted", "maria", "read the card")
     assert rows(files["decisions/champions.csv"])[0]["first"] == "2013-03-01"
     assert b"read the card" in files["card.html"]
-    assert b"maria" not in files["run/card/card.html"]
+    assert b"maria" in files["run/card/card.html"], "what was decided stands in the card of the run, too"
     assert b"](run/plots/x.png)" in files["card.md"]
     assert b"trained by code version 0123456789ab" in files["README.md"]
     for each in rows(files["MANIFEST.csv"]):
