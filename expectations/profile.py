@@ -113,7 +113,7 @@ def _record(number: int, column: Column) -> str:
             case "timestamp":
                 as_number = f"unix_micros({name}) / 1e6D"
             case nested if nested == REASONS:
-                as_number = f"CAST(size({name}) AS double)"
+                as_number = f"CAST(array_size({name}) AS double)"
             case "double":
                 as_number = f"CASE WHEN abs({name}) < double('infinity') THEN {name} END"
             case _:

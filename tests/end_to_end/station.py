@@ -120,7 +120,7 @@ class Station:
         return [process for process in self.processes() if module in _command(process) and _is_python(process)]
 
     def jvms(self) -> list[psutil.Process]:
-        return [process for process in self.processes() if process.name() == "java"]
+        return [process for process in self.processes() if _name(process) == "java"]
 
     def processes(self) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if _home_of(process) == str(self.home)]
@@ -172,6 +172,14 @@ def _home_of(process: psutil.Process) -> str | None:
         return process.environ().get("NIGHTSHIFT_HOME")
     except (psutil.Error, OSError):
         return None
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.Error:
+        # It ended meanwhile.
+        return ""
 
 
 def _command(process: psutil.Process) -> str:
