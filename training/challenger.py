@@ -101,11 +101,12 @@ def challenge(
         champion_threshold=champion.threshold if champion else None,
         champion_interval=champion.interval if champion else None,
     )
+    drift = stability.feature_drift(dataset)
     leader, strength = leaks.strongest(leaks.feature_strengths(dataset, use_case.task))
     numbers = {
         **evaluation.metrics,
         leaks.NUMBERS[use_case.task]: strength,
-        **stability.numbers(dataset, evaluation.predicted, evaluation.champion),
+        **stability.numbers(dataset, evaluation.predicted, evaluation.champion, drift),
         **(skew.numbers() if skew else {}),
         "training_seconds": time.monotonic() - budget.started,
     }
@@ -115,7 +116,6 @@ def challenge(
         champion_fits=numbers.get("champion_loss", 0.0) < numbers["constant_loss"],
         scored_before=skew is not None and skew.scored_before,
     )
-    drift = stability.feature_drift(dataset)
     details = {leaks.NUMBERS[use_case.task]: f"The feature that knows most: {leader}."}
     return Challenger(winner, model, curve, evaluation, numbers, drift, judge(gates, numbers, facts, details))
 

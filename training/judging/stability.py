@@ -92,17 +92,20 @@ def label_coverage(dataset: Dataset) -> float:
     return sum(matured for _, matured in counts) / rows if rows else float("nan")
 
 
-def numbers(dataset: Dataset, predicted: Mapping[str, Floats], champion: Floats | None) -> dict[str, float]:
+def numbers(
+    dataset: Dataset, predicted: Mapping[str, Floats], champion: Floats | None, drift: Mapping[str, float]
+) -> dict[str, float]:
     """What gates judge of drift.
 
     Args:
         dataset: that the model was made from.
         predicted: the model's predictions of "validation" and "test".
         champion: the champion's predictions of the same test rows; None where there is no champion.
+        drift: of each feature, from :func:`feature_drift`.
     """
     validation, test = dataset.validation, dataset.test
     found = {
-        "largest_feature_drift": max(feature_drift(dataset).values()),
+        "largest_feature_drift": max(drift.values()),
         "largest_missing_rise": max(missing_rises(dataset).values()),
         "score_shift": psi(predicted["validation"], predicted["test"], validation.weights, test.weights),
         "label_coverage": label_coverage(dataset),

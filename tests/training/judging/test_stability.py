@@ -131,12 +131,14 @@ def test_label_coverage_counts_days_of_the_test_period_before_the_first_label():
 def test_the_numbers_of_gates(generator):
     train, test = generator.normal(size=(4000, 2)), generator.normal(size=(4000, 2))
     scores = generator.random(4000)
-    found = numbers(dataset(train, test), {"validation": scores, "test": scores**2}, champion=scores)
+    data = dataset(train, test)
+    drift = feature_drift(data)
+    found = numbers(data, {"validation": scores, "test": scores**2}, scores, drift)
     assert found["score_shift"] == pytest.approx(psi(scores, scores**2))
     assert found["score_shift_from_champion"] == found["score_shift"]
     assert found["label_coverage"] == 1
     assert 0 < found["largest_feature_drift"] < 0.05
     assert found["largest_missing_rise"] == 0
-    without = numbers(dataset(train, test), {"validation": scores, "test": scores}, champion=None)
+    without = numbers(data, {"validation": scores, "test": scores}, None, drift)
     assert without.keys() == found.keys() - {"score_shift_from_champion"}
     assert without["score_shift"] == 0
