@@ -7,27 +7,35 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift import database
 from nightshift.dates import BatchDates
+from nightshift.registry import AS_OF
 from nightshift.settings import get_settings
+from nightshift.stages import SCORE, arguments
 
 USE_CASE = "flight_delays"
-INGEST = ("spark_jobs.land",), ("spark_jobs.refine",), ("spark_jobs.build", "--layer", "features")
-SCORE = ("scoring.score",), ("spark_jobs.build", "--layer", "marts")
+
+
+@dataclass(frozen=True)
+class Read:
+    """How much was read of some files."""
+
+    files: int
+    bytes: int
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What some stages took: wall-clock seconds, and the files of the lake that they read."""
+    """What some stages took: wall-clock seconds, and the files of the lake that they read: rows, and Delta's logs."""
 
     seconds: float
-    files: int
-    bytes: int
+    rows: Read
+    logs: Read
 
 
 @contextmanager
@@ -47,7 +55,7 @@ def deliver(dates: BatchDates) -> None:
     run(["nightshift", "deliver-sample", USE_CASE, "--dates", str(dates), "--quiet"])
 
 
-def run_stages(stages: Sequence[Sequence[str]], dates: BatchDates) -> Cost:
+def run_stages(stages: Iterable[str], dates: BatchDates, model: str = AS_OF) -> Cost:
     """Run stages one after the other, and look which files of the lake they read.
 
     Reading is seen by the files' times of last access, which are set back before; on a file system that is mounted
@@ -57,11 +65,17 @@ def run_stages(stages: Sequence[Sequence[str]], dates: BatchDates) -> Cost:
     for path in files:
         os.utime(path, (0, path.stat().st_mtime))
     started = time.monotonic()
-    for module, *options in stages:
-        run([module, "--use-case", USE_CASE, "--dates", str(dates), *options])
+    for stage in stages:
+        run(arguments(stage, USE_CASE, dates, *(("--model", model) if stage == SCORE else ())))
     seconds = time.monotonic() - started
     read = [path for path in files if path.exists() and path.stat().st_atime > 0]
-    return Cost(seconds, len(read), sum(path.stat().st_size for path in read))
+    logs = [path for path in read if path.parent.name == "_delta_log"]
+    return Cost(seconds, _read(path for path in read if path.parent.name != "_delta_log"), _read(logs))
+
+
+def _read(files: Iterable[Path]) -> Read:
+    sizes = [path.stat().st_size for path in files]
+    return Read(len(sizes), sum(sizes))
 
 
 def run(command: Sequence[str]) -> None:

@@ -12,8 +12,9 @@ import argparse
 import datetime as dt
 import statistics
 
-from benchmarks.nights import INGEST, deliver, home_of_its_own, run_stages
+from benchmarks.nights import deliver, home_of_its_own, run_stages
 from nightshift.dates import BatchDates
+from nightshift.stages import INGEST
 
 YEAR = BatchDates(dt.date(2013, 1, 1), dt.date(2013, 12, 31))
 

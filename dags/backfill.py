@@ -20,18 +20,14 @@ safe to run a task again. It waits for the same pool as the nights, so a long ra
 
 from __future__ import annotations
 
-import datetime as dt
-
 from airflow.sdk import DAG, chain
 
 from nightshift.use_case import UseCase
 from nightshift_airflow import params
-from nightshift_airflow.defaults import PEOPLE, dag_arguments
+from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
 from nightshift_airflow.deliveries import CheckDeliveries
 from nightshift_airflow.runs import asked_range
 from nightshift_airflow.stages import ingest_tasks, score_tasks
-
-LONGEST_STAGE = dt.timedelta(hours=6)
 
 
 def backfill(use_case: UseCase) -> DAG:
@@ -44,7 +40,11 @@ def backfill(use_case: UseCase) -> DAG:
         "model": params.model(),
     }
     with DAG(
-        **dag_arguments(use_case, "backfill", __doc__), schedule=None, params=form, allowed_run_types=PEOPLE
+        **dag_arguments(use_case, "backfill", __doc__),
+        schedule=None,
+        params=form,
+        allowed_run_types=PEOPLE,
+        is_paused_upon_creation=False,
     ) as dag:
         chain(
             CheckDeliveries(task_id="check_deliveries", use_case=use_case, dates=asked_range),

@@ -23,17 +23,13 @@ the next run finds what is left, whatever stage it ended in. The steps for each 
 
 from __future__ import annotations
 
-import datetime as dt
-
 from airflow.sdk import DAG, chain
 
 from nightshift.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.catch_up import FindChanges
-from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, ticks
+from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE_AND_SCHEDULE, dag_arguments, ticks
 from nightshift_airflow.stages import catch_up_tasks
-
-LONGEST_STAGE = dt.timedelta(hours=6)
 
 
 def catch_up(use_case: UseCase) -> DAG:
@@ -52,6 +48,8 @@ def catch_up(use_case: UseCase) -> DAG:
         schedule=ticks(use_case, use_case.delivery.catch_up_schedule),
         params=form,
         allowed_run_types=PEOPLE_AND_SCHEDULE,
+        # It does nothing until nights have landed something.
+        is_paused_upon_creation=False,
     ) as dag:
         chain(FindChanges(use_case=use_case), *catch_up_tasks(use_case, execution_timeout=LONGEST_STAGE))
     return dag

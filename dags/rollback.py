@@ -22,18 +22,14 @@ The steps for each case are in the runbook below.
 
 from __future__ import annotations
 
-import datetime as dt
-
 from airflow.sdk import DAG, chain
 
 from nightshift.use_case import UseCase
 from nightshift_airflow import params
-from nightshift_airflow.defaults import PEOPLE, dag_arguments
+from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import from_date
 from nightshift_airflow.stages import rescore_tasks
-
-LONGEST_STAGE = dt.timedelta(hours=6)
 
 
 def rollback(use_case: UseCase) -> DAG:
@@ -51,7 +47,11 @@ def rollback(use_case: UseCase) -> DAG:
         "rescore": params.switch("Rescore", "Make the scores anew that another version made from that date on."),
     }
     with DAG(
-        **dag_arguments(use_case, "rollback", __doc__), schedule=None, params=form, allowed_run_types=PEOPLE
+        **dag_arguments(use_case, "rollback", __doc__),
+        schedule=None,
+        params=form,
+        allowed_run_types=PEOPLE,
+        is_paused_upon_creation=False,
     ) as dag:
         roll_back = JobOperator(
             task_id="roll_back",

@@ -4,8 +4,8 @@
 step has seen, and register what passes all gates. Where the use case asks for it, a person then decides; an answer
 that does not come in time is a no. A model that is no better than the champion does not become champion.
 
-**Inputs.** Features and matured labels of the range that ends the day before D, from `lake/gold` and `lake/silver`,
-as nights or backfills have published them.
+**Inputs.** Features and matured labels, from `lake/gold` and `lake/silver`, as nights or backfills have published them.
+The range ends with the newest date whose labels come with the delivery of D: `target.maturity_days` before D.
 
 **Outputs.** A run with metrics, plots and model card in MLflow, and a version of the model `<use case>` where the gates
 let it pass. In the ledger who promoted or declined it, when and why. A champion reigns over the batch dates after those
@@ -26,6 +26,7 @@ import datetime as dt
 
 from airflow.sdk import DAG, chain
 
+from nightshift.training_plan import FEWEST_TEST_DAYS
 from nightshift.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.approval import ApproveModel
@@ -33,6 +34,12 @@ from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, tick
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import history
 from nightshift_airflow.stages import decision_tasks
+
+
+def _until(use_case: UseCase) -> str:
+    """How far before the run's batch date a training ends by itself."""
+    days = use_case.target.maturity_days
+    return f"{days} day{'s' if days > 1 else ''} before the run's"
 
 
 def train(use_case: UseCase) -> DAG:
@@ -44,13 +51,16 @@ def train(use_case: UseCase) -> DAG:
             "First date",
             f"First batch date to learn from. Empty: the {training.history_days} days that end with the last one.",
         ),
-        "last_date": params.optional_date("Last date", "Last batch date to test on. Empty: the day before the run's."),
+        "last_date": params.optional_date(
+            "Last date",
+            f"Last batch date to test on. Empty: the newest whose labels have come, {_until(use_case)}.",
+        ),
         "trials": params.optional_count("Trials", f"Sets of parameters to try. Empty: {training.trials}.", 1000),
         "validation_days": params.optional_count(
             "Validation days", f"Days to tune on. Empty: {training.validation_days}.", 366
         ),
         "test_days": params.optional_count(
-            "Test days", f"Days to evaluate on, the last ones. Empty: {training.test_days}.", 366
+            "Test days", f"Days to evaluate on, the last ones. Empty: {training.test_days}.", 366, FEWEST_TEST_DAYS
         ),
     }
     with DAG(
@@ -75,7 +85,7 @@ def train(use_case: UseCase) -> DAG:
         )
         describe_features = JobOperator(
             task_id="describe_features",
-            module="nightshift.feature_registry.refresh",
+            module="spark_jobs.describe_features",
             use_case=use_case,
             dates=history,
             pool=use_case.lake_pool,

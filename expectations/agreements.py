@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from nightshift import lake, ledger
+from nightshift import lake
 from nightshift.audit import EXAMPLES, Check
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
+from nightshift.published import unpublished
 from nightshift.tables import PARTITION, Agreement, Table
 from nightshift.use_case import UseCase
 
@@ -83,12 +84,9 @@ def _refuse_unpublished(other: Table, dates: Iterable[dt.date]) -> None:
     Raises:
         NightshiftError: naming the dates, if there are any.
     """
-    missing = set(dates) - lake.published_dates(other)
-    known = ledger.profiles(other.use_case, other.short_name, sorted(missing)) if missing else {}
-    missing -= {date for date, profile in known.items() if not profile["rows"]}
-    if missing:
+    if missing := unpublished(other, dates):
         raise NightshiftError(
-            f"{other.label} was never published for {', '.join(str(date) for date in sorted(missing)[:EXAMPLES])}"
+            f"{other.label} was never published for {', '.join(str(date) for date in missing[:EXAMPLES])}"
             f"{' and more' if len(missing) > EXAMPLES else ''}: run the stage that writes it, then this one again"
         )
 

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 import great_expectations.expectations as gxe
 
 from expectations.consequence import blocks, warns
-from nightshift.dates import BatchDates
 from nightshift.tables import PARTITION, Column, Table
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 
-def declared(table: Table, dates: BatchDates, expected_rows: int | None) -> Iterator[Expectation]:
-    """Schema, row count, keys, domains, ranges and freshness, as the declaration has them.
+def declared(table: Table, expected_rows: int | None) -> Iterator[Expectation]:
+    """Schema, row count, keys, domains and ranges, as the declaration has them.
+
+    Which batch dates may be without rows is no matter of the declaration (`expectations.emptiness`).
 
     Args:
-        expected_rows: exact number of rows of the slice; None where only emptiness would be a fault.
+        expected_rows: exact number of rows of the slice; None where any number will do.
     """
     yield blocks(
         gxe.ExpectTableColumnsToMatchOrderedList,
@@ -27,16 +28,6 @@ def declared(table: Table, dates: BatchDates, expected_rows: int | None) -> Iter
         why="Readers rely on names and order of the columns.",
         column_list=table.column_names,
     )
-    yield from _row_count(table, expected_rows)
-    if expected_rows == 0:
-        return
-    yield _unique_keys(table)
-    yield from _freshness(table, dates)
-    for column in table.data_columns:
-        yield from _column(column, is_key=column.name in table.keys)
-
-
-def _row_count(table: Table, expected_rows: int | None) -> Iterator[Expectation]:
     if expected_rows is not None:
         yield blocks(
             gxe.ExpectTableRowCountToEqual,
@@ -44,13 +35,11 @@ def _row_count(table: Table, expected_rows: int | None) -> Iterator[Expectation]
             why="Rows that entered the stage, less those set aside with a reason, must all be here, once.",
             value=expected_rows,
         )
-    else:
-        yield blocks(
-            gxe.ExpectTableRowCountToBeBetween,
-            name="slice_is_not_empty",
-            why="Every other check passes on an empty slice.",
-            min_value=1,
-        )
+    if expected_rows == 0:
+        return
+    yield _unique_keys(table)
+    for column in table.data_columns:
+        yield from _column(column, is_key=column.name in table.keys)
 
 
 def _unique_keys(table: Table) -> Expectation:
@@ -60,20 +49,6 @@ def _unique_keys(table: Table) -> Expectation:
         consequence, why = blocks, f"The grain is {table.grain}; a doubled key doubles whatever is summed over it."
     columns = [PARTITION, *table.keys]
     return consequence(gxe.ExpectCompoundColumnsToBeUnique, name="keys_are_unique", why=why, column_list=columns)
-
-
-def _freshness(table: Table, dates: BatchDates) -> Iterator[Expectation]:
-    """The slice reaches up to the last batch date, for tables that every delivery feeds."""
-    if (table.source is not None and not table.source.required) or table.name == "quarantine":
-        return
-    yield blocks(
-        gxe.ExpectColumnMaxToBeBetween,
-        name="newest_batch_date_is_the_last_asked",
-        why="A range whose last date brought no rows would be published as if it were complete.",
-        column=PARTITION,
-        min_value=dates.last,
-        max_value=dates.last,
-    )
 
 
 def _column(column: Column, *, is_key: bool) -> Iterator[Expectation]:

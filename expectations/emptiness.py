@@ -1,4 +1,8 @@
-"""Whether a slice that models built may be without rows: where there was nothing that it could be made from."""
+"""Whether a batch date may be without rows: where there was nothing that it could be made from.
+
+Of a slice whose rows are counted in, that is known before its audit: each of its batch dates was held against what went
+in (`Accounting.refuse_imbalance`). Of one that sums up, the tables that it agrees with tell.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +21,13 @@ NAME = "slice_is_not_empty"
 WHY = "A batch date without rows looks to readers as if nothing had happened on it."
 
 
-def emptiness_checks(
-    table: Table, dates: BatchDates, profiles: Mapping[dt.date, Mapping[str, Any]], expected_rows: int | None
-) -> Iterator[Check]:
-    """One check: a batch date may only be empty where all tables that it agrees with are, too.
+def emptiness_checks(table: Table, dates: BatchDates, profiles: Mapping[dt.date, Mapping[str, Any]]) -> Iterator[Check]:
+    """One check, of a slice whose rows were not counted in: a date may be empty where all it agrees with is, too.
 
     What those hold is read from their Delta logs, and only where a date is empty.
     """
     empty = [date for date, profile in profiles.items() if not profile["rows"]]
-    examples = [] if expected_rows == 0 or not empty else list(_unexplained(table, dates, empty))
+    examples = list(_unexplained(table, dates, empty)) if empty else []
     yield Check(
         NAME,
         "blocks",

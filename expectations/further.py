@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from expectations import personal_data
+from expectations import emptiness, personal_data
 from expectations.agreements import agreement_checks
 from expectations.history import History, load
 from expectations.profile import profile, target_of
@@ -44,6 +44,10 @@ def look_further(rows: DataFrame, table: Table, dates: BatchDates, expected_rows
     if found.profiles:
         found.checks += evaluated("history_can_be_compared", PROFILE_WHY, lambda: _compared(found, table, dates))
         found.checks += personal_data_checks(table, found.profiles)
+        if expected_rows is None:
+            found.checks += evaluated(
+                emptiness.NAME, emptiness.WHY, lambda: emptiness.emptiness_checks(table, dates, found.profiles)
+            )
     found.checks += evaluated(
         "sums_agree_between_tables",
         "A sum that cannot be held against the other table's says nothing.",

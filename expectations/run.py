@@ -39,7 +39,7 @@ def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int |
         rows: the staged slice.
         table: its declaration.
         dates: its batch dates.
-        expected_rows: how many rows there must be; None where any number above zero will do.
+        expected_rows: how many rows there must be; None where that is not known (`expectations.emptiness`).
     """
     from expectations.further import look_further
     from expectations.pages.data_docs import write_page
@@ -64,18 +64,11 @@ def audit_of_tested(tests: Sequence[Check]) -> Audit:
     """
 
     def audit_tested(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
-        from expectations import emptiness
-        from expectations.further import evaluated, look_further
+        from expectations.further import look_further
         from expectations.pages.data_docs import write_page
 
         further = look_further(rows, table, dates, expected_rows)
         checks = [*tests, *further.checks]
-        if further.profiles:
-            checks += evaluated(
-                emptiness.NAME,
-                emptiness.WHY,
-                lambda: emptiness.emptiness_checks(table, dates, further.profiles, expected_rows),
-            )
         page = write_page(checks, table, dates, expected_rows, further.profiles, further.history)
         return AuditReport(tuple(checks), page=page, profiles=further.profiles)
 
@@ -97,7 +90,7 @@ def _declared_checks(rows: DataFrame, table: Table, dates: BatchDates, expected_
 def _suite(table: Table, dates: BatchDates, expected_rows: int | None) -> Iterator[Expectation]:
     from expectations.declared import declared
 
-    yield from declared(table, dates, expected_rows)
+    yield from declared(table, expected_rows)
     module = domain_module(table)
     if expected_rows != 0 and module is not None:
         yield from module.expectations(table, dates)

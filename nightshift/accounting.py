@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
 from nightshift.errors import NightshiftError
 from nightshift.ledger import Entry, Input
@@ -24,11 +23,6 @@ class Accounting:
 
     inputs: Mapping[dt.date, Sequence[Input]] = field(default_factory=dict)
     aggregated: bool = False
-
-    @classmethod
-    def of_table(cls, table: Table, version: int, rows: Mapping[dt.date, int]) -> Self:
-        """For a table with one row for each row of another."""
-        return cls({date: [Input("table", table.short_name, str(version), count)] for date, count in rows.items()})
 
     def rows_in(self, date: dt.date) -> int:
         """Rows that entered the stage."""

@@ -12,13 +12,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nightshift.declared.built_in import LINEAGE, QUARANTINE, RESERVED, SCORES, score_columns
+from nightshift.declared.built_in import LINEAGE, QUARANTINE_TABLE, RESERVED, SCORES, score_columns
 from nightshift.declared.checks import faults_between
+from nightshift.declared.form import read_yaml
 from nightshift.errors import NightshiftError
 from nightshift.feature_registry.declaration import registry_table
 from nightshift.settings import get_settings
 from nightshift.tables import Layer, Table
-from nightshift.use_case import UseCase, read_yaml
+from nightshift.use_case import UseCase
 
 # Lists in a declaration whose items have a name that a message should give.
 _NAMED = {"columns": "column", "rules": "rule", "agrees_with": "agreement"}
@@ -30,7 +31,7 @@ class Catalog:
     def __init__(self, use_case: UseCase) -> None:
         """Read the declarations.
 
-        The SQL in them is looked at by `declared_sql.check_sql`, as that needs a parser.
+        The SQL in them is looked at by `nightshift.declared.sql.check_sql`, as that needs a parser.
 
         Raises:
             NightshiftError: naming file, table and column, if one breaks a rule or two tables have one name.
@@ -119,7 +120,7 @@ def _declared(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
         if "source" in raw:
             columns = [*columns, *({**column, "role": "lineage"} for column in LINEAGE)]
         yield path, _table({**raw, "columns": columns}, use_case, path)
-    yield path, _table(QUARANTINE, use_case, path)
+    yield path, _table(QUARANTINE_TABLE, use_case, path)
 
 
 def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path) -> list[Any]:

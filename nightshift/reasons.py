@@ -6,10 +6,10 @@ import string
 
 from pydantic import Field, field_validator
 
+from nightshift.declared.form import Declared, Name, load_yaml
 from nightshift.errors import NightshiftError
 from nightshift.tables import Column, Table
-from nightshift.training_plan import Declared, Name
-from nightshift.use_case import UseCase, load_yaml
+from nightshift.use_case import UseCase
 from nightshift.wording import PLACEHOLDER, Form, Wording
 
 FILE = "reasons.yaml"

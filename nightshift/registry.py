@@ -13,10 +13,11 @@ from itertools import groupby
 from nightshift import champions
 from nightshift.champions import Reign
 from nightshift.champions.deciding import refuse_blocked
+from nightshift.champions.decisions import taking_turns
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.registered_model import RegisteredModel, load
-from nightshift.tracking import client, experiment_id, is_unreachable, tracking_uri
+from nightshift.tracking import is_unreachable
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
@@ -24,25 +25,14 @@ log = logging.getLogger("nightshift")
 # What may be asked for, beside the number of a version.
 AS_OF = "as_of"
 CHAMPION = "champion"
-
-__all__ = [
-    "AS_OF",
-    "CHAMPION",
-    "RegisteredModel",
-    "champion",
-    "champion_version",
-    "client",
-    "experiment_id",
-    "load",
-    "resolve",
-    "tracking_uri",
-]
+# May stand before the number of a version, as people write it.
+VERSION = "version="
 
 
 def champion_version(use_case: UseCase) -> int | None:
     """The version that is champion of the batch dates to come, by the ledger; None when there never was one."""
-    reigns = champions.history(use_case)
-    return reigns[-1].version if reigns else None
+    reign = champions.coming(champions.history(use_case))
+    return reign.version if reign else None
 
 
 def champion(use_case: UseCase) -> RegisteredModel | None:
@@ -79,35 +69,75 @@ def resolve(use_case: UseCase, wanted: str, dates: BatchDates) -> list[tuple[Bat
     Args:
         use_case: whose model it is.
         wanted: ``as_of``: of each batch date its own champion, so a range in which it changed gives several models;
-            ``champion``: that of the dates to come; or the number of a version.
+            ``champion``: that of the dates to come; ``version=3`` or ``3``: that version.
         dates: the batch dates to score; the ranges of the result are all of them, in their order.
 
     Raises:
         NightshiftError: if one of the models does not exist, is blocked or is not complete, or MLflow does not answer.
     """
-    is_number = wanted.isascii() and wanted.isdigit() and int(wanted) > 0
-    if wanted not in (AS_OF, CHAMPION) and not is_number:
-        raise NightshiftError(f"{wanted!r} is not a model: allowed are `{AS_OF}`, `{CHAMPION}` and a version like 3")
-    made = champions.decisions(use_case)
-    versions = [(dates, int(wanted))] if is_number else _reigning(use_case, champions.reigns_of(made), wanted, dates)
-    for version in {version for _, version in versions}:
-        refuse_blocked(made, use_case, version, "score with")
+    versions = versions_of(use_case, wanted, dates)
     models = {version: load(use_case, version) for version in {version for _, version in versions}}
     champions.mend(use_case)
     return [(part, models[version]) for part, version in versions]
 
 
+def versions_of(use_case: UseCase, wanted: str, dates: BatchDates) -> list[tuple[BatchDates, int]]:
+    """The versions of :func:`resolve`, by the ledger alone: MLflow is not asked whether they exist.
+
+    Raises:
+        NightshiftError: if ``wanted`` names no model, there is no champion, or one of the versions is blocked.
+    """
+    number = wanted.removeprefix(VERSION)
+    is_number = number.isascii() and number.isdigit() and int(number) > 0
+    if wanted not in (AS_OF, CHAMPION) and not is_number:
+        raise NightshiftError(
+            f"{wanted!r} is not a model: allowed are `{AS_OF}`, `{CHAMPION}` and a version, like `{VERSION}3` or `3`"
+        )
+    made = champions.decisions(use_case)
+    versions = [(dates, int(number))] if is_number else _reigning(use_case, champions.reigns_of(made), wanted, dates)
+    for version in {version for _, version in versions}:
+        refuse_blocked(made, use_case, version, "score with")
+    return versions
+
+
+def refuse_outdated(use_case: UseCase, wanted: str, resolved: Sequence[tuple[BatchDates, RegisteredModel]]) -> None:
+    """Refuse models that :func:`resolve` gave and would not give any more.
+
+    To be called once the ledger has the open entries that name these models. What was decided before is found here,
+    and whoever decides later finds the entries (`nightshift.champions.scored`). It takes turns with those who decide,
+    as a promotion first asks what is being scored, and then decides.
+
+    Args:
+        wanted: as it was resolved.
+        resolved: what that gave.
+
+    Raises:
+        NightshiftError: if a version is blocked by now, or another one is champion.
+    """
+    dates = BatchDates(resolved[0][0].first, resolved[-1][0].last)
+    then = {date: model.version for part, model in resolved for date in part}
+    with taking_turns(use_case):
+        now = versions_of(use_case, wanted, dates)
+    for part, version in now:
+        if changed := [date for date in part if then[date] != version]:
+            raise NightshiftError(
+                f"the champion changed while {dates} was being scored: by now it is version {version} for "
+                f"{changed[0]}, which version {then[changed[0]]} has scored. Nothing was published: run this again"
+            )
+
+
 def _reigning(
     use_case: UseCase, reigns: Sequence[Reign], wanted: str, dates: BatchDates
 ) -> list[tuple[BatchDates, int]]:
-    if not reigns:
+    live = champions.coming(reigns)
+    if live is None:
         raise NightshiftError(
             f"{use_case.model_name} has no champion, so nothing was scored: run the DAG {use_case.name}_train or "
-            f"`python -m training.train --use-case {use_case.name} --dates <first>..<last>`, read its gates, "
+            f"`.venv/bin/python -m training.train --use-case {use_case.name} --dates <first>..<last>`, read its gates, "
             "then score again"
         )
     if wanted == CHAMPION:
-        return [(dates, reigns[-1].version)]
+        return [(dates, live.version)]
     # Reigns follow each other without gaps, so only dates before the first have none.
     if dates.first < reigns[0].first:
         raise NightshiftError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import fnmatch
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 
-from nightshift.training_plan import Declared, Name
+from nightshift.declared.form import Declared, Name
 
 
 class _Source(Declared):
@@ -25,6 +26,14 @@ class _Source(Declared):
     tolerated_quarantine_share: float | None = Field(
         None, ge=0, le=1, description="Share of rows per batch date that may be quarantined; unset: the use case's."
     )
+
+    def starts(self, first: dt.date) -> dt.date:
+        """The batch date with which it begins to come.
+
+        Args:
+            first: the use case's first batch date.
+        """
+        return first + dt.timedelta(days=self.first_batch_date_offset)
 
 
 class FileSource(_Source):

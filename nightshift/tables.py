@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,11 +15,14 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, PositiveInt, model_validator
 
+from nightshift.declared import patterns
+from nightshift.declared.form import Declared, Name
 from nightshift.settings import get_settings
 from nightshift.source import DeclaredSource
-from nightshift.training_plan import Declared, Name
 
 PARTITION = "batch_date"
+# Short name of the table that every use case has of what was not accepted.
+QUARANTINE = "bronze.quarantine"
 Layer = Literal["bronze", "silver", "gold"]
 Reasons = Literal["array<struct<feature:string,value:string,contribution:double,phrase:string>>"]
 SqlType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"] | Reasons
@@ -69,11 +71,8 @@ class Column(Declared):
             raise ValueError(f"minimum and maximum are for {', '.join(NUMBERS)}, and its type is {self.type}")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum:g} is over maximum {self.maximum:g}: no value could stand in it")
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error as error:
-                raise ValueError(f"pattern {self.pattern!r} is not a regular expression: {error}") from error
+        if self.pattern is not None and (fault := patterns.fault(self.pattern)):
+            raise ValueError(f"pattern {fault}")
         return self
 
     @model_validator(mode="after")

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, StringConstraints, model_validator
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+from nightshift.declared.form import Declared, Name
+
 # As Airflow's user names are.
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+-]{1,250}$")]
 BINARY: Final = "binary"
 REGRESSION: Final = "regression"
-
-
-class Declared(BaseModel):
-    """Base of everything that people write in YAML: unknown fields are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+# From fewer batch dates than this nobody can tell how far days differ. Drawing rows instead would take what the rows of
+# a day have in common for skill.
+FEWEST_TEST_DAYS: Final = 7
 
 
 def _known_task(task: object) -> object:
@@ -149,7 +147,7 @@ class Training(Declared):
         return self
 
 
-class Reasons(Declared):
+class ReasonsPlan(Declared):
     """How many reasons each score gives, and in which words."""
 
     top: int = Field(3, ge=1, le=10)

@@ -6,19 +6,18 @@ import datetime as dt
 import re
 from itertools import permutations
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
-from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from nightshift.dates import BatchDates
+from nightshift.declared.form import Declared, Name, load_yaml
 from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
-from nightshift.training_plan import BINARY, Declared, Name, Reasons, Target, Task, Training
+from nightshift.training_plan import BINARY, ReasonsPlan, Target, Task, Training
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class Delivery(Declared):
@@ -26,7 +25,7 @@ class Delivery(Declared):
 
     poll_seconds: PositiveInt = Field(60, description="Pause between two looks for the manifest.")
     deadline_minutes: PositiveInt = Field(360, description="After this wait the night fails, naming the path.")
-    tolerated_corrupt_files: int = Field(0, ge=0, description="Per run; more of them block it.")
+    tolerated_corrupt_files: int = Field(0, ge=0, description="Per batch date; more of them block the run.")
     tolerated_quarantine_share: float = Field(
         0.01, ge=0, le=1, description="Share of a source's rows per batch date that may be quarantined."
     )
@@ -78,7 +77,7 @@ class UseCase(Declared):
     task: Task = BINARY
     target: Target
     training: Training
-    reasons: Reasons = Reasons()
+    reasons: ReasonsPlan = ReasonsPlan()
     sample_source: Literal["sample_source"] | None = Field(
         None, description="Module of the use case that plays the upstream systems, where there is one."
     )
@@ -170,53 +169,3 @@ class UseCase(Declared):
                     "rename one use case, its folder and its folder of dbt models"
                 )
         return [use_case for _, use_case in found]
-
-
-def load_yaml(model: type[Model], path: Path) -> Model:
-    """Validate a YAML file against a model.
-
-    Raises:
-        NightshiftError: naming the file and each wrong field.
-    """
-    return validated(model, read_yaml(path), path)
-
-
-def read_yaml(path: Path) -> Any:
-    """Parse a YAML file.
-
-    Raises:
-        NightshiftError: if the file is not YAML, with the line.
-    """
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
-    except yaml.YAMLError as error:
-        raise NightshiftError(f"{path} is not valid YAML: {error}") from error
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML that does not name a thing twice: of two equal keys, PyYAML keeps the last and says nothing."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping whose keys differ."""
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = sorted({key for key in keys if keys.count(key) > 1 and key != "<<"})
-        if twice:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {', '.join(twice)} stands twice in one place", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
-def validated(model: type[Model], raw: Any, path: Path) -> Model:
-    """``raw`` as a ``model``.
-
-    Raises:
-        NightshiftError: naming the file and each wrong field.
-    """
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        faults = "\n".join(
-            f"  {'.'.join(str(part) for part in fault['loc']) or '(file)'}: {fault['msg']}" for fault in error.errors()
-        )
-        raise NightshiftError(f"{path} is not a valid {model.__name__}:\n{faults}") from error

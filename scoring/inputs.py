@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from nightshift.declared.built_in import score_columns
 from nightshift.errors import NightshiftError
-from nightshift.registry import RegisteredModel
+from nightshift.registered_model import RegisteredModel
 from nightshift.tables import Table
 from nightshift.use_case import UseCase
 

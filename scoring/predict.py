@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-PARTITION = "batch_date"
 # How far base and contributions may be from the raw score, relative where it is larger than 1.
 TOLERANCE = 1e-6
 
@@ -35,6 +34,7 @@ class Recipe:
     """What a task needs to know, apart from the booster.
 
     Attributes:
+        partition: column that holds the batch date.
         model_name: registered model.
         model_version: its version.
         encoding: of the model.
@@ -48,6 +48,7 @@ class Recipe:
         columns: all columns of a scored row, in order.
     """
 
+    partition: str
     model_name: str
     model_version: int
     encoding: Encoding
@@ -81,7 +82,7 @@ class Recipe:
             "other_contribution": pa.array(explanation.others),
             "model_name": pa.repeat(self.model_name, rows),
             "model_version": pa.repeat(pa.scalar(self.model_version, pa.int32()), rows),
-            "feature_version": self._feature_version(batch.column(PARTITION)),
+            "feature_version": self._feature_version(batch.column(self.partition)),
         }
         return pa.RecordBatch.from_pydict({name: values[name] for name in self.columns})
 

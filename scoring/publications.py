@@ -12,7 +12,7 @@ from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.ledger import Entry
 from nightshift.reasons import FILE
-from nightshift.scores import SCORES
+from nightshift.scores import FEATURES, SCORES
 from scoring.dictionary import Dictionary
 
 
@@ -23,12 +23,14 @@ class Publication:
     Attributes:
         date: its batch date.
         entry: of the ledger; None where it has none.
+        feature_version: of the feature table, that was read; None where it was not noted.
         environment: in which it was made; empty where that is not known.
         dictionary: the words of its reasons; None where they are not kept.
     """
 
     date: dt.date
     entry: Entry | None
+    feature_version: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     dictionary: Dictionary | None = None
 
@@ -49,9 +51,10 @@ def publication(job: Job, date: dt.date, version: int | None) -> Publication:
     entry = ledger.computed_by(seen)
     if entry is None:
         return Publication(date, None)
-    words = next((each.version for each in ledger.inputs(entry) if each.name == FILE), None)
-    kept = Dictionary.kept(job.use_case, words) if words else None
-    return Publication(date, entry, ledger.environment_of(entry), kept)
+    inputs = {each.name: each.version for each in ledger.inputs(entry)}
+    kept = Dictionary.kept(job.use_case, inputs[FILE]) if FILE in inputs else None
+    features = int(inputs[FEATURES]) if FEATURES in inputs else None
+    return Publication(date, entry, features, ledger.environment_of(entry), kept)
 
 
 def listed(job: Job, *, as_json: bool) -> str:

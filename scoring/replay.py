@@ -2,9 +2,9 @@
 
     python -m scoring.replay --use-case flight_delays --dates 2013-10-01
 
-Each row names the version of the model and of the feature table that it was made from; those are taken, whatever is
-champion now and whatever was published since. Nothing is written. The exit status is 65 where anything differs, or
-where something that is needed no longer exists.
+Each row names the version of the model and of the feature table that it was made from, and the ledger those of a date
+without rows; they are taken, whatever is champion now and whatever was published since. Nothing is written. The exit
+status is 65 where anything differs, or where something that is needed no longer exists.
 """
 
 from __future__ import annotations
@@ -15,43 +15,31 @@ import itertools
 import logging
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nightshift import lake, registry
+from nightshift import lake, registered_model
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.recovery import recover_entries
 from nightshift.scores import FEATURES, SCORES
 from nightshift.session import session
-from nightshift.tables import PARTITION, Table
+from nightshift.tables import Table
 from scoring.compare import Comparison, compare
 from scoring.dictionary import Dictionary
 from scoring.distribute import scored
 from scoring.publications import Publication, listed, publication
 from scoring.replay_report import Replayed, as_json, as_text
 from scoring.score import recipe
+from scoring.sources import Source, sources_of, sources_without_rows
 from scoring.versions import same_rows
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from pyspark.sql import DataFrame, SparkSession
 
-    from nightshift.registry import RegisteredModel
+    from nightshift.registered_model import RegisteredModel
 
 log = logging.getLogger("nightshift")
-
-
-@dataclass(frozen=True)
-class Source:
-    """What some published rows of a batch date say that they were made from."""
-
-    date: dt.date
-    model_version: int
-    feature_version: int
-    rows: int
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -103,7 +91,9 @@ def replay(job: Job, keys: dict[str, str], wanted: int | None = None) -> Replaye
     _refuse_gone(scores, version, job.dates, "the scores")
     spark = session(f"replay {job.use_case.name} {job.dates}")
     published = _with_keys(lake.read(spark, scores, job.dates, version), scores, keys)
-    sources = sources_of(published, scores, job.dates, keys, version)
+    # Rows with a key may be missing from any date, and then there is nothing to compare.
+    empty = [] if keys else sources_without_rows(published_as)
+    sources = sources_of(published, scores, job.dates, keys, version, empty)
     again = _again(spark, job, sources, published_as, keys)
     known = {field.name for field in lake.snapshot(scores, version).schema().fields}
     columns = [name for name in scores.column_names if name in known]
@@ -132,47 +122,13 @@ def keys_of(given: Sequence[str], scores: Table) -> dict[str, str]:
     return keys
 
 
-def sources_of(
-    published: DataFrame, scores: Table, dates: BatchDates, keys: dict[str, str], version: int
-) -> list[Source]:
-    """What the rows say that they were made from.
-
-    Raises:
-        NightshiftError: if there are none, or they do not say it.
-    """
-    from pyspark.sql import functions as F
-
-    names = [PARTITION, "model_version", "feature_version"]
-    rows = published.groupBy(*names).agg(F.count("*").alias("rows")).orderBy(*names).collect()
-    missing = sorted(set(dates) - {row[PARTITION] for row in rows})
-    if missing:
-        of = f" with {', '.join(f'{name}={value}' for name, value in keys.items())}" if keys else ""
-        raise NightshiftError(
-            f"{scores.label} has no rows{of} of {', '.join(map(str, missing[:5]))} at version {version}: "
-            f"`nightshift replay --use-case {scores.use_case} --date {missing[0]} --list` lists what was published"
-        )
-    if silent := [row[PARTITION] for row in rows if row.feature_version is None or row.model_version is None]:
-        raise NightshiftError(
-            f"{scores.label} of {silent[0]} at version {version} was published before scores named their features' "
-            "version: score the date again, then it can be replayed"
-        )
-    sources = [Source(row[PARTITION], row.model_version, row.feature_version, row.rows) for row in rows]
-    for one, other in itertools.pairwise(sources):
-        if one.date == other.date:
-            raise NightshiftError(
-                f"{scores.label} of {one.date} at version {version} names several versions, as {one.model_version} and "
-                f"{other.model_version} of the model, {one.feature_version} and {other.feature_version} of the "
-                "features: scoring never publishes that, so the rows were changed since; score the date again"
-            )
-    return sources
-
-
 def _again(
     spark: SparkSession, job: Job, sources: Sequence[Source], publications: Sequence[Publication], keys: dict[str, str]
 ) -> DataFrame:
-    """The scores of all batch dates, made from what their rows name."""
+    """The scores of all batch dates, made from their sources."""
     words = {each.date: each.dictionary for each in publications}
-    models = {version: registry.load(job.use_case, version) for version in {each.model_version for each in sources}}
+    versions = {each.model_version for each in sources}
+    models = {version: registered_model.load(job.use_case, version) for version in versions}
     alike = itertools.groupby(sources, key=lambda each: (each.model_version, words[each.date]))
     return _united(
         _of_one_model(spark, job, models[version], list(part), dictionary, keys)

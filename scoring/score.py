@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING
 import expectations
 from nightshift import lake, registry
 from nightshift.accounting import Accounting
+from nightshift.audit import Audit, AuditReport
 from nightshift.dates import BatchDates
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import Input
 from nightshift.publish import publish
-from nightshift.registry import RegisteredModel
+from nightshift.registered_model import RegisteredModel
 from nightshift.scores import FEATURES, SCORES
 from nightshift.session import session
-from nightshift.tables import Table
+from nightshift.tables import PARTITION, Table
 from scoring.dictionary import Dictionary
 from scoring.distribute import scored
 from scoring.inputs import carried_columns, check_features, check_task, refuse_missing_cases
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         default=registry.AS_OF,
         help=f"`{registry.AS_OF}` (default): of each batch date its own champion; `{registry.CHAMPION}`: that of the "
-        "dates to come; or a version like 3",
+        f"dates to come; or a version, like `{registry.VERSION}3` or `3`",
     )
 
 
@@ -82,7 +83,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
         job,
         scores,
         all_scored(spark, features, scores, models, dictionary, versions, version, rows_in),
-        audit=expectations.audit,
+        audit=audit_of(job, arguments.model, models),
         accounting=Accounting(
             {
                 date: [Input("table", features.short_name, str(versions[date]), count), words]
@@ -91,6 +92,19 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
         ),
         models={date: (model.name, model.version) for dates, model in models for date in dates},
     )
+
+
+def audit_of(job: Job, wanted: str, models: Assigned) -> Audit:
+    """The audit of scores; it refuses those of models that are no longer the ones that were asked for.
+
+    An audit runs after the attempt was opened and before its commit, as `registry.refuse_outdated` must.
+    """
+
+    def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
+        registry.refuse_outdated(job.use_case, wanted, models)
+        return expectations.audit(rows, table, dates, expected_rows)
+
+    return audit
 
 
 def all_scored(
@@ -132,6 +146,7 @@ def recipe(
 ) -> Recipe:
     """How a model scores the rows of some batch dates."""
     return Recipe(
+        partition=PARTITION,
         model_name=model.name,
         model_version=model.version,
         encoding=model.encoding,

@@ -19,18 +19,21 @@ from nightshift import lake
 from nightshift.accounting import Accounting
 from nightshift.audit import Check
 from nightshift.dates import BatchDates, as_ranges
+from nightshift.declared.derivation import derivations
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import LOOKED_UP, Input
 from nightshift.publish import Slice, publish_all
+from nightshift.published import unpublished
 from nightshift.scores import SCORES
 from nightshift.session import session
 from nightshift.settings import get_settings
+from nightshift.stages import FEATURES, MARTS, REFINE, SCORE, command
 from nightshift.tables import Table
 from spark_jobs.dbt_project import DbtProject
 
 log = logging.getLogger("nightshift")
-LAYERS = ("features", "marts")
+LAYERS = (FEATURES, MARTS)
 
 
 def main() -> int:
@@ -50,7 +53,7 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
     project = DbtProject(get_settings().dbt_dir)
     # Parsing and imports take their seconds while the JVM starts.
     project.start_parsing()
-    if job.stage == "features":
+    if job.stage == FEATURES:
         expectations.preload()
     spark = session(f"{job.stage} {job.use_case.name} {job.dates}")
     tables = built_tables(job)
@@ -66,7 +69,7 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
         # Marts say nothing that was not audited before: dbt's tests, profile and history are their audit.
         audits = {
             table.identifier: expectations.audit
-            if job.stage == "features"
+            if job.stage == FEATURES
             else expectations.audit_of_tested(checks[table.identifier])
             for table in tables
         }
@@ -104,12 +107,11 @@ def with_dependent_marts(job: Job) -> Job:
     Marts of D compare the scores of the days before with the outcomes that came with D. Where D + 1 is scored already,
     because nights ran out of order or D was scored anew, its marts are made again as well.
     """
-    if job.stage != "marts":
+    if job.stage != MARTS:
         return job
-    scored = lake.published_dates(job.catalog[SCORES])
-    matured = lake.published_dates(job.catalog[f"silver.{job.use_case.target.table}"])
     later = job.dates.last + dt.timedelta(days=job.use_case.target.maturity_days)
-    if not all(date in scored & matured for date in BatchDates(job.dates.last, later)):
+    read = job.catalog[SCORES], job.catalog[f"silver.{job.use_case.target.table}"]
+    if any(unpublished(table, BatchDates(job.dates.last, later)) for table in read):
         return job
     return replace(job, dates=BatchDates(job.dates.first, later))
 
@@ -124,7 +126,7 @@ def built_tables(job: Job) -> list[Table]:
 
 
 def refuse_incomplete(job: Job) -> None:
-    """Hold what the models read against the Delta logs; this starts no Spark.
+    """Hold what the models read against Delta logs and ledger; this starts no Spark.
 
     Features look back on the deliveries of ``nightly.lookback_days``; one that is missing would change every
     rate without a trace. Marts need the scores and the outcomes of their own dates.
@@ -133,32 +135,34 @@ def refuse_incomplete(job: Job) -> None:
         NightshiftError: naming the missing dates and how to get them.
     """
     target = job.catalog[f"silver.{job.use_case.target.table}"]
-    if job.stage == "features":
+    if job.stage == FEATURES:
         back = dt.timedelta(days=job.use_case.nightly.lookback_days - 1)
         for table in job.catalog.layer("silver"):
-            _refuse_missing(job, table, job.dates, "refine")
-        _refuse_missing(job, target, BatchDates(job.dates.first - back, job.dates.last), "refine")
+            _refuse_missing(job, table, job.dates, REFINE)
+        _refuse_missing(job, target, BatchDates(job.dates.first - back, job.dates.last), REFINE)
     else:
-        _refuse_missing(job, job.catalog[SCORES], job.dates, "score")
-        _refuse_missing(job, target, job.dates, "refine")
+        _refuse_missing(job, job.catalog[SCORES], job.dates, SCORE)
+        _refuse_missing(job, target, job.dates, REFINE)
 
 
 def _refuse_missing(job: Job, table: Table, needed: BatchDates, stage: str) -> None:
-    first = job.use_case.dates.first
-    if table.layer == "silver" and table.name != job.use_case.target.cases:
-        # What happened on a day comes with a later delivery: the first of all has nothing of it.
-        first += dt.timedelta(days=job.use_case.target.maturity_days)
-    there = lake.published_dates(table)
-    missing = [date for date in needed if date >= first and date not in there]
+    starts = _starts(job, table)
+    missing = unpublished(table, [date for date in needed if date >= starts])
     if missing:
         ranges = ", ".join(str(dates) for dates in as_ranges(missing))
-        module = {"refine": "spark_jobs.refine", "score": "scoring.score"}[stage]
         raise NightshiftError(
             f"{job.stage} of {job.dates} need {table.label} of {needed}, and these batch dates are missing: {ranges}\n"
             f"  next: backfill {ranges} in the Airflow UI (DAG {job.use_case.name}_nightly, Trigger, Backfill), or run "
-            f"`python -m {module} --use-case {job.use_case.name} --dates {as_ranges(missing)[0]}`"
-            f"{' after land' if stage == 'refine' else ''}; then run this stage again"
+            f"`{command(stage, job.use_case.name, as_ranges(missing)[0])}`"
+            f"{' after land' if stage == REFINE else ''}; then run this stage again"
         )
+
+
+def _starts(job: Job, table: Table) -> dt.date:
+    """The batch date with which the first of the required sources begins that a table is made from."""
+    first = job.use_case.dates.first
+    sources = [job.catalog[name].source for name in derivations(job.catalog)[table.short_name]]
+    return min((source.starts(first) for source in sources if source and source.required), default=first)
 
 
 def _refuse_unpublished(job: Job, sources: Iterable[Table]) -> None:
@@ -187,7 +191,7 @@ def _accounting(job: Job, sources: Sequence[Table], versions: Mapping[str, int])
     Features have a row for each case, and look the rest up. Marts aggregate: what their sums must agree with is
     declared.
     """
-    is_features = job.stage == "features"
+    is_features = job.stage == FEATURES
     inputs: dict[dt.date, list[Input]] = {date: [] for date in job.dates}
     for source in sources:
         version = versions.get(source.short_name)
@@ -218,7 +222,7 @@ def _names(tables: Iterable[Table]) -> list[str]:
 def _again(job: Job) -> str:
     return (
         "look at the examples, mend the model or what it reads, then clear this task in Airflow, or run "
-        f"`python -m spark_jobs.build --layer {job.stage} --use-case {job.use_case.name} --dates {job.dates}`"
+        f"`{command(job.stage, job.use_case.name, job.dates)}`"
     )
 
 

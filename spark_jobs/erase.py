@@ -21,6 +21,7 @@ from nightshift.dates import BatchDates
 from nightshift.delivery import landing_folder
 from nightshift.errors import NightshiftError
 from nightshift.job import EXIT_REFUSED, Job, end
+from nightshift.person import person
 from nightshift.privacy.erasures import (
     begin_erasure,
     complete_erasure,
@@ -32,7 +33,6 @@ from nightshift.privacy.erasures import (
 )
 from nightshift.privacy.person_files import files_with, remove_clear_leftovers
 from nightshift.privacy.tokens import is_token, personal_columns, token
-from nightshift.quarantine.decisions import person
 from nightshift.session import session
 from nightshift.settings import get_settings
 from nightshift.source import FileSource, JdbcSource
@@ -40,7 +40,7 @@ from nightshift.tables import Layer, PiiClass
 from nightshift.use_case import UseCase
 
 if TYPE_CHECKING:
-    from spark_jobs.erasure import Found
+    from spark_jobs.rows_of_person import Found
 
 log = logging.getLogger("nightshift")
 LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
@@ -90,7 +90,7 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
     """
     use_case = wish.catalog.use_case
     spark = session(f"erase {use_case.name}")
-    from spark_jobs.erasure import search
+    from spark_jobs.rows_of_person import search
 
     tables = [table for layer in LAYERS for table in wish.catalog.layer(layer) if table.name != "quarantine"]
     found = search(spark, tables, wish.token)
@@ -125,7 +125,7 @@ def _remove(wish: Wish, found: Sequence[Found], run_id: str) -> None:
     """Layer by layer, so that a stage that starts meanwhile finds nothing to bring back."""
     from pyspark.sql import SparkSession
 
-    from spark_jobs.erasure import keep_account, remove
+    from spark_jobs.rows_of_person import keep_account, remove
 
     spark = SparkSession.active()
     for each in found:

@@ -13,6 +13,8 @@ from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
+from nightshift.published import unpublished
+from nightshift.stages import LAND, command
 from nightshift.tables import PARTITION, Table
 from spark_jobs.holiday_calendar import calendar
 
@@ -84,12 +86,13 @@ def _reference(spark: SparkSession, table: Table, dates: BatchDates, version: in
 
 
 def _require_landed(table: Table, job: Job, version: int | None) -> None:
+    """Refuse dates that were not landed; one that was landed without rows was."""
     assert table.source is not None
-    starts = job.use_case.dates.first + dt.timedelta(days=table.source.first_batch_date_offset)
-    published = lake.published_dates(table, version)
-    missing = [date for date in job.dates if date >= starts and date not in published]
+    starts = table.source.starts(job.use_case.dates.first)
+    missing = unpublished(table, [date for date in job.dates if date >= starts], version)
     if missing:
+        more = f" and {len(missing) - 1} more dates" if missing[1:] else ""
         raise NightshiftError(
-            f"{table.label} has no rows of {missing[0]}{f' and {len(missing) - 1} more dates' if missing[1:] else ''}: "
-            f"run the stage before, `python -m spark_jobs.land --use-case {job.use_case.name} --dates {job.dates}`"
+            f"{table.label} was not landed for {missing[0]}{more}: "
+            f"run the stage before, `{command(LAND, job.use_case.name, job.dates)}`"
         )

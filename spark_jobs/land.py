@@ -1,28 +1,35 @@
 """Land deliveries: files and queries to bronze tables, and what is not accepted to `bronze.quarantine`.
 
 Files are held against their manifest, records against their declaration (docs/landing-contract.md). What is not
-accepted is published to quarantine first, with the rules that it breaks, so that it is seen even when the run is
-blocked. People decide there what becomes of it (docs/runbooks/quarantine.md). Personal data is replaced by tokens
-before anything is written (docs/privacy.md).
+accepted is published to quarantine with the rules that it breaks: together with the rows that are accepted or, where
+the run is blocked, by itself, beside what was set aside of the delivery that stays in force. People decide there what
+becomes of it (docs/runbooks/quarantine.md). Personal data is replaced by tokens before anything is written
+(docs/privacy.md).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 import expectations
 from nightshift import lake
 from nightshift.accounting import Accounting
 from nightshift.delivery import Delivery
+from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.privacy.erasures import erased, known_key
 from nightshift.privacy.tokens import personal_columns
 from nightshift.publish import Slice, publish, publish_all
 from nightshift.quarantine.decisions import Decision, decisions, note_effect
 from nightshift.session import session
-from nightshift.tables import Table
+from nightshift.settings import get_settings
+from nightshift.tables import QUARANTINE, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -38,10 +45,11 @@ def main() -> int:
 
 
 def land(job: Job, arguments: argparse.Namespace) -> None:
-    """Take the deliveries, judge, publish quarantine, and then the sources unless something blocks.
+    """Take the deliveries, judge, and publish sources and quarantine; the quarantine alone where something blocks.
 
     Raises:
-        NightshiftError: if a delivery is missing or faulty, or more rows are quarantined than is tolerated.
+        NightshiftError: if a delivery is missing or faulty, more rows are quarantined than is tolerated, or an audit
+            refuses a slice.
     """
     expectations.preload()
     spark = session(f"land {job.use_case.name} {job.dates}")
@@ -52,10 +60,14 @@ def land(job: Job, arguments: argparse.Namespace) -> None:
     delivery = masked_faults(take(spark, job), job.catalog.sources)
     made = decisions(job.use_case.name, job.dates)
     sources = judge(spark, job, delivery, made)
-    publish_quarantine(spark, job, delivery, sources)
-    delivery.refuse_faults()
-    refuse_excess(job.use_case, job.dates, sources)
-    publish_sources(spark, job, sources, made)
+    with in_turn(job):
+        try:
+            delivery.refuse_faults()
+            refuse_excess(job.use_case, job.dates, sources)
+            publish_delivery(spark, job, delivery, sources, made)
+        except NightshiftError:
+            publish_blocked(spark, job, delivery, sources)
+            raise
 
 
 def judge(spark: SparkSession, job: Job, delivery: Delivery, made: list[Decision]) -> list[Judged]:
@@ -82,24 +94,50 @@ def judge(spark: SparkSession, job: Job, delivery: Delivery, made: list[Decision
     return counted(rows, delivery)
 
 
-def publish_quarantine(spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged]) -> None:
-    """Publish the faulty files and the rejected records of all sources."""
+@contextlib.contextmanager
+def in_turn(job: Job) -> Iterator[None]:
+    """Let one landing of a use case publish after the other.
+
+    Else, of two runs of the same date that read different editions of its delivery, the quarantine of one could end
+    beside the sources of the other.
+    """
+    lock = get_settings().locks / f"land.{job.use_case.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    turn = FileLock(lock)
+    try:
+        turn.acquire(blocking=False)
+    except Timeout:
+        log.info("another run is landing %s: waiting for it to let go of %s", job.use_case.name, lock)
+        turn.acquire()
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+def publish_blocked(spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged]) -> None:
+    """Publish what is set aside of deliveries that are blocked; what was of those in force stays beside it."""
+    from spark_jobs.landing.in_force import beside_in_force
     from spark_jobs.landing.quarantine import quarantine_accounting, quarantine_rows
 
-    table = job.catalog["bronze.quarantine"]
+    table = job.catalog[QUARANTINE]
     accounting = quarantine_accounting(delivery, sources)
     if must_publish(table, job, sum(accounting.rows_in(date) for date in job.dates)):
         rows = quarantine_rows(spark, table, delivery, sources)
+        rows, accounting = beside_in_force(spark, job, rows, accounting)
         publish(job, table, rows, audit=expectations.audit, accounting=accounting)
 
 
-def publish_sources(spark: SparkSession, job: Job, sources: list[Judged], made: list[Decision]) -> None:
-    """Publish the accepted rows of every source, or of none where one is refused.
+def publish_delivery(
+    spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged], made: list[Decision]
+) -> None:
+    """Publish the accepted rows of every source with all that was set aside, or nothing where one slice is refused.
 
     A source that did not come is published as empty.
     """
     from spark_jobs.landing.decided import sparing_released
     from spark_jobs.landing.judge import is_good
+    from spark_jobs.landing.quarantine import quarantine_accounting, quarantine_rows
 
     came = {source.table.name: source for source in sources}
 
@@ -110,11 +148,23 @@ def publish_sources(spark: SparkSession, job: Job, sources: list[Judged], made: 
         audit = sparing_released(expectations.audit, made) if source.released else expectations.audit
         return Slice(table, source.rows.where(is_good()).select(*table.column_names), audit, source.accounting)
 
-    # What came without rows is published too, so that the ledger knows that it came.
-    wanted = [table for table in job.catalog.sources if table.name in came or must_publish(table, job, 0)]
-    publish_all(job, [slice_of(table) for table in wanted])
+    # What came without rows is published too, so that the ledger knows that it came. A query of a day without rows
+    # brings nothing.
+    wanted = [t for t in job.catalog.sources if t.name in came or is_due(t, job) or must_publish(t, job, 0)]
+    slices = [slice_of(table) for table in wanted]
+    quarantine, accounting = job.catalog[QUARANTINE], quarantine_accounting(delivery, sources)
+    if must_publish(quarantine, job, sum(accounting.rows_in(date) for date in job.dates)):
+        rows = quarantine_rows(spark, quarantine, delivery, sources)
+        slices.insert(0, Slice(quarantine, rows, expectations.audit, accounting))
+    publish_all(job, slices)
     for source in sources if made else ():
         note_effect(job.use_case.name, source.table.name, job.dates, source.effects)
+
+
+def is_due(table: Table, job: Job) -> bool:
+    """Whether any of the dates' deliveries must have a source."""
+    source = table.source
+    return source is not None and source.required and job.dates.last >= source.starts(job.use_case.dates.first)
 
 
 def must_publish(table: Table, job: Job, rows: int) -> bool:

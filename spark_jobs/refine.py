@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import expectations
 from nightshift import lake
 from nightshift.accounting import Accounting
+from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import BY_FILE, LOOKED_UP, Input
@@ -70,7 +71,7 @@ def refine(job: Job, arguments: argparse.Namespace) -> None:
     wanted = refinements(job)
     spark = session(f"refine {job.use_case.name} {job.dates}")
     refined = compute(spark, job, wanted)
-    accounts = account(refined)
+    accounts = account(refined, job.dates)
     publish_all(
         job, [Slice(each.table, newest(each), expectations.audit, accounts[each.table.name]) for each in refined]
     )
@@ -157,10 +158,11 @@ def newest(refined: Refined) -> DataFrame:
     return refined.records.where(f"{RANK} = 1").select(*refined.table.column_names)
 
 
-def account(refined: Sequence[Refined]) -> Mapping[str, Accounting]:
+def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accounting]:
     """Rows in and rows dropped as older, per table, batch date and landed file, in one Spark job.
 
-    Rows in are counted in bronze itself: a join that multiplied or lost rows does not balance.
+    Rows in are counted in bronze itself: a join that multiplied or lost rows does not balance. A date without rows
+    has no file, and names the versions in which there were none.
     """
     from pyspark.sql import DataFrame
     from pyspark.sql import functions as F
@@ -177,7 +179,7 @@ def account(refined: Sequence[Refined]) -> Mapping[str, Accounting]:
         records = each.records.groupBy(name, PARTITION, *file)
         counts.append(records.agg(F.lit(0).alias("rows"), older.alias("older")))
     total = functools.reduce(DataFrame.unionByName, counts).groupBy("name", PARTITION, "file", "sha256")
-    inputs: dict[str, dict[dt.date, list[Input]]] = {each.table.name: {} for each in refined}
+    inputs: dict[str, dict[dt.date, list[Input]]] = {each.table.name: {date: [] for date in dates} for each in refined}
     for row in total.agg(F.sum("rows").alias("rows"), F.sum("older").alias("older")).collect():
         taken = Input("file", row.file, row.sha256, row.rows, deduplicated=row.older)
         inputs[row["name"]].setdefault(row.batch_date, []).append(taken)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from nightshift.calibration import Calibration
 from nightshift.encoding import Encoding
-from nightshift.registry import RegisteredModel
+from nightshift.registered_model import RegisteredModel
 from nightshift.training_plan import BINARY
 from nightshift.use_case import UseCase
 from training.data.dataset import Dataset
@@ -64,6 +64,7 @@ class Challenger:
         evaluation: on the test period.
         numbers: all that the gates were held against.
         drift: how far each feature moved from train to test (population stability index).
+        missing_rise: by how much the share of missing values of each feature rose from train to test.
         verdicts: of all gates.
     """
 
@@ -73,6 +74,7 @@ class Challenger:
     evaluation: Evaluation
     numbers: Mapping[str, float]
     drift: Mapping[str, float]
+    missing_rise: Mapping[str, float]
     verdicts: Sequence[Verdict]
 
     @property
@@ -101,12 +103,12 @@ def challenge(
         champion_threshold=champion.threshold if champion else None,
         champion_interval=champion.interval if champion else None,
     )
-    drift = stability.feature_drift(dataset)
+    drift, missing_rise = stability.feature_drift(dataset), stability.missing_rises(dataset)
     leader, strength = leaks.strongest(leaks.feature_strengths(dataset, use_case.task))
     numbers = {
         **evaluation.metrics,
         leaks.NUMBERS[use_case.task]: strength,
-        **stability.numbers(dataset, evaluation.predicted, evaluation.champion, drift),
+        **stability.numbers(dataset, evaluation.predicted, evaluation.champion, drift, missing_rise),
         **(skew.numbers() if skew else {}),
         "training_seconds": time.monotonic() - budget.started,
     }
@@ -117,7 +119,8 @@ def challenge(
         scored_before=skew is not None and skew.scored_before,
     )
     details = {leaks.NUMBERS[use_case.task]: f"The feature that knows most: {leader}."}
-    return Challenger(winner, model, curve, evaluation, numbers, drift, judge(gates, numbers, facts, details))
+    verdicts = judge(gates, numbers, facts, details)
+    return Challenger(winner, model, curve, evaluation, numbers, drift, missing_rise, verdicts)
 
 
 def develop(use_case: UseCase, dataset: Dataset, budget: Budget) -> tuple[Winner, FittedModel, dict[str, list[float]]]:

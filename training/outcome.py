@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from nightshift import champions
-from nightshift.champions.approval import Who
+from nightshift.champions.approval import APPROVAL_TAG, AUTO, PERSON, Who
+from nightshift.champions.comparing import COMPARED_TAG, NO_CHAMPION, never_compared
+from nightshift.errors import NightshiftError
 from nightshift.result import hand_over
 from nightshift.services.ports import Ports
 from nightshift.settings import get_settings
@@ -19,8 +22,9 @@ from training.card.words import number
 from training.judging.gates import Verdict
 from training.register import version_of_run
 
-# Tag of a version: who lets it become champion, as it was when it was registered.
-APPROVAL_TAG = "approval"
+log = logging.getLogger("nightshift")
+
+_JUDGED = "Both were judged on the same rows of the test period, which no choice has seen"
 # In the order in which they are shown, of those that the task has; with the direction that is better.
 SHOWN = {
     "auc": "higher",
@@ -49,12 +53,14 @@ class Outcome:
         approval: who lets it become champion.
         metrics: of its evaluation.
         verdicts: of its gates.
+        compared: the champion that it was held against, or `none`; None where that is not known.
     """
 
     version: int | None
     approval: Who
     metrics: Mapping[str, float]
     verdicts: Sequence[Verdict]
+    compared: str | None
 
     @property
     def refused(self) -> list[Verdict]:
@@ -79,10 +85,11 @@ def registered_before(use_case: UseCase, run_id: str) -> Outcome | None:
     def kept(name: str) -> Any:
         return json.loads(patiently(f"reading {name}", lambda: load_text(f"runs:/{run_id}/{name}")))
 
-    approval: Who = "auto" if model_version(use_case, version).tags.get(APPROVAL_TAG) == "auto" else "person"
+    tags = model_version(use_case, version).tags
+    approval: Who = AUTO if tags.get(APPROVAL_TAG) == AUTO else PERSON
     judged, verdicts = kept("measures.json")["judged"], kept("gates.json")
     metrics = {name: math.nan if value is None else value for name, value in judged.items()}
-    return Outcome(version, approval, metrics, [_verdict(each) for each in verdicts])
+    return Outcome(version, approval, metrics, [_verdict(each) for each in verdicts], tags.get(COMPARED_TAG))
 
 
 def tell(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
@@ -94,28 +101,62 @@ def tell(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
         {
             "version": version,
             "approval": outcome.approval if version else None,
+            "compared": outcome.compared,
             "refused": ", ".join(refused),
             "subject": subject,
-            "comparison": comparison(use_case, version, run_id, outcome.metrics, outcome.verdicts),
+            "comparison": comparison(use_case, run_id, outcome),
         }
     )
 
 
-def comparison(
-    use_case: UseCase, version: int | None, run_id: str, metrics: Mapping[str, float], verdicts: Sequence[Verdict]
-) -> str:
+def say_what_follows(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
+    """Say for whom a model waits, or that it was refused: a normal outcome, unless nothing can score tonight.
+
+    Raises:
+        NightshiftError: if it was refused and there is no champion.
+    """
+    if outcome.version is None:
+        _say_refused(use_case, run_id, outcome)
+    elif outcome.approval == PERSON:
+        log.warning(
+            "%s version %d has passed its gates and waits for approval by %s: in Airflow under Required actions, or\n"
+            "  nightshift models promote %d --use-case %s --who <name> --why <reason>",
+            use_case.model_name, outcome.version, ", ".join(use_case.training.approval.by), outcome.version,
+            use_case.name,
+        )  # fmt: skip
+
+
+def _say_refused(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
+    reasons = "\n".join(
+        f"  {verdict.name}: {verdict.value if verdict.value is not None else 'not computed'}, "
+        f"must be {verdict.limit}. {verdict.meaning}"
+        for verdict in outcome.refused
+    )
+    if outcome.compared != NO_CHAMPION:
+        log.warning("not promoted, version %s stays champion; MLflow run %s\n%s", outcome.compared, run_id, reasons)
+        return
+    raise NightshiftError(
+        f"the model of {use_case.model_name} was refused by its gates, and there is NO CHAMPION: nothing can be "
+        f"scored until a model passes\n{reasons}\n"
+        f"  next: read the report of MLflow run {run_id}; give more batch dates (--dates), or mend the features"
+    )
+
+
+def comparison(use_case: UseCase, run_id: str, outcome: Outcome) -> str:
     """Challenger beside champion, gates, and where to read on, as Markdown."""
+    version, metrics = outcome.version, outcome.metrics
     # Without what was decided about this version itself: it may be champion already.
     made = [each for each in champions.decisions(use_case) if each.version != version]
-    reigns = champions.reigns_of(made)
-    against = f"version {reigns[-1].version}, {reigns[-1].dates}" if reigns else "none so far"
-    if reigns and reigns[-1].version in champions.blocked(made):
+    champion = champions.coming(champions.reigns_of(made))
+    against = f"version {champion.version}, {champion.dates}" if champion else "none so far"
+    if champion and champion.version in champions.blocked(made):
         against += ", which is blocked and no rival"
-    gates = [_cells(each.name, _number(each.value), each.limit, each.word, each.meaning) for each in verdicts]
+    unknown = None if version is None else never_compared(use_case, made, version, outcome.compared)
+    judged = f"**{unknown}**" if unknown else _JUDGED
+    gates = [_cells(each.name, _number(each.value), each.limit, each.word, each.meaning) for each in outcome.verdicts]
     return "\n".join(
         [
-            f"Champion now: {against}. Both were judged on the same rows of the test period, which no choice has seen; "
-            "in brackets the interval that chance would give.",
+            f"Champion now: {against}. {judged}; in brackets the interval that chance would give.",
             "",
             "| measure | better is | challenger | champion | constant |",
             "|---|---|---|---|---|",

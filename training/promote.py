@@ -12,11 +12,15 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import logging
+from functools import partial
 
 from nightshift import champions
+from nightshift.champions.approval import refuse_unasked, signed
+from nightshift.champions.decisions import BY_HAND
 from nightshift.dates import parse_date
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
+from nightshift.person import person
 
 log = logging.getLogger("nightshift")
 
@@ -33,21 +37,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", type=int, required=True, help="in the registry, like 3")
     parser.add_argument("--from", dest="first", help="first batch date that it is champion of")
     parser.add_argument("--who", required=True, help="the person who decided, or `auto`")
+    parser.add_argument("--who-id", default="", help="where it is not --who: the person's id in training.approval.by")
     parser.add_argument("--why", required=True, help="in words, for whoever asks in a year")
     parser.add_argument("--at", help="moment of the decision, ISO 8601 with a zone; unset: now")
     parser.add_argument("--action", choices=(PROMOTE, DECLINE), default=PROMOTE)
 
 
 def body(job: Job, arguments: argparse.Namespace) -> None:
-    """Decide, and say what holds from now on."""
+    """Decide, and say what holds from now on.
+
+    Raises:
+        NightshiftError: if the version waits for a person and another one decided, and as :func:`champions.promote`
+            and :func:`champions.decline`.
+    """
     use_case, version = job.use_case, arguments.version
     at = _moment(arguments.at) if arguments.at else None
+    who, why = person(arguments.who, arguments.why)
+    if job.run_id == BY_HAND:
+        why = signed(why)
     if arguments.action == DECLINE:
-        kept = champions.decline(use_case, version, arguments.who, arguments.why, job.run_id, at)
+        kept = champions.decline(use_case, version, who, why, job.run_id, at)
         log.info("%s version %d was declined by %s: %s", use_case.model_name, version, kept.who, kept.why)
         return
-    first = parse_date(arguments.first) if arguments.first else champions.default_first(job.catalog, job.dates.last)
-    kept = champions.promote(use_case, version, first, arguments.who, arguments.why, job.run_id, at)
+    refuse_unasked(use_case, version, who, arguments.who_id)
+    unsaid = partial(champions.default_first, job.catalog, job.dates.last)
+    first = parse_date(arguments.first) if arguments.first else unsaid
+    kept = champions.promote(use_case, version, first, who, why, job.run_id, at)
     log.info(
         "%s version %d: champion from %s on, decided by %s: %s",
         use_case.model_name, kept.version, kept.first, kept.who, kept.why,

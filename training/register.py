@@ -42,8 +42,9 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
     with, its search included; so is one whose task was killed right after, before anybody else decided.
 
     Args:
-        same: tags that such a run must have, too, like the Delta versions that are trained on: what was searched on
-            other data is not gone on with. They are set on a new run.
+        same: tags that such a run must have, too, like the Delta versions that are trained on and the digest of the
+            gates: what was searched on other data, or judged by other gates, is not gone on with. They are set on a
+            new run.
 
     Raises:
         NightshiftError: if MLflow does not answer.
@@ -102,7 +103,7 @@ def log_training(parameters: Mapping[str, Any], metrics: Mapping[str, float], ta
     before = patiently("reading the run's parameters", lambda: client().get_run(run_id)).data.params
     changed = sorted(name for name in before.keys() & parameters.keys() if before[name] != str(parameters[name]))
     if changed:
-        patiently("leaving the run", lambda: client().set_tag(run_id, RUN_TAG, "left unfinished"))
+        leave_unfinished(run_id)
         raise NightshiftError(
             f"MLflow run {run_id}, which was gone on with, had other values of {', '.join(changed)} before, and MLflow "
             "keeps the first: the run is left as it is. Run this again, it begins a new one"
@@ -111,6 +112,24 @@ def log_training(parameters: Mapping[str, Any], metrics: Mapping[str, float], ta
     patiently("logging parameters", lambda: mlflow.log_params(dict(parameters)))
     patiently("logging metrics", lambda: mlflow.log_metrics(finite))
     patiently("logging tags", lambda: mlflow.set_tags(dict(tags)))
+
+
+def leave_unfinished(run_id: str) -> None:
+    """Keep a run from being gone on with: another training begins a new one.
+
+    Raises:
+        NightshiftError: if MLflow does not answer.
+    """
+    patiently("leaving the run", lambda: client().set_tag(run_id, RUN_TAG, "left unfinished"))
+
+
+def decided_by(job: Job, run_id: str) -> str:
+    """The run id under which a training decides about its version.
+
+    One that was started by hand has none of its own; that of its MLflow run tells it from others, so that it is gone
+    on with where it was killed after its decision.
+    """
+    return job.run_id if job.run_id != BY_HAND else f"{BY_HAND}-{run_id[:12]}"
 
 
 def log_files(folder: str, below: str | None = None) -> None:
@@ -195,12 +214,13 @@ def _to_go_on_with(job: Job, experiment: str, tags: Mapping[str, str]) -> list[s
     """
     # Values are compared here: MLflow's filters have no way to quote a quotation mark.
     found = client().search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=RUNS_LOOKED_AT)
-    decided = {each.version for each in decisions(job.use_case) if each.run_id != job.run_id}
+    made = decisions(job.use_case)
     same = []
     for run in found:
         if all(run.data.tags.get(name) == value for name, value in tags.items()):
             version = version_of_run(job.use_case, run.info.run_id)
             is_open = run.info.status != "FINISHED" or (version is not None and job.run_id != BY_HAND)
-            if is_open and version not in decided:
+            mine = decided_by(job, run.info.run_id)
+            if is_open and not any(each.version == version and each.run_id != mine for each in made):
                 same.append(str(run.info.run_id))
     return same

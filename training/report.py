@@ -11,7 +11,6 @@ import datetime as dt
 import json
 import logging
 import math
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,15 +20,15 @@ import numpy as np
 
 from nightshift.environment import described
 from nightshift.errors import NightshiftError
+from nightshift.scores import FEATURES
 from training.card import Card, write_card
 from training.judging.gates import as_table
 from training.judging.metrics import reliability
-from training.judging.stability import missing_rises
 from training.plots import Subject, draw
 
 if TYPE_CHECKING:
     from nightshift.job import Job
-    from nightshift.registry import RegisteredModel
+    from nightshift.registered_model import RegisteredModel
     from training.challenger import Challenger
     from training.data.dataset import Dataset
     from training.data.split import Periods
@@ -47,6 +46,7 @@ def write_report(
     provenance: Mapping[str, str],
     champion: RegisteredModel | None,
     skew: Skew | None,
+    declarations: Mapping[str, bytes],
 ) -> Iterator[Path]:
     """A folder with everything that the MLflow run keeps beside the model; it goes when the block ends.
 
@@ -58,13 +58,16 @@ def write_report(
         provenance: what the version's tags will say: data versions, code, environment, study.
         champion: that it was held against.
         skew: of the training range; None where it was not looked for.
+        declarations: content of the files that declare the use case and judged the model, by name: as they were when
+            the training began.
     """
     with tempfile.TemporaryDirectory(prefix="nightshift-report-") as name:
         folder = Path(name)
         (folder / "gates.txt").write_text(as_table(challenger.verdicts) + "\n", encoding="utf-8")
         for file, content in _contents(challenger, dataset, periods, provenance, skew).items():
             (folder / file).write_text(as_json(content), encoding="utf-8")
-        _write_declarations(folder, job)
+        for file, declared in declarations.items():
+            (folder / file).write_bytes(declared)
         _write_trials(folder, challenger.winner.study)
         pictures = draw(folder / "plots", _subject(job, challenger, dataset))
         card = Card(
@@ -77,7 +80,7 @@ def write_report(
 def _subject(job: Job, challenger: Challenger, dataset: Dataset) -> Subject:
     """What pictures are drawn of, with the units that the tables declare."""
     target = job.use_case.target
-    units = {column.name: column.unit for column in job.catalog["gold.features"].features if column.unit}
+    units = {column.name: column.unit for column in job.catalog[FEATURES].features if column.unit}
     labels = job.catalog[f"silver.{target.table}"].columns
     unit = next((column.unit for column in labels if column.name == target.column), None)
     return Subject(challenger, dataset, job.use_case.training, units, unit or "")
@@ -104,7 +107,7 @@ def _contents(
             **dataset.encoding.to_dict(),
             "left_out": dataset.left_out,
             "drift": challenger.drift,
-            "missing_rise": missing_rises(dataset),
+            "missing_rise": challenger.missing_rise,
         },
         "slices.json": evaluation.slices,
         "fairness.json": evaluation.groups,
@@ -134,13 +137,6 @@ def _reliability(challenger: Challenger, dataset: Dataset) -> list[dict[str, flo
     test = dataset.test
     bins = zip(*reliability(test.labels, challenger.evaluation.predicted["test"], test.weights), strict=True)
     return [{"forecast": forecast, "observed": observed, "rows": rows} for forecast, observed, rows in bins]
-
-
-def _write_declarations(folder: Path, job: Job) -> None:
-    """The declarations as they were at this training: they may change before anybody asks."""
-    for name in ("use_case.yaml", "gates.yaml", "reasons.yaml"):
-        if (declared := job.use_case.folder / name).is_file():
-            shutil.copyfile(declared, folder / name)
 
 
 def _write_trials(folder: Path, study: str) -> None:

@@ -12,19 +12,19 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from nightshift import champions, registry
-from nightshift.champions.deciding import COMPARED_TAG
+from nightshift.champions.approval import APPROVAL_TAG, AUTO
+from nightshift.champions.comparing import COMPARED_TAG, NO_CHAMPION, NeverComparedError
 from nightshift.champions.mirror import AWAITING_APPROVAL, CANDIDATE
 from nightshift.database import database_url
 from nightshift.dates import BatchDates
 from nightshift.environment import described
-from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
-from nightshift.ledger import code_version
 from nightshift.reasons import wordings
+from nightshift.scores import FEATURES
 from nightshift.session import session
 from nightshift.tracking import client
 from training.challenger import Budget, Challenger, challenge
@@ -32,10 +32,19 @@ from training.data.dataset import Dataset, Rows, prepare
 from training.data.declarations import check_declarations
 from training.data.rows import read
 from training.data.split import Periods
-from training.judging.gates import Verdict, as_table, load_gates
+from training.judging.gates import as_table
 from training.judging.skew import Skew, compare
-from training.outcome import APPROVAL_TAG, Outcome, registered_before, tell
-from training.register import log_files, log_model, log_training, register, tracked_run
+from training.outcome import Outcome, registered_before, say_what_follows, tell
+from training.pinned import Pinned
+from training.register import (
+    decided_by,
+    leave_unfinished,
+    log_files,
+    log_model,
+    log_training,
+    register,
+    tracked_run,
+)
 from training.report import write_report
 
 log = logging.getLogger("nightshift")
@@ -58,19 +67,20 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     training = job.use_case.training
     periods = Periods.of(job.use_case, job.dates, arguments.validation_days, arguments.test_days)
     # Whatever is declared wrong is said before anything is started.
-    load_gates(job.use_case)
+    pinned = Pinned.of(job.use_case)
     check_declarations(job.catalog)
-    wordings(job.use_case, job.catalog["gold.features"])
+    wordings(job.use_case, job.catalog[FEATURES])
     with ThreadPoolExecutor(1) as background:
         preloading = background.submit(_preload)
         rows, skew = read_rows(job)
         preloading.result()
     trials, seconds = arguments.trials or training.trials, arguments.search_seconds or training.search_seconds
-    train_on(job, rows, periods, trials, skew, seconds, started)
+    train_on(job, pinned, rows, periods, trials, skew, seconds, started)
 
 
 def train_on(
     job: Job,
+    pinned: Pinned,
     rows: Rows,
     periods: Periods,
     trials: int,
@@ -83,16 +93,14 @@ def train_on(
     What a run that is gone on with had registered before it was killed is taken as it is.
 
     Raises:
-        NightshiftError: if the data cannot train a model, MLflow does not answer, or the model is refused and there is
-            no champion.
+        NightshiftError: if the data cannot train a model, MLflow does not answer, the model is refused and there is
+            no champion, or another one became champion meanwhile and no person is asked.
     """
     use_case = job.use_case
-    gates = load_gates(use_case)
-    dataset = prepare(rows, use_case, job.catalog["gold.features"], periods)
+    dataset = prepare(rows, use_case, job.catalog[FEATURES], periods)
     say_what_was_read(dataset, periods)
-    trained_on = {f"delta_version.{label}": str(version) for label, version in rows.versions.items()}
-    champion = None
-    with tracked_run(job, trained_on) as run_id:
+    made_of = pinned.tags(job, rows.versions, periods, trials)
+    with tracked_run(job, made_of) as run_id:
         outcome = registered_before(use_case, run_id)
         if outcome is None:
             champion = registry.champion(use_case)
@@ -103,32 +111,31 @@ def train_on(
                 database_url("optuna"),
                 time.monotonic() if started is None else started,
             )
-            challenger = challenge(use_case, dataset, gates, budget, champion, skew)
+            challenger = challenge(use_case, dataset, pinned.gates, budget, champion, skew)
             log.info("gates on the test period %s\n%s", periods.test, as_table(challenger.verdicts))
-            provenance = {**trained_on, **_provenance(challenger, rows, dataset, periods, champion)}
+            compared = NO_CHAMPION if champion is None else str(champion.version)
+            provenance = {**made_of, COMPARED_TAG: compared, **_provenance(challenger, rows, dataset, periods)}
             log_training(_parameters(job, challenger), challenger.numbers, provenance)
             logged = log_model(challenger.model, dataset)
-            with write_report(job, challenger, dataset, periods, provenance, champion, skew) as folder:
+            report = write_report(job, challenger, dataset, periods, provenance, champion, skew, pinned.files)
+            with report as folder:
                 log_files(str(folder))
             version, approval = None, champions.approval_of(use_case)
             if not challenger.refused:
-                status = CANDIDATE if approval == "auto" else AWAITING_APPROVAL
+                status = CANDIDATE if approval == AUTO else AWAITING_APPROVAL
                 version = register(job, logged, {**provenance, "status": status, APPROVAL_TAG: approval})
-            outcome = Outcome(version, approval, challenger.numbers, challenger.verdicts)
+            outcome = Outcome(version, approval, challenger.numbers, challenger.verdicts, compared)
         # Within the run: killed before this is decided, it is gone on with.
-        if outcome.version is not None and outcome.approval == "auto":
-            _promote(job, outcome.version)
+        if outcome.version is not None and outcome.approval == AUTO:
+            _promote(job, outcome.version, run_id)
     tell(use_case, run_id, outcome)
-    if outcome.version is None:
-        _say_refused(job, outcome.refused, champion, run_id)
-    elif outcome.approval == "person":
-        _say_awaiting(job, outcome.version)
+    say_what_follows(use_case, run_id, outcome)
 
 
 def read_rows(job: Job, dates: BatchDates | None = None) -> tuple[Rows, Skew]:
     """Read the data set in Spark, hold it against what was scored, and end Spark: the search needs its cores."""
     dates = dates or job.dates
-    features = job.catalog["gold.features"]
+    features = job.catalog[FEATURES]
     spark = session(f"train {job.use_case.name} {dates}")
     try:
         rows = read(spark, job.catalog, dates)
@@ -178,60 +185,34 @@ def _provenance(
     rows: Rows,
     dataset: Dataset,
     periods: Periods,
-    champion: registry.RegisteredModel | None,
 ) -> dict[str, str]:
     """What a run, and a version, must name so that a person can tell where it came from."""
     matured = sum(count for _, count in dataset.coverage.values())
     return {
-        **{f"period.{name}": str(period) for name, period in periods.items()},
         **{f"rows.{name}": str(len(getattr(dataset, name))) for name, _ in periods.items()},
         "rows.unmatured": str(sum(count for count, _ in dataset.coverage.values()) - matured),
         "sampled_share": repr(rows.share),
         "optuna_study": challenger.winner.study,
-        COMPARED_TAG: "none" if champion is None else str(champion.version),
         "gates": "refused" if challenger.refused else "passed",
-        "code_version": code_version(),
         **{f"environment.{name}": value for name, value in described().items()},
     }
 
 
-def _promote(job: Job, version: int) -> None:
-    """Where no person is asked, the decision is made here, under the name of the rule that makes it."""
-    first = champions.default_first(job.catalog, job.dates.last)
-    kept = champions.promote(
-        job.use_case, version, first, "auto", "training.approval in use_case.yaml: auto", job.run_id
-    )
-    log.info("%s version %d is champion from %s on", job.use_case.model_name, version, kept.first)
-
-
-def _say_awaiting(job: Job, version: int) -> None:
-    people = ", ".join(job.use_case.training.approval.by)
-    log.warning(
-        "%s version %d has passed its gates and waits for approval by %s: in Airflow under Required actions, or\n"
-        "  nightshift models promote %d --use-case %s --who <name> --why <reason>",
-        job.use_case.model_name, version, people, version, job.use_case.name,
-    )  # fmt: skip
-
-
-def _say_refused(job: Job, refused: Sequence[Verdict], champion: registry.RegisteredModel | None, run_id: str) -> None:
-    """A refused challenger is a normal outcome; that nothing can score tonight is not.
+def _promote(job: Job, version: int, run_id: str) -> None:
+    """Where no person is asked, the decision is made here, under the name of the rule that makes it.
 
     Raises:
-        NightshiftError: if there is no champion.
+        NightshiftError: as :func:`champions.promote`.
     """
-    reasons = "\n".join(
-        f"  {verdict.name}: {verdict.value if verdict.value is not None else 'not computed'}, "
-        f"must be {verdict.limit}. {verdict.meaning}"
-        for verdict in refused
-    )
-    if champion is not None:
-        log.warning("not promoted, version %d stays champion; MLflow run %s\n%s", champion.version, run_id, reasons)
-        return
-    raise NightshiftError(
-        f"the model of {job.use_case.model_name} was refused by its gates, and there is NO CHAMPION: nothing can be "
-        f"scored until a model passes\n{reasons}\n"
-        f"  next: read the report of MLflow run {run_id}; give more batch dates (--dates), or mend the features"
-    )
+    first = partial(champions.default_first, job.catalog, job.dates.last)
+    why = "training.approval in use_case.yaml: auto"
+    try:
+        kept = champions.promote(job.use_case, version, first, AUTO, why, decided_by(job, run_id))
+    except NeverComparedError:
+        # Gone on with, it would come here again, with the same version.
+        leave_unfinished(run_id)
+        raise
+    log.info("%s version %d is champion from %s on", job.use_case.model_name, version, kept.first)
 
 
 def _positive(text: str) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from nightshift.audit_pack.archive import as_csv
+from nightshift.audit_pack.zip_file import as_csv
 from nightshift.dates import BatchDates
 from nightshift.ledger import Entry, engine
 from nightshift.ledger.schema import InputEntry

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from nightshift import champions
-from nightshift.audit_pack.archive import Content, as_csv, write_zip
+from nightshift.audit_pack.checkout import declared_files, differences
 from nightshift.audit_pack.data import behind, scored_csv
-from nightshift.audit_pack.decided import with_decisions
-from nightshift.audit_pack.declared import declared_files, differences
 from nightshift.audit_pack.readme import readme
 from nightshift.audit_pack.registered import Registered, as_json, registered
+from nightshift.audit_pack.zip_file import Content, as_csv, write_zip
 from nightshift.catalog import Catalog
 from nightshift.champions import Decision, Reign
+from nightshift.champions.cards import with_decisions
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.use_case import UseCase
 
 _DECISIONS = ("number", "version", "action", "first", "who", "why", "run_id", "decided_at")
-_REIGNS = ("version", "first", "last", "action", "who", "why", "run_id", "decided_at")
+_REIGNS = ("version", "first", "last", "to", "action", "who", "why", "run_id", "decided_at")
 
 
 def write_audit_pack(use_case: UseCase, version: int, output: Path) -> list[str]:
@@ -56,7 +55,7 @@ def write_audit_pack(use_case: UseCase, version: int, output: Path) -> list[str]
 
 
 def _as_table(columns: Sequence[str], rows: Sequence[Decision] | Sequence[Reign]) -> bytes:
-    return as_csv(columns, ([asdict(each)[name] for name in columns] for each in rows))
+    return as_csv(columns, ([getattr(each, name) for name in columns] for each in rows))
 
 
 def _data(use_case: UseCase, version: int, tags: Mapping[str, str]) -> tuple[dict[str, Content], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from nightshift.audit_pack.archive import MANIFEST
+from nightshift.audit_pack.zip_file import MANIFEST
 
 if TYPE_CHECKING:
     from nightshift.champions import Reign

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightshift.audit_pack.archive import Content
+from nightshift.audit_pack.zip_file import Content
 from nightshift.tracking import client, model_version, patiently
 from nightshift.use_case import UseCase
 

@@ -7,10 +7,11 @@ rolls back and blocks; `affected` tells which scores a rollback leaves behind.
 
 from nightshift.champions.affected import Affected, affected
 from nightshift.champions.approval import approval_of
-from nightshift.champions.deciding import block, decline, default_first, promote, roll_back, unblock
+from nightshift.champions.beginning import default_first
+from nightshift.champions.deciding import block, decline, promote, roll_back, unblock
 from nightshift.champions.decisions import Decision, decisions
 from nightshift.champions.mirror import ALIAS, mend
-from nightshift.champions.reigns import Reign, blocked, history, live_on, reigns_of
+from nightshift.champions.reigns import Reign, blocked, coming, history, live_on, reigns_of
 
 __all__ = [
     "ALIAS",
@@ -21,6 +22,7 @@ __all__ = [
     "approval_of",
     "block",
     "blocked",
+    "coming",
     "decisions",
     "decline",
     "default_first",

@@ -10,6 +10,7 @@ from nightshift.catalog import Catalog
 from nightshift.champions.reigns import history
 from nightshift.champions.scored import being_scored_by, published_by
 from nightshift.dates import BatchDates, as_ranges
+from nightshift.stages import MARTS, SCORE, arguments
 from nightshift.use_case import UseCase
 
 
@@ -41,11 +42,10 @@ class Affected:
         ]
 
     def commands(self) -> list[tuple[str, ...]]:
-        """What makes the scores anew, with all that is made of them, as arguments of Python."""
-        stages = (("scoring.score", ("--model", "as_of")), ("spark_jobs.build", ("--layer", "marts")))
+        """What makes the scores anew, with all that is made of them: what follows `python -m` (`stages.typed`)."""
         return [
-            ("-m", module, "--use-case", self.use_case.name, "--dates", str(dates), *options)
-            for module, options in stages
+            arguments(stage, self.use_case.name, dates, *options)
+            for stage, options in ((SCORE, ("--model", "as_of")), (MARTS, ()))
             for dates in self.ranges
         ]
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import pwd
-from typing import Literal
+from typing import Final, Literal
 
 from nightshift.champions.reigns import history
 from nightshift.errors import NightshiftError
-from nightshift.quarantine.decisions import person
+from nightshift.person import person
+from nightshift.tracking import model_version
 from nightshift.use_case import UseCase
 
 Who = Literal["auto", "person"]
+# Tag of a version: who lets it become champion, as it was when it was registered.
+APPROVAL_TAG = "approval"
+AUTO: Final = "auto"
+PERSON: Final = "person"
 
 
 def approval_of(use_case: UseCase) -> Who:
@@ -28,14 +33,46 @@ def typed(use_case: UseCase, who: str, why: str) -> tuple[str, str]:
             both says nothing.
     """
     who, why = person(who, why)
+    if approval_of(use_case) == PERSON:
+        _refuse_others(use_case, who)
+    return who, signed(why)
+
+
+def refuse_unasked(use_case: UseCase, version: int, who: str, who_id: str = "") -> None:
+    """Raise if a version waits for a person, and whoever let it in is none of those who may.
+
+    What counts is the version's own tag, as its champion may be the one that changes the answer of `approval_of`; a
+    version that has none waits for a person. Only the rule itself may call itself `auto`: whoever gives another name
+    is held against the answer of now as well. This guards against mistakes: whoever has a shell can type any name.
+
+    Args:
+        use_case: whose model it is.
+        version: that is to become champion.
+        who: as the ledger will keep it.
+        who_id: of the same person, where the name that is kept is not the id.
+
+    Raises:
+        NightshiftError: if it is somebody else, there is no such version, or MLflow does not answer.
+    """
+    asked = model_version(use_case, version).tags.get(APPROVAL_TAG, PERSON)
+    if asked == AUTO and (who == AUTO or approval_of(use_case) == AUTO):
+        return
+    _refuse_others(use_case, who_id or who)
+
+
+def signed(why: str) -> str:
+    """A reason with the operating system's user who typed it."""
+    return f"{why} (typed by {_os_user()})"
+
+
+def _refuse_others(use_case: UseCase, who: str) -> None:
     people = use_case.training.approval.by
-    if approval_of(use_case) == "person" and who not in people:
+    if who not in people:
         raise NightshiftError(
-            f"--who {who}: the next champion of {use_case.model_name} is let in by {', '.join(people)} "
+            f"--who {who}: the next champion of {use_case.model_name} is let in by {', '.join(people) or 'a person'} "
             "(`training.approval.by` in use_case.yaml) and by nobody else: ask one of them to decide, in Airflow under "
             "Required actions or by this command"
         )
-    return who, f"{why} (typed by {_os_user()})"
 
 
 def _os_user() -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from nightshift.catalog import Catalog
+from nightshift.champions.approval import AUTO
+from nightshift.champions.comparing import COMPARED_TAG, NeverComparedError, never_compared
 from nightshift.champions.decisions import (
     BLOCKED,
     BY_HAND,
@@ -25,25 +26,23 @@ from nightshift.champions.decisions import (
     taking_turns,
 )
 from nightshift.champions.mirror import mend
-from nightshift.champions.reigns import ONE_DAY, blocked, history, reigns_of
-from nightshift.champions.scored import being_scored_by
+from nightshift.champions.reigns import blocked, coming, reigns_of
 from nightshift.errors import NightshiftError
-from nightshift.quarantine.decisions import person
+from nightshift.person import person
 from nightshift.registered_model import load
-from nightshift.scores import SCORES
 from nightshift.tracking import model_version
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
 
-# Tag of a version: the champion that its training held it against, or `none`.
-COMPARED_TAG = "champion_compared"
+# The first batch date of a reign, or what finds it when nobody else decides any more.
+First = dt.date | Callable[[], dt.date]
 
 
 def promote(
     use_case: UseCase,
     version: int,
-    first: dt.date,
+    first: First,
     who: str,
     why: str,
     run_id: str,
@@ -54,7 +53,18 @@ def promote(
     A run that promotes once more, after a kill or because it was cleared, decides nothing anew and only sees to it
     that MLflow says what the ledger says.
 
+    Args:
+        use_case: whose model it is.
+        version: that becomes champion.
+        first: its first batch date; what depends on what is scored by then is given as a function, which is called
+            while nobody else decides.
+        who: a person, or ``auto``.
+        why: in words.
+        run_id: that decides.
+        decided_at: unset: now.
+
     Raises:
+        NeverComparedError: if no person decides, and the version was judged beside another champion than that of now.
         NightshiftError: if the version does not exist, is not complete or is blocked, or `who` or `why` say nothing.
     """
     return _crown(use_case, version, PROMOTED, first, who, why, run_id, decided_at)
@@ -94,38 +104,26 @@ def decline(
     """Keep that a version was not let become champion; the champion stays, and a person may promote it later.
 
     Raises:
-        NightshiftError: if there is no such version.
+        NightshiftError: if there is no such version, or it is the champion: that is taken back by a rollback.
     """
     who, why = person(who, why)
     model_version(use_case, version)
     with taking_turns(use_case):
-        if (before := _same(decisions(use_case), version, DECLINED, run_id)) is None:
+        made = decisions(use_case)
+        before, reign = _same(made, version, DECLINED, run_id), coming(reigns_of(made))
+        # Somebody else may have let in what this run declined before: then it only says so.
+        if reign is not None and reign.version == version and (before is None or reign.run_id == run_id):
+            raise NightshiftError(
+                f"{use_case.model_name} version {version} cannot be declined any more, it is champion since "
+                f"{reign.decided_at:%Y-%m-%d}, {reign.dates}, by {reign.who}: put another one back with `nightshift "
+                f"models rollback <version> --use-case {use_case.name} --from {reign.first} --who … --why …`"
+            )
+        if before is not None:
+            _say_decided(made, before)
+        else:
             before = add(use_case, version, DECLINED, who=who, why=why, run_id=run_id, decided_at=decided_at)
     mend(use_case)
     return before
-
-
-def default_first(catalog: Catalog, trained_until: dt.date) -> dt.date:
-    """The first batch date that a new champion is to score, where nobody says otherwise.
-
-    It lies after all whose outcome the model has seen, and, unless it is the first champion of all, after all that are
-    scored already or are being scored at this moment, with the champion of now.
-
-    Args:
-        trained_until: the last batch date of the training's range.
-    """
-    # Every job imports this module, and not every one reads the lake.
-    from nightshift import lake
-
-    use_case = catalog.use_case
-    first = trained_until + dt.timedelta(days=use_case.target.maturity_days)
-    if not history(use_case):
-        return first
-    # In this order: a job that publishes in between is seen at least once.
-    running = being_scored_by(catalog)
-    # A use case may be trained before its scores are declared.
-    scored = {*running, *(lake.published_dates(catalog[SCORES]) if SCORES in catalog else ())}
-    return max(first, max(scored) + ONE_DAY) if scored else first
 
 
 def refuse_unfit(use_case: UseCase, made: Sequence[Decision], version: int) -> None:
@@ -158,7 +156,7 @@ def _crown(
     use_case: UseCase,
     version: int,
     action: Action,
-    first: dt.date,
+    first: First,
     who: str,
     why: str,
     run_id: str,
@@ -173,14 +171,15 @@ def _crown(
             _say_decided(made, before)
         else:
             refuse_blocked(made, use_case, version, "promote")
-            before = _already(made, version, first)
+            begin = first() if callable(first) else first
+            before = _already(made, version, begin)
             if before is None:
                 if action == PROMOTED:
-                    _warn_of_another(use_case, made, version, compared)
+                    _judge_comparison(use_case, made, version, compared, who)
                 before = add(
-                    use_case, version, action, first=first, who=who, why=why, run_id=run_id, decided_at=decided_at
+                    use_case, version, action, first=begin, who=who, why=why, run_id=run_id, decided_at=decided_at
                 )
-                log.info("%s version %d is champion from %s on", use_case.model_name, version, first)
+                log.info("%s version %d is champion from %s on", use_case.model_name, version, begin)
             else:
                 log.info("%s version %d is so already, decided by %s", use_case.model_name, version, before.who)
     mend(use_case)
@@ -215,23 +214,34 @@ def _same(made: Sequence[Decision], version: int, action: Action, run_id: str) -
 
 def _already(made: Sequence[Decision], version: int, first: dt.date) -> Decision | None:
     """The decision by which all batch dates from ``first`` on have this champion."""
-    reigns = reigns_of(made)
-    if not reigns or reigns[-1].version != version or reigns[-1].first > first:
+    reign = coming(reigns_of(made))
+    if reign is None or reign.version != version or reign.first > first:
         return None
-    return next(each for each in reversed(made) if each.run_id == reigns[-1].run_id and each.version == version)
+    # The same run may have blocked or declined it, too.
+    return next(
+        each
+        for each in reversed(made)
+        if (each.run_id, each.version) == (reign.run_id, version) and each.action in (PROMOTED, ROLLED_BACK)
+    )
 
 
-def _warn_of_another(use_case: UseCase, made: Sequence[Decision], version: int, compared: str | None) -> None:
-    """Say so where a version was judged beside another champion than the one that it is to follow."""
-    reigning = next((reign.version for reign in reversed(reigns_of(made)) if reign.last is None), None)
-    if compared is None or reigning in (None, version) or reigning in blocked(made) or compared == str(reigning):
+def _judge_comparison(
+    use_case: UseCase, made: Sequence[Decision], version: int, compared: str | None, who: str
+) -> None:
+    """Say so where a version was judged beside another champion than the one that it is to follow.
+
+    Raises:
+        NeverComparedError: if no person looks at it, so that nobody would know.
+    """
+    if (unknown := never_compared(use_case, made, version, compared)) is None:
         return
-    log.warning(
-        "%s version %d was judged beside %s, and version %d is champion by now: whether it is better than that one was "
-        "never measured; `nightshift models show %d --use-case %s` shows its measures",
-        use_case.model_name, version, "no champion" if compared == "none" else f"version {compared}", reigning,
-        reigning, use_case.name,
-    )  # fmt: skip
+    if who == AUTO:
+        raise NeverComparedError(
+            f"{unknown}. So it does not become champion by itself: train again, which holds a new model against that "
+            f"one; or a person lets it in: `nightshift models promote {version} --use-case {use_case.name} --who … "
+            "--why …`"
+        )
+    log.warning("%s", unknown)
 
 
 def _say_decided(made: Sequence[Decision], before: Decision) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nightshift.champions.cards import refresh
 from nightshift.champions.decisions import DECLINED, PROMOTED, ROLLED_BACK, Decision, decisions, taking_turns
-from nightshift.champions.reigns import blocked, reigns_of
+from nightshift.champions.reigns import blocked, coming, reigns_of
 from nightshift.errors import NightshiftError
 from nightshift.tracking import client, model_versions, patiently
 from nightshift.use_case import UseCase
@@ -73,7 +73,8 @@ def mirror(use_case: UseCase) -> None:
 def wanted_tags(made: Sequence[Decision]) -> dict[int, dict[str, str | None]]:
     """The tags of each version that something was decided about; None where it is to have no such tag.
 
-    A version that reigned several times carries the dates of its last reign; `nightshift models history` has all.
+    A version that reigned several times carries the dates of its last reign, from the first that it reigns on to the
+    first that it reigns on no more; `nightshift models history` has all.
     """
     reigns = reigns_of(made)
     last_reign = {reign.version: reign for reign in reigns}
@@ -85,7 +86,7 @@ def wanted_tags(made: Sequence[Decision]) -> dict[int, dict[str, str | None]]:
         tags[version] = {
             STATUS: IS_BLOCKED if version in is_blocked else status,
             FROM: str(reign.first) if reign else None,
-            TO: str(reign.last) if reign and reign.last else None,
+            TO: str(reign.to) if reign and reign.to else None,
         }
     return tags
 
@@ -109,13 +110,13 @@ def _differences(use_case: UseCase, made: Sequence[Decision]) -> list[_Differenc
         for tag, value in tags.items()
         if there[version].tags.get(tag) != value
     ]
-    reigns = reigns_of(made)
+    live = coming(reigns_of(made))
     # A champion that was blocked has no alias: who goes by it finds no model, as the nights do.
-    usable = [reign.version for reign in reigns[-1:] if reign.version in there and reign.version not in blocked(made)]
-    wanted = str(usable[0]) if usable else None
+    usable = live.version if live and live.version in there and live.version not in blocked(made) else None
+    wanted = None if usable is None else str(usable)
     if there and _alias(use_case) != wanted:
         # Last: who reads it sees the tags of the same decision.
-        found.append(_Difference(usable[0] if usable else None, None, wanted))
+        found.append(_Difference(usable, None, wanted))
     return found
 
 

@@ -7,7 +7,7 @@ newest decision that speaks of it counts, and a rollback to an earlier date take
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from nightshift.champions.decisions import (
@@ -47,6 +47,11 @@ class Reign:
         return isinstance(date, dt.date) and self.first <= date and (self.last is None or date <= self.last)
 
     @property
+    def to(self) -> dt.date | None:
+        """The first batch date that it reigns no more: the open end of [first, to); None where there is none yet."""
+        return None if self.last is None else self.last + ONE_DAY
+
+    @property
     def dates(self) -> str:
         """In words: ``2013-10-01..2013-10-03``, or ``from 2013-10-01 on``."""
         return f"from {self.first} on" if self.last is None else f"{self.first}..{self.last}"
@@ -63,6 +68,11 @@ def reigns_of(made: Iterable[Decision]) -> list[Reign]:
             Reign(each.version, each.first, None, each.who, each.why, each.decided_at, each.run_id, each.action)
         )
     return reigns
+
+
+def coming(reigns: Sequence[Reign]) -> Reign | None:
+    """The reign over all batch dates to come, of those that :func:`reigns_of` gives; None where there is none."""
+    return reigns[-1] if reigns else None
 
 
 def blocked(made: Iterable[Decision]) -> dict[int, Decision]:

@@ -15,7 +15,7 @@ import logging
 
 from nightshift.champions.deciding import block, refuse_unfit, roll_back
 from nightshift.champions.decisions import Decision, decisions
-from nightshift.champions.reigns import reigns_of
+from nightshift.champions.reigns import coming, reigns_of
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.use_case import UseCase
@@ -62,8 +62,8 @@ def put_back(
             was decided.
     """
     made = decisions(use_case)
-    reigns = reigns_of(made)
-    live = reigns[-1].version if reigns else None
+    reign = coming(reigns_of(made))
+    live = reign.version if reign else None
     if blocks_live and live is not None and live != version:
         # All that could refuse the rollback comes before the block. Killed after it, the nights refuse to score
         # until this runs again; the other way round, it would no longer know whom to block.

@@ -20,7 +20,9 @@ def published_by(use_case: UseCase, first: dt.date) -> dict[dt.date, int | None]
 def being_scored_by(catalog: Catalog) -> dict[dt.date, int | None]:
     """The version with which a living process is scoring a batch date at this moment.
 
-    What killed processes left open is closed first: such an entry says what was begun, and not what is there.
+    What killed processes left open is closed first: such an entry says what was begun, and not what is there. A job
+    that has its model and no open entry yet is not found here; it looks at the decisions once more when it has one
+    (:func:`nightshift.registry.refuse_outdated`).
     """
     # Every job imports this module, and not every one reads the lake.
     from nightshift.recovery import recover_entries

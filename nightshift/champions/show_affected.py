@@ -13,6 +13,7 @@ import logging
 from nightshift.champions.affected import affected
 from nightshift.job import Job, end, run_job
 from nightshift.result import hand_over
+from nightshift.stages import typed
 
 log = logging.getLogger("nightshift")
 
@@ -27,7 +28,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     found = affected(job.catalog, job.dates.first)
     if found.scored_by:
         log.info("these scores are not the champion's:\n%s", "\n".join(found.lines()))
-        log.info("by hand:\n%s", "\n".join(f"  python {' '.join(command)}" for command in found.commands()))
+        log.info("by hand:\n%s", "\n".join(f"  {typed(command)}" for command in found.commands()))
     else:
         log.info("no score from %s on was made by another version than the champion", job.dates.first)
     hand_over({"dates": " ".join(map(str, found.ranges)), "found": "\n".join(found.lines())})

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import click
+
+from nightshift.stages import typed
 
 if TYPE_CHECKING:
     from nightshift.feature_registry.live import Registry
@@ -35,10 +38,8 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
     dbt_docs = write_docs()
     pages = {use_case.name: write_page(use_case, registries[use_case.name]) for use_case in use_cases}
     if publish:
-        from nightshift.feature_registry.table import publish_registry
-
-        for use_case in use_cases:
-            publish_registry(use_case, registries[use_case.name], run_id)
+        for registry in registries.values():
+            _publish(registry, run_id)
     if as_json:
         found = [{**dataclasses.asdict(registry), "page": pages[key]} for key, registry in registries.items()]
         click.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
@@ -47,6 +48,21 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
         _print(registry)
         click.echo(f"page: {pages[key]}\n")
     click.echo(f"dbt docs: {dbt_docs}")
+
+
+def _publish(registry: Registry, run_id: str) -> None:
+    """Run the job that publishes the table; what it prints is shown as it comes, and is no part of the output."""
+    from nightshift.errors import NightshiftError
+    from nightshift.feature_registry.table import newest_date
+    from nightshift.settings import get_settings
+
+    named = ("--use-case", registry.use_case, "--dates", str(newest_date(registry)), "--run-id", run_id)
+    job = ("spark_jobs.describe_features", *named)
+    done = subprocess.run([sys.executable, "-m", *job], cwd=get_settings().project_dir, stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise NightshiftError(
+            f"the table was not published: mend what the last lines above name, then run `{typed(job)}`"
+        )
 
 
 def _print(registry: Registry) -> None:

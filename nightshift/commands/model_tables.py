@@ -6,9 +6,13 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from nightshift.champions import Reign
 
 
 def metrics_of(run_id: str) -> dict[str, float]:
@@ -27,6 +31,11 @@ def metrics_of(run_id: str) -> dict[str, float]:
 def moment(milliseconds: int) -> dt.datetime:
     """A time of MLflow's."""
     return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+
+
+def reign_row(reign: Reign) -> dict[str, Any]:
+    """A reign by its fields, with its end in both ways: the last batch date, and as ``to`` the first after it."""
+    return asdict(reign) | {"to": reign.to}
 
 
 def echo(value: Any) -> None:

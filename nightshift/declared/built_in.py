@@ -37,7 +37,7 @@ RESERVED: dict[str, frozenset[str]] = {
     "silver": frozenset({"batch_date", "record"}),
     "gold": frozenset({"batch_date"}),
 }
-QUARANTINE: dict[str, Any] = {
+QUARANTINE_TABLE: dict[str, Any] = {
     "layer": "bronze",
     "name": "quarantine",
     "description": "Every landed row, or whole file, that was not accepted, with the reason and what a person decided.",
@@ -134,9 +134,11 @@ _EXPLANATION = (
 def all_columns(table: Table) -> tuple[Column, ...]:
     """The columns as a reader sees them, batch_date first, which only dbt's models declare themselves."""
     partition = next((column for column in table.columns if column.name == PARTITION), None)
-    return (partition or _BATCH_DATE, *table.data_columns)
+    is_scores = (table.layer, table.name) == ("gold", SCORES)
+    return (partition or (_SCORED_DATE if is_scores else _BATCH_DATE), *table.data_columns)
 
 
 _BATCH_DATE = Column(
     name=PARTITION, type="date", required=True, description="Date of the delivery that the row belongs to."
 )
+_SCORED_DATE = _BATCH_DATE.model_copy(update={"description": "Date of the delivery whose cases were scored."})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from nightshift.declared.built_in import QUARANTINE, SCORES
+from nightshift.declared.built_in import SCORES
 from nightshift.declared.refining import refine_functions
 from nightshift.feature_registry.declaration import NAME as REGISTRY
 from nightshift.source import FileSource, JdbcSource
-from nightshift.tables import Table
+from nightshift.tables import QUARANTINE, Table
 from nightshift.use_case import UseCase
 
 Fault = tuple[Table, str]
@@ -27,7 +27,7 @@ def faults_between(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[F
         yield from _query(table)
         yield from _retention(table, use_case)
         yield from _mart(table)
-        if table.layer == "bronze" and table.source is None and table.name != QUARANTINE["name"]:
+        if table.layer == "bronze" and table.source is None and table.short_name != QUARANTINE:
             yield table, "a bronze table is what a delivery brings: it needs a source"
     yield from _files(tables)
     yield from _refined(use_case, tables)

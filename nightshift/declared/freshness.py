@@ -24,8 +24,8 @@ def overdue(table: Table, use_case: UseCase, newest: dt.date | None, now: dt.dat
     if table.freshness_hours is None:
         return None
     if newest is None:
-        offset = table.source.first_batch_date_offset if table.source is not None else 0
-        newest = use_case.dates.first + dt.timedelta(days=offset - 1)
+        first = use_case.dates.first
+        newest = (first if table.source is None else table.source.starts(first)) - dt.timedelta(days=1)
     if use_case.dates.last is not None and newest >= use_case.dates.last:
         return None
     midnight = dt.datetime.combine(newest, dt.time(), tzinfo=use_case.zone)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from nightshift.catalog import Catalog, refuse
+from nightshift.declared.raising import DIALECT, REMEDY, raising
 from nightshift.tables import PARTITION, Table
 from nightshift.use_case import UseCase
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 RAISING_CAST = re.compile(
     r"(?<!try_)\bcast\s*\((?:[^()]|\([^()]*\))*\bas\s+(?!string\b)\w+[^()]*\)|\w+\s*::\s*(?!string\b)\w+", re.IGNORECASE
 )
-DIALECT = "spark"
 CHANGING = {"current_date", "current_timestamp", "curdate", "localtimestamp", "now", "rand", "randn", "random", "uuid"}
 
 
@@ -44,7 +44,7 @@ def checked_catalogs() -> list[Catalog]:
 
 def _faults(table: Table, catalog: Catalog) -> Iterator[tuple[Table, str]]:
     for rule in table.rules:
-        for fault in _predicate_faults(rule.must, {column.name for column in table.delivered_columns}):
+        for fault in _predicate_faults(rule.must, {column.name: column.type for column in table.delivered_columns}):
             yield table, f"rule {rule.name}: must: {fault}"
     for agreement in table.agrees_with:
         for side, sql, owner in (
@@ -55,7 +55,7 @@ def _faults(table: Table, catalog: Catalog) -> Iterator[tuple[Table, str]]:
                 yield table, f"agreement {agreement.name}: {side}: {fault} (of {owner.short_name})"
 
 
-def _predicate_faults(sql: str, columns: set[str]) -> Iterator[str]:
+def _predicate_faults(sql: str, columns: Mapping[str, str]) -> Iterator[str]:
     from sqlglot import exp
 
     tree = _parsed(sql)
@@ -64,14 +64,9 @@ def _predicate_faults(sql: str, columns: set[str]) -> Iterator[str]:
         return
     if tree.find(exp.AggFunc, exp.Window):
         yield f"{sql!r} looks at more than one row, and a rule judges each row by itself"
-    divisions = [call for call in tree.find_all(exp.Div, exp.Mod) if not isinstance(call.expression, exp.Literal)]
-    # The parser takes every cast of this dialect for a try_cast, and adds some of its own: the text tells them apart.
-    raising = [*(call.sql(dialect=DIALECT) for call in divisions), *RAISING_CAST.findall(sql)]
-    if raising:
-        yield (
-            f"{', '.join(raising)} would end the run at a value for which it has no result: write try_cast(…), "
-            "try_divide(…) or try_mod(…), which then give null, and the rule is broken"
-        )
+    # The parser takes every cast of this dialect for a try_cast: the text tells them apart.
+    if found := [*raising(tree, {**columns, PARTITION: "date"}), *RAISING_CAST.findall(sql)]:
+        yield f"{', '.join(found)} would end the run at a value for which it has no result: {REMEDY}"
     yield from _unknown(tree, {*columns, PARTITION})
 
 

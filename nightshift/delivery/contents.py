@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from nightshift.archive import CHUNK, Deposit
+from nightshift.delivery.archiving import archiving
 from nightshift.delivery.lines import Lines, LinesFaultError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Reader:
 
         Raises:
             OSError: if it can't be read.
+            NightshiftError: if the archive can't be written, or read back.
         """
         size = self.folder.size(self.name)
         lines = Lines(self.form) if self.form != "parquet" else None
@@ -79,7 +81,8 @@ class Reader:
                 pass
             if stream.read(1) or self.copy.bytes < size:
                 damage = f"changes its size while it is read: {size} bytes at first, then {self.folder.size(self.name)}"
-        self.copy.flush()
+        with archiving():
+            self.copy.flush()
         if lines is None:
             return self._parquet(damage)
         found = Contents(self.copy.bytes, self.copy.sha256, lines.rows, damage)
@@ -93,14 +96,15 @@ class Reader:
     def _copied(self, stream: pa.NativeFile, size: int) -> Iterator[bytes]:
         """The file's bytes as they go into the archive; no more of them than it had at first."""
         while chunk := stream.read(min(CHUNK, size - self.copy.bytes)):
-            self.copy.write(chunk)
+            with archiving():
+                self.copy.write(chunk)
             yield chunk
 
     def _parquet(self, damage: str | None) -> Contents:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        from nightshift.delivery.parquet import unreadable_pages
+        from nightshift.delivery.parquet import unreadable_pages, unreadable_value
 
         size, sha256 = self.copy.bytes, self.copy.sha256
         if damage is not None:
@@ -108,11 +112,18 @@ class Reader:
         try:
             with pq.ParquetFile(self.copy.path, page_checksum_verification=True) as file:
                 # Reading every page finds damage that the footer does not show.
-                rows = sum(batch.num_rows for batch in file.iter_batches())
+                rows = 0
+                for batch in file.iter_batches():
+                    rows += batch.num_rows
+                    damage = damage or unreadable_value(batch)
                 schema = file.schema_arrow
-                damage = unreadable_pages(file.metadata)
+                damage = unreadable_pages(file.metadata) or damage
                 return Contents(size, sha256, rows, damage, columns=tuple(schema.names), schema=schema)
         except (pa.ArrowException, OSError, ValueError) as error:
+            # Of a damaged file Arrow says that in an OSError too, but in one without the system's number.
+            if isinstance(error, OSError) and error.errno is not None:
+                with archiving():
+                    raise
             return Contents(size, sha256, damage=f"is not a readable Parquet file: {error}")
 
 

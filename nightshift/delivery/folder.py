@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,12 +61,13 @@ class Folder:
         return bool(self._info(name).is_file)
 
     def sizes(self) -> dict[str, int | None]:
-        """The bytes of each file by name; None for what is no plain file, like a folder or a link."""
+        """The bytes of each file by name; None for what is no plain file, like a folder or a link.
+
+        Raises:
+            OSError: if it can't be listed.
+        """
         if not self.is_remote:
-            return {
-                path.name: path.stat().st_size if path.is_file() and not path.is_symlink() else None
-                for path in sorted(Path(self.location).iterdir())
-            }
+            return dict(_sizes(Path(self.location)))
         from pyarrow.fs import FileSelector
 
         files, path = self._opened()
@@ -106,6 +110,14 @@ class Folder:
         parts = urlsplit(self.location)
         root = _store(f"{parts.scheme}://{parts.netloc}{'?' if parts.query else ''}{parts.query}")
         return root, f"{parts.netloc}{parts.path}"
+
+
+def _sizes(folder: Path) -> Iterator[tuple[str, int | None]]:
+    for path in sorted(folder.iterdir()):
+        # A file may go, or get its final name, while the others are looked at.
+        with contextlib.suppress(FileNotFoundError):
+            found = path.lstat()
+            yield path.name, found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 @functools.cache

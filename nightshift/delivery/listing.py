@@ -10,6 +10,7 @@ from nightshift.catalog import Catalog
 from nightshift.delivery.folder import Folder
 from nightshift.delivery.manifest import MANIFEST, Manifest, ManifestFile
 from nightshift.delivery.verdict import Fault
+from nightshift.errors import NightshiftError
 from nightshift.source import FileSource
 from nightshift.tables import Table
 
@@ -34,12 +35,19 @@ class Listing:
 
 
 def listed(catalog: Catalog, date: dt.date, folder: Folder, manifest: Manifest) -> Listing:
-    """The files of a delivery, by the source that each belongs to."""
+    """The files of a delivery, by the source that each belongs to.
+
+    Raises:
+        NightshiftError: if the folder can't be listed.
+    """
     if manifest.batch_date != date:
         reason = f"is the manifest of {manifest.batch_date}, but lies in the folder of {date}"
         return Listing(faults=(Fault(date, "manifest", MANIFEST, reason, tolerable=False),))
     sources = {table: table.source for table in catalog.sources if isinstance(table.source, FileSource)}
-    found = folder.sizes()
+    try:
+        found = folder.sizes()
+    except OSError as error:
+        raise NightshiftError(f"{folder} can't be listed: {error}; mend the access, then try again") from error
     tasks: list[Task] = []
     faults: list[Fault] = []
     for entry in manifest.files:
@@ -61,8 +69,7 @@ def listed(catalog: Catalog, date: dt.date, folder: Folder, manifest: Manifest) 
 
 def is_required(catalog: Catalog, source: FileSource, date: dt.date) -> bool:
     """Whether a delivery must hold a source."""
-    starts = catalog.use_case.dates.first + dt.timedelta(days=source.first_batch_date_offset)
-    return source.required and date >= starts
+    return source.required and date >= source.starts(catalog.use_case.dates.first)
 
 
 def _absent(

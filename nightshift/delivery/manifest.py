@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, StringConstraints, ValidationError, model_validator
 
+from nightshift.declared.form import Declared
 from nightshift.errors import NightshiftError
-from nightshift.training_plan import Declared
 
 if TYPE_CHECKING:
     from nightshift.delivery.folder import Folder

@@ -15,6 +15,8 @@ ENCODINGS = {
     *("PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"),
     *("DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"),
 }
+# Milliseconds from 1970 that are microseconds of 64 bits, as which Spark reads them.
+MOST_MILLISECONDS = (2**63 - 1) // 1000
 # Spark's own name for where a row came from.
 METADATA = "_metadata"
 
@@ -35,6 +37,40 @@ def unreadable_pages(metadata: pq.FileMetaData) -> str | None:
                     "dictionaries, PLAIN or one of DELTA_…"
                 )
     return None
+
+
+def unreadable_value(batch: pa.RecordBatch) -> str | None:
+    """Why Spark would end at a value that pyarrow reads; None where it would not."""
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        for part in _parts(column):
+            if not types.is_timestamp(part.type) or part.type.unit != "ms":
+                continue
+            ends = pc.min_max(part)
+            if any(abs(ends[end].value or 0) > MOST_MILLISECONDS for end in ("min", "max")):
+                return f"has a time in the column {name!r} that is over {MOST_MILLISECONDS} ms from 1970"
+    return None
+
+
+def _parts(column: pa.Array) -> Iterator[pa.Array]:
+    """A column, or the columns that it consists of, at any depth."""
+    from pyarrow import types
+
+    if types.is_struct(column.type):
+        within = column.flatten()
+    elif types.is_map(column.type):
+        within = [column.keys, column.items]
+    elif types.is_dictionary(column.type):
+        within = [column.dictionary]
+    elif types.is_nested(column.type):
+        within = [column.flatten()]
+    else:
+        yield column
+        return
+    for part in within:
+        yield from _parts(part)
 
 
 def unreadable_name(name: str, found: pa.DataType, names: Sequence[str]) -> str | None:

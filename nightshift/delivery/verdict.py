@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +13,11 @@ from nightshift.delivery.drift import delivered_names
 from nightshift.delivery.landing import landing_folder
 from nightshift.errors import NightshiftError
 from nightshift.source import FileSource
-from nightshift.tables import Table
+from nightshift.stages import LAND, command
+from nightshift.tables import QUARANTINE, Table
 from nightshift.use_case import UseCase
 
+log = logging.getLogger("nightshift")
 SHOWN = 20
 
 
@@ -106,13 +110,16 @@ class Delivery:
         return rows
 
     def refuse_faults(self) -> None:
-        """Block the run if there are more faults than the use case tolerates.
+        """Block the run if there are more faults of a batch date than the use case tolerates; warn of the others.
 
         Raises:
             NightshiftError: naming each faulty file, what is wrong with it, and what to do.
         """
         tolerated = self.use_case.delivery.tolerated_corrupt_files
-        if len(self.faults) <= tolerated and all(fault.tolerable for fault in self.faults):
+        most = max(Counter(fault.batch_date for fault in self.faults).values(), default=0)
+        if most <= tolerated and all(fault.tolerable for fault in self.faults):
+            for fault in self.faults:
+                log.warning("%s: tolerated, the run goes on without this file (%s)", fault, QUARANTINE)
             return
         shown = [f"  {fault}" for fault in self.faults[:SHOWN]]
         if len(self.faults) > len(shown):
@@ -120,13 +127,13 @@ class Delivery:
         remedies = [remedy for rule, remedy in _REMEDIES.items() if any(fault.rule == rule for fault in self.faults)]
         raise NightshiftError(
             f"{len(self.faults)} files of the delivery {self.dates} of {self.use_case.name} can't be used, "
-            f"{tolerated} are tolerated (`delivery.tolerated_corrupt_files` in use_case.yaml), "
+            f"{tolerated} of each batch date are tolerated (`delivery.tolerated_corrupt_files` in use_case.yaml), "
             "and never what a run can't do without:\n"
             + "\n".join(shown)
             + "\nnothing of these dates was published to the source tables. Next: ask the sender to deliver again "
             f"into {landing_folder(self.use_case)}/<batch date>/, manifest last (docs/landing-contract.md), then run "
             "the stage again: clear its task in Airflow, or run "
-            f"`python -m spark_jobs.land --use-case {self.use_case.name} --dates {self.dates}`{''.join(remedies)}"
+            f"`{command(LAND, self.use_case.name, self.dates)}`{''.join(remedies)}"
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from nightshift import archive
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.delivery.archiving import archiving
 from nightshift.delivery.contents import Contents, Reader
 from nightshift.delivery.drift import DriftError, Fit, Found, fit, older_versions, text_type
 from nightshift.delivery.folder import Folder
@@ -38,7 +39,8 @@ def verify(
         history: tells of which batch dates some of these files, by their digests, were landed before.
 
     Raises:
-        NightshiftError: if a delivery is not complete, naming the manifest waited for, or a manifest can't be read.
+        NightshiftError: if a delivery is not complete, naming the manifest waited for; if a manifest, folder or file
+            can't be read, or the archive not be written.
     """
     use_case = catalog.use_case
     folders = {date: delivery_folder(use_case, date) for date in dates}
@@ -86,18 +88,25 @@ def _manifests(
 
 
 def _examine(task: Task) -> LandedFile | Fault:
-    """Bring one file into the archive and give the verdict."""
+    """Bring one file into the archive and give the verdict.
+
+    Raises:
+        NightshiftError: if the file can't be read, or the archive not be written, which says nothing of the file.
+    """
     table, expected, use_case = task.table, task.expected, task.table.use_case
 
     def fault(rule: str, reason: str, sha256: str | None = None) -> Fault:
         return Fault(*(task.batch_date, table.name, expected.name, reason, rule, sha256), promised=expected.sha256)
 
-    with archive.deposit(use_case) as copy:
+    with archiving(), archive.deposit(use_case) as copy:
         reader = Reader(task.folder, expected.name, task.source.format, copy)
         try:
             contents = reader.read()
         except OSError as error:
-            return fault("unreadable", f"can't be read: {error}")
+            raise NightshiftError(
+                f"{task.folder / expected.name} could not be read just now: {error}; nothing was published. Run the "
+                "stage again; if it stays so, mend the access"
+            ) from error
         if reasons := list(_disagreements(contents, expected)):
             return fault("unreadable" if contents.damage else "manifest", "; ".join(reasons), contents.sha256)
         try:

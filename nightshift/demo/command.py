@@ -24,6 +24,8 @@ from nightshift.use_case import UseCase
 from nightshift.use_case_code import load_module
 
 GIB = 2**30
+# Every kind of DAG: who has seen the demo goes on to try them.
+KINDS = ("backfill", "catch_up", "nightly", "rollback", "train")
 
 
 @click.command()
@@ -72,9 +74,7 @@ def _through_the_scheduler(
     """Everything between the start of the services and the report."""
     assert case.demo is not None
     history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))
-    for kind in ("nightly", "train", "backfill"):
-        api.wait_for_dag(f"{case.name}_{kind}")
-        api.set_paused(f"{case.name}_{kind}", paused=False)
+    _switch_on(api, case)
     _deliver(case, history, say)
     say(f"[bold]ingest {history} as one range[/]")
     conf = {"first_date": str(history.first), "last_date": str(history.last), "stages": "ingest"}
@@ -90,6 +90,13 @@ def _through_the_scheduler(
     challenged = _train(api, case, BatchDates(history.first, nights.last), say)
     scored = [report.night(case, date, wall_seconds(run)) for date, run in runs.items()]
     return scored, outcome(api, case, challenged)
+
+
+def _switch_on(api: AirflowApi, case: UseCase) -> None:
+    """Let every DAG of the use case run."""
+    for kind in KINDS:
+        api.wait_for_dag(f"{case.name}_{kind}")
+        api.set_paused(f"{case.name}_{kind}", paused=False)
 
 
 def _train(api: AirflowApi, case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from nightshift import champions, ledger
 from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
 from nightshift.query import query
+from nightshift.scores import SCORES
+from nightshift.tables import QUARANTINE
 from nightshift.use_case import UseCase
 
 
@@ -38,12 +40,12 @@ def night(use_case: UseCase, date: dt.date, seconds: float) -> Night:
     """The numbers of one batch date, from the ledger and the published tables."""
     entries = ledger.latest(use_case.name, date, published=True)
     # The quarantine's own rows are those that the sources count as set aside.
-    landed = [entry for entry in entries if entry.stage == "land" and entry.table_name != "bronze.quarantine"]
+    landed = [entry for entry in entries if entry.stage == "land" and entry.table_name != QUARANTINE]
     return Night(
         date=date,
         landed=sum(entry.rows_in or 0 for entry in landed),
         quarantined=sum(entry.rows_quarantined or 0 for entry in landed),
-        scored=sum(entry.rows_published or 0 for entry in entries if entry.table_name == "gold.scores"),
+        scored=sum(entry.rows_published or 0 for entry in entries if entry.table_name == SCORES),
         seconds=seconds,
         auc=realised_auc(use_case, date),
     )
@@ -54,7 +56,7 @@ def realised_auc(use_case: UseCase, date: dt.date) -> float | None:
     from sklearn.metrics import roc_auc_score
 
     catalog = Catalog(use_case)
-    scores, outcomes = catalog["gold.scores"], catalog[f"silver.{use_case.target.table}"]
+    scores, outcomes = catalog[SCORES], catalog[f"silver.{use_case.target.table}"]
     if not (scores.exists() and outcomes.exists()):
         return None
     labels_come = date + dt.timedelta(days=use_case.target.maturity_days)

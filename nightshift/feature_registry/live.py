@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from nightshift import lake, ledger, registry
+from nightshift import lake, ledger, registered_model, registry
 from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
 from nightshift.feature_registry.declared import Feature, declared_features, feature_tables
-from nightshift.registry import RegisteredModel
+from nightshift.registered_model import RegisteredModel
 from nightshift.tables import Table
+from nightshift.tracking import client
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
@@ -103,13 +104,13 @@ def gain_shares(model: RegisteredModel) -> dict[str, float]:
 
 def _models(use_case: UseCase, champion: int | None) -> list[RegisteredModel]:
     """The newest versions of the model and the champion, oldest first."""
-    found = registry.client().search_model_versions(f"name = '{use_case.model_name}'")
+    found = client().search_model_versions(f"name = '{use_case.model_name}'")
     newest = sorted((int(version.version) for version in found), reverse=True)[:VERSIONS]
     wanted = sorted({*newest, *([] if champion is None else [champion])})
     models = []
     for version in wanted:
         try:
-            models.append(registry.load(use_case, version))
+            models.append(registered_model.load(use_case, version))
         except NightshiftError as error:
             if version == champion:
                 raise

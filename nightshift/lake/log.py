@@ -84,7 +84,13 @@ def rows_by_date(table: Table, dates: BatchDates, version: int | None = None) ->
 
 def files_of(version: DeltaTable, dates: BatchDates) -> dict[dt.date, list[Path]]:
     """The files of each batch date that has any, at a version; a vacuum may have removed them from the disk since."""
-    return _by_date(unquote(uri) for uri in version.file_uris(file_pruning_predicate=partitions_of(dates)))
+    return _by_date(paths_of(version, dates))
+
+
+def paths_of(version: DeltaTable, dates: BatchDates | None = None) -> list[str]:
+    """The files of some batch dates, or of all, at a version, as paths on the disk."""
+    within = None if dates is None else partitions_of(dates)
+    return [unquote(uri) for uri in version.file_uris(file_pruning_predicate=within)]
 
 
 def files_added(table: Table, version: int) -> dict[dt.date, list[Path]]:

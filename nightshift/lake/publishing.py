@@ -104,9 +104,13 @@ def _commit(stage: Stage, properties: CommitProperties) -> int:
 def _configuration(table: Table) -> dict[str, str | None]:
     """The log goes back as far as rows are kept: a score, and a model, name the versions that they were made from.
 
-    By Delta's default, versions of more than a month ago could not be read, although their files are there.
+    By Delta's default, versions of more than a month ago could not be read, although their files are there. And by
+    that of delta-rs a reader would open up to a hundred commits, one by one, before it knows which files there are.
     """
-    return {"delta.logRetentionDuration": f"interval {table.retention_days or FOR_GOOD_DAYS} days"}
+    return {
+        "delta.logRetentionDuration": f"interval {table.retention_days or FOR_GOOD_DAYS} days",
+        "delta.checkpointInterval": "10",
+    }
 
 
 def _refuse_other_schema(table: Table, target: DeltaTable) -> None:

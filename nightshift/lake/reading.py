@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from nightshift.dates import BatchDates
 from nightshift.lake import log
@@ -25,9 +24,7 @@ def read(spark: SparkSession, table: Table, dates: BatchDates | None = None, ver
     Raises:
         NightshiftError: if nothing was ever published to the table.
     """
-    within = None if dates is None else log.partitions_of(dates)
-    uris = log.snapshot(table, version).file_uris(file_pruning_predicate=within)
-    return parquet(spark, table, table.path, [unquote(uri) for uri in uris])
+    return parquet(spark, table, table.path, log.paths_of(log.snapshot(table, version), dates))
 
 
 def register(

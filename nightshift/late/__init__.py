@@ -10,11 +10,11 @@ import datetime as dt
 from collections.abc import Collection
 
 from nightshift.catalog import Catalog
-from nightshift.late.history import STAGES, look_up
+from nightshift.late.history import look_up
 from nightshift.late.plan import Change, Changes, plan
 from nightshift.use_case import UseCase
 
-__all__ = ["STAGES", "Change", "Changes", "find"]
+__all__ = ["Change", "Changes", "find"]
 
 
 def find(

@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from nightshift.catalog import Catalog
-from nightshift.late.history import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES, History
+from nightshift.late.history import History
+from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES
 from nightshift.use_case import UseCase
 
 NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)

@@ -15,11 +15,11 @@ from nightshift.dates import BatchDates
 from nightshift.delivery import MANIFEST, delivered_digests
 from nightshift.ledger.schema import Entry, InputEntry, engine
 from nightshift.source import FileSource
+from nightshift.stages import LAND, SCORE, STAGES
+from nightshift.tables import QUARANTINE
 from nightshift.use_case import UseCase
 
-QUARANTINE = "bronze.quarantine"
 _CAME = sa.and_(InputEntry.attempt_id == Entry.attempt_id, InputEntry.batch_date == Entry.batch_date)
-LAND, REFINE, FEATURES, SCORE, MARTS = STAGES = ("land", "refine", "features", "score", "marts")
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _landings(
         for row in connection.execute(query):
             span = _span(row)
             if row.table_name == QUARANTINE:
-                # It is published first: where the run was blocked afterwards, nothing of it counts as landed.
+                # Of a blocked delivery it is published by itself: nothing of that counts as landed.
                 newest = stages[row.batch_date][-1] if row.batch_date in stages else None
                 if newest and newest.started <= span.started <= newest.finished:
                     set_aside[row.batch_date] = frozenset(row.digests or ())

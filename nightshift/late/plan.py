@@ -10,7 +10,8 @@ from typing import Literal
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates, as_ranges
 from nightshift.late.due import due
-from nightshift.late.history import LAND, STAGES, History
+from nightshift.late.history import History
+from nightshift.stages import LAND, STAGES
 from nightshift.use_case import UseCase
 
 Kind = Literal["late", "corrected", "completed"]

@@ -6,17 +6,11 @@ from collections.abc import Sequence
 
 from nightshift.dates import BatchDates
 from nightshift.late.plan import Change, Changes
+from nightshift.stages import command
 from nightshift.use_case import UseCase
 
 NOTHING = "nothing came late and nothing was corrected"
 _KINDS = {"late": "came late", "corrected": "was corrected", "completed": "came in part, and more of it is there now"}
-_COMMANDS = {
-    "land": "spark_jobs.land",
-    "refine": "spark_jobs.refine",
-    "features": "spark_jobs.build --layer features",
-    "score": "scoring.score",
-    "marts": "spark_jobs.build --layer marts",
-}
 
 
 def describe(use_case: UseCase, changes: Changes) -> list[str]:
@@ -40,9 +34,7 @@ def next_steps(use_case: UseCase, changes: Changes) -> list[str]:
     if not changes:
         return []
     by_hand = [
-        f"  python -m {_COMMANDS[stage]} --use-case {use_case.name} --dates {dates}"
-        for stage, several in changes.stages.items()
-        for dates in several
+        f"  {command(stage, use_case.name, dates)}" for stage, several in changes.stages.items() for dates in several
     ]
     return [f"next: trigger {use_case.name}_catch_up in the Airflow UI; or by hand, in this order:", *by_hand]
 

@@ -6,10 +6,12 @@ import datetime as dt
 import functools
 import subprocess
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -130,7 +132,7 @@ def attempt(
             outcome = {"status": "refused", "message": str(error)}
             raise
         except Exception as error:
-            outcome = {"status": "failed", "message": f"{type(error).__name__}: {error}"}
+            outcome = {"status": "failed", "message": _unforeseen(error)}
             raise
         finally:
             # An interrupted process leaves its entries open, like a killed one: the next start finds out how it ended.
@@ -139,6 +141,22 @@ def attempt(
                     outcome["status"] = "published"
                 outcome |= {"delta_version": made.delta_version, "seconds": time.monotonic() - started}
                 _close(made.attempt_id, {date: made.rows_published.get(date) for date in by_date}, outcome)
+
+
+def _unforeseen(error: Exception) -> str:
+    """What is kept of an error that nobody foresaw: what it is, and where.
+
+    Its text may quote records, as Spark's does, and with them persons in clear.
+    """
+    project = get_settings().project_dir
+    places = [
+        f"{Path(frame.filename).relative_to(project)}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(project) and "site-packages" not in frame.filename
+    ]
+    reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+    place = f" at {places[-1]}" if places else ""
+    return f"{type(error).__name__}{reason}{place}; the task's log has its text, which may quote records"
 
 
 def _note_environment(connection: sa.Connection, digest: str, described: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
+from nightshift.tables import QUARANTINE
 
 
 def latest(
@@ -130,7 +131,7 @@ def delivered_before(use_case: str, digests: Iterable[str]) -> dict[dt.date, dic
     return delivered(use_case, dates) if dates else {}
 
 
-_LANDED = Entry.stage == "land", Entry.table_name != "bronze.quarantine", Entry.delta_version.is_not(None)
+_LANDED = Entry.stage == "land", Entry.table_name != QUARANTINE, Entry.delta_version.is_not(None)
 
 
 def _newest_published(use_case: str, dates: Iterable[dt.date] | None) -> sa.Select[uuid.UUID, dt.date, str]:

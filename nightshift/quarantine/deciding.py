@@ -10,8 +10,10 @@ from typing import Any
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
-from nightshift.quarantine.decisions import Action, Decision, decisions, person, record_decisions, releasable
+from nightshift.person import person
+from nightshift.quarantine.decisions import Action, Decision, decisions, record_decisions, releasable
 from nightshift.quarantine.records import ERASED, Selection, ask, source_table
+from nightshift.stages import LAND, command
 from nightshift.tables import Table
 
 
@@ -59,7 +61,7 @@ def decide(catalog: Catalog, action: Action, selection: Selection, who: str, why
 def land_again(use_case: str, dates: BatchDates) -> str:
     """How a decision, or a rule that was mended, comes to count."""
     return (
-        f"python -m spark_jobs.land --use-case {use_case} --dates {dates}\n"
+        f"{command(LAND, use_case, dates)}\n"
         f"or in the Airflow UI: Dags → {use_case}_nightly → the run of the date → land → Clear, with Downstream"
     )
 

@@ -15,12 +15,10 @@ from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
 
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
 from nightshift.ledger import Base, engine
 from nightshift.tables import Table
 
 Action = Literal["release", "reject"]
-WHO_LENGTH, WHY_LENGTH = 100, 1000
 
 
 class Decision(Base):
@@ -62,20 +60,6 @@ def releasable(table: Table) -> frozenset[str]:
         if getattr(column, bound) is not None
     }
     return frozenset(bounds | {rule.name for rule in table.rules})
-
-
-def person(who: str, why: str) -> tuple[str, str]:
-    """Who decided and why, without blanks around.
-
-    Raises:
-        NightshiftError: if one of them says nothing, or more than a ledger should keep.
-    """
-    for name, text, limit in (("--who", who, WHO_LENGTH), ("--why", why, WHY_LENGTH)):
-        if not text.strip() or not text.isprintable():
-            raise NightshiftError(f"{name} is empty or holds control characters: say it in words, on one line")
-        if len(text) > limit:
-            raise NightshiftError(f"{name} has {len(text)} characters, and {limit} are kept: say it shorter")
-    return who.strip(), why.strip()
 
 
 def decisions(use_case: str, dates: BatchDates, table_name: str | None = None) -> list[Decision]:

@@ -12,7 +12,7 @@ from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.quarantine.decisions import Decision, decisions
-from nightshift.tables import Table
+from nightshift.tables import QUARANTINE, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,20 +32,23 @@ WITH quarantined AS (
 ), broken AS (
     SELECT batch_date, source, file, file_sha256, record, unnest(string_split(rules, ',')) AS rule FROM quarantined
 ), verdicts AS (
-    SELECT broken.batch_date, broken.source, broken.file, broken.record, broken.rule, arg_max(action, id) AS action
+    SELECT broken.*, arg_max(action, id) AS action
     FROM broken LEFT JOIN decisions ON decisions.batch_date = broken.batch_date AND decisions.source = broken.source
         AND decisions.file_sha256 = broken.file_sha256 AND decisions.rule = broken.rule
         AND (decisions.record IS NULL OR decisions.record = broken.record)
     GROUP BY ALL
 ), states AS (
-    SELECT batch_date, source, file, record,
+    SELECT batch_date, source, file, file_sha256, record,
         CASE WHEN bool_or(coalesce(action, '') = 'reject') THEN 'rejected'
              WHEN bool_and(coalesce(action, '') = 'release') THEN 'waiting' ELSE 'open' END AS state,
         coalesce(string_agg(rule, ',' ORDER BY rule) FILTER (action = 'release'), '') AS waived
     FROM verdicts GROUP BY ALL
 ), asked AS (
     SELECT quarantined.*, waived, CASE WHEN rules = $erased THEN 'rejected' ELSE state END AS state
-    FROM quarantined JOIN states USING (batch_date, source, file, record)
+    -- By content too: of a correction that is blocked, rows lie beside those of the delivery in force.
+    FROM quarantined JOIN states ON quarantined.file_sha256 IS NOT DISTINCT FROM states.file_sha256
+        AND (quarantined.batch_date, quarantined.source, quarantined.file, quarantined.record)
+        = (states.batch_date, states.source, states.file, states.record)
 )
 """
 
@@ -123,7 +126,7 @@ def ask(catalog: Catalog, selection: Selection, query: str) -> list[dict[str, An
 
     from nightshift.lake.log import snapshot
 
-    table = catalog["bronze.quarantine"]
+    table = catalog[QUARANTINE]
     if not table.exists():
         return []
     connection = duckdb.connect(":memory:")

@@ -45,7 +45,7 @@ class Generator:
         if is_check:
             if stale:
                 names = ", ".join(_shown(path) for path in stale)
-                sys.stderr.write(f"stale: {names}; run `python -m {self.module}`\n")
+                sys.stderr.write(f"stale: {names}; run `.venv/bin/python -m {self.module}`\n")
             return 1 if stale else 0
         for path in stale:
             if path in expected:

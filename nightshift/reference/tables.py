@@ -54,6 +54,8 @@ def index(catalogs: Sequence[Catalog]) -> str:
         "",
         "What each published table holds, who owns it, and what may be relied on. `nightshift sql` asks them under the",
         "names below. What a column may hold is checked before its rows are published.",
+        "",
+        "*To be kept* says how long rows are meant to stay. Nothing removes them yet when that time is over.",
     ]
     for catalog in catalogs:
         lines += ["", f"## {catalog.use_case.title}", ""]
@@ -101,7 +103,7 @@ def _facts(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) 
         yield "Unique", f"keys occur on none of the {table.unique_for_days} batch dates before, either"
     yield "Owner", table.owner
     yield "Used by", ", ".join(table.consumers)
-    yield "Kept", days
+    yield "To be kept", days
     if table.freshness_hours is not None:
         zone = catalog.use_case.timezone
         yield "Fresh", f"newest batch date at most {table.freshness_hours} hours old, from its midnight ({zone})"

@@ -182,35 +182,6 @@ class AirflowApi:
                 raise NightshiftError(f"{dag_id} {run_id} has not ended after {seconds:.0f} s: {states}")
             time.sleep(every)
 
-    def create_backfill(
-        self,
-        dag_id: str,
-        first: dt.datetime,
-        last: dt.datetime,
-        conf: Mapping[str, Any] | None = None,
-        reprocess: str = "none",
-        max_active_runs: int = 1,
-    ) -> int:
-        """Start a backfill from ``first`` to ``last``, both with a time zone and both included; its id.
-
-        ``reprocess`` is ``none`` (missing runs), ``failed`` (and failed ones) or ``completed`` (all).
-        """
-        body = {
-            "dag_id": dag_id,
-            "from_date": first.isoformat(),
-            "to_date": last.isoformat(),
-            "dag_run_conf": dict(conf or {}),
-            "reprocess_behavior": reprocess,
-            "max_active_runs": max_active_runs,
-            "run_backwards": False,
-        }
-        return int(self.call("POST", "backfills", body)["id"])
-
-    def backfill(self, backfill_id: int) -> dict[str, Any]:
-        """One backfill; ``completed_at`` is set once Airflow has closed it."""
-        found: dict[str, Any] = self.call("GET", f"backfills/{backfill_id}")
-        return found
-
 
 class AirflowRefused(NightshiftError):
     """Airflow answered with an error."""

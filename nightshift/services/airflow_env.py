@@ -98,6 +98,8 @@ def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
         "core.simple_auth_manager_users": f"{ADMIN}:admin",
         "core.simple_auth_manager_passwords_file": password_file(settings),
         "core.dags_folder": settings.project_dir / "dags",
+        # Nights and trainings begin when a person switches them on; what is on at once says so itself (dags/).
+        "core.dags_are_paused_at_creation": True,
         "core.plugins_folder": settings.project_dir / "plugins",
         "core.execution_api_server_url": f"{address}/execution/",
         "core.executor": "LocalExecutor",

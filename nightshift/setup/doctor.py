@@ -1,4 +1,4 @@
-"""`nightshift doctor`: what this machine has, what it lacks, and the remedy for each thing."""
+"""`nightshift doctor`: what this machine has and lacks, what of nightshift runs, and the remedy for each thing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import click
 import psutil
 
-from nightshift import database
 from nightshift.home import is_home
-from nightshift.services.ports import Ports, is_free
 from nightshift.settings import Settings, get_settings
 from nightshift.setup import class_data, jars, java, locks
+from nightshift.setup.finding import Finding
 from nightshift.setup.toolchain import Toolchain
 
 DISK_GB = 5
@@ -28,22 +26,12 @@ MEMORY_GB = 6
 _MARKS = {"ok": ("✔", "green"), "warn": ("!", "yellow"), "fail": ("✘", "red")}
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    check: str
-    result: Literal["ok", "warn", "fail"]
-    found: str
-    remedy: str = ""
-
-
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def doctor(as_json: bool) -> None:
-    """Check this machine and name the remedy for what is wrong.
+    """Check this machine, and what of nightshift runs on it; name the remedy for what is wrong.
 
-    The exit status is 1 when something must be mended before nightshift can work.
+    It starts nothing. The exit status is 1 when something must be mended before nightshift can work.
     """
     findings = examine(get_settings())
     if as_json:
@@ -61,7 +49,7 @@ def doctor(as_json: bool) -> None:
 def examine(settings: Settings) -> list[Finding]:
     """All findings; a check that breaks is itself a finding that failed."""
     found: list[Finding] = []
-    for check in (_python, _packages, _java, _jars, _archive, _home, _socket, _ports, _disk, _memory):
+    for check in (_python, _packages, _java, _jars, _archive, _home, _disk, _memory, _running):
         try:
             found.extend(check(settings))
         except Exception as error:
@@ -158,37 +146,11 @@ def _home(settings: Settings) -> Iterator[Finding]:
         yield Finding("home", "ok", f"{home}{'' if home.exists() else ' (new)'}")
 
 
-def _socket(settings: Settings) -> Iterator[Finding]:
-    if settings.database_url:
-        yield Finding("database", "ok", "a server of your own (NIGHTSHIFT_DATABASE_URL)")
-        return
-    folder = database.socket_folder(settings)
-    length = len(os.fsencode(folder / ".s.PGSQL.5432"))
-    if length > database.SOCKET_LIMIT:
-        remedy = "set TMPDIR to a shorter folder, like /tmp"
-        yield Finding("database", "fail", f"the socket path has {length} bytes, {database.SOCKET_LIMIT} work", remedy)
-    else:
-        state = "running" if database.running(settings) else "not running; it starts when it is needed"
-        yield Finding("database", "ok", f"embedded PostgreSQL, {state}")
+def _running(settings: Settings) -> Iterator[Finding]:
+    # Imported here: a machine that lacks packages is told so by the checks before.
+    from nightshift.setup import running
 
-
-def _ports(settings: Settings) -> Iterator[Finding]:
-    ports = Ports.load(settings)
-    if ports is None:
-        yield Finding("ports", "ok", "none chosen yet; free ones are, at the first start")
-        return
-    taken = [f"{name} {port}" for name, port in asdict(ports).items() if not is_free(settings.bind_address, port)]
-    listed = ", ".join(f"{name} {port}" for name, port in asdict(ports).items())
-    if taken and not _services_run(settings):
-        yield Finding("ports", "warn", f"another program has {', '.join(taken)}", "none needed: others are chosen")
-    else:
-        yield Finding("ports", "ok", listed)
-
-
-def _services_run(settings: Settings) -> bool:
-    from nightshift.services.supervisor import Supervisor
-
-    return Supervisor(settings).is_running()
+    yield from running.findings(settings)
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

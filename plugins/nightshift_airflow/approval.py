@@ -10,6 +10,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOper
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from nightshift.person import WHO_LENGTH, WHY_LENGTH
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 TASK_ID = "approve"
 # Who is written down where nobody answered in time.
 NOBODY = "nobody"
-# As many characters as the ledger keeps (`nightshift.quarantine.decisions`, which is not for the DAG processor).
-WHO_LENGTH, WHY_LENGTH = 100, 1000
 
 
 class ApproveModel(ApprovalOperator):
@@ -60,7 +60,7 @@ class ApproveModel(ApprovalOperator):
         """
         told = {
             key: context["ti"].xcom_pull(task_ids=self.trained, key=key)
-            for key in ("version", "approval", "refused", "subject", "comparison")
+            for key in ("version", "approval", "compared", "refused", "subject", "comparison")
         }
         if told["subject"] is None:
             raise AirflowFailException(f"{self.trained} has left no outcome: clear it, and with it this task")
@@ -77,6 +77,11 @@ class ApproveModel(ApprovalOperator):
                 "a person must approve, and training.approval.by in use_case.yaml names nobody: add a user of Airflow"
             )
         self.subject, self.body = told["subject"], told["comparison"]
+        unknown = _never_compared(self.use_case, told["version"], told["compared"])
+        # The training wrote its comparison when it ended; the champion may be another one since.
+        if unknown and unknown not in self.body:
+            self.body = f"**{unknown}.**\n\n{self.body}"
+            self.log.warning("%s", unknown)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -84,7 +89,8 @@ class ApproveModel(ApprovalOperator):
         answer = HITLOperator.execute_complete(self, context, event)
         approved = answer["chosen_options"] == [self.APPROVE]
         hours = self.use_case.training.approval.timeout_hours
-        person = _name(event.get("responded_by_user"))
+        user = event.get("responded_by_user")
+        person = _name(user)
         why = _one_line(answer["params_input"].get("why")) or (
             "no reason was given" if person else f"nobody answered within {hours} hours"
         )
@@ -95,23 +101,32 @@ class ApproveModel(ApprovalOperator):
             promote=approved,
             decline=not approved,
             who=person or NOBODY,
+            who_id=(user or {}).get("id") or "",
             why=why,
             at=answer["responded_at"].isoformat(),
         )
         self.log.info("%s by %s: %s", "Approved" if approved else "Declined", person or NOBODY, why)
         return answer
 
-    def _order(
-        self, context: Context, *, promote: bool, decline: bool, why: str, who: str = NOBODY, at: str = ""
-    ) -> None:
-        orders = {"promote": promote, "decline": decline, "who": who, "why": why, "at": at}
+    def _order(self, context: Context, *, promote: bool, decline: bool, why: str, **said: str) -> None:
+        """Leave the orders; ``said`` is `who`, `who_id` and `at`, which are known where somebody answered."""
+        orders = {"promote": promote, "decline": decline, "why": why, "who": NOBODY, "who_id": "", "at": "", **said}
         for key, value in orders.items():
             context["ti"].xcom_push(key=key, value=value)
 
 
 def ordered(key: str) -> str:
-    """Template of what the answer says: `promote` or `decline` (True or False), `who`, `why` or `at`."""
+    """Template of what the answer says: `promote` or `decline` (True or False), `who`, `who_id`, `why` or `at`."""
     return f"{{{{ ti.xcom_pull(task_ids='{TASK_ID}', key='{key}') }}}}"
+
+
+def _never_compared(use_case: UseCase, version: int, compared: str | None) -> str | None:
+    """What to say where the version was not held against the champion of now."""
+    # The ledger's libraries are not for the process that reads DAG files.
+    from nightshift.champions.comparing import never_compared
+    from nightshift.champions.decisions import decisions
+
+    return never_compared(use_case, decisions(use_case), version, compared)
 
 
 def _why() -> Param:

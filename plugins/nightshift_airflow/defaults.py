@@ -15,6 +15,8 @@ RUNBOOKS = PROJECT_DIR / "docs" / "runbooks"
 # Who may start a DAG, where a backfill makes no sense. Airflow takes the names; its annotation knows an enum only.
 PEOPLE: Any = ("manual",)
 PEOPLE_AND_SCHEDULE: Any = ("manual", "scheduled")
+# Of a range of batch dates, which may be a year.
+LONGEST_STAGE = dt.timedelta(hours=6)
 
 
 def default_args(use_case: UseCase) -> dict[str, Any]:

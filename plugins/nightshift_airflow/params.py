@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
+from nightshift.person import WHY_LENGTH
 from nightshift.use_case import UseCase
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -12,7 +13,7 @@ EVERYTHING = "everything"
 # Template of `JobOperator.wanted` for the tasks that an ingest leaves out.
 SCORES_ARE_WANTED = f"{{{{ params.stages == '{EVERYTHING}' }}}}"
 # The same text goes to `scoring.score --model`, which checks it once more.
-MODEL_PATTERN = "^(as_of|champion|[1-9][0-9]{0,8})$"
+MODEL_PATTERN = "^(as_of|champion|(version=)?[1-9][0-9]{0,8})$"
 
 
 def optional_date(title: str, description: str) -> Param:
@@ -36,9 +37,11 @@ def switch(title: str, description: str) -> Param:
     return Param(False, type="boolean", title=title, description_md=description)
 
 
-def optional_count(title: str, description: str, maximum: int) -> Param:
-    """A whole number from 1 that may stay empty."""
-    return Param(None, type=["null", "integer"], minimum=1, maximum=maximum, title=title, description_md=description)
+def optional_count(title: str, description: str, maximum: int, minimum: int = 1) -> Param:
+    """A whole number that may stay empty."""
+    return Param(
+        None, type=["null", "integer"], minimum=minimum, maximum=maximum, title=title, description_md=description
+    )
 
 
 def model() -> Param:
@@ -49,7 +52,7 @@ def model() -> Param:
         pattern=MODEL_PATTERN,
         title="Model",
         description_md="`as_of`: of each batch date the model that was champion then. `champion`: the one of the dates "
-        "to come. Or the number of a registered version, like `3`.",
+        "to come. `version=3`, or just `3`: that registered version.",
     )
 
 
@@ -66,7 +69,8 @@ def version() -> Param:
 
 def why(description: str) -> Param:
     """A reason that must be given; one line, as the ledger keeps it."""
-    return Param(type="string", pattern=r"^[^\s-][^\r\n]{0,999}$", title="Why", description_md=description)
+    pattern = rf"^[^\s-][^\r\n]{{0,{WHY_LENGTH - 1}}}$"
+    return Param(type="string", pattern=pattern, title="Why", description_md=description)
 
 
 def stages() -> Param:

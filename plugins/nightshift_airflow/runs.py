@@ -80,15 +80,16 @@ def night(run: Run) -> BatchDates:
 def history(run: Run) -> BatchDates:
     """The range that a training run learns from.
 
-    It ends the day before the run's batch date and is ``history_days`` long, cut at the use case's first date;
-    ``first_date`` and ``last_date`` replace either end.
+    It ends with the newest date whose labels the run's own delivery brings, ``target.maturity_days`` before the run's
+    batch date, so that a new champion may score that date. It is ``history_days`` long, cut at the use case's first
+    date; ``first_date`` and ``last_date`` replace either end.
 
     Raises:
         NightshiftError: as :func:`night` does, and if the range ends before its start.
     """
     first, last = run.asked("first_date"), run.asked("last_date")
     if last is None:
-        last = batch_date(run) - dt.timedelta(days=1)
+        last = batch_date(run) - dt.timedelta(days=run.use_case.target.maturity_days)
     if first is None:
         longest = last - dt.timedelta(days=run.use_case.training.history_days - 1)
         first = max(longest, run.use_case.dates.first)

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightshift.stages import AFTER_MODEL, INGEST, JOBS, SCORE, STAGES
 from nightshift.use_case import UseCase
 from nightshift_airflow.approval import ordered
 from nightshift_airflow.catch_up import ranges_of
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import DatesOfRun, history
 
-# Name of the stage, which is its task's: the job, and its options. Score and marts need a model.
-INGEST: dict[str, tuple[str, dict[str, str]]] = {
-    "land": ("spark_jobs.land", {}),
-    "refine": ("spark_jobs.refine", {}),
-    "features": ("spark_jobs.build", {"--layer": "features"}),
-}
-SCORE: dict[str, tuple[str, dict[str, str]]] = {
-    "score": ("scoring.score", {"--model": "{{ params.model }}"}),
-    "marts": ("spark_jobs.build", {"--layer": "marts"}),
-}
+# What a stage is told beside its dates: the answer of the trigger form.
+_ASKED = {SCORE: {"--model": "{{ params.model }}"}}
 
 
 def ingest_tasks(use_case: UseCase, dates: DatesOfRun, **common: Any) -> list[JobOperator]:
@@ -29,12 +22,12 @@ def ingest_tasks(use_case: UseCase, dates: DatesOfRun, **common: Any) -> list[Jo
 
 def score_tasks(use_case: UseCase, dates: DatesOfRun, **common: Any) -> list[JobOperator]:
     """From features to what analysts read."""
-    return [_task(stage, use_case, dates=dates, **common) for stage in SCORE]
+    return [_task(stage, use_case, dates=dates, **common) for stage in AFTER_MODEL]
 
 
 def rescore_tasks(use_case: UseCase, ranges: str, **common: Any) -> list[JobOperator]:
     """Scores and marts of ranges that another task names; each date gets the champion that it has by now."""
-    tasks = [_task(stage, use_case, ranges=ranges, **common) for stage in SCORE]
+    tasks = [_task(stage, use_case, ranges=ranges, **common) for stage in AFTER_MODEL]
     tasks[0].options = {"--model": "as_of"}
     return tasks
 
@@ -43,7 +36,7 @@ def catch_up_tasks(use_case: UseCase, **common: Any) -> list[JobOperator]:
     """All stages, each over the ranges that were found for it."""
     # A stage that was skipped, because it has nothing to redo, holds none up that has.
     common = {"trigger_rule": "none_failed", **common}
-    return [_task(stage, use_case, ranges=ranges_of(stage), **common) for stage in (*INGEST, *SCORE)]
+    return [_task(stage, use_case, ranges=ranges_of(stage), **common) for stage in STAGES]
 
 
 def decision_tasks(use_case: UseCase, trained: str) -> list[JobOperator]:
@@ -61,6 +54,7 @@ def decision_tasks(use_case: UseCase, trained: str) -> list[JobOperator]:
                 "--version": f"{{{{ ti.xcom_pull(task_ids='{trained}', key='version') }}}}",
                 "--action": action,
                 "--who": ordered("who"),
+                "--who-id": ordered("who_id"),
                 "--why": ordered("why"),
                 "--at": ordered("at"),
             },
@@ -74,6 +68,6 @@ def decision_tasks(use_case: UseCase, trained: str) -> list[JobOperator]:
 
 
 def _task(stage: str, use_case: UseCase, **common: Any) -> JobOperator:
-    module, options = (INGEST | SCORE)[stage]
-    common = {"pool": use_case.lake_pool, **common}
-    return JobOperator(task_id=stage, module=module, options=options, use_case=use_case, **common)
+    module, options = JOBS[stage]
+    common = {"pool": use_case.lake_pool, "options": {**options, **_ASKED.get(stage, {})}, **common}
+    return JobOperator(task_id=stage, module=module, use_case=use_case, **common)

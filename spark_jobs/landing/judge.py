@@ -20,13 +20,13 @@ from nightshift.source import FileSource
 from nightshift.tables import Table
 from spark_jobs.landing.privacy import withheld
 from spark_jobs.landing.record_form import SEPARATOR
+from spark_jobs.landing.records import PLACE
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 SHOWN = 80
 RULES_SEPARATOR = ","
-PLACE = ("batch_date", "file", "file_sha256", "record")
 # A number that only is too small or too large stands where it belongs.
 IN_PLACE = (".minimum", ".maximum")
 CALLED = {"int": "an int", "timestamp": "a timestamp like 2013-10-01T12:00:00Z"}

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType, StructType
 
 ROW = "row"
+# What readers of the tables can hold as a date or an instant, Python's among them.
+YEARS = {
+    "date": "DATE'0001-01-01' AND DATE'9999-12-31'",
+    "timestamp": "TIMESTAMP'0001-01-01 00:00:00Z' AND TIMESTAMP'9999-12-31 23:59:59.999999Z'",
+}
 
 
 def parquet_records(spark: SparkSession, table: Table, like: LandedFile, paths: Sequence[str]) -> DataFrame:
@@ -45,6 +50,15 @@ def parquet_records(spark: SparkSession, table: Table, like: LandedFile, paths: 
     checks = {
         "utf8": [_said(name, "is not valid UTF-8", ~F.is_valid_utf8(f"{ROW}.{name}")) for name in texts],
         "nul": [_said(name, "holds a NUL character", F.contains(f"{ROW}.{name}", F.lit("\0"))) for name in texts],
+        "type": [
+            _said(
+                called[column.name],
+                f"is no {column.type} of the years 1 to 9999",
+                F.expr(f"{ROW}.{called[column.name]} NOT BETWEEN {YEARS[column.type]}"),
+            )
+            for column in columns
+            if column.type in YEARS
+        ],
     }
     return named.withColumns(reasons_by_rule(checks)).select(
         "path",

@@ -21,7 +21,8 @@ from nightshift.ledger import Input
 from nightshift.quarantine.deciding import land_again
 from nightshift.tables import PARTITION, Table
 from nightshift.use_case import UseCase
-from spark_jobs.landing.judge import PLACE, RULES_SEPARATOR, is_good
+from spark_jobs.landing.judge import RULES_SEPARATOR, is_good
+from spark_jobs.landing.records import PLACE
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -54,6 +55,10 @@ class Judged:
     def quarantined(self) -> dict[dt.date, int]:
         """Rows set aside per batch date."""
         return {date: self.accounting.quarantined(date) for date in self.accounting.inputs}
+
+    def read(self, date: dt.date) -> int:
+        """Rows that were held against the declaration: those of a file that came twice count once."""
+        return self.accounting.rows_in(date) - self.accounting.deduplicated(date)
 
 
 def counted(rows: Mapping[Table, DataFrame], delivery: Delivery) -> list[Judged]:
@@ -159,10 +164,10 @@ def refuse_excess(use_case: UseCase, dates: BatchDates, sources: Iterable[Judged
         log.warning("quarantined %s of %s\n%s", total, source.table.label, "\n".join(reasons))
         tolerated = tolerated_share(use_case, source.table)
         worst = [
-            f"  {source.table.name} of {date}: {bad} of {source.accounting.rows_in(date)} rows ({share:.1%}), "
+            f"  {source.table.name} of {date}: {bad} of {source.read(date)} rows ({share:.1%}), "
             f"tolerated are {tolerated:.1%}"
             for date, bad in sorted(source.open.items())
-            if (share := bad / max(source.accounting.rows_in(date), 1)) > tolerated
+            if (share := bad / max(source.read(date), 1)) > tolerated
         ]
         if worst:
             excess += [*worst[:5], *([f"  and {len(worst) - 5} more dates"] if len(worst) > 5 else []), *reasons]
@@ -179,7 +184,7 @@ def refuse_excess(use_case: UseCase, dates: BatchDates, sources: Iterable[Judged
 
 
 def tolerated_share(use_case: UseCase, table: Table) -> float:
-    """Share of a source's rows per batch date that may be in quarantine without a decision."""
+    """Share of a source's rows per batch date, each counted once, that may be in quarantine without a decision."""
     assert table.source is not None
     own = table.source.tolerated_quarantine_share
     return use_case.delivery.tolerated_quarantine_share if own is None else own

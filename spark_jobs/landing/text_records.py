@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from nightshift import tables
 from nightshift.delivery.drift import delivered_names
+from nightshift.delivery.lines import LINE_BYTES
 from nightshift.tables import Table
 from spark_jobs.landing.record_form import WITH_NULLS, all_fields, as_json, broken, joined, reasons_by_rule
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 CORRUPT = "_corrupt"
+# Spark's parser of CSV is told how many fields a line has at most, and one of more would end the job.
+PARSED_FIELDS = 20_480
 CSV_OPTIONS = {
     "mode": "PERMISSIVE",
     "columnNameOfCorruptRecord": CORRUPT,
@@ -29,14 +32,22 @@ JSON_OPTIONS = {
     "columnNameOfCorruptRecord": CORRUPT,
     "allowSingleQuotes": "false",
     "allowNonNumericNumbers": "false",
+    # By default, no text is longer than 20 million characters.
+    "maxStringLen": str(LINE_BYTES),
 }
-# RFC 4180: quotes stand around a whole field and are doubled within. Spark's parser accepts more.
-CSV_FIELD = r'(?:[^",]*+|"(?:[^"]++|"")*+")'
+# RFC 4180: quotes stand around a whole field and are doubled within. Spark's parser accepts more. Possessive
+# repetition needs no memory, and takes the first form of a field that fits: the one with quotes, as it fits less.
+CSV_FIELD = r'(?:"(?:[^"]++|"")*+"|[^",]*+)'
 CSV_LINE = rf"\A{CSV_FIELD}(?:,{CSV_FIELD})*+\z"
-# How JSON values that are no text begin: objects, arrays, true and false, numbers.
-OTHER_THAN_TEXT = "{[tf-0123456789"
+# How JSON values that are no text begin: objects, arrays, true and false, numbers. Spark puts those in quotes that are
+# too large for a double.
+OTHER_THAN_TEXT = '{[tf-0123456789"'
 # A NUL that JSON spells as an escape: an odd number of backslashes stands before the u.
 JSON_NUL = r"(?<!\\)(?:\\\\)*+\\u0000"
+# JSON spells a character beyond 16 bits as two escapes, of which Spark takes one alone for a question mark.
+JSON_HALF = r"\\u[dD][89abAB][0-9a-fA-F]{2}"
+JSON_OTHER_HALF = r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+JSON_WHOLE = rf"(?s)\A(?:[^\\]++|{JSON_HALF}{JSON_OTHER_HALF}|\\(?!u[dD][89a-fA-F]).)*+\z"
 
 
 def csv_records(
@@ -51,9 +62,14 @@ def csv_records(
     names = list(header or declared.values())
     # By place, as a header may hold any text.
     places = {name: f"c{place}" for place, name in enumerate(names)}
-    parsed = lines.withColumn("parsed", F.from_csv("line", _text_schema(list(places.values())), CSV_OPTIONS))
+    options = {**CSV_OPTIONS, "maxColumns": str(max(PARSED_FIELDS, len(names)))}
+    read = F.from_csv("line", _text_schema(list(places.values())), options)
+    parsed = lines.withColumn("parsed", F.when(_can_be_parsed("line", len(names)), read))
     faults = {
-        ("csv", f"is not a CSV line of {len(names)} fields"): F.col(f"parsed.{CORRUPT}").isNotNull(),
+        # Spark's parser would leave it out without a word.
+        ("csv", "begins with a byte order mark"): F.startswith("line", F.lit("\ufeff")),
+        ("csv", f"is not a CSV line of {len(names)} fields"): F.col("parsed").isNull()
+        | F.col(f"parsed.{CORRUPT}").isNotNull(),
         ("csv", "is not a CSV line: a quote stands within a field, or is not closed"): F.contains("line", F.lit('"'))
         & ~F.col("line").rlike(CSV_LINE),
     }
@@ -78,6 +94,10 @@ def json_records(lines: DataFrame, table: Table, version: int | None = None) -> 
         | ~_stands_alone("line"),
         ("nul", r"holds a NUL character, as \u0000"): F.contains("line", F.lit(r"\u0000"))
         & F.col("line").rlike(JSON_NUL),
+        ("utf8", r"holds half a character, like \ud83d without its other half"): (
+            F.contains("line", F.lit(r"\ud")) | F.contains("line", F.lit(r"\uD"))
+        )
+        & ~F.col("line").rlike(JSON_WHOLE),
     }
     # Records as declared, the usual case, are through with one comparison.
     differs = keys != declared
@@ -102,6 +122,12 @@ def _is_text(column: tables.Column, called: Mapping[str, str]) -> bool:
     return column.name in called and column.type == "string"
 
 
+def _can_be_parsed(line: str, fields: int) -> Column:
+    """Whether a line has no more fields than Spark's parser of CSV takes: a long one must have those that are named."""
+    is_whole = F.col(line).rlike(rf"\A{CSV_FIELD}(?:,{CSV_FIELD}){{{fields - 1}}}+\z")
+    return (F.octet_length(line) < PARSED_FIELDS) | is_whole
+
+
 def _other_than_text(name: str) -> Column:
     """What is wrong with a text column that holds anything else: its JSON would pass for text."""
     # As one text, since each call from Python costs its share of a millisecond, and there is one per column.
@@ -111,7 +137,12 @@ def _other_than_text(name: str) -> Column:
     is_quoted = " OR ".join(f'contains(line, \'"{name}":{blank}"\')' for blank in ("", " "))
     kind = f"schema_of_variant(try_variant_get(try_parse_json(line), '$.{name}', 'variant'))"
     nested, other = (f"{name}: is a JSON {what}, not text" for what in ("object or array", "number or boolean"))
-    words = f"CASE WHEN {kind} RLIKE '^(OBJECT|ARRAY)' THEN '{nested}' WHEN {kind} <> 'STRING' THEN '{other}' END"
+    # No variant holds text of over 20 million characters.
+    unknown = f"{name}: may be no text: in a record with text of this length, that is not told apart"
+    words = (
+        f"CASE WHEN {kind} RLIKE '^(OBJECT|ARRAY)' THEN '{nested}' WHEN {kind} <> 'STRING' THEN '{other}' "
+        f"WHEN fault IS NULL AND {kind} IS NULL THEN '{unknown}' END"
+    )
     return F.expr(f"CASE WHEN {begins} AND NOT (({is_quoted}) AND {is_flat}) THEN {words} END")
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG, BaseOperator, TriggerRule
 
-from nightshift.late import STAGES
 from nightshift.settings import PROJECT_DIR
+from nightshift.stages import STAGES
 from nightshift.use_case import UseCase
 from nightshift_airflow.defaults import default_args
 from nightshift_airflow.kinds import KINDS, kind_of
@@ -123,6 +123,12 @@ def test_only_a_night_can_be_backfilled(dag: DAG) -> None:
         "train": {"manual", "scheduled"},
     }
     assert {allowed.value for allowed in dag.allowed_run_types or ()} == expected[kind(dag)]
+
+
+def test_only_what_begins_by_itself_waits_to_be_switched_on(dag: DAG) -> None:
+    """A DAG that is off leaves a run that a person starts queued; one that is on may begin a night unasked."""
+    expected = {"backfill": False, "catch_up": False, "nightly": None, "rollback": False, "train": None}
+    assert dag.is_paused_upon_creation is expected[kind(dag)]
 
 
 def test_the_night_is_one_chain(dags: dict[str, DAG]) -> None:

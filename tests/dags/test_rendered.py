@@ -26,7 +26,15 @@ FOUND = {
     "marts": "2013-10-02..2013-11-01",
 }
 # What a training and a person left, and the second task of a rollback.
-TRAINED = {"version": 2, "promote": True, "decline": False, "who": "maria", "why": "better", "at": "2013-10-02T09:30Z"}
+TRAINED = {
+    "version": 2,
+    "promote": True,
+    "decline": False,
+    "who": "Maria M. (maria)",
+    "who_id": "maria",
+    "why": "better",
+    "at": "2013-10-02T09:30Z",
+}
 LEFT = {
     "find_changes": FOUND,
     "train": TRAINED,

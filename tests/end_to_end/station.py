@@ -78,6 +78,19 @@ class Station:
         assert run["state"] == "success", self.logs_of_failed_tasks(dag_id, run_id)
         return run
 
+    def backfill(self, dag_id: str, first: str, last: str, conf: dict[str, Any] | None = None) -> None:
+        """Start a backfill of the dates that have no run yet, as the dialog of the UI does."""
+        body = {
+            "dag_id": dag_id,
+            "from_date": self.midnight(first).isoformat(),
+            "to_date": self.midnight(last).isoformat(),
+            "dag_run_conf": conf or {},
+            "reprocess_behavior": "none",
+            "max_active_runs": 1,
+            "run_backwards": False,
+        }
+        self.api.call("POST", "backfills", body)
+
     def train_until_asked(self, **conf: Any) -> str:
         """Start a training, and wait until it asks a person; the run's id."""
         dag_id = f"{USE_CASE}_train"

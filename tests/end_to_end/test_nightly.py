@@ -137,7 +137,7 @@ def test_a_run_that_makes_no_sense_fails_at_once_and_says_why(
 
 def test_a_training_cannot_be_backfilled(station: Station) -> None:
     with pytest.raises(NightshiftError, match="does not allow backfill"):
-        station.api.create_backfill(f"{USE_CASE}_train", station.midnight(NIGHT), station.midnight(NIGHT))
+        station.backfill(f"{USE_CASE}_train", NIGHT, NIGHT)
 
 
 def test_a_scheduled_run_waits_for_the_delivery_of_its_day_and_fails_by_its_deadline(station: Station) -> None:

@@ -67,10 +67,10 @@ def test_a_date_without_rows_has_a_sum_of_nothing(published):
     # The ledger is shared by all tests: a month of its own.
     date = dt.date(2013, 6, 2)
     before = date - dt.timedelta(days=1)
+    published.publish(date, published.rows(date))
     common = {"use_case": "flight_delays", "stage": "score", "table_name": "gold.scores", "run_id": "test"}
     with ledger.attempt(common, {before: {}}) as record:
-        record.audited("0" * 64, 0, None, {before: {"format": 1, "rows": 0, "columns": {}}})
-        record.delta_version = 0
+        record.published(0, {before: 0})
     (check,) = evaluated(published, [published.rows(date)], agreement(), dates=BatchDates.of(date))
     assert check.examples == [{"batch_date": str(date), "own": 2, "other": 0, "other batch date": str(before)}]
 

@@ -6,7 +6,8 @@ import datetime as dt
 
 import pytest
 
-from expectations.emptiness import emptiness_checks
+from expectations import audit, audit_of_tested
+from expectations.emptiness import NAME, emptiness_checks
 from nightshift.dates import BatchDates
 from nightshift.tables import Agreement
 
@@ -18,9 +19,9 @@ def agreement(table: str, days_before: int = 0) -> Agreement:
     return Agreement(name=table.replace(".", "_"), why="w", table=table, days_before=days_before)
 
 
-def check(table, rows: dict[dt.date, int], expected_rows: int | None = None):
+def check(table, rows: dict[dt.date, int]):
     profiles = {date: {"rows": count} for date, count in rows.items()}
-    (made,) = emptiness_checks(table, BatchDates(min(rows), max(rows)), profiles, expected_rows)
+    (made,) = emptiness_checks(table, BatchDates(min(rows), max(rows)), profiles)
     return made
 
 
@@ -35,14 +36,21 @@ def test_an_empty_date_blocks_where_what_it_agrees_with_has_rows(published):
 
 
 @pytest.mark.parametrize(
-    ("agreements", "rows", "expected_rows", "passed"),
+    ("agreements", "rows", "passed"),
     [
-        ((agreement("silver.outcomes"),), {DAY: 0}, None, True),  # the first date: no outcomes yet
-        ((), {DAY: 0}, None, False),  # nothing explains it
-        ((), {DAY: 0}, 0, True),  # it is known that there are none
-        ((), {DAY: 0, NEXT: 1}, None, False),  # one date of a range
-        ((), {DAY: 1, NEXT: 1}, None, True),
+        ((agreement("silver.outcomes"),), {DAY: 0}, True),  # the first date: no outcomes yet
+        ((), {DAY: 0}, False),  # nothing explains it
+        ((), {DAY: 0, NEXT: 1}, False),  # one date of a range
+        ((), {DAY: 1, NEXT: 1}, True),
     ],
 )
-def test_what_explains_an_empty_date(published, agreements, rows, expected_rows, passed):
-    assert check(published.declared(agrees_with=agreements), rows, expected_rows).passed is passed
+def test_what_explains_an_empty_date(published, agreements, rows, passed):
+    assert check(published.declared(agrees_with=agreements), rows).passed is passed
+
+
+@pytest.mark.parametrize(("expected_rows", "blocking"), [(2, set()), (None, {NAME})])
+def test_both_audits_ask_for_it_where_rows_are_not_counted_in(published, expected_rows, blocking):
+    dates = BatchDates(DAY, NEXT)
+    for audit_of in (audit, audit_of_tested([])):
+        report = audit_of(published.frame(published.rows(DAY)), published.declared(), dates, expected_rows)
+        assert {check.name for check in report.blocking} == blocking

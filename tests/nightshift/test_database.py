@@ -15,7 +15,7 @@ import psutil
 import psycopg2
 import pytest
 
-from nightshift import database
+from nightshift import database, postgres_tools
 from nightshift.errors import NightshiftError
 from nightshift.settings import Settings, get_settings
 
@@ -132,7 +132,7 @@ def test_another_system_user_is_refused_even_where_the_socket_is_reachable(own_h
         pytest.skip("only root can act as another user")
     server = database.ensure_server(own_home)
     server.socket_folder.chmod(0o755)
-    ask = [database._programs() / "psql", "-h", server.socket_folder, "-U", "postgres", "-c", "SELECT 1", "ledger"]
+    ask = [postgres_tools.programs() / "psql", "-h", server.socket_folder, "-U", "postgres", "-c", "SELECT 1", "ledger"]
     nobody = pwd.getpwnam("nobody").pw_uid
     done = subprocess.run(ask, capture_output=True, text=True, user=nobody, cwd="/", check=False)
 

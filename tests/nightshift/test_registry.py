@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,15 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
 from nightshift import champions, registry, tracking
+from nightshift.champions.decisions import ROLLED_BACK, add, taking_turns
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
+from nightshift.registered_model import load
 from nightshift.settings import Settings, get_settings
 from nightshift.use_case import UseCase
 from tests.registering import FEATURES, a_use_case, register
 
+WANTED = ("as_of", "champion", "version=2")
 D1, D5 = dt.date(2013, 10, 1), dt.date(2013, 10, 5)
 
 
@@ -55,7 +59,7 @@ def quickly(monkeypatch):
 
 
 def test_a_version_gives_all_that_scoring_needs_to_the_last_bit(two):
-    model = registry.load(two, 1)
+    model = load(two, 1)
     assert (model.name, model.version, model.task) == (two.model_name, 1, "binary")
     assert model.signature == model.encoding.features == FEATURES
     assert model.threshold == 0.1 + 0.2
@@ -73,6 +77,7 @@ def test_a_version_gives_all_that_scoring_needs_to_the_last_bit(two):
         ("champion", "2013-10-01..2013-10-06", [("2013-10-01..2013-10-06", 2)]),
         ("3", "2013-10-01..2013-10-06", [("2013-10-01..2013-10-06", 3)]),
         ("1", "2013-01-01", [("2013-01-01", 1)]),
+        ("version=1", "2013-01-01..2013-01-02", [("2013-01-01..2013-01-02", 1)]),
     ],
 )
 def test_each_date_gets_the_model_that_was_asked_for(two, wanted, text, expected):
@@ -101,13 +106,52 @@ def test_a_blocked_version_scores_nothing_however_it_is_asked_for(two):
             registry.resolve(two, wanted, dates("2013-10-04..2013-10-06"))
     # The days of the other one are not held up, and a replay reads what was scored then.
     assert resolved(two, "as_of", "2013-10-04") == [("2013-10-04", 1)]
-    assert registry.load(two, 2).version == 2
+    assert load(two, 2).version == 2
 
 
-@pytest.mark.parametrize("wanted", ["0", "-1", "latest", "1; DROP", "１", ""])
+@pytest.mark.parametrize(
+    "wanted", ["0", "-1", "latest", "1; DROP", "１", "", "version=", "version=0", "version=as_of", "version=version=1"]
+)
 def test_only_known_words_or_a_number_name_a_model(use_case, wanted):
     with pytest.raises(NightshiftError, match="is not a model"):
         registry.resolve(use_case, wanted, dates("2013-10-01"))
+
+
+def test_models_are_refused_that_would_not_be_resolved_any_more(two):
+    asked = {wanted: registry.resolve(two, wanted, dates("2013-10-04..2013-10-06")) for wanted in WANTED}
+
+    def refused():
+        found = []
+        for wanted, models in asked.items():
+            try:
+                registry.refuse_outdated(two, wanted, models)
+            except NightshiftError as error:
+                found.append((wanted, str(error)))
+        return dict(found)
+
+    assert refused() == {}
+    champions.roll_back(two, 1, dt.date(2013, 10, 7), "maria", "why", "manual")
+    assert set(refused()) == {"champion"}, "the champions of these dates are the same"
+    champions.roll_back(two, 1, dt.date(2013, 10, 6), "maria", "why", "manual")
+    found = refused()
+    assert set(found) == {"as_of", "champion"}, "a version that was named is scored with whoever is champion"
+    assert "by now it is version 1 for 2013-10-06, which version 2 has scored" in found["as_of"]
+    assert "by now it is version 1 for 2013-10-04, which version 2 has scored" in found["champion"]
+    champions.block(two, 2, "maria", "it warns of everything", "manual")
+    found = refused()
+    assert set(found) == set(WANTED)
+    assert "version 2 is blocked and nobody may score with it" in found["version=2"]
+
+
+def test_whoever_looks_again_waits_for_who_is_deciding(two):
+    models = registry.resolve(two, "as_of", dates("2013-10-05"))
+    with ThreadPoolExecutor(1) as pool:
+        with taking_turns(two):
+            looking = pool.submit(registry.refuse_outdated, two, "as_of", models)
+            assert wait([looking], timeout=1).not_done
+            add(two, 1, ROLLED_BACK, first=D5, who="maria", why="why", run_id="manual")
+        with pytest.raises(NightshiftError, match="the champion changed while 2013-10-05 was being scored"):
+            looking.result(timeout=30)
 
 
 def test_what_does_not_exist_is_refused_with_the_remedy(use_case):

@@ -1,10 +1,12 @@
-"""Which file belongs to which source."""
+"""Which file belongs to which source, and when it begins to come."""
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
-from nightshift.source import FileSource
+from nightshift.source import FileSource, JdbcSource, Source
 
 
 def source(file: str) -> FileSource:
@@ -39,3 +41,14 @@ def test_a_source_holds_the_files_of_its_pattern() -> None:
     assert source("orders_*.csv").holds("orders_eu.csv")
     assert not source("orders_*.csv").holds("Orders_eu.csv")
     assert not source("orders_*.csv").holds("orders_eu.csv.gz")
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        FileSource(file="orders.csv", format="csv", first_batch_date_offset=2),
+        JdbcSource(connection="crm", relation="orders", date_column="day", first_batch_date_offset=2),
+    ],
+)
+def test_a_source_starts_some_days_after_the_first_batch_date(declared: Source) -> None:
+    assert declared.starts(dt.date(2024, 2, 28)) == dt.date(2024, 3, 1)

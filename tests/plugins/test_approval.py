@@ -12,12 +12,21 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from nightshift.champions.decisions import PROMOTED, add
 from nightshift.training_plan import Approval
 from nightshift.use_case import UseCase
+from nightshift_airflow import approval
 from nightshift_airflow.approval import ApproveModel, ordered
 
 AT = dt.datetime(2013, 10, 2, 9, 30, tzinfo=dt.UTC)
-TOLD = {"version": 2, "approval": "person", "refused": "", "subject": "May version 2 …?", "comparison": "| auc | 0.7 |"}
+TOLD = {
+    "version": 2,
+    "approval": "person",
+    "compared": "1",
+    "refused": "",
+    "subject": "May version 2 …?",
+    "comparison": "| auc | 0.7 |",
+}
 MARIA = {"id": "maria", "name": "maria"}
 
 
@@ -64,6 +73,7 @@ def test_an_approval_is_handed_on_with_who_when_and_why() -> None:
         "promote": True,
         "decline": False,
         "who": "maria",
+        "who_id": "maria",
         "why": "better on every slice",
         "at": AT.isoformat(),
     }
@@ -78,7 +88,7 @@ def test_a_rejection_is_an_order_to_keep_it_and_skips_nothing_by_itself() -> Non
 def test_silence_is_a_no() -> None:
     found = answered("Reject", None, None, timedout=True)
     assert (found["promote"], found["decline"]) == (False, True)
-    assert (found["who"], found["why"]) == ("nobody", "nobody answered within 5 hours")
+    assert (found["who"], found["who_id"], found["why"]) == ("nobody", "", "nobody answered within 5 hours")
 
 
 def test_an_approval_by_nobody_is_a_no() -> None:
@@ -95,7 +105,8 @@ def test_a_reason_is_one_line_that_the_ledger_and_a_command_line_take(said: str,
 
 
 def test_a_user_whose_id_is_a_number_is_kept_by_name_as_well() -> None:
-    assert answered("Approve", "fine", {"id": "4", "name": "Maria M."})["who"] == "Maria M. (4)"
+    found = answered("Approve", "fine", {"id": "4", "name": "Maria M."})
+    assert (found["who"], found["who_id"]) == ("Maria M. (4)", "4")
 
 
 def test_nobody_is_asked_about_a_model_that_its_gates_refused() -> None:
@@ -128,6 +139,7 @@ def test_a_person_is_asked_only_where_the_use_case_names_one() -> None:
 def test_the_form_shows_the_comparison_and_answers_no_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = operator()
     monkeypatch.setattr(HITLOperator, "execute", lambda self, context: "waiting")
+    monkeypatch.setattr(approval, "_never_compared", lambda *_: None)
     assert asked.execute(Pushed(TOLD).context()) == "waiting"
     assert (asked.subject, asked.body) == (TOLD["subject"], TOLD["comparison"])
     assert asked.assigned_users == [MARIA, {"id": "paul", "name": "paul"}]
@@ -135,6 +147,24 @@ def test_the_form_shows_the_comparison_and_answers_no_by_itself(monkeypatch: pyt
     assert asked.response_timeout == dt.timedelta(hours=5)
     # A required field would disable the button.
     assert asked.serialized_params["why"]["schema"]["type"] == ["null", "string"]
+
+
+@pytest.mark.usefixtures("home")
+def test_the_form_says_where_another_one_became_champion_after_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HITLOperator, "execute", lambda self, context: "waiting")
+    asked = operator()
+    asked.use_case = asked.use_case.model_copy(update={"name": "asked_late"})
+    for version, run in ((1, "train 1"), (3, "train 3")):
+        first = dt.date(2013, 10, version)
+        add(asked.use_case, version, PROMOTED, who="maria", why="fine", run_id=run, first=first)
+        asked.execute(Pushed(TOLD).context())
+        warning = "version 2 was judged beside version 1, and version 3 is champion by now"
+        assert (warning in str(asked.body)) == (version == 3)
+        assert str(asked.body).endswith(TOLD["comparison"])
+    # Once is enough.
+    said = str(asked.body)
+    asked.execute(Pushed({**TOLD, "comparison": said}).context())
+    assert asked.body == said
 
 
 def test_orders_are_read_from_the_task_that_gives_them() -> None:

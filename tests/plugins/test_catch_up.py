@@ -12,7 +12,8 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 import nightshift.late
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
-from nightshift.late import STAGES, Change, Changes
+from nightshift.late import Change, Changes
+from nightshift.stages import STAGES
 from nightshift.use_case import UseCase
 from nightshift_airflow.catch_up import FindChanges
 

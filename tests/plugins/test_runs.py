@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from nightshift.champions import beginning
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.use_case import UseCase
@@ -129,6 +130,21 @@ def test_training_on_the_first_of_october_learns_from_january_to_september() -> 
     expected = BatchDates(dt.date(2013, 1, 1), dt.date(2013, 9, 30))
     assert history(run("scheduled", "2013-10-01T10:00:00+00:00")) == expected
     assert history(run("manual", None, batch_date="2013-10-01")) == expected
+
+
+@pytest.mark.parametrize(("maturity_days", "last"), [(1, "2013-09-30"), (7, "2013-09-24"), (30, "2013-09-01")])
+def test_training_ends_with_the_newest_date_whose_labels_have_come_and_its_champion_scores_from_the_run_on(
+    monkeypatch: pytest.MonkeyPatch, maturity_days: int, last: str
+) -> None:
+    loaded = use_case()
+    target = loaded.target.model_copy(update={"maturity_days": maturity_days})
+    late = loaded.model_copy(update={"target": target})
+    tick = dt.datetime.fromisoformat("2013-10-01T10:00:00+00:00")
+    learned = history(Run(late, "scheduled", tick, {}))
+    assert str(learned) == f"2013-01-01..{last}"
+    assert history(Run(late, "manual", None, {"batch_date": "2013-10-01"})) == learned
+    monkeypatch.setattr(beginning, "history", lambda of: [])
+    assert beginning.default_first(SimpleNamespace(use_case=late), learned.last) == dt.date(2013, 10, 1)
 
 
 def test_training_is_cut_at_the_first_date_there_is() -> None:

@@ -96,6 +96,7 @@ def score_rows(catalog: Catalog, model: FittedModel, rows: pa.Table, rows_per_ba
     features, scores = catalog["gold.features"], catalog["gold.scores"]
     dictionary = Dictionary.declared(catalog.use_case, features)
     recipe = Recipe(
+        partition=PARTITION,
         model_name="toy",
         model_version=3,
         encoding=model.encoding,
@@ -125,7 +126,8 @@ class World:
         folder = lake.stage_folder(table)
         place = folder / f"{PARTITION}={date}"
         place.mkdir(parents=True)
-        pq.write_table(rows.drop_columns([PARTITION]), place / "rows.parquet", coerce_timestamps="us")
+        if rows.num_rows:
+            pq.write_table(rows.drop_columns([PARTITION]), place / "rows.parquet", coerce_timestamps="us")
         (folder / "_SUCCESS").touch()
         job = Job("test", self.use_case, self.catalog, BatchDates.of(date), "test")
         return publish(job, table, folder, audit=lambda *_: AuditReport(())).version

@@ -14,6 +14,7 @@ from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
+from nightshift.tables import PARTITION
 from scoring.predict import Recipe, scorer
 from tests.scoring.conftest import DAY, fitted, made_up, score_rows, use_case_of
 from training.fitting.fitted import FittedModel
@@ -127,7 +128,7 @@ def test_a_regression_has_a_value_within_its_interval(tmp_path: Path, monkeypatc
 
 
 def test_an_empty_partition_needs_no_model(catalog: Catalog, model: FittedModel) -> None:
-    recipe = Recipe("toy", 3, model.encoding, model.calibration, 0.5, None, {}, 3, {}, (), ())
+    recipe = Recipe(PARTITION, "toy", 3, model.encoding, model.calibration, 0.5, None, {}, 3, {}, (), ())
     assert list(scorer(recipe, lambda: pytest.fail("the model was loaded"))(iter(()))) == []
 
 

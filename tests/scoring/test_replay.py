@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import lightgbm
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 
-from nightshift import environment, lake, ledger, registry
+from nightshift import environment, lake, ledger, registered_model
 from nightshift.commands.replay import replay as command
 from nightshift.job import EXIT_REFUSED
+from nightshift.ledger.schema import InputEntry, engine
 from scoring import replay as job
 from scoring import score
 from tests.scoring.conftest import DAY, FLIGHTS, NEXT, World
@@ -98,8 +100,8 @@ def test_dates_that_one_model_scored_are_made_again_at_once(scored: World, repla
     scored.features(NEXT, seed=10)
     assert score.main(["--use-case", scored.use_case.name, "--dates", str(NEXT)]) == 0
     loaded, made = [], []
-    load, spread = registry.load, job.scored
-    monkeypatch.setattr(registry, "load", lambda *asked: loaded.append(asked[1]) or load(*asked))
+    load, spread = registered_model.load, job.scored
+    monkeypatch.setattr(registered_model, "load", lambda *asked: loaded.append(asked[1]) or load(*asked))
     monkeypatch.setattr(job, "scored", lambda *given: made.append(given[-1]) or spread(*given))
     status, out, _ = replay("--json", date=f"{DAY}..{NEXT}")
     found = json.loads(out)
@@ -112,6 +114,32 @@ def test_dates_that_one_model_scored_are_made_again_at_once(scored: World, repla
     ]
     assert loaded == [1]
     assert made == [2 * FLIGHTS]
+
+
+def test_a_date_that_was_scored_without_rows_comes_out_without_rows(scored: World, replay: Replay) -> None:
+    scored.features(NEXT, flights=0)
+    assert score.main(["--use-case", scored.use_case.name, "--dates", str(NEXT)]) == 0
+    status, out, err = replay("--json", date=NEXT)
+    assert status == 0, err
+    found = json.loads(out)
+    assert (found["same"], found["rows"], found["not_published"]) == (True, 0, 0)
+    assert found["made_from"] == [{"batch_date": str(NEXT), "model_version": 1, "feature_version": 1, "rows": 0}]
+    status, out, _ = replay("--json", date=f"{DAY}..{NEXT}")
+    found = json.loads(out)
+    assert status == 0
+    assert (found["rows"], found["equal"]) == (FLIGHTS, FLIGHTS)
+    assert [(each["batch_date"], each["rows"]) for each in found["made_from"]] == [(str(DAY), FLIGHTS), (str(NEXT), 0)]
+    assert f"has no rows with flight=4 of {NEXT}" in replay("--key", "flight=4", date=NEXT)[2]
+    # Where the features that the ledger names have rows, they are missing from the scores.
+    scored.features(NEXT, flights=5)
+    assert replay(date=NEXT)[0] == 0
+    [entry] = ledger.publications(scored.use_case.name, "gold.scores", [NEXT])
+    named = InputEntry.attempt_id == entry.attempt_id, InputEntry.name == "gold.features"
+    with engine().begin() as connection:
+        connection.execute(sa.update(InputEntry).where(*named).values(version="2"))
+    status, out, _ = replay(date=NEXT)
+    assert status == EXIT_REFUSED
+    assert "5 recomputed rows were not published" in out
 
 
 def test_a_changed_bit_is_found_and_shown(scored: World, replay: Replay) -> None:

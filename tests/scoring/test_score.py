@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable
 
-from nightshift import ledger, registry
+from nightshift import champions, ledger, registry
+from nightshift.champions.rollback import put_back
+from nightshift.champions.scored import being_scored_by
 from nightshift.commands.sql import sql
 from nightshift.errors import NightshiftError
 from nightshift.job import EXIT_REFUSED
@@ -134,6 +136,36 @@ def test_a_version_that_does_not_exist_is_not_replaced_by_another(spark, world: 
     assert score(world, DAY, "--model", "99") == EXIT_REFUSED
     assert "99" in capsys.readouterr().err
     assert not world.catalog["gold.scores"].exists()
+
+
+def test_what_is_rolled_back_between_resolving_and_staging_is_not_published(
+    spark, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.features()
+    for seed in (6, 7):
+        world.promote(world.register(seed=seed))
+    resolve, refuse_outdated, seen = registry.resolve, registry.refuse_outdated, []
+
+    def rolled_back_meanwhile(*asked):
+        found = resolve(*asked)
+        put_back(world.use_case, 1, DAY, "maria", "version 2 warns of everything", "manual", blocks_live=True)
+        # The rollback can tell of nothing: the ledger has no entry of this job yet.
+        assert champions.affected(world.catalog, DAY).scored_by == {}
+        return found
+
+    def looked_again(*asked):
+        seen.append(being_scored_by(world.catalog))
+        refuse_outdated(*asked)
+
+    monkeypatch.setattr(registry, "refuse_outdated", looked_again)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "resolve", rolled_back_meanwhile)
+        assert score(world) == EXIT_REFUSED
+    assert "by now it is version 1 for 2013-10-01, which version 2 has scored" in capsys.readouterr().err
+    assert not world.catalog["gold.scores"].exists()
+    assert score(world) == 0
+    assert {row["model_version"] for row in world.scores()} == {1}
+    assert seen == [{DAY: 2}, {DAY: 1}], "whoever decides after the look finds what is being scored"
 
 
 def test_a_flight_without_features_is_not_lost_in_silence(spark, world: World, capsys) -> None:

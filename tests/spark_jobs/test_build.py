@@ -16,7 +16,7 @@ from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
-from nightshift.settings import PROJECT_DIR, Settings
+from nightshift.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.use_case import UseCase
 from spark_jobs.build import build, built_tables, refuse_incomplete, with_dependent_marts
 from spark_jobs.dbt_project import DbtProject
@@ -90,7 +90,8 @@ def test_a_failing_dbt_test_names_itself_and_leaves_the_published_table(
     assert "test: features_keep_to_declared_values (12 rows)" in message
     assert message.count("example: ") == 5
     assert "distance is above 12000" in message
-    assert "python -m spark_jobs.build --layer features --use-case flight_delays --dates 2013-01-02" in message
+    again = ".venv/bin/python -m spark_jobs.build --layer features --use-case flight_delays --dates 2013-01-02"
+    assert f"`{again}`" in message
     assert lake.newest_version(features) == version
     assert set(lake.read(spark, features).collect()) == published
     assert not [file for file in home.staging.rglob("*") if file.is_file()]
@@ -118,6 +119,43 @@ def test_missing_weather_is_refused(spark: SparkSession, catalog: Catalog) -> No
 
     with pytest.raises(NightshiftError, match=r"silver/flight_delays/weather.*missing: 2013-01-04\n"):
         refuse_incomplete(job_of(catalog, "features", BatchDates.of(FOURTH)))
+
+
+@pytest.mark.parametrize(
+    ("file", "declared", "instead", "start"),
+    [
+        ("tables.yaml", "jsonl, first_batch_date_offset: 1", "jsonl, first_batch_date_offset: 2", THIRD),
+        # Outcomes that mature late come with every delivery all the same.
+        ("use_case.yaml", "maturity_days: 1", "maturity_days: 3", SECOND),
+    ],
+)
+def test_outcomes_are_missed_from_the_date_on_with_which_their_source_starts(
+    spark: SparkSession,
+    catalog: Catalog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    declared: str,
+    instead: str,
+    start: dt.date,
+) -> None:
+    changed = Path(shutil.copytree(catalog.use_case.folder, tmp_path / "use_cases" / "flight_delays")) / file
+    assert declared in changed.read_text()
+    changed.write_text(changed.read_text().replace(declared, instead))
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
+    get_settings.cache_clear()
+    late = Catalog(UseCase.load("flight_delays"))
+    outcomes = late["silver.outcomes"]
+
+    def keep_from(first: dt.date) -> None:
+        rows = lake.read(spark, outcomes).collect()
+        write_table(spark, outcomes, [row.asDict() for row in rows if row.batch_date >= first])
+
+    keep_from(start)
+    refuse_incomplete(job_of(late, "features", BatchDates.of(FOURTH)))
+    keep_from(start + dt.timedelta(days=1))
+    with pytest.raises(NightshiftError, match=f"silver/flight_delays/outcomes.*missing: {start}\n"):
+        refuse_incomplete(job_of(late, "features", BatchDates.of(FOURTH)))
 
 
 def test_marts_that_tell_of_a_date_scored_anew_are_made_again(spark: SparkSession, catalog: Catalog) -> None:

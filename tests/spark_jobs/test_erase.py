@@ -23,7 +23,7 @@ from nightshift.privacy import tokens as privacy
 from nightshift.privacy.erasures import Erasure, erased, unfinished
 from nightshift.publish import publish
 from nightshift.use_case import UseCase
-from spark_jobs import erasure
+from spark_jobs import rows_of_person
 from spark_jobs.erase import main
 from tests.shop import DAY, NEXT, Shop, order
 
@@ -139,19 +139,19 @@ def assert_landing_again_changes_nothing(spark, shop: Shop, ada: str) -> None:
 
 def test_an_erasure_that_was_cut_off_is_completed_by_the_next(spark, shop: Shop, monkeypatch) -> None:
     ada = privacy.token(privacy.load_key(), "contact", ADA)
-    real = erasure.remove
+    real = rows_of_person.remove
 
     def killed(spark, job, found, *rest):
         if found.table.layer == "silver":
             raise KeyboardInterrupt
         return real(spark, job, found, *rest)
 
-    monkeypatch.setattr(erasure, "remove", killed)
+    monkeypatch.setattr(rows_of_person, "remove", killed)
     with pytest.raises(KeyboardInterrupt):
         erase(shop, monkeypatch)
     (wish,) = erased(shop.name, ["contact"])
     assert wish.completed_at is None
-    monkeypatch.setattr(erasure, "remove", real)
+    monkeypatch.setattr(rows_of_person, "remove", real)
 
     assert erase(shop, monkeypatch) == 0
 
@@ -192,7 +192,7 @@ def test_an_erasure_that_was_cut_off_behind_the_removal_is_completed_by_token(sp
 def test_what_a_stage_commits_after_the_audit_is_not_taken_back(
     spark, shop: Shop, monkeypatch, capsys, date: dt.date, said: str, rows: int
 ) -> None:
-    real = erasure._audit
+    real = rows_of_person._audit
     job = shop.job(date)
 
     def overtaken(rest, asked, found, *more):
@@ -206,7 +206,7 @@ def test_what_a_stage_commits_after_the_audit_is_not_taken_back(
 
         return audited
 
-    monkeypatch.setattr(erasure, "_audit", overtaken)
+    monkeypatch.setattr(rows_of_person, "_audit", overtaken)
     assert erase(shop, monkeypatch) == EXIT_REFUSED
     assert said in capsys.readouterr().err
     assert len(shop.rows(spark, "bronze.customers", "email")) == rows
@@ -216,8 +216,8 @@ def test_what_a_stage_commits_after_the_audit_is_not_taken_back(
 def test_the_account_stays_and_the_person_is_set_aside(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     taken = [Input("table", "ref", "1", 0), Input(kind, "a", "7", 4, 1, 2), Input("table", "b", "7", 5)]
     monkeypatch.setattr(ledger, "inputs", lambda _: taken)
-    found = erasure.Found(SimpleNamespace(source=None), 3, {(DAY, "", ""): 2})
-    made = erasure._accounting(found, {DAY: SimpleNamespace(rows_in=9)}, BatchDates.of(DAY))
+    found = rows_of_person.Found(SimpleNamespace(source=None), 3, {(DAY, "", ""): 2})
+    made = rows_of_person._accounting(found, {DAY: SimpleNamespace(rows_in=9)}, BatchDates.of(DAY))
     assert [(each.rows, each.quarantined, each.deduplicated) for each in made.inputs[DAY]] == [
         (0, 0, 0),
         (4, 2, 2),
@@ -227,20 +227,20 @@ def test_the_account_stays_and_the_person_is_set_aside(monkeypatch: pytest.Monke
 
     # More rows of the person than came in: nothing is invented, and the publication is refused.
     found = dataclasses.replace(found, rows={(DAY, "", ""): 7})
-    made = erasure._accounting(found, {DAY: SimpleNamespace(rows_in=9)}, BatchDates.of(DAY))
+    made = rows_of_person._accounting(found, {DAY: SimpleNamespace(rows_in=9)}, BatchDates.of(DAY))
     assert (made.aggregated, made.expected(DAY)) == (False, 0)
-    assert erasure._accounting(found, {DAY: SimpleNamespace(rows_in=None)}, BatchDates.of(DAY)).aggregated
+    assert rows_of_person._accounting(found, {DAY: SimpleNamespace(rows_in=None)}, BatchDates.of(DAY)).aggregated
 
 
 def test_a_slice_that_lost_anything_else_is_refused(spark, shop: Shop) -> None:
     table = shop.catalog["bronze.customers"]
     bob = privacy.token(privacy.load_key(), "contact", "bob@example.org")
-    (found,) = [each for each in erasure.search(spark, [table], bob) if each.table is table]
+    (found,) = [each for each in rows_of_person.search(spark, [table], bob) if each.table is table]
     assert found.by_date == {DAY: 1}
     rest = lake.read(spark, table, BatchDates.of(DAY)).where(f"email <> '{bob}'")
 
     def passed(rows, version: int = found.version) -> dict[str, bool]:
-        report = erasure._audit(rest, shop.job(), found, bob, version)(rows, table, BatchDates.of(DAY), None)
+        report = rows_of_person._audit(rest, shop.job(), found, bob, version)(rows, table, BatchDates.of(DAY), None)
         return {check.name: check.passed for check in report.checks}
 
     assert passed(rest) == {"only_the_person_is_gone": True, "nothing_was_published_meanwhile": True}
@@ -273,5 +273,5 @@ def test_a_person_is_found_in_the_reasons_of_a_score(spark) -> None:
     rows = [{"flight": number, "reasons": each} for number, each in enumerate(reasons)]
     values = [tuple(row.get(name) for name in table.column_names) for row in rows]
     scores = spark.createDataFrame(values, table.ddl)
-    found = scores.where(erasure._is_about(table, "token-of-ann")).collect()
+    found = scores.where(rows_of_person._is_about(table, "token-of-ann")).collect()
     assert sorted(row.flight for row in found) == [0, 1]

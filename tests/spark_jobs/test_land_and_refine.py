@@ -130,5 +130,5 @@ def test_too_many_bad_rows_block_with_share_reason_and_example(spark, landing: P
 
 
 def test_refine_asks_for_land_first(home: Settings) -> None:
-    with pytest.raises(NightshiftError, match=r"bronze/flight_delays/schedule has no rows of 2013-01-02: run .*land"):
+    with pytest.raises(NightshiftError, match=r"flight_delays/schedule was not landed for 2013-01-02: run .*land"):
         refine(job("refine", BatchDates.of(SECOND)), argparse.Namespace())

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from nightshift import registry
+from nightshift import tracking
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
@@ -100,13 +100,13 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         dates = BatchDates(FIRST, FIRST + dt.timedelta(days=days - 1))
         return Job("train", use_case, Catalog(use_case), dates, "test")
 
-    registry.client.cache_clear()
+    tracking.client.cache_clear()
     yield declare
-    registry.client.cache_clear()
+    tracking.client.cache_clear()
 
 
 def toy_rows(
-    days: int = 30, per_day: int = 100, *, strength: float = 2.0, seed: int = 0, task: str = "binary"
+    days: int = 30, per_day: int = 100, *, strength: float = 1.6, seed: int = 0, task: str = "binary"
 ) -> pa.Table:
     """All rows of a range, as ``training.rows.Rows.complete`` takes them; ``strength`` 0 makes the label noise."""
     generator = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ from training.fitting.fit import Parts, binned
 from training.search.search import Winner, search
 
 TRIALS = 10
-PERIODS = Periods.at_end(BatchDates.parse("2024-01-01..2024-01-03"), 1, 1)
+PERIODS = Periods.at_end(BatchDates.parse("2024-01-01..2024-01-09"), 1, 7)
 
 
 def made(seed: int = 0, **training: object) -> tuple[Parts, SimpleNamespace]:

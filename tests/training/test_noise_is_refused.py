@@ -91,7 +91,9 @@ def verdicts_of(flights, labels, use_case):
     evaluation = evaluate(model, dataset, use_case)
     numbers = {
         **evaluation.metrics,
-        **stability.numbers(dataset, evaluation.predicted, None, stability.feature_drift(dataset)),
+        **stability.numbers(
+            dataset, evaluation.predicted, None, stability.feature_drift(dataset), stability.missing_rises(dataset)
+        ),
         "strongest_feature_auc": leaks.strongest(leaks.feature_strengths(dataset, "binary"))[1],
         "training_seconds": 1.0,
     }

@@ -8,12 +8,13 @@ import json
 import pytest
 
 from nightshift import champions
+from nightshift.errors import NightshiftError
 from nightshift.result import VARIABLE, hand_over, handed_over
 from nightshift.settings import get_settings
 from nightshift.training_plan import Approval
 from tests.registering import register
 from training.judging.gates import Verdict
-from training.outcome import Outcome, comparison, tell
+from training.outcome import Outcome, comparison, say_what_follows, tell
 
 METRICS = {
     "auc": 0.71234,
@@ -28,6 +29,10 @@ PASSED = Verdict("ranks_better_than_chance", 0.68, "above 0.5", True, "Order is 
 FAILED = Verdict("better_than_champion", None, "above 0", False, "A change must bring something.", "relative")
 
 
+def outcome(version=4, verdicts=(PASSED,), approval="auto", compared="none"):
+    return Outcome(version, approval, METRICS, verdicts, compared)
+
+
 @pytest.fixture
 def result(tmp_path, monkeypatch):
     file = tmp_path / "result.json"
@@ -36,40 +41,40 @@ def result(tmp_path, monkeypatch):
 
 
 def test_a_registered_version_is_told_with_who_decides(toy, result):
-    tell(toy().use_case, "run7", Outcome(4, "person", METRICS, [PASSED]))
+    tell(toy().use_case, "run7", outcome(approval="person", compared="3"))
     told = handed_over(result)
-    assert (told["version"], told["approval"], told["refused"]) == (4, "person", "")
+    assert (told["version"], told["approval"], told["refused"], told["compared"]) == (4, "person", "", "3")
     assert "version 4" in told["subject"]
 
 
 def test_a_refused_model_has_no_version_and_names_its_gates(toy, result):
-    tell(toy().use_case, "run7", Outcome(None, "auto", METRICS, [PASSED, FAILED]))
+    tell(toy().use_case, "run7", outcome(None, [PASSED, FAILED]))
     told = handed_over(result)
     assert (told["version"], told["approval"], told["refused"]) == (None, None, "better_than_champion")
 
 
 def test_the_comparison_shows_challenger_champion_and_constant_with_intervals(toy):
-    page = comparison(toy().use_case, 4, "run7", METRICS, [PASSED, FAILED])
+    page = comparison(toy().use_case, "run7", outcome(verdicts=[PASSED, FAILED]))
     assert "| auc | higher | 0.7123 (0.68 to 0.74) | 0.69 | – |" in page
     assert "| log_loss | lower | not computed | – | 0.55 |" in page
     assert "| rows |" not in page
     assert "| better_than_champion | – | above 0 | FAILED | A change must bring something. |" in page
-    assert "Champion now: none so far" in page
+    assert "Champion now: none so far. Both were judged on the same rows" in page
 
 
 def test_a_bar_in_the_words_of_a_gate_ends_no_cell(toy):
     odd = Verdict("bias", 0.1, "|bias| at most 0.2", True, "Neither | nor.", "absolute")
-    page = comparison(toy().use_case, 4, "run7", METRICS, [odd])
+    page = comparison(toy().use_case, "run7", outcome(verdicts=[odd]))
     assert r"| bias | 0.1 | \|bias\| at most 0.2 | passed | Neither \| nor. |" in page
 
 
 def test_links_lead_to_where_mlflow_is(toy, monkeypatch):
     use_case = toy().use_case
-    assert "MLflow run `run7` holds the model card" in comparison(use_case, 4, "run7", METRICS, [])
+    assert "MLflow run `run7` holds the model card" in comparison(use_case, "run7", outcome())
     run = get_settings().run
     run.mkdir(parents=True)
     (run / "ports.json").write_text(json.dumps({"airflow": 1, "mlflow": 5001, "data_docs": 3}))
-    page = comparison(use_case, 4, "run7", METRICS, [])
+    page = comparison(use_case, "run7", outcome())
     assert "(http://127.0.0.1:5001/#/experiments/" in page
     assert f"(http://127.0.0.1:5001/#/models/{use_case.name}/versions/4)" in page
 
@@ -82,10 +87,25 @@ def test_the_first_champion_and_later_ones_may_be_let_in_by_others(toy):
     assert champions.approval_of(use_case) == "auto"
     champions.promote(use_case, register(use_case), dt.date(2024, 2, 1), "auto", "passed its gates", "run")
     assert champions.approval_of(use_case) == "person"
-    assert "Champion now: version 1, from 2024-02-01 on." in comparison(use_case, 2, "run7", METRICS, [])
-    assert "Champion now: none so far" in comparison(use_case, 1, "run7", METRICS, [])
+    compared = comparison(use_case, "run7", outcome(2, compared="1"))
+    assert "Champion now: version 1, from 2024-02-01 on. Both were judged on the same rows" in compared
+    assert "Champion now: none so far" in comparison(use_case, "run7", outcome(1))
+    # It began before there was a champion, and was gone on with.
+    page = comparison(use_case, "run7", outcome(2, compared="none"))
+    assert "version 2 was judged beside no champion, and version 1 is champion by now" in page
+    assert "same rows" not in page
     champions.block(use_case, 1, "maria", "it warns of everything", "manual")
-    assert "from 2024-02-01 on, which is blocked and no rival." in comparison(use_case, 2, "run7", METRICS, [])
+    page = comparison(use_case, "run7", outcome(2, compared="none"))
+    assert "from 2024-02-01 on, which is blocked and no rival. Both were judged" in page
+
+
+def test_a_refused_model_leaves_the_champion_and_without_one_it_is_said_that_nothing_can_score(toy, caplog):
+    use_case = toy().use_case
+    say_what_follows(use_case, "run7", outcome(None, [PASSED, FAILED], compared="3"))
+    assert "not promoted, version 3 stays champion; MLflow run run7" in caplog.text
+    assert "better_than_champion: not computed, must be above 0" in caplog.text
+    with pytest.raises(NightshiftError, match="NO CHAMPION"):
+        say_what_follows(use_case, "run7", outcome(None, [PASSED, FAILED]))
 
 
 def test_without_a_caller_nothing_is_left_behind(tmp_path, monkeypatch):

@@ -22,9 +22,10 @@ from nightshift import champions, registry, tracking
 from nightshift.calibration import Calibration, Interval
 from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
+from nightshift.registered_model import load
 from nightshift.settings import PROJECT_DIR
 from training.fitting.fitted import FittedModel
-from training.register import log_model, log_training, register, tracked_run, version_of_run
+from training.register import decided_by, log_model, log_training, register, tracked_run, version_of_run
 
 FEATURES = ("signal", "other")
 # A stand-in for the data set: only the example comes from it.
@@ -58,7 +59,7 @@ def test_what_was_fitted_is_what_will_score_to_the_last_bit(toy, task):
     job, model = toy(task=task), fitted(task)
     with tracked_run(job) as run_id:
         version = register(job, log_model(model, DATASET), {"status": "champion candidate"})
-    found = registry.load(job.use_case, version)
+    found = load(job.use_case, version)
     assert (found.run_id, found.task, found.tags["status"]) == (run_id, task, "champion candidate")
     assert found.booster == model.booster.model_to_string()
     assert (found.calibration, found.threshold, found.interval) == (model.calibration, model.threshold, model.interval)
@@ -155,6 +156,23 @@ def test_a_run_whose_version_somebody_else_decided_about_is_left_as_it_is(toy, d
         pass
     # What this run decided itself is no reason: its task may have been killed right after.
     assert (first == second) == (decided_by == job.run_id)
+
+
+def test_killed_after_its_own_decision_a_training_by_hand_is_gone_on_with(toy):
+    job = dataclasses.replace(toy(), run_id="manual")
+    with pytest.raises(ValueError, match="no"), tracked_run(job) as first:
+        version = register(job, log_model(fitted(), DATASET), {})
+        champions.promote(job.use_case, version, job.dates.last, "auto", "passed its gates", decided_by(job, first))
+        raise ValueError("no")
+    with tracked_run(job) as second:
+        champions.promote(job.use_case, version, job.dates.last, "auto", "passed its gates", decided_by(job, second))
+    assert first == second
+    (kept,) = champions.decisions(job.use_case)
+    assert kept.run_id == f"manual-{first[:12]}"
+    # That one was seen to its end.
+    with tracked_run(job) as third:
+        pass
+    assert third != first
 
 
 def test_only_what_is_the_same_is_gone_on_with(toy):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import logging
 
@@ -37,14 +38,17 @@ def reported(job, dataset, storage, skew=None):
     gates = load_gates(job.use_case) if job.use_case.task == "binary" else (VALUES_GATE,)
     challenger = challenge(job.use_case, dataset, gates, budget, None, skew)
     periods = Periods.at_end(job.dates, 8, 8)
-    return write_report(job, challenger, dataset, periods, {"code_version": "abc"}, None, skew), challenger
+    declared = {name: (job.use_case.folder / name).read_bytes() for name in ("use_case.yaml", "gates.yaml")}
+    report = write_report(job, challenger, dataset, periods, {"code_version": "abc"}, None, skew, declared)
+    (job.use_case.folder / "gates.yaml").write_text("edited: meanwhile\n")
+    return report, challenger, declared
 
 
 def test_everything_is_there_and_every_number_is_json(toy, prepared):
     job = toy(slices=["region"], fairness=["gender"])
     dataset = prepared(job)
     skew = Skew(0, {}, {}, (), ())
-    report, challenger = reported(job, dataset, database_url("optuna"), skew)
+    report, challenger, declared = reported(job, dataset, database_url("optuna"), skew)
     with report as folder:
         assert {path.name for path in folder.iterdir()} == FILES | {"trials.csv"}
         found = {path.stem: read(path) for path in folder.glob("*.json")}
@@ -61,7 +65,7 @@ def test_everything_is_there_and_every_number_is_json(toy, prepared):
         assert found["data"]["periods"]["test"] == "2024-01-23..2024-01-30"
         assert found["data"]["coverage"]["2024-01-01"] == [100, 100]
         assert found["provenance"]["code_version"] == "abc"
-        assert (folder / "gates.yaml").read_bytes() == (job.use_case.folder / "gates.yaml").read_bytes()
+        assert {name: (folder / name).read_bytes() for name in declared} == declared
         with (folder / "trials.csv").open() as file:
             trials = list(csv.DictReader(file))
         assert len(trials) == 3
@@ -70,10 +74,22 @@ def test_everything_is_there_and_every_number_is_json(toy, prepared):
     assert not folder.exists()
 
 
+def test_the_rise_of_missing_values_is_the_one_that_was_judged(toy, prepared):
+    job = toy()
+    dataset = prepared(job)
+    _, challenger, declared = reported(job, dataset, None)
+    assert challenger.numbers["largest_missing_rise"] == max(challenger.missing_rise.values())
+    judged = dataclasses.replace(challenger, missing_rise={"signal": 0.4321, "other": 0.0, "kind": 0.0})
+    periods = Periods.at_end(job.dates, 8, 8)
+    with write_report(job, judged, dataset, periods, {"code_version": "abc"}, None, None, declared) as folder:
+        assert read(folder / "features.json")["missing_rise"] == judged.missing_rise
+        assert "| 43.2% |" in (folder / "card/card.md").read_text()
+
+
 def test_a_study_that_is_not_in_the_database_is_said_and_passed_over(toy, prepared, caplog):
     job = toy(task="regression")
     dataset = prepared(job)
-    report, _ = reported(job, dataset, None)
+    report, _, _ = reported(job, dataset, None)
     with caplog.at_level(logging.WARNING, "nightshift"), report as folder:
         assert {path.name for path in folder.iterdir()} == FILES
         assert read(folder / "calibration.json")["interval"]["coverage"] == 0.8
@@ -82,7 +98,7 @@ def test_a_study_that_is_not_in_the_database_is_said_and_passed_over(toy, prepar
 
 def test_a_training_that_fails_leaves_no_folder(toy, prepared):
     job = toy()
-    report, _ = reported(job, prepared(job), None)
+    report, _, _ = reported(job, prepared(job), None)
     with pytest.raises(ValueError, match="no"), report as folder:
         raise ValueError("no")
     assert not folder.exists()

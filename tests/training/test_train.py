@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import logging
 import signal
 import subprocess
@@ -16,12 +17,15 @@ import pyarrow.compute as pc
 import pytest
 
 from nightshift import champions, registry
+from nightshift.champions.decisions import held_if_free
 from nightshift.errors import NightshiftError
 from nightshift.result import VARIABLE, handed_over
 from nightshift.settings import PROJECT_DIR
 from nightshift.tracking import client, experiment_id, model_version, model_versions
+from training.challenger import challenge
 from training.data.rows import Rows
 from training.data.split import Periods
+from training.pinned import Pinned
 from training.train import main, train_on
 
 REGRESSION_GATES = """
@@ -34,9 +38,9 @@ relative:
 """
 
 
-def train(job, rows):
+def train(job, rows, trials=3):
     read = Rows.complete(rows, {"gold/toy/features": 7})
-    train_on(job, read, Periods.at_end(job.dates, 8, 8), trials=3)
+    train_on(job, Pinned.of(job.use_case), read, Periods.at_end(job.dates, 8, 8), trials)
 
 
 def again(job):
@@ -145,6 +149,110 @@ def test_killed_after_its_registration_the_next_attempt_ends_with_the_same_versi
     assert "| better_than_constant_rate |" in told["comparison"]
 
 
+@pytest.fixture
+def cut_short(monkeypatch):
+    """Trains until the version is registered, and ends there, as if it were killed."""
+
+    def until_registered(job, rows):
+        def killed(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+            once.setattr("training.train._promote", killed)
+            train(job, rows)
+
+    return until_registered
+
+
+def test_gone_on_with_after_another_became_champion_it_takes_no_crown_and_no_person_is_passed_over(
+    toy, make_rows, cut_short
+):
+    job = toy(approval={"first": "auto", "later": "person", "by": ["maria"]})
+    cut_short(job, make_rows())
+    assert model_version(job.use_case, 1).tags["approval"] == "auto"
+    train(again(job), make_rows(seed=1))
+    assert registry.champion_version(job.use_case) == 2
+    with pytest.raises(NightshiftError, match=r"version 1 was judged beside no champion, and version 2 is champion"):
+        train(job, make_rows())
+    assert [each.version for each in champions.history(job.use_case)] == [2]
+    # Started once more, it does not come to the same end: the newest model is held against the champion of now.
+    train(job, make_rows())
+    assert [each.version for each in champions.history(job.use_case)] == [2]
+    assert len(runs_of(job)) == 3
+
+
+def tighten_gates(job):
+    path = job.use_case.folder / "gates.yaml"
+    limit = "number: auc_lower\n    above: 0.5"
+    assert limit in path.read_text()
+    path.write_text(path.read_text().replace(limit, "number: auc_lower\n    above: 0.999"))
+    return {}
+
+
+def ask_for_more_trials(job):
+    return {"trials": 4}
+
+
+@pytest.mark.parametrize("change", [tighten_gates, ask_for_more_trials])
+def test_gone_on_with_under_other_gates_or_options_it_is_trained_and_judged_anew(toy, make_rows, cut_short, change):
+    job = toy()
+    cut_short(job, make_rows())
+    options = change(job)
+    if change is tighten_gates:
+        with pytest.raises(NightshiftError, match="NO CHAMPION"):
+            train(job, make_rows(), **options)
+        assert champions.decisions(job.use_case) == []
+    else:
+        train(job, make_rows(), **options)
+        assert registry.champion_version(job.use_case) == 2
+    assert len(runs_of(job)) == 2
+
+
+def test_gates_that_are_edited_while_it_searches_neither_judge_nor_stand_in_its_run(toy, make_rows, monkeypatch):
+    job = toy()
+    judged_by = (job.use_case.folder / "gates.yaml").read_bytes()
+
+    def meanwhile(*arguments):
+        tighten_gates(job)
+        return challenge(*arguments)
+
+    monkeypatch.setattr("training.train.challenge", meanwhile)
+    train(job, make_rows())
+    champion = registry.champion(job.use_case)
+    kept = Path(client().download_artifacts(champion.run_id, "gates.yaml")).read_bytes()
+    assert kept == judged_by != (job.use_case.folder / "gates.yaml").read_bytes()
+    assert champion.tags["sha256.gates.yaml"] == hashlib.sha256(judged_by).hexdigest()
+
+
+def test_where_its_reign_begins_is_found_while_nobody_else_decides(toy, make_rows, monkeypatch):
+    job, looked = toy(), []
+
+    def first(catalog, trained_until):
+        with held_if_free(f"models of {job.use_case.name}") as is_free:
+            looked.append(is_free)
+        return trained_until
+
+    monkeypatch.setattr(champions, "default_first", first)
+    train(job, make_rows())
+    assert looked == [False]
+
+
+def test_killed_after_its_decision_a_training_by_hand_decides_once(toy, make_rows, monkeypatch):
+    job = dataclasses.replace(toy(), run_id="manual")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+        once.setattr("nightshift.champions.deciding.mend", killed)
+        train(job, make_rows())
+    train(job, make_rows())
+    (run,) = runs_of(job)
+    assert [(each.version, each.run_id) for each in champions.decisions(job.use_case)] == [
+        (1, f"manual-{run.info.run_id[:12]}")
+    ]
+
+
 def test_a_blocked_champion_is_no_rival_of_the_next_model(toy, make_rows):
     job = toy()
     train(job, make_rows())
@@ -225,6 +333,13 @@ def test_where_the_world_has_turned_round_the_better_challenger_wins(toy, make_r
     assert newest.data.metrics["champion_log_loss"] > newest.data.metrics["constant_log_loss"]
     verdicts = client().download_artifacts(newest.info.run_id, "gates.txt")
     assert "no champion that beats a constant" in Path(verdicts).read_text()
+
+
+@pytest.mark.parametrize(("declared", "asked"), [({"test_days": 6}, []), ({"test_days": 8}, ["--test-days", "6"])])
+def test_too_few_test_days_end_before_anything_is_read(toy, capsys, declared, asked):
+    job = toy(validation_days=8, **declared)
+    assert main(["--use-case", job.use_case.name, "--dates", str(job.dates), *asked]) == 65
+    assert "6 test days are too few" in capsys.readouterr().err
 
 
 def test_a_phrase_for_what_is_no_feature_ends_before_anything_is_read(toy, capsys):

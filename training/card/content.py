@@ -9,7 +9,6 @@ from training.card.limits import limits
 from training.card.words import MEASURES, OF_SLICES, PERIODS, Measure, calibration_words, number
 from training.judging.evaluate import interval_level
 from training.judging.slices import SMALLEST_CLASS
-from training.judging.stability import missing_rises
 
 if TYPE_CHECKING:
     from training.card.card import Card
@@ -111,8 +110,7 @@ def _side_by_side(card: Card) -> dict[str, Any]:
 
 def _drifts(card: Card) -> list[tuple[str, float, float]]:
     """The features that moved most from train to test, and by how much their missing values rose."""
-    rises = missing_rises(card.dataset)
-    drift = card.challenger.drift
+    drift, rises = card.challenger.drift, card.challenger.missing_rise
     order = sorted(drift, key=lambda name: (-drift[name], name))
     return [(name, drift[name], rises[name]) for name in order[:SHOWN_DRIFTS]]
 

@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nightshift.audit_pack.decided import with_decisions
+from nightshift.champions.cards import with_decisions
 from training.card.content import content
 from training.card.words import number, share
 

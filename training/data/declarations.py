@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from nightshift.catalog import Catalog
 from nightshift.encoding import check_types
 from nightshift.errors import NightshiftError
+from nightshift.scores import FEATURES
 from nightshift.tables import NUMBERS, Table
 from nightshift.training_plan import BINARY
 from nightshift.use_case import UseCase
@@ -23,7 +24,7 @@ def check_declarations(catalog: Catalog) -> None:
     Raises:
         NightshiftError: naming every field of use_case.yaml that is wrong, and what it could be.
     """
-    use_case, features = catalog.use_case, catalog["gold.features"]
+    use_case, features = catalog.use_case, catalog[FEATURES]
     check_types(features)
     labels = catalog[f"silver.{use_case.target.table}"]
     faults = [*_label_faults(use_case, features, labels), *_column_faults(use_case, features)]

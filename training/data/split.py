@@ -8,6 +8,7 @@ from typing import Self
 
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
+from nightshift.training_plan import FEWEST_TEST_DAYS
 from nightshift.use_case import UseCase
 
 
@@ -35,7 +36,7 @@ class Periods:
         when the validation period begins, and no outcome's window reaches from one period into the next.
 
         Raises:
-            NightshiftError: if a period would be empty.
+            NightshiftError: if a period would be empty, or the test period too short to judge by.
         """
         training = use_case.training
         embargo = training.embargo_days
@@ -57,12 +58,18 @@ class Periods:
             embargo_days: batch dates that are left out before the validation and before the test period.
 
         Raises:
-            NightshiftError: if a period would be empty.
+            NightshiftError: if a period would be empty, or the test period too short to judge by.
         """
         if validation_days < 1 or test_days < 1 or embargo_days < 0:
             raise NightshiftError(
                 f"{validation_days} validation days, {test_days} test days and {embargo_days} days of embargo: each "
                 "period needs at least one, and an embargo has none or more"
+            )
+        if test_days < FEWEST_TEST_DAYS:
+            raise NightshiftError(
+                f"{test_days} test days are too few: how far chance moves a measure is told by how days differ, and "
+                f"that needs {FEWEST_TEST_DAYS} days. Raise test_days: the option --test-days, the form's field "
+                "Test days, or `training.test_days` in use_case.yaml"
             )
         needed = validation_days + test_days + 2 * embargo_days + 1
         if len(dates) < needed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nightshift.errors import NightshiftError
+from nightshift.training_plan import FEWEST_TEST_DAYS
 from training.judging.fairness import GroupMetrics, by_group, smallest_ratios
 from training.judging.metrics.arrays import mean
-from training.judging.metrics.bootstrap import Bootstrap, ends
+from training.judging.metrics.bootstrap import LEVEL, Bootstrap, ends
 from training.judging.metrics.decisions import NEVER, best_threshold, cost_curve
 from training.judging.slices import SliceMetrics, sliced, worst
 from training.judging.tasks import TaskMeasures, measures_of
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NEVER", "Evaluation", "MonthMetrics", "best_threshold", "cost_curve", "evaluate", "interval_level"]
 
+log = logging.getLogger("nightshift")
+
 # Chance must not pass: what is held against a constant, or against a toss of a coin, has a 99 % interval.
 _LEVELS = {"auc": 0.99, "gain_over_constant": 0.99}
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Evaluation:
 
     Attributes:
         metrics: what gates judge and MLflow gets; those without a prefix are the model's on test. ``<name>_lower`` and
-            ``<name>_upper`` are the ends of an interval of :func:`interval_level`.
+            ``<name>_upper`` are the ends of an interval of :func:`interval_level`; no numbers where fewer than seven
+            days of test have rows.
         predicted: probabilities or values of the rows of ``train``, ``validation`` and ``test``.
         champion: the champion's, of the same rows of ``test``.
         slices: measures of every value of the columns of `training.slices`.
@@ -111,6 +115,12 @@ def evaluate(
     if champion is not None:
         columns["champion"] = _measured(rival, test, champion)
     bootstrap = Bootstrap(test.days, training.seed, test.weights)
+    if not bootstrap.is_known:
+        log.warning(
+            "test has rows on %d days, fewer than %d days with rows: raise test_days (--test-days, or `training` in "
+            "use_case.yaml). How far chance moves a measure cannot be told, so gates on ends of intervals fail",
+            bootstrap.days, FEWEST_TEST_DAYS,
+        )  # fmt: skip
     drawn = task.drawn(bootstrap, test.labels, predicted["test"])
     slices = sliced(dataset, training, task, predicted["test"])
     groups = _groups(model, dataset, use_case, bootstrap, predicted["test"])

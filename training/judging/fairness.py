@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from training.judging.metrics.arrays import ratio, ratios
-from training.judging.metrics.bootstrap import Bootstrap, ends
+from training.judging.metrics.bootstrap import LEVEL, Bootstrap, ends
 from training.judging.slices import grouped
 
 if TYPE_CHECKING:
@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nightshift")
 
-LEVEL = 0.95
 Rate = Literal["selection", "true_positive", "false_positive"]
 RATES: tuple[Rate, ...] = ("selection", "true_positive", "false_positive")
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A group's rate over that of the largest group, and the ends of its 95 % interval, days drawn anew."""
+    """A group's rate over that of the largest group, and the ends of its 95 % interval, days drawn anew.
+
+    The ends are no numbers where too few days have rows.
+    """
 
     value: float
     lower: float
@@ -68,21 +70,6 @@ class GroupMetrics:
     largest: bool
     rates: dict[Rate, float]
     ratios: dict[Rate, Ratio]
-
-    @property
-    def selection_rate(self) -> float:
-        """Share of the group's rows that is warned of."""
-        return self.rates["selection"]
-
-    @property
-    def true_positive_rate(self) -> float:
-        """Share of the group's events that is warned of."""
-        return self.rates["true_positive"]
-
-    @property
-    def false_positive_rate(self) -> float:
-        """Share of the group's other rows that is warned of."""
-        return self.rates["false_positive"]
 
 
 def by_group(

@@ -9,7 +9,9 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from nightshift.training_plan import BINARY, Declared, Name
+from nightshift.declared.form import Declared, Name
+from nightshift.training_plan import BINARY
+from training.judging import leaks
 
 Limit = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -43,7 +45,6 @@ _OF_TRAINING: Final = (
     *("largest_feature_drift", "largest_missing_rise", "score_shift", "score_shift_from_champion"),
     *("skew_share", "skew_rows_compared"),
 )
-_OF_FEATURES: Final = {"binary": "strongest_feature_auc", "regression": "strongest_feature_r2"}
 
 
 class Gate(Declared):
@@ -97,7 +98,7 @@ def numbers_of(task: str) -> frozenset[str]:
     of_test = (*measures, *_OF_TEST[task])
     return frozenset(
         [
-            *(*of_test, *_OF_TRAINING, _OF_FEATURES[task]),
+            *(*of_test, *_OF_TRAINING, leaks.NUMBERS[task]),
             *(f"{prefix}_{name}" for prefix in _PREFIXES for name in measures),
             *(f"{name}_{end}" for end in ("lower", "upper") for name in of_test),
         ]
@@ -156,7 +157,7 @@ _INDISPENSABLE: tuple[tuple[str, Callable[[Gate], bool]], ...] = (
     ),
     (
         "a gate on gain_over_champion_lower, `above: 0` or more, `when: champion_exists`: a worse model would pass",
-        lambda gate: _is_gain(gate, "gain_over_champion_lower"),
+        lambda gate: _is_gain(gate, "gain_over_champion_lower") and gate.when == "champion_exists",
     ),
     (
         "a gate on numbers_not_finite, `at_most: 0`, without `when`: what could not be computed would pass",

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from nightshift.declared.form import read_yaml
 from nightshift.errors import NightshiftError
-from nightshift.use_case import read_yaml
 from training.judging.gate_file import GROUPS, Gate, fault_of_gate, lacking
 
 if TYPE_CHECKING:

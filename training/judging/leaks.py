@@ -7,7 +7,7 @@ Only how much it knows by itself gives it away.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-NUMBERS: Mapping[Task, str] = {"binary": "strongest_feature_auc", "regression": "strongest_feature_r2"}
+# The number that gates judge, by task.
+NUMBERS: Final[Mapping[str, str]] = {"binary": "strongest_feature_auc", "regression": "strongest_feature_r2"}
 # A strength comes from about this many rows of a period at most: more would cost seconds and hardly move it.
 MOST_ROWS = 200_000
 # Where a feature is often missing, the rows that have it are looked at by themselves: those that know both outcomes

@@ -171,4 +171,6 @@ def _band(axes: Axes, band: Band, label: str) -> None:
 def _measured(subject: Subject, name: str, word: str) -> str:
     metrics = subject.evaluation.metrics
     low, high = metrics[f"{name}_lower"], metrics[f"{name}_upper"]
+    if not np.isfinite([low, high]).all():
+        return f"model, {word} {metrics[name]:.3f}, interval unknown"
     return f"model, {word} {metrics[name]:.3f} ({low:.3f} to {high:.3f}, {interval_level(name):.0%})"

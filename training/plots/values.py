@@ -9,6 +9,7 @@ import numpy as np
 
 from training.judging.metrics import Bootstrap, ends
 from training.judging.metrics.arrays import ratios
+from training.judging.metrics.bootstrap import LEVEL
 from training.judging.metrics.calibration import calibration_bins
 from training.judging.metrics.regression import covered
 from training.plots.canvas import EVENT, MODEL, REFERENCE, SCALE, Picture, canvas, figure_of, percent, saved
@@ -17,7 +18,6 @@ from training.plots.subject import Subject
 if TYPE_CHECKING:
     from training.judging.metrics.arrays import Floats
 
-LEVEL = 0.95
 # Beyond these quantiles single rows would squeeze all others into a corner.
 _SHOWN = (0.002, 0.998)
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)

@@ -191,17 +191,21 @@ class Study:
     def _first_points(self) -> list[dict[str, float]]:
         """Where the search begins: at a point that suits most, and at the best of the newest earlier study.
 
-        Studies of the very same data and space are passed over: training twice on the same data then searches the
-        same points, and gives the same model.
+        Where the very same data and space were searched before, it begins as the oldest of these studies did, whatever
+        was learned of other data since: training twice on the same data searches the same points, and gives the same
+        model.
         """
         best = None
         for study in self._storage.get_all_studies():
             if study.study_name == self.name:
                 break
             known = study.user_attrs
-            ours = study.study_name.startswith(f"{self._use_case.name}/")
-            if ours and "best" in known and known["digest"] != self._digest:
-                best = known["best"]
+            if not study.study_name.startswith(f"{self._use_case.name}/"):
+                continue
+            if known.get("digest") == self._digest:
+                same: list[dict[str, float]] = known["first"]
+                return same
+            best = known.get("best", best)
         points = [FIRST_POINT] if best is None else [FIRST_POINT, best]
         return [within(self._space, point) for point in points]
 

@@ -50,7 +50,7 @@ class Jdbc:
 
 def _due(source: JdbcSource, job: Job) -> list[dt.date]:
     """The dates from which on the source has rows."""
-    starts = job.use_case.dates.first + dt.timedelta(days=source.first_batch_date_offset)
+    starts = source.starts(job.use_case.dates.first)
     return [date for date in job.dates if date >= starts]
 
 

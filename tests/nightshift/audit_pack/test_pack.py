@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from nightshift import champions, tracking
 from nightshift.audit_pack import pack, write_audit_pack
-from nightshift.audit_pack.decided import BEGIN, END
-from nightshift.audit_pack.declared import declared_files, differences
+from nightshift.audit_pack.checkout import declared_files, differences
 from nightshift.audit_pack.readme import meaning
 from nightshift.catalog import Catalog
+from nightshift.champions.cards import BEGIN, END
 from nightshift.commands.audit_pack import audit_pack
 from nightshift.errors import NightshiftError
 from nightshift.ledger import Entry, engine
@@ -111,7 +111,8 @@ def test_it_holds_the_model_the_card_the_decisions_and_the_declarations(use_case
     assert json.loads(files["registry/version.json"])["tags"]["code_version"] == "0123456789ab"
     (decided,) = rows(files["decisions/decisions.csv"])
     assert (decided["action"], decided["who"], decided["why"]) == ("promoted", "maria", "read the card")
-    assert rows(files["decisions/champions.csv"])[0]["first"] == "2013-03-01"
+    reign = rows(files["decisions/champions.csv"])[0]
+    assert (reign["first"], reign["last"], reign["to"]) == ("2013-03-01", "", "")
     assert b"read the card" in files["card.html"]
     assert b"maria" in files["run/card/card.html"], "what was decided stands in the card of the run, too"
     assert b"](run/plots/x.png)" in files["card.md"]
@@ -204,11 +205,11 @@ def test_declarations_sql_and_lock_are_in_it_and_each_is_explained():
 
 
 def test_the_same_code_and_environment_is_no_difference(monkeypatch):
-    from nightshift.audit_pack import declared
+    from nightshift.audit_pack import checkout
 
-    monkeypatch.setattr(declared, "code_version", lambda: "abc")
+    monkeypatch.setattr(checkout, "code_version", lambda: "abc")
     assert differences({"code_version": "abc"}) == []
     assert "nothing shows" not in " ".join(differences({"code_version": "abd"}))
     assert differences({"code_version": "abc", "environment.python": "2.7"})[0].startswith("python was 2.7 then")
-    monkeypatch.setattr(declared, "code_version", lambda: "abc+changes")
+    monkeypatch.setattr(checkout, "code_version", lambda: "abc+changes")
     assert "nothing shows that they differed alike" in differences({"code_version": "abc+changes"})[0]

@@ -14,10 +14,14 @@ from deltalake import write_deltalake
 
 from nightshift import champions, registry, tracking
 from nightshift.catalog import Catalog
+from nightshift.champions import deciding
+from nightshift.champions.comparing import NeverComparedError
+from nightshift.champions.decisions import held_if_free
 from nightshift.champions.mirror import ALIAS
 from nightshift.champions.rollback import put_back
 from nightshift.errors import NightshiftError
 from nightshift.ledger.attempts import attempt
+from nightshift.registered_model import load
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
 from tests.registering import register
@@ -53,7 +57,7 @@ def test_a_promotion_is_kept_with_who_when_and_why_and_shown_in_mlflow(two):
     assert (last.who, last.why, last.run_id) == ("maria", "it is better", f"train {D5}")
     assert abs(last.decided_at - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1)
     assert alias(two) == "2"
-    assert tags(two, 1) == {"status": "former champion", "champion_from": str(D1), "champion_to": "2013-10-04"}
+    assert tags(two, 1) == {"status": "former champion", "champion_from": str(D1), "champion_to": str(D5)}
     assert tags(two, 2) == {"status": "champion", "champion_from": str(D5)}
     assert champions.live_on(two, dt.date(2013, 10, 4)).version == 1
     assert champions.live_on(two, dt.date(2013, 9, 30)) is None
@@ -78,7 +82,7 @@ def test_a_rollback_into_the_past_ends_what_reigned_since(two):
     put_back(two, 1, dt.date(2013, 10, 6), "maria", "version 2 warns of everything", "manual", blocks_live=True)
     assert reigns(two) == [(1, D1, dt.date(2013, 10, 4)), (2, D5, D5), (1, dt.date(2013, 10, 6), None)]
     assert alias(two) == "1"
-    assert tags(two, 2) == {"status": "blocked", "champion_from": str(D5), "champion_to": str(D5)}
+    assert tags(two, 2) == {"status": "blocked", "champion_from": str(D5), "champion_to": "2013-10-06"}
 
 
 def test_a_rollback_that_is_refused_blocks_nobody(two):
@@ -161,6 +165,64 @@ def test_it_is_said_where_a_version_was_never_held_against_the_champion_of_now(t
     assert ("version 2 is champion by now" in caplog.text) is said
 
 
+@pytest.mark.parametrize(("compared", "beside"), [("none", "no champion"), ("1", "version 1")])
+def test_without_a_person_a_version_that_was_never_held_against_the_champion_of_now_is_refused(two, compared, beside):
+    version = register(two, champion_compared=compared)
+    with pytest.raises(NeverComparedError, match=rf"judged beside {beside}, and version 2 is champion by now"):
+        champions.promote(two, version, D9, "auto", "training.approval: auto", "train 3")
+    assert reigns(two)[-1] == (2, D5, None)
+    assert len(champions.decisions(two)) == 2
+    champions.promote(two, register(two, champion_compared="2"), D9, "auto", "training.approval: auto", "train 4")
+    assert reigns(two)[-1] == (4, D9, None)
+
+
+def test_a_champion_is_not_declined_and_it_is_said_what_takes_it_back(two):
+    with pytest.raises(NightshiftError, match=r"champion since .*, from 2013-10-05 on, by maria.*rollback <version>"):
+        champions.decline(two, 2, "maria", "on second thoughts", f"train {D5}")
+    assert [each.action for each in champions.decisions(two)] == ["promoted", "promoted"]
+    champions.decline(two, 1, "maria", "on second thoughts", f"train {D1}")
+    assert reigns(two)[-1] == (2, D5, None)
+
+
+def test_a_no_that_was_followed_by_a_yes_of_the_same_run_is_no_no(two, caplog):
+    version = register(two)
+    champions.decline(two, version, "maria", "too many warnings", "train 3")
+    champions.promote(two, version, D9, "maria", "it is better", "train 3")
+    with pytest.raises(NightshiftError, match="cannot be declined any more"):
+        champions.decline(two, version, "maria", "on second thoughts", "train 3")
+    # What somebody else let in since is not for this run to take back.
+    champions.decline(two, register(two), "maria", "too many warnings", "train 4")
+    champions.promote(two, 4, D9, "paul", "it is better", "manual")
+    champions.decline(two, 4, "maria", "too many warnings", "train 4")
+    assert "since then version 4 was promoted from 2013-10-09 on" in caplog.text
+    assert reigns(two)[-1] == (4, D9, None)
+
+
+def test_what_is_so_already_is_told_by_the_decision_that_made_it_so(two):
+    champions.block(two, 2, "maria", "it warns of everything", f"train {D5}")
+    champions.unblock(two, 2, "maria", "the data were wrong", "manual")
+    kept = champions.promote(two, 2, D9, "paul", "please", "manual")
+    assert (kept.action, kept.first, kept.who) == ("promoted", D5, "maria")
+
+
+def test_where_a_reign_begins_is_found_when_nobody_else_decides_and_the_model_is_there(two, monkeypatch):
+    found = []
+
+    def fetch(use_case, version):
+        found.append("files")
+        return load(use_case, version)
+
+    def first():
+        with held_if_free(f"models of {two.name}") as is_free:
+            found.append("free" if is_free else "held")
+        return D9
+
+    monkeypatch.setattr(deciding, "load", fetch)
+    champions.promote(two, register(two), first, "maria", "it is better", "manual")
+    assert found == ["files", "held"]
+    assert reigns(two)[-1] == (3, D9, None)
+
+
 def test_of_promotions_at_once_the_alias_is_that_of_the_last_decision(use_case):
     versions = [register(use_case) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
@@ -192,7 +254,7 @@ def test_killed_between_ledger_and_alias_the_next_look_mends(use_case):
     # Scoring goes by the ledger, and mends.
     assert registry.champion(use_case).version == 2
     assert alias(use_case) == "2"
-    assert tags(use_case, 1)["champion_to"] == "2013-10-04"
+    assert tags(use_case, 1)["champion_to"] == str(D5)
 
 
 def test_an_alias_that_somebody_moved_is_put_back(two):
@@ -200,6 +262,13 @@ def test_an_alias_that_somebody_moved_is_put_back(two):
     assert registry.champion_version(two) == 2
     champions.mend(two)
     assert alias(two) == "2"
+
+
+def test_a_tag_that_says_otherwise_than_the_ledger_is_mended(two):
+    # As it was written once: the last date of the reign, not the first after it.
+    tracking.client().set_model_version_tag(two.model_name, "1", "champion_to", "2013-10-04")
+    champions.mend(two)
+    assert tags(two, 1)["champion_to"] == str(D5)
 
 
 def test_a_new_champion_begins_after_what_it_has_seen_and_what_is_scored(use_case: UseCase):

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.champions.decisions import BLOCKED, DECLINED, PROMOTED, ROLLED_BACK, UNBLOCKED, Decision
 from nightshift.champions.mirror import wanted_tags
-from nightshift.champions.reigns import blocked, reigns_of
+from nightshift.champions.reigns import blocked, coming, reigns_of
 
 NOON = dt.datetime(2013, 10, 1, 12, tzinfo=dt.UTC)
 
@@ -60,6 +60,10 @@ def test_reigns_never_overlap_and_leave_no_gap():
     found = reigns_of(made(*rows))
     for before, after in itertools.pairwise(found):
         assert before.last == after.first - dt.timedelta(days=1)
+        assert before.to == after.first
+    assert (found[-1].version, found[-1].to) == (2, None)
+    assert coming(found) == found[-1]
+    assert coming([]) is None
     assert [each.version for date in range(4, 25) for each in found if day(date) in each] == [1] * 11 + [2] * 10
 
 
@@ -73,8 +77,8 @@ def test_a_block_holds_until_it_is_taken_back():
 def test_tags_say_what_became_of_each_version():
     rows = [(PROMOTED, 1, 1), (PROMOTED, 2, 5), (DECLINED, 3, None), (BLOCKED, 2, None), (PROMOTED, 4, 9)]
     assert wanted_tags(made(*rows)) == {
-        1: {"status": "former champion", "champion_from": "2013-10-01", "champion_to": "2013-10-04"},
-        2: {"status": "blocked", "champion_from": "2013-10-05", "champion_to": "2013-10-08"},
+        1: {"status": "former champion", "champion_from": "2013-10-01", "champion_to": "2013-10-05"},
+        2: {"status": "blocked", "champion_from": "2013-10-05", "champion_to": "2013-10-09"},
         3: {"status": "declined", "champion_from": None, "champion_to": None},
         4: {"status": "champion", "champion_from": "2013-10-09", "champion_to": None},
     }

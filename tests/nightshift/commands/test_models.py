@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from nightshift import champions, tracking
 from nightshift.catalog import Catalog
+from nightshift.commands import model_decisions
 from nightshift.commands import models as commands
 from nightshift.errors import NightshiftError
 from nightshift.ledger import Entry, engine
@@ -32,10 +33,10 @@ def use_case(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseCas
     """A use case with two versions: 1 reigns from 1 October, 2 from the 5th."""
     tracking.client.cache_clear()
     made = a_use_case()
-    monkeypatch.setattr(commands, "_load", lambda name: made)
     # The tables are those of the flights, whose name this use case does not have.
     tables = Catalog(UseCase.load("flight_delays"))
     tables.use_case = made
+    monkeypatch.setattr(UseCase, "load", lambda name: made)
     monkeypatch.setattr("nightshift.catalog.Catalog", lambda _: tables)
     for day in (1, 5):
         first = dt.date(2013, 10, day)
@@ -68,9 +69,9 @@ def test_history(use_case):
     assert "2013-10-01" in shown
     assert "passed its gates" in shown
     found = json.loads(run("history", "--json", use_case=use_case))
-    assert [(each["version"], each["first"], each["last"]) for each in found["reigns"]] == [
-        (1, "2013-10-01", "2013-10-04"),
-        (2, "2013-10-05", None),
+    assert [(each["version"], each["first"], each["last"], each["to"]) for each in found["reigns"]] == [
+        (1, "2013-10-01", "2013-10-04", "2013-10-05"),
+        (2, "2013-10-05", None, None),
     ]
     assert [each["run_id"] for each in found["decisions"]] == ["train 1", "train 5"]
 
@@ -87,7 +88,13 @@ def test_list_and_show(use_case):
         (1, "former champion", 0.5),
         (2, "champion", 0.5),
     ]
-    assert "former champion" in run("list", use_case=use_case)
+    assert [(each["champion_from"], each["champion_to"]) for each in found] == [
+        ("2013-10-01", "2013-10-05"),
+        ("2013-10-05", None),
+    ]
+    listed = run("list", use_case=use_case)
+    assert "former champion" in listed
+    assert "`champion to` is the first batch date after its last" in listed
     shown = json.loads(run("show", "2", "--json", use_case=use_case))
     assert (shown["metrics"], shown["tags"]["status"]) == ({"loss": 0.5}, "champion")
     assert [each["action"] for each in shown["decisions"]] == ["promoted"]
@@ -107,8 +114,8 @@ def test_a_rollback_says_which_scored_dates_another_version_made(use_case):
         said = run("rollback", "1", "--from", "2013-10-03", *WHO, use_case=use_case)
     assert "version 1 is champion from 2013-10-03 on" in said
     assert "2013-10-06 (1 batch date): scored by version 2\n2013-10-08 (1 batch date): scored by version 2" in said
-    assert f"python -m scoring.score --use-case {use_case.name} --dates 2013-10-06 --model as_of" in said
-    assert f"python -m spark_jobs.build --use-case {use_case.name} --dates 2013-10-08 --layer marts" in said
+    assert f".venv/bin/python -m scoring.score --use-case {use_case.name} --dates 2013-10-06 --model as_of" in said
+    assert f".venv/bin/python -m spark_jobs.build --layer marts --use-case {use_case.name} --dates 2013-10-08" in said
     assert "2013-10-07" not in said
     assert [each.version for each in champions.history(use_case)] == [1, 1]
 
@@ -121,7 +128,7 @@ def test_a_rollback_makes_scores_anew_on_request_and_stops_where_that_fails(use_
         ran.append(command[2])
         return type("Done", (), {"returncode": 0 if len(ran) != 4 else 65})
 
-    monkeypatch.setattr(commands.subprocess, "run", stand_in)
+    monkeypatch.setattr(model_decisions.subprocess, "run", stand_in)
     arguments = ("rollback", "1", "--from", "2013-10-06", "--rescore", *WHO)
     run(*arguments, use_case=use_case)
     assert ran == ["scoring.score", "spark_jobs.build"]
@@ -167,6 +174,6 @@ def test_where_a_person_approves_nobody_else_promotes_and_who_typed_it_is_kept(u
 def test_where_no_person_is_asked_anyone_promotes_by_hand(use_case, monkeypatch):
     training = use_case.training.model_copy(update={"approval": Approval(first="person", later="auto", by=("admin",))})
     automatic = use_case.model_copy(update={"training": training})
-    monkeypatch.setattr(commands, "_load", lambda name: automatic)
+    monkeypatch.setattr(UseCase, "load", lambda name: automatic)
     run("promote", "1", "--from", "2013-12-24", *WHO, use_case=use_case)
     assert champions.decisions(use_case)[-1].who == "maria"

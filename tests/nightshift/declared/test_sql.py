@@ -35,6 +35,10 @@ def with_agreement(shop: Shop, own: str, other: str = "count(*)") -> Shop:
         "try_cast(amount as int) / 2 > 1 and try_divide(amount, id) < 3 and batch_date = date'2024-01-01'",
         "exists(array(id), x -> x > 1)",
         "case when is_returned then amount > 0 else true end",
+        "amount * 1.19 + 1 < 100 and -amount < 0 and abs(amount) < 5",
+        "try_add(id, 1) > 5 and try_subtract(id, 1) > try_multiply(id, 2)",
+        "batch_date - 1 < batch_date + interval 1 day and batch_date > '2013-01-01'",
+        "length(cast(id as string)) > 2 and try_cast(cast(id as string) as int) > 2",
     ],
 )
 def test_a_predicate_over_the_row_is_accepted(shop: Shop, must: str) -> None:
@@ -59,6 +63,22 @@ def test_a_predicate_over_the_row_is_accepted(shop: Shop, must: str) -> None:
         ("cast(id as int) > 0", "would end the run"),
         ("amount / id > 1", "would end the run"),
         ("id % amount = 1", "would end the run"),
+        ("id - try_cast(amount as int) < 1000", "id - TRY_CAST(amount AS INT) would end the run"),
+        ("id + 1 > 0", "write try_cast(…), try_add(…), try_subtract(…), try_multiply(…)"),
+        ("id * id * 1.5 > 0", "id * id would end the run"),
+        ("-id < 0", "-id would end the run"),
+        ("abs(id) < 5", "ABS(id) would end the run"),
+        ("id div amount > 1", "would end the run"),
+        ("exists(array(id), x -> x + 1 > 1)", "x + 1 would end the run"),
+        ("cast(id as string) > 5", "would end the run"),
+        ("cast(id as string) in (1, 2)", "would end the run"),
+        ("upper(cast(id as string)) between 1 and 2", "would end the run"),
+        ("to_date(cast(id as string)) = batch_date", "would end the run"),
+        ("hour(cast(id as string)) = 1", "would end the run"),
+        ("int(amount) > 1", "would end the run"),
+        ("bigint(amount) > 1", "would end the run"),
+        ("array(id)[id] > 1", "would end the run"),
+        ("add_months(batch_date, id) > batch_date", "would end the run"),
         ("sum(amount) > 0", "looks at more than one row"),
         ("row_number() over (order by id) = 1", "looks at more than one row"),
         ("batch_date < current_date()", "differs from run to run"),
@@ -97,3 +117,11 @@ def test_an_agreement_over_anything_else_is_refused(shop: Shop, own: str, other:
     with pytest.raises(NightshiftError) as error:
         check_sql(catalog)
     assert f"silver.orders: agreement same: {words}" in str(error.value)
+
+
+def test_a_pattern_that_java_reads_otherwise_is_refused_by_its_column(shop: Shop) -> None:
+    shop.change("type: boolean, description: It came back.", "type: string, pattern: '(?i)[a-z]+', description: Yes.")
+    with pytest.raises(NightshiftError) as error:
+        shop.catalog()
+    assert "is_returned" in str(error.value)
+    assert "pattern '(?i)[a-z]+' has a group" in str(error.value)

@@ -9,9 +9,8 @@ import lightgbm
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from deltalake import DeltaTable
 
-from nightshift import ledger, registry
+from nightshift import ledger, registered_model, registry
 from nightshift.calibration import Calibration
 from nightshift.catalog import Catalog
 from nightshift.commands.features import features as command
@@ -21,8 +20,8 @@ from nightshift.feature_registry import declared, live, reference
 from nightshift.feature_registry.__main__ import main
 from nightshift.feature_registry.declaration import registry_table
 from nightshift.feature_registry.page import write_page
-from nightshift.feature_registry.table import publish_registry
-from nightshift.registry import RegisteredModel
+from nightshift.feature_registry.table import newest_date, rows_of
+from nightshift.registered_model import RegisteredModel
 from nightshift.settings import PROJECT_DIR, get_settings
 from nightshift.use_case import UseCase
 
@@ -207,9 +206,9 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[int, RegisteredModel]:
             "taxi", version, f"run{version}", text, Encoding(names, {}), names, "binary", Calibration("none"), 0.5
         )
     found = [SimpleNamespace(version=str(version)) for version in made]
-    monkeypatch.setattr(registry, "client", lambda: SimpleNamespace(search_model_versions=lambda query: found))
+    monkeypatch.setattr(live, "client", lambda: SimpleNamespace(search_model_versions=lambda query: found))
     monkeypatch.setattr(registry, "champion_version", lambda use_case: 2)
-    monkeypatch.setattr(registry, "load", lambda use_case, version: made[version])
+    monkeypatch.setattr(registered_model, "load", lambda use_case, version: made[version])
     return made
 
 
@@ -244,7 +243,7 @@ def test_the_registry_knows_what_features_hold_and_who_uses_them(taxi, models, p
 
 
 def test_without_a_model_no_feature_is_called_unused(taxi, profile, monkeypatch):
-    monkeypatch.setattr(registry, "client", lambda: SimpleNamespace(search_model_versions=lambda query: []))
+    monkeypatch.setattr(live, "client", lambda: SimpleNamespace(search_model_versions=lambda query: []))
     monkeypatch.setattr(registry, "champion_version", lambda use_case: None)
 
     found = live.registry_of(taxi())
@@ -289,41 +288,46 @@ def test_the_page_names_what_nobody_uses_and_needs_no_network(taxi, models, prof
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text)
 
 
-def test_the_table_is_published_and_queried_like_any_other(home, taxi, models, profile):
-    use_case = taxi()
-    found = live.registry_of(use_case)
+def test_the_rows_of_the_table_say_what_the_registry_knows(taxi, models, profile):
+    found = live.registry_of(taxi())
 
-    first = publish_registry(use_case, found, "manual")
-    again = publish_registry(use_case, found, "manual")
+    rows = {row["feature"]: row for row in rows_of(found)}
 
-    table = registry_table(use_case)
-    rows = {row["feature"]: row for row in DeltaTable(table.path).to_pyarrow_table().to_pylist()}
-    assert first.rows == again.rows == {DAY: 4}
+    assert newest_date(found) == DAY
     assert rows["km_30d"]["status"] == "used by no model"
-    assert rows["length"]["used_by"] == "1, 2"
+    assert (rows["length"]["used_by"], rows["length"]["champion"]) == ("1, 2", 2)
     assert rows["driver_km_7d"]["looks_back"] == "7 deliveries"
-    assert {row["batch_date"] for row in rows.values()} == {DAY}
-    entries = ledger.latest("taxi", published=True)
-    assert [(entry.table_name, entry.rows_published) for entry in entries] == [("gold.feature_registry", 4)]
+    # A whole number in the profile, and a double in the table.
+    assert isinstance(rows["length"]["lowest"], float)
+    assert set(rows["length"]) == {column.name for column in registry_table(taxi()).data_columns}
 
 
-def test_a_registry_that_breaks_its_declaration_is_not_published(home, taxi, models, profile):
-    use_case = taxi()
-    found = live.registry_of(use_case)
-    doubled = live.Registry(found.use_case, found.champion, found.versions, found.features * 2)
-
-    with pytest.raises(NightshiftError, match="keys_are_unique"):
-        publish_registry(use_case, doubled, "manual")
-
-    assert not registry_table(use_case).exists()
-
-
-def test_nothing_is_published_before_there_are_features(home, taxi, models, monkeypatch):
-    use_case = taxi()
+def test_before_there_are_features_the_registry_has_no_batch_date(taxi, models, monkeypatch):
     monkeypatch.setattr(live.lake, "published_dates", lambda table: set())
+    command = ".venv/bin/python -m spark_jobs.build --layer features --use-case taxi --dates <first>..<last>"
 
-    with pytest.raises(NightshiftError, match="no published features yet"):
-        publish_registry(use_case, live.registry_of(use_case), "manual")
+    with pytest.raises(NightshiftError, match=f"no published features yet.*{re.escape(command)}"):
+        newest_date(live.registry_of(taxi()))
+
+
+def test_the_command_publishes_by_the_job_and_says_what_it_ended_with(taxi, models, profile, monkeypatch):
+    taxi()
+    started = []
+
+    def run(arguments, **options):
+        started.append((arguments[1:], options["cwd"]))
+        return SimpleNamespace(returncode=len(started) - 1)
+
+    monkeypatch.setattr("nightshift.commands.features.subprocess.run", run)
+
+    done = CliRunner().invoke(command, ["--publish", "--run-id", "mine"], catch_exceptions=False)
+    with pytest.raises(NightshiftError, match="was not published") as refused:
+        CliRunner().invoke(command, ["--publish"], catch_exceptions=False)
+
+    assert done.exit_code == 0
+    job = ["-m", "spark_jobs.describe_features", "--use-case", "taxi", "--dates", str(DAY), "--run-id", "mine"]
+    assert started[0] == (job, get_settings().project_dir)
+    assert ".venv/bin/python -m spark_jobs.describe_features --use-case taxi" in str(refused.value)
 
 
 def test_the_command_shows_features_and_writes_both_pages(taxi, models, profile):
@@ -355,7 +359,7 @@ def test_stale_reference_pages_are_found(taxi, tmp_path, monkeypatch, capsys):
 
     taxi(SQL.replace("6 preceding", "13 preceding"))
     assert main(["--check"]) == 1
-    assert "taxi.md; run `python -m nightshift.feature_registry`" in capsys.readouterr().err
+    assert "taxi.md; run `.venv/bin/python -m nightshift.feature_registry`" in capsys.readouterr().err
     assert (pages / "taxi.md").read_text() == text
     assert main([]) == 0
     assert "14 deliveries" in (pages / "taxi.md").read_text()

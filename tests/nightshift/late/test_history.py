@@ -15,10 +15,10 @@ from nightshift.commands.late import late
 from nightshift.dates import BatchDates
 from nightshift.delivery import MANIFEST
 from nightshift.errors import NightshiftError
-from nightshift.late import STAGES, Change, find
-from nightshift.late.history import FEATURES, LAND, MARTS, REFINE, SCORE
+from nightshift.late import Change, find
 from nightshift.ledger import BY_FILE, Input
 from nightshift.settings import get_settings
+from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES
 from tests.nightshift.late.world import CATALOG, REFERENCE, REQUIRED, USE_CASE, day, span, stages
 
 TABLES = {
@@ -201,11 +201,12 @@ def test_the_command_lists_what_came_late_and_what_to_do(nights) -> None:
         "  score     2013-01-03..2013-01-05\n"
         "  marts     2013-01-03..2013-01-05\n"
         "next: trigger flight_delays_catch_up in the Airflow UI; or by hand, in this order:\n"
-        "  python -m spark_jobs.land --use-case flight_delays --dates 2013-01-03\n"
-        "  python -m spark_jobs.refine --use-case flight_delays --dates 2013-01-03\n"
-        "  python -m spark_jobs.build --layer features --use-case flight_delays --dates 2013-01-03..2013-01-05\n"
-        "  python -m scoring.score --use-case flight_delays --dates 2013-01-03..2013-01-05\n"
-        "  python -m spark_jobs.build --layer marts --use-case flight_delays --dates 2013-01-03..2013-01-05\n"
+        "  .venv/bin/python -m spark_jobs.land --use-case flight_delays --dates 2013-01-03\n"
+        "  .venv/bin/python -m spark_jobs.refine --use-case flight_delays --dates 2013-01-03\n"
+        "  .venv/bin/python -m spark_jobs.build --layer features --use-case flight_delays --dates "
+        "2013-01-03..2013-01-05\n"
+        "  .venv/bin/python -m scoring.score --use-case flight_delays --dates 2013-01-03..2013-01-05\n"
+        "  .venv/bin/python -m spark_jobs.build --layer marts --use-case flight_delays --dates 2013-01-03..2013-01-05\n"
     )
     answer = CliRunner().invoke(late, ["--use-case", USE_CASE.name, "--leave-out", "2013-01-02..2013-01-03"])
     expected = "flight_delays, batch dates 2013-01-01..2013-01-05: nothing came late and nothing was corrected\n"

@@ -9,8 +9,8 @@ import pytest
 
 from nightshift.dates import BatchDates
 from nightshift.delivery import MANIFEST
-from nightshift.late import STAGES, Change
-from nightshift.late.history import FEATURES, LAND, MARTS, REFINE, SCORE
+from nightshift.late import Change
+from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES
 from tests.nightshift.late.world import REFERENCE, REQUIRED, USE_CASE, World, day, span, stages
 
 FIRST = USE_CASE.dates.first

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.late.history import FEATURES, LAND, MARTS, REFINE, SCORE, History, Landing, Read, Span, by_source
+from nightshift.late.history import History, Landing, Read, Span, by_source
 from nightshift.late.plan import Changes, plan
+from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE
 from nightshift.use_case import UseCase
 
 REQUIRED = ("schedule.csv", "outcomes.jsonl.gz", "weather.parquet")

@@ -16,7 +16,7 @@ from nightshift.commands.quarantine import quarantine
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.quarantine.deciding import decide
-from nightshift.quarantine.decisions import decisions, note_effect
+from nightshift.quarantine.decisions import Decision, decisions, note_effect, record_decisions
 from nightshift.quarantine.records import Selection
 from tests.shop import DAY, NEXT, Shop
 
@@ -41,7 +41,7 @@ def shop(home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     return made
 
 
-def row(record: int, rules: str, date: dt.date = DAY, sha256: str = SHA, **more: Any) -> dict[str, Any]:
+def row(record: int, rules: str, date: dt.date = DAY, sha256: str | None = SHA, **more: Any) -> dict[str, Any]:
     return {
         **{"batch_date": date, "source": "orders", "file": "orders.jsonl", "file_sha256": sha256, "record": record},
         **{"rules": rules, "reason": f"breaks {rules}", "raw": '{"order_id":"1","email":"***"}', "status": "open"},
@@ -103,7 +103,7 @@ def test_rows_are_shown_with_file_record_reason_and_digest(shop: Shop) -> None:
 def test_a_release_by_rule_is_one_decision_about_the_files_content(shop: Shop) -> None:
     said = decided(shop, "release", "--rule", "amount.maximum")
     assert said.startswith("1 rows released\n1 rows stay as they are: they break currency.accepted\n")
-    assert f"python -m spark_jobs.land --use-case {shop.name} --dates 2024-01-02" in said
+    assert f".venv/bin/python -m spark_jobs.land --use-case {shop.name} --dates 2024-01-02" in said
     assert f"Dags → {shop.name}_nightly" in said
     (made,) = decisions(shop.name, ONE)
     assert (made.table_name, made.file_sha256, made.record, made.rules) == ("orders", SHA, None, "amount.maximum")
@@ -114,6 +114,27 @@ def test_a_release_by_rule_is_one_decision_about_the_files_content(shop: Shop) -
 
     # The last rule of the row is waived as well: both decisions together let it pass.
     assert decided(shop, "release", "--rule", "currency.accepted").startswith("2 rows released")
+
+
+def test_rows_of_a_blocked_correction_are_decided_apart_from_those_in_force(shop: Shop) -> None:
+    keep(
+        shop,
+        row(2, "amount.maximum"),
+        row(2, "amount.maximum", sha256="c" * 64),
+        row(0, "manifest", source="customers", file="customers.csv", sha256=None),
+    )
+    record_decisions(
+        [
+            Decision(
+                **{"use_case": shop.name, "table_name": "orders", "batch_date": DAY, "file": "orders.jsonl"},
+                **{"file_sha256": SHA, "record": None, "rules": "amount.maximum", "action": "reject"},
+                **{"who": "eve", "why": "checked", "rows": 1},
+            )
+        ]
+    )
+    found = json.loads(run(shop, "show", "--date", str(DAY), "--json").output)
+    assert {each["file_sha256"]: each["state"] for each in found} == {SHA: "rejected", "c" * 64: "open", None: "open"}
+    assert decided(shop, "release", "--rule", "amount.maximum").startswith("2 rows released")
 
 
 def test_the_newest_word_counts(shop: Shop) -> None:

@@ -38,7 +38,7 @@ def test_a_stale_file_fails_the_check_by_name(
     message = capsys.readouterr().err
     assert str(page) in message
     assert "a/one.md" not in message
-    assert "run `python -m tests.pages`" in message
+    assert "run `.venv/bin/python -m tests.pages`" in message
     assert generator.main([]) == 0
     assert page.exists() == (damage != "leave over")
     assert generator.main(["--check"]) == 0

@@ -36,7 +36,7 @@ def test_a_page_says_what_was_declared(shop: Shop) -> None:
         "| **Grain** | one row per order |",
         "| **Owner** | orders-team |",
         "| **Used by** | shipping |",
-        "| **Kept** | 40 days |",
+        "| **To be kept** | 40 days |",
         "| **Fresh** | newest batch date at most 30 hours old, from its midnight (Europe/Berlin) |",
         "| **Arrives as** | `orders.csv` (csv), with every delivery |",
         "| **Read by** | [silver.shop_orders](silver.orders.md) |",

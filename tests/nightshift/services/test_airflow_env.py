@@ -31,6 +31,11 @@ def test_another_airflows_variables_do_not_reach_this_one(home, monkeypatch):
     assert airflow_env.SERVICE_MARK not in found, "what a person starts with it is not ended by `down`"
 
 
+def test_no_night_begins_before_a_person_switches_it_on(home, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION", "False")
+    assert airflow_env.environment(home, PORTS)["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] == "True"
+
+
 def test_secrets_are_random_per_home_kept_and_private(home, tmp_path):
     first = airflow_env.load_secrets(home)
     assert airflow_env.load_secrets(home) == first

@@ -19,7 +19,7 @@ from nightshift.settings import Settings
 from nightshift.tables import Table
 from spark_jobs.landing.judge import is_good, judged
 from spark_jobs.landing.records import read_records
-from tests.deliveries import OneSource, deliver, things
+from tests.deliveries import OneSource, deliver, parquet, things
 
 DAY = dt.date(2013, 1, 2)
 
@@ -83,6 +83,42 @@ def test_a_required_column_without_any_value_quarantines_its_rows(spark, landing
     (row,) = landed(spark, table, landing, written(code=[None], amount=[1], day=[DAY]))
     assert not row.good
     assert json.loads(row["_raw"]) == {"code": None, "amount": 1, "day": str(DAY)}
+
+
+def test_times_that_no_reader_of_the_tables_can_hold_quarantine_their_rows(spark, landing: Path) -> None:
+    columns = [
+        {"name": "code", "type": "string", "description": "a code"},
+        {"name": "day", "type": "date", "description": "a day"},
+        {"name": "at", "type": "timestamp", "description": "an instant"},
+    ]
+    table = things({"file": "things_*", "format": "parquet"}, columns=columns)
+    most = 253_402_300_800_000_000 - 1  # 9999-12-31T23:59:59.999999Z
+    days = [None, -719_162, 2_932_896, 2**31 - 1, -719_163, 0, 0]
+    instants = [None, -62_135_596_800_000_000, most, 0, 0, most + 1, -(2**63)]
+    file = pa.table(
+        {
+            "code": list("abcdefg"),
+            "day": pa.array(days, pa.int32()).cast(pa.date32()),
+            "at": pa.array(instants, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
+        }
+    )
+    deliver(landing, DAY, {"things_0": (parquet(file), file.num_rows)})
+    delivery = verify(OneSource(table), BatchDates.of(DAY))
+    found = judged(read_records(spark, table, delivery.of(table)), table).orderBy("record")
+    assert [(row["_rules"], row["_reason"]) for row in found.select("_rules", "_reason").collect()] == [
+        *[("", "")] * 3,
+        *[("type", "day: is no date of the years 1 to 9999")] * 2,
+        *[("type", "at: is no timestamp of the years 1 to 9999")] * 2,
+    ]
+
+
+def test_an_instant_is_kept_aside_to_the_microsecond(spark, landing: Path) -> None:
+    table = things({"file": "things_*", "format": "parquet"})
+    instant = dt.datetime(2013, 1, 2, 3, 4, 5, 678901)
+    seen = {"seen": pa.array([instant], pa.timestamp("us", tz="UTC")), "local": pa.array([instant], pa.timestamp("us"))}
+    thing = pa.table({"code": ["a"], "amount": pa.array([1], pa.int64()), "day": [DAY], **seen})
+    (row,) = landed(spark, table, landing, parquet(thing))
+    assert json.loads(row.extra) == {"seen": "2013-01-02T03:04:05.678901Z", "local": "2013-01-02T03:04:05.678901"}
 
 
 def test_a_type_without_values_within_a_struct_can_not_be_kept_aside(landing: Path) -> None:

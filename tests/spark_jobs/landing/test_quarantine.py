@@ -8,16 +8,19 @@ import pytest
 
 import expectations
 from nightshift import ledger
+from nightshift.accounting import Accounting
+from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.delivery import Delivery, Fault
 from nightshift.errors import NightshiftError
-from nightshift.ledger import Entry
+from nightshift.ledger import Entry, Input
 from nightshift.quarantine.deciding import decide
 from nightshift.quarantine.decisions import Decision
 from nightshift.quarantine.records import Selection, counts
 from nightshift.use_case import UseCase
+from spark_jobs.landing import quarantine
 from spark_jobs.landing.decided import RELEASED_ONLY, sparing_released
-from spark_jobs.landing.quarantine import quarantine_accounting
+from spark_jobs.landing.quarantine import Judged, quarantine_accounting, refuse_excess, tolerated_share
 from tests.deliveries import deliver
 from tests.shop import DAY, NEXT, Shop, order
 
@@ -141,7 +144,7 @@ def test_the_tolerated_share_is_the_tables_own_and_rejected_rows_are_spared(spar
     assert "adults_in_london: 1 rows" in said
     assert "orders of" not in said, "three of four are within its own share"
     assert f"nightshift quarantine list --use-case {shop.name} --dates 2024-01-02" in said
-    assert f"python -m spark_jobs.land --use-case {shop.name} --dates 2024-01-02" in said
+    assert f".venv/bin/python -m spark_jobs.land --use-case {shop.name} --dates 2024-01-02" in said
     assert not shop.catalog["bronze.customers"].exists()
 
     decide(shop.catalog, "reject", Selection(ONE, "customers", "age.maximum"), "eve", "nobody is that old")
@@ -177,6 +180,18 @@ def test_a_file_that_came_twice_counts_once(spark, shop: Shop) -> None:
     assert account(shop, "bronze.orders") == (4, 1, 1, 2)
     taken = {each.name: each for each in ledger.inputs(entry(shop, "bronze.orders"))}
     assert {(each.quarantined, each.deduplicated) for each in taken.values()} == {(1, 0), (0, 2)}
+
+
+def test_a_file_that_came_twice_does_not_halve_the_quarantined_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quarantine, "_top_rules", lambda _: [])
+    use_case = UseCase.load("flight_delays")
+    table = Catalog(use_case)["bronze.schedule"]
+    tolerated = tolerated_share(use_case, table)
+    rows, bad = 100, int(100 * tolerated) + 1
+    files = [Input("file", "a.csv", "a" * 64, rows, bad), Input("file", "b.csv", "a" * 64, rows, 0, rows)]
+    judged = Judged(table, None, Accounting({DAY: files}), {DAY: bad}, {}, 0)  # type: ignore[arg-type]
+    with pytest.raises(NightshiftError, match=rf"schedule of 2024-01-02: {bad} of 100 rows \({bad}\.0%\)"):
+        refuse_excess(use_case, ONE, [judged])
 
 
 def test_a_row_that_nobody_released_does_not_slip_through_with_those_that_were(spark, shop: Shop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,19 @@ def records(spark, form: str, line: str | bytes) -> tuple[str, tuple]:
         ("NA,1", ("NA", "1")),
         ("a\\,1", ("a\\", "1")),
         ("#a,1", ("#a", "1")),
+        ('a,"1"', ("a", "1")),
+        ('"",""', (None, None)),
+        ('"a ""b""","1,2"', ('a "b"', "1,2")),
+        ("a\rb\u0085c\u2028d,1", ("a\rb\u0085c\u2028d", "1")),
+        ('"' + "," * 30_000 + '",1', ("," * 30_000, "1")),
+        ('a,"' + '""' * 30_000 + '"', ("a", '"' * 30_000)),
+        ("a" * 30_000 + ",", ("a" * 30_000, None)),
     ],
-    ids=["plain", "comma", "quotes", "empty", "quoted empty", "blanks", "NA is text", "backslash", "no comments"],
+    ids=[
+        *("plain", "comma", "quotes", "empty", "quoted empty", "blanks", "NA is text", "backslash", "no comments"),
+        *("quotes at the end", "all empty", "quotes all over", "other line ends"),
+        *("commas within a long field", "quotes within a long field", "long and empty"),
+    ],
 )
 def test_csv_fields_are_read_as_they_stand(spark, line: str, fields: tuple) -> None:
     assert records(spark, "csv", line) == ("", fields)
@@ -73,13 +85,26 @@ def test_csv_fields_are_read_as_they_stand(spark, line: str, fields: tuple) -> N
         ("", "is a blank line"),
         ("  ", "is a blank line"),
         (b"\xff,1", "is not valid UTF-8"),
+        (b"\xed\xa0\xbd,1", "is not valid UTF-8"),
+        ('a,b"c"', "a quote stands within a field"),
+        ("\ufeffa,1", "begins with a byte order mark"),
+        ("," * 20_479, "is not a CSV line of 2 fields"),
+        ("," * 20_480, "is not a CSV line of 2 fields"),
+        ("a,1" * 100_000, "is not a CSV line of 2 fields"),
+        ('"a,1' + "," * 30_000, "is not a CSV line of 2 fields"),
     ],
-    ids=["too few", "too many", "quote within", "open quote", "blank", "only spaces", "not UTF-8"],
+    ids=[
+        *("too few", "too many", "quote within", "open quote", "blank", "only spaces", "not UTF-8"),
+        *("half a character", "quote within the last", "byte order mark", "as many fields as the parser takes"),
+        *("one more than it takes", "lines without ends", "long and open"),
+    ],
 )
 def test_csv_lines_that_can_not_be_parsed_say_why(spark, line: str | bytes, fault: str) -> None:
     assert fault in records(spark, "csv", line)[0]
 
 
+HALF = r"holds half a character, like \ud83d without its other half"
+UNKNOWN = "code: may be no text: in a record with text of this length, that is not told apart"
 LIKE_JSON = ("0515", "-1", "true", "false", "[1]")
 COLONS = (":", ": ", " :\t")
 
@@ -104,6 +129,14 @@ COLONS = (":", ": ", " :\t")
             for text in LIKE_JSON
         ],
         ('{"code":"4\\"2","amount":1}', ('4"2', "1")),
+        ('{"code":"\\uD83D\\ude00","amount":1}', ("\U0001f600", "1")),
+        ('{"code":"\\\\ud83d","amount":1}', ("\\ud83d", "1")),
+        ('{"code":"\\\\\\\\ude00\\n","amount":1}', ("\\\\ude00\n", "1")),
+        ('{"code":"42","amount":1,"x":{"a":1,"a":2}}', ("42", "1")),
+        ('{"code":"\\"Infinity\\"","amount":1}', ('"Infinity"', "1")),
+        ('{"code":"42","amount":1,"x":' + "[" * 990 + "]" * 990 + "}", ("42", "1")),
+        ('{"code":"' + "a" * 25_000_000 + '","amount":1}', ("a" * 25_000_000, "1")),
+        ('{"code":"' + "\\ud83d\\ude00" * 100_000 + '","amount":1}', ("\U0001f600" * 100_000, "1")),
     ],
     ids=[
         "plain",
@@ -119,6 +152,8 @@ COLONS = (":", ": ", " :\t")
         "empty text",
         *[f"text {text} after {kind}" for kind in ("colon", "blank", "blanks") for text in LIKE_JSON],
         "escape",
+        *("two halves", "escaped backslash before a half", "two of them", "a key twice further down"),
+        *("text like a huge number", "nested deeply", "25 MB of text", "many halves"),
     ],
 )
 def test_json_values_keep_their_text(spark, line: str, fields: tuple) -> None:
@@ -137,9 +172,36 @@ def test_json_values_keep_their_text(spark, line: str, fields: tuple) -> None:
         ('{"code": true, "amount": 1}', "code: is a JSON number or boolean, not text"),
         ('{"x\\"code":"42","code":42,"amount":1}', "code: is a JSON number or boolean, not text"),
         ('{"x":{"code":"42"},"code":42,"amount":1}', "code: is a JSON number or boolean, not text"),
+        ('{"code":1e400,"amount":1}', "code: is a JSON number or boolean, not text"),
+        ('{"code":42,"amount":1,"x":{"a":1,"a":2}}', "code: is a JSON number or boolean, not text"),
+        ('{"code":{"a":1,"a":2},"amount":1}', "code: is a JSON object or array, not text"),
+        pytest.param('{"code":42,"amount":1,"x":"' + "a" * 25_000_000 + '"}', UNKNOWN, id="beside 25 MB"),
+        ('{"code":"\\ud83d","amount":1}', HALF),
+        ('{"code":"\\uDE00a","amount":1}', HALF),
+        ('{"code":"\\ude00\\ud83d","amount":1}', HALF),
+        ('{"code":"\\\\ud83d\\ude00","amount":1}', HALF),
+        ('{"code":"a","amount":1,"\\ud83d":1}', HALF),
+        pytest.param('{"code":"a","amount":1,"x":' + "9" * 1001 + "}", "is not one JSON object", id="long number"),
+        pytest.param(
+            '{"code":"a","amount":1,"x":' + "[" * 2000 + "]" * 2000 + "}",
+            "is not one JSON object",
+            id="nested too deeply",
+        ),
+        pytest.param('{"code":"a","amount":1,"' + "k" * 60_000 + '":1}', "is not one JSON object", id="long key"),
+        ('\ufeff{"code":"a","amount":1}', "is not one JSON object"),
+        ('{"code":"a","amount":1}\x0c', "is not one JSON object"),
+        ('{"code":"a","amount":Infinity}', "is not one JSON object"),
+        ('{"code":"a","amount":0x1F}', "is not one JSON object"),
+        ('{code:"a","amount":1}', "is not one JSON object"),
+        ('{"code":"a\tb","amount":1}', "is not one JSON object"),
+        ('{/**/"code":"a","amount":1}', "is not one JSON object"),
+        ("42", "is not one JSON object"),
+        ('"a"', "is not one JSON object"),
+        ("{}", "lacks the key 'code', 'amount'"),
         ('{"code":"a\\u0000b","amount":1}', r"holds a NUL character, as \u0000"),
         ('{"code":"a\x00b","amount":1}', "holds a NUL character"),
         ('{"code":"a","code":"b","amount":1}', "has a key twice"),
+        ('{"code":"a","amount":1,"x":1,"x":2}', "has a key twice"),
         ('{"code":"a","amount":1', "is not one JSON object"),
         ('{"code":"a","amount":1} rest', "is not one JSON object"),
         ('{"code":"a","amount":1}{"code":"b","amount":2}', "is not one JSON object"),
@@ -155,6 +217,15 @@ def test_json_values_keep_their_text(spark, line: str, fields: tuple) -> None:
 )
 def test_json_lines_that_are_not_as_declared_say_why(spark, line: str, fault: str) -> None:
     assert records(spark, "jsonl", line)[0] == fault
+
+
+def test_undeclared_values_are_kept_aside_whatever_their_names_and_size(spark) -> None:
+    others = {"a.b": "1", "c`d": "2", "": "3", "_corrupt": "4", "values": "5", "long": "b" * 25_000_000}
+    line = json.dumps({"code": "a", "amount": 1, **others})
+    lines = spark.createDataFrame([("f", 1, line)], "path string, record bigint, line string")
+    (found,) = json_records(lines, table("jsonl")).select("faults", "extra").collect()
+    assert found.faults == ""
+    assert json.loads(found.extra) == others
 
 
 def test_raw_text_that_is_not_utf8_is_kept_in_a_readable_form(spark) -> None:

@@ -37,17 +37,25 @@ def test_unless_declared_the_embargo_lasts_until_labels_are_known(toy, maturity_
 
 def test_other_lengths_than_the_declared_ones_may_be_asked_for(toy):
     job = toy(maturity_days=1, validation_days=7, test_days=7)
-    assert as_text(Periods.of(job.use_case, job.dates, validation_days=2, test_days=3))[1:] == [
-        "2024-01-26..2024-01-27",
-        "2024-01-28..2024-01-30",
+    assert as_text(Periods.of(job.use_case, job.dates, validation_days=2, test_days=9))[1:] == [
+        "2024-01-20..2024-01-21",
+        "2024-01-22..2024-01-30",
     ]
 
 
 def test_a_range_too_short_for_three_periods_is_refused_with_what_is_needed():
-    with pytest.raises(NightshiftError, match=r"has 3 batch dates; 2 to validate, 1 to test .* make 4"):
-        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-03"), validation_days=2, test_days=1)
-    with pytest.raises(NightshiftError, match=r"2 of embargo before each of them .* make 8"):
-        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-07"), 2, 1, embargo_days=2)
+    with pytest.raises(NightshiftError, match=r"has 9 batch dates; 2 to validate, 7 to test .* make 10"):
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-09"), validation_days=2, test_days=7)
+    with pytest.raises(NightshiftError, match=r"2 of embargo before each of them .* make 14"):
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-13"), 2, 7, embargo_days=2)
+
+
+@pytest.mark.parametrize("test_days", [1, 6])
+def test_a_test_too_short_to_tell_chance_from_skill_is_refused_by_option_field_and_declaration(test_days):
+    says = rf"{test_days} test days are too few.*--test-days.*Test days.*`training\.test_days`"
+    with pytest.raises(NightshiftError, match=says):
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), 7, test_days)
+    assert len(Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), 7, 7).test) == 7
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ import pytest
 
 from nightshift.calibration import Calibration, sigmoid
 from nightshift.errors import NightshiftError
+from nightshift.training_plan import Training
+from training.data.dataset import Part
 from training.fitting import calibrate as module
 from training.fitting.calibrate import MOST_GROUPS, calibrate, interval
+from training.fitting.fit import event_weight
 
 
 def drawn(size=20_000, days=30, seed=0, *, distort=lambda margin: margin, day_noise=0.0):
@@ -50,6 +53,19 @@ def test_the_known_shift_of_weighed_events_is_taken_out_even_where_few_days_prov
     found = calibrate("auto", labels, raw, weights, days, seed=1, event_weight=weight)
     assert found == Calibration("platt", slope=1.0, intercept=-np.log(weight))
     assert found.apply(raw) == pytest.approx(sigmoid(raw - np.log(weight)), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_known_shift_of_balanced_events_is_the_ratio_of_what_the_classes_weigh(seed):
+    labels, margin, _, days = drawn(size=300, days=3, seed=seed)
+    weights = np.where(labels == 1, 2.0, 8.0)
+    train = Part(np.zeros((300, 1), np.float32), labels, weights, days)
+    heavier = event_weight(train, Training(event_weight="balanced"))
+    assert heavier == weights[labels == 0].sum() / weights[labels == 1].sum()
+    # Rows without event stand for four times as many, so the true margins are lower than those of the sample.
+    raw = margin - np.log(4) + np.log(heavier)
+    found = calibrate("auto", labels, raw, weights, days, seed=1, event_weight=heavier)
+    assert found == Calibration("platt", slope=1.0, intercept=-np.log(heavier))
 
 
 def test_a_map_that_surely_saves_more_than_the_known_shift_is_still_taken():

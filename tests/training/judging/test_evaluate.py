@@ -1,5 +1,6 @@
 """A whole evaluation: what is there, what is compared, and what noise and sameness give."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -98,6 +99,28 @@ def test_noise_is_no_better_than_chance_or_a_constant():
         passed += [metrics["auc_lower"] > 0.5, metrics["gain_over_constant_lower"] > 0]
     # Half a percent of 40 is expected.
     assert sum(passed) <= 1
+
+
+@pytest.mark.parametrize("days", [4, 7])
+def test_rows_on_fewer_than_seven_days_show_nothing_surely(caplog, days):
+    """Days whose rates happen to rise as their forecasts do."""
+    day = np.arange(ROWS) * days // ROWS
+    forecast = 0.1 + 0.1 * day
+    labels = (np.random.default_rng(1).random(ROWS) < forecast).astype(float)
+    train, validation, _ = parts()
+    test = dataclasses.replace(
+        a_part(forecast, labels, "2024-05-01"), days=np.datetime64("2024-05-01") + day.astype("timedelta64[D]")
+    )
+    columns = {"all": {"origin": pa.array(np.random.default_rng(2).choice(["A", "B"], ROWS))}}
+    metrics = evaluate(
+        Oracle(0.2), dataset((train, validation, test), columns), use_case(fairness=["origin"]), np.full(ROWS, 0.25)
+    ).metrics
+    assert metrics["auc"] > 0.6
+    assert math.isfinite(metrics["smallest_selection_ratio"])
+    names = ("auc", "gain_over_constant", "gain_over_champion", "auc_gain_over_champion", "brier")
+    ends = [metrics[f"{name}_{end}"] for name in (*names, "smallest_selection_ratio") for end in ("lower", "upper")]
+    assert [math.isfinite(end) for end in ends] == [days == 7] * len(ends)
+    assert ("fewer than 7 days with rows: raise test_days" in caplog.text) == (days == 4)
 
 
 def test_what_keeps_noise_out_is_wider_than_what_compares(data):

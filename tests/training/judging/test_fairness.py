@@ -37,12 +37,12 @@ def test_rates_are_those_of_each_groups_confusion_matrix():
             return np.average(warned[own & among], weights=weights[own & among])
 
         assert group.rows == own.sum()
-        assert group.selection_rate == pytest.approx(rate(np.full(ROWS, True)))
-        assert group.true_positive_rate == pytest.approx(rate(LABELS == 1))
-        assert group.false_positive_rate == pytest.approx(rate(LABELS == 0))
+        assert group.rates["selection"] == pytest.approx(rate(np.full(ROWS, True)))
+        assert group.rates["true_positive"] == pytest.approx(rate(LABELS == 1))
+        assert group.rates["false_positive"] == pytest.approx(rate(LABELS == 0))
     assert [group.largest for group in groups] == [True, False]
     assert groups[0].ratios["selection"] == Ratio(1, 1, 1)
-    expected = groups[1].selection_rate / groups[0].selection_rate
+    expected = groups[1].rates["selection"] / groups[0].rates["selection"]
     assert groups[1].ratios["selection"].value == pytest.approx(expected)
 
 
@@ -75,7 +75,7 @@ def test_small_groups_are_shown_and_not_judged():
     region = np.where(np.arange(ROWS) < 100, "far", SEX)
     groups, numbers = measured(np.where(region == "far", 0.0, FORECAST), {"region": region})
     assert [(group.value, group.judged) for group in groups] == [("f", True), ("far", False), ("m", True)]
-    assert groups[1].selection_rate == 0
+    assert groups[1].rates["selection"] == 0
     assert numbers["smallest_selection_ratio"] > 0.9
 
 

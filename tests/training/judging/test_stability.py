@@ -114,6 +114,16 @@ def test_a_feature_that_is_no_longer_delivered_is_seen():
     assert rises == {"f0": pytest.approx(0.75), "f1": pytest.approx(-0.25)}
 
 
+def test_missing_rows_count_as_they_weigh(generator):
+    train, test = (np.where(generator.random((300, 3)) < share, NAN, 1.0) for share in (0.2, 0.4))
+    data = dataset(train, test)
+    data.train.weights, data.test.weights = generator.uniform(1, 5, 300), generator.uniform(1, 5, 300)
+    expected = [
+        np.average(np.isnan(part.matrix), axis=0, weights=part.weights) for part in (data.train, data.test)
+    ]  # fmt: skip
+    assert list(missing_rises(data).values()) == pytest.approx(list(expected[1] - expected[0]))
+
+
 def test_label_coverage_is_that_of_the_test_period():
     coverage = {DAY + dt.timedelta(days=day): counts for day, counts in ((0, (10, 0)), (20, (10, 10)), (21, (30, 6)))}
     assert label_coverage(dataset([[0]] * 4, [[0]] * 4, coverage=coverage)) == pytest.approx(16 / 40)
@@ -132,13 +142,13 @@ def test_the_numbers_of_gates(generator):
     train, test = generator.normal(size=(4000, 2)), generator.normal(size=(4000, 2))
     scores = generator.random(4000)
     data = dataset(train, test)
-    drift = feature_drift(data)
-    found = numbers(data, {"validation": scores, "test": scores**2}, scores, drift)
+    drift, rises = feature_drift(data), {"f0": -0.2, "f1": 0.1}
+    found = numbers(data, {"validation": scores, "test": scores**2}, scores, drift, rises)
     assert found["score_shift"] == pytest.approx(psi(scores, scores**2))
     assert found["score_shift_from_champion"] == found["score_shift"]
     assert found["label_coverage"] == 1
     assert 0 < found["largest_feature_drift"] < 0.05
-    assert found["largest_missing_rise"] == 0
-    without = numbers(data, {"validation": scores, "test": scores}, None, drift)
+    assert found["largest_missing_rise"] == 0.1
+    without = numbers(data, {"validation": scores, "test": scores}, None, drift, rises)
     assert without.keys() == found.keys() - {"score_shift_from_champion"}
     assert without["score_shift"] == 0

@@ -1,5 +1,6 @@
 """The same search gives the same winner: with more processes, in a database, and after being killed in the middle."""
 
+import contextlib
 import dataclasses
 import signal
 import subprocess
@@ -66,14 +67,12 @@ def test_a_search_killed_in_the_middle_ends_as_if_it_had_not_been(undisturbed, s
     command = [sys.executable, "-m", "tests.training.searched", storage, name, str(processes)]
     child = subprocess.Popen(command, cwd=PROJECT_DIR)
     try:
-        # With a trial under way, though it may still end before the signal comes.
-        _wait(
-            lambda: child.poll() is not None or (_finished(name, storage) >= 5 and "RUNNING" in _states(name, storage))
-        )
-        workers = psutil.Process(child.pid).children(recursive=True)
+        workers = _held_in_a_trial(psutil.Process(child.pid), name, storage)
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
+    _resume(workers)
+    assert "RUNNING" in _states(name, storage)
     done = _finished(name, storage)
     assert 5 <= done < TRIALS
     assert outcome(run(name, storage)) == outcome(undisturbed)
@@ -105,11 +104,30 @@ def test_the_best_of_the_newest_study_of_other_data_is_tried_next_and_the_same_d
     older = run("searched/a", storage, trials=3, seed=1)
     best = min(trials_of("searched/a", storage), key=lambda trial: trial.value).params
     run("elsewhere/b", storage, trials=1, seed=2)
-    first = run("searched/c", storage, trials=3)
+    first = run("searched/c", storage, trials=3, seed=4)
     assert trials_of("searched/c", storage)[1].params == pytest.approx(best)
     assert older.parameters["num_leaves"] == best["num_leaves"]
     # The same data once more: the study in between is passed over, or its best would make this one another search.
-    assert outcome(run("searched/d", storage, trials=3)) == outcome(first)
+    assert outcome(run("searched/d", storage, trials=3, seed=4)) == outcome(first)
+
+
+def test_data_that_were_searched_before_are_searched_the_same_whatever_came_between(storage):
+    def searched(number):
+        name = f"searched/same {number}"
+        winner = outcome(run(name, storage, trials=2, seed=5))
+        return winner, [trial.params for trial in trials_of(name, storage)]
+
+    def learned(number, best):
+        study = Study(*made(seed=number), f"searched/other {number}", storage)
+        study.remember({**FIRST_POINT, "lambda_l2": best})
+        return study._study.user_attrs["first"][1]["lambda_l2"]
+
+    first = searched(1)
+    learned(6, 1.25)
+    second = searched(2)
+    learned(7, 2.5)
+    assert learned(8, 3.75) == 2.5, "data that are new begin with what was learned last"
+    assert searched(3) == second == first
 
 
 def test_a_study_that_was_made_on_other_data_is_begun_anew(storage, caplog):
@@ -162,6 +180,31 @@ def test_the_declared_space_is_searched_and_points_of_another_are_moved_into_it(
     assert {type(point["num_leaves"]) for point in points} == {int}
     for name, allowed in distributions(space).items():
         assert all(allowed.low <= point[name] <= allowed.high for point in points)
+
+
+def _held_in_a_trial(searcher, name, storage):
+    """Suspend a search that has ended some trials while it is surely in another; its workers, suspended too."""
+    while True:
+        _wait(lambda: _finished(name, storage) >= 5 and "RUNNING" in _states(name, storage))
+        workers = searcher.children(recursive=True)
+        is_held = False
+        try:
+            for process in (searcher, *workers):
+                process.suspend()
+            # What it had asked of the database before is through by then.
+            time.sleep(0.3)
+            is_held = "RUNNING" in _states(name, storage)
+        finally:
+            if not is_held:
+                _resume((searcher, *workers))
+        if is_held:
+            return workers
+
+
+def _resume(processes):
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
 
 
 def _finished(name, storage):

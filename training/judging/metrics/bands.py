@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.judging.metrics.bootstrap import Bootstrap, ends
+from training.judging.metrics.bootstrap import LEVEL, Bootstrap, ends
 from training.judging.metrics.calibration import calibration_bins, reliability
 from training.judging.metrics.drawn import cumulated
 
 if TYPE_CHECKING:
     from training.judging.metrics.arrays import Floats
 
-LEVEL = 0.95
 _POINTS = 101
 
 

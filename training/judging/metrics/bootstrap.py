@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nightshift.training_plan import FEWEST_TEST_DAYS
 from training.judging.metrics.arrays import filled, ratios
 from training.judging.metrics.binary import concordant_pairs
 
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from training.judging.metrics.arrays import Floats
 
 BOOTSTRAP_SAMPLES = 1000
-# With fewer batch dates than this, random groups of rows are drawn instead of whole days.
-MINIMUM_DAYS = 7
-RANDOM_GROUPS = 100
+# How much of what chance does an interval holds, where nothing else is said.
+LEVEL = 0.95
 # With more batch dates than this, neighbouring ones are drawn together: pairs of days cost by their square.
 MOST_UNITS = 366
 
@@ -27,27 +27,31 @@ class Bootstrap:
     """Whole batch dates drawn anew with replacement, 1000 times; every statistic sees the same draws.
 
     Rows of one day share weather and knock-on delays; drawing single rows would make intervals far too
-    narrow (cluster bootstrap: Field and Welsh, 2007). Where there are too few days, random groups of rows
-    are drawn. As all statistics see the same draws, the difference of two of them is that of pairs.
+    narrow (cluster bootstrap: Field and Welsh, 2007). Where too few days have rows, no statistic of a draw is a number,
+    so that no interval is. As all statistics see the same draws, the difference of two of them is that of pairs.
 
     Attributes:
+        days: how many batch dates have rows.
+        is_known: whether these are enough (``FEWEST_TEST_DAYS``) to tell how far chance moves a statistic.
         unit: number of the unit, a day as a rule, of each row.
         units: how many there are.
-        draws: how often each draw took each unit, shape (draws, units).
+        draws: how often each draw took each unit, shape (draws, units); not a number where that says nothing.
         weights: how many rows each row stands for.
     """
 
     def __init__(self, days: NDArray[np.datetime64], seed: int, weights: Floats | None = None) -> None:
         generator = np.random.default_rng(seed)
         names, unit = np.unique(days, return_inverse=True)
-        if len(names) < MINIMUM_DAYS:
-            unit = generator.permutation(len(days)) % RANDOM_GROUPS
-        elif len(names) > MOST_UNITS:
-            unit = unit * MOST_UNITS // len(names)
+        self.days = len(names)
+        self.is_known = self.days >= FEWEST_TEST_DAYS
+        if self.days > MOST_UNITS:
+            unit = unit * MOST_UNITS // self.days
         self.unit = unit
         self.units = int(unit.max()) + 1
         shape = np.full(self.units, 1 / self.units)
         self.draws = generator.multinomial(self.units, shape, size=BOOTSTRAP_SAMPLES).astype(np.float64)
+        if not self.is_known:
+            self.draws = np.full_like(self.draws, np.nan)
         self.weights = filled(weights, len(days))
 
     def as_they_are(self) -> Bootstrap:

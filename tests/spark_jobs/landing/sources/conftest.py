@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nightshift import database
+from nightshift import postgres_tools
 from nightshift.settings import Settings
 
 USER, PASSWORD = "reader_of_orders", "s3cret-of-the-test"
@@ -54,11 +54,11 @@ def shop() -> Iterator[Database]:
     password.chmod(0o644)
     for folder in (data, sockets):
         folder.mkdir(mode=0o700)
-        database._hand_over(folder)
+        postgres_tools.hand_over(folder)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    tool = database._postgres_tool
+    tool = postgres_tools.run_tool
     try:
         made = tool(
             *("initdb", "--username=postgres", "--encoding=utf8", "--locale=C.UTF-8", "--auth=scram-sha-256"),

@@ -8,6 +8,7 @@ import datetime as dt
 import io
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from nightshift.use_case import UseCase
 from spark_jobs.erase import main as erase
 from spark_jobs.land import land
 from spark_jobs.landing.sources import extract
+from spark_jobs.refine import refine
 from tests.spark_jobs.landing.sources.conftest import PASSWORD, USER, Database
 from tests.spark_jobs.landing.sources.orders import COLUMNS, DECLARED, FIRST, SECOND, declare, order, rows, table, taken
 
@@ -265,6 +267,26 @@ def test_a_use_case_of_databases_only_is_landed_and_accounted_for_by_its_query(
     assert taken_in.origin is not None
     assert taken_in.origin.endswith("[2013-10-01 04:00:00+00, 2013-10-02 04:00:00+00) 3 rows, sum(id) 6")
     assert ledger.delivered("shop") == {FIRST: {"jdbc:crm.public.orders": taken_in.version}}
+
+
+def test_a_day_without_rows_that_is_allowed_is_landed_and_refined(
+    spark, orders: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = DECLARED.replace("date_column: created_at}", "date_column: created_at, empty_allowed: true}")
+    is_source = re.compile(r" +source: .*\n")
+    refined = is_source.sub("", allowed.partition("tables:")[2].replace("bronze", "silver"))
+    declare(allowed + refined, tmp_path, monkeypatch)
+    orders.run(order(1, "2013-10-01T12:00:00Z"))
+    shop = UseCase.load("shop")
+    catalog = Catalog(shop)
+    for dates in (BatchDates.of(FIRST), BatchDates.of(SECOND)):
+        for stage, job in (("land", land), ("refine", refine)):
+            job(Job(stage, shop, catalog, dates, run_id="test"), argparse.Namespace())
+
+    for name in ("bronze.orders", "silver.orders"):
+        assert lake.rows_by_date(catalog[name], BatchDates(FIRST, SECOND)) == {FIRST: 1, SECOND: 0}
+        (entry,) = [each for each in ledger.latest("shop", SECOND) if each.table_name == name]
+        assert (entry.status, entry.rows_published) == ("published", 0)
 
 
 def test_a_kill_leaves_no_rows_in_clear(

@@ -44,6 +44,14 @@ def test_the_reliability_is_that_of_the_calibration_error():
     assert band.value == pytest.approx(observed)
 
 
+@pytest.mark.parametrize("made", [roc_band, precision_recall_band, reliability_band])
+def test_of_few_days_there_is_a_curve_without_a_band(made):
+    few = Bootstrap(np.datetime64("2024-01-01") + np.repeat(np.arange(6), 1000), 1, WEIGHTS)
+    band, whole = made(few, LABELS, FORECAST), made(BOOTSTRAP, LABELS, FORECAST)
+    assert np.array_equal(band.value, whole.value)
+    assert np.isnan([band.lower, band.upper]).all()
+
+
 @pytest.mark.parametrize("made", [roc_band, precision_recall_band])
 def test_without_events_there_is_no_curve(made):
     band = made(BOOTSTRAP, np.zeros(6000), FORECAST)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from training.judging.metrics.binary import auc, average_precision, lift, log_losses
-from training.judging.metrics.bootstrap import BOOTSTRAP_SAMPLES, MOST_UNITS, Bootstrap, ends
+from training.judging.metrics.bootstrap import BOOTSTRAP_SAMPLES, LEVEL, MOST_UNITS, Bootstrap, ends
 from training.judging.metrics.calibration import calibration_error
 from training.judging.metrics.drawn import SCORE_GROUPS, average_precisions, calibration_errors, lifts, score_groups
 
@@ -63,8 +63,30 @@ def test_groups_keep_ties_together_and_the_order():
 def test_days_that_differ_as_a_whole_widen_the_interval():
     values = np.repeat(np.arange(10.0), 100)
     whole_days = Bootstrap(FIRST + np.repeat(np.arange(10), 100), seed=1).means(values)
-    single_day = Bootstrap(np.full(1000, FIRST), seed=1).means(values)
-    assert whole_days.std() > 2 * single_day.std()
+    days_of_few_rows = Bootstrap(FIRST + np.arange(1000), seed=1).means(values)
+    assert whole_days.std() > 2 * days_of_few_rows.std()
+
+
+@pytest.mark.parametrize("days", [1, 3, 6])
+def test_from_fewer_than_seven_days_no_interval_is_known(days):
+    """Days whose rates happen to rise as the forecasts do, with rows enough to make that look like skill."""
+    day = np.repeat(np.arange(days), 300)
+    forecast = 0.1 + 0.1 * day
+    labels = (np.random.default_rng(1).random(len(day)) < forecast).astype(float)
+    bootstrap = Bootstrap(FIRST + day, 1)
+    assert not bootstrap.is_known
+    drawn = [
+        *(measure(bootstrap, labels, forecast) for measure in (Bootstrap.aucs, average_precisions, lifts)),
+        *(calibration_errors(bootstrap, labels, forecast), bootstrap.means(labels), bootstrap.ratios(labels, forecast)),
+    ]
+    assert np.isnan([ends(values, LEVEL) for values in drawn]).all()
+    assert bootstrap.as_they_are().means(labels) == pytest.approx(labels.mean())
+
+
+def test_seven_days_are_enough():
+    bootstrap = Bootstrap(FIRST + np.repeat(np.arange(7), 3), 1)
+    assert bootstrap.is_known
+    assert np.isfinite(ends(bootstrap.means(np.arange(21.0)), LEVEL)).all()
 
 
 def test_the_same_seed_draws_the_same():

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from nightshift.audit_pack.archive import MANIFEST, as_csv, write_zip
+from nightshift.audit_pack.zip_file import MANIFEST, as_csv, write_zip
 from nightshift.errors import NightshiftError
 
 

@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from nightshift.audit_pack.decided import BEGIN, END, with_decisions
 from nightshift.champions import Decision, Reign
+from nightshift.champions.cards import BEGIN, END, with_decisions
 from nightshift.errors import NightshiftError
 
 CARD = f"before\n{BEGIN}\nold\n{END}\nafter\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from nightshift.audit_pack.archive import Content
+from nightshift.audit_pack.zip_file import Content
 from nightshift.environment import LOCK, described
 from nightshift.ledger import code_version
 from nightshift.settings import get_settings

@@ -25,7 +25,7 @@ from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.ledger import Entry, Input
 from nightshift.publish import publish
-from nightshift.tables import PARTITION, REASONS, Table
+from nightshift.tables import PARTITION, QUARANTINE, REASONS, Table
 from spark_jobs.landing.privacy import erased_mark
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def keep_account(spark: SparkSession, job: Job, found: Found, token: str) -> Non
 
     So the sum of delivered rows still agrees, also if the removal is cut off and begins anew.
     """
-    quarantine = job.catalog["bronze.quarantine"]
+    quarantine = job.catalog[QUARANTINE]
     version = lake.newest_version(quarantine) if quarantine.exists() else None
     for dates in as_ranges(found.by_date):
         rows = lake.read(spark, found.table, dates, version=found.version).where(_is_about(found.table, token))

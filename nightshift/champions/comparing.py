@@ -1,0 +1,48 @@
+"""Whether a version was ever held against the champion that it is to follow.
+
+Its measures are those of its training. The champion may be another one by the time that somebody decides: a training
+was gone on with, two ran at once, or somebody promoted or rolled back in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nightshift.champions.decisions import Decision
+from nightshift.champions.reigns import blocked, coming, reigns_of
+from nightshift.errors import NightshiftError
+from nightshift.use_case import UseCase
+
+# Tag of a version: the champion that its training held it against, or `none`.
+COMPARED_TAG = "champion_compared"
+NO_CHAMPION = "none"
+
+
+class NeverComparedError(NightshiftError):
+    """A version that no person lets in was judged beside another champion than the one of now."""
+
+
+def never_compared(use_case: UseCase, made: Sequence[Decision], version: int, compared: str | None) -> str | None:
+    """What to say where a version was judged beside another champion than the one that it is to follow.
+
+    A champion that is blocked is no rival, so nothing is said of it.
+
+    Args:
+        use_case: whose model it is.
+        made: all decisions about its versions.
+        version: that may become champion.
+        compared: value of its tag :data:`COMPARED_TAG`; None where it has none.
+
+    Returns:
+        A sentence; None where it was held against the champion of now, or there is none.
+    """
+    reign = coming(reigns_of(made))
+    reigning = None if reign is None else reign.version
+    if compared is None or reigning in (None, version) or reigning in blocked(made) or compared == str(reigning):
+        return None
+    beside = "no champion" if compared == NO_CHAMPION else f"version {compared}"
+    return (
+        f"{use_case.model_name} version {version} was judged beside {beside}, and version {reigning} is champion by "
+        f"now: whether it is better than that one was never measured; `nightshift models show {reigning} --use-case "
+        f"{use_case.name}` shows its measures"
+    )

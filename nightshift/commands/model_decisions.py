@@ -1,0 +1,134 @@
+"""Commands of `nightshift models` that decide: promote, roll back, block, unblock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from nightshift import stages
+from nightshift.dates import BatchDates, parse_date
+from nightshift.errors import NightshiftError
+from nightshift.settings import get_settings
+from nightshift.use_case import UseCase
+
+if TYPE_CHECKING:
+    from nightshift.champions import Affected
+
+Command = Callable[..., None]
+
+
+def _options(command: Command) -> Command:
+    for option in (
+        click.option("--why", required=True, help="In words, for whoever asks in a year."),
+        click.option("--who", required=True, help="The person who decided."),
+        click.option("--use-case", required=True),
+        click.argument("version", type=int),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_options
+@click.option("--from", "first", help="First batch date; without it, after its training and what is scored already.")
+def promote(version: int, use_case: str, who: str, why: str, first: str | None) -> None:
+    """Make VERSION champion from a batch date on.
+
+    Where a person approves the next champion, only the people in `training.approval.by` may.
+    """
+    from nightshift import champions
+    from nightshift.champions.approval import typed
+    from nightshift.champions.decisions import BY_HAND
+
+    case = UseCase.load(use_case)
+    who, why = typed(case, who, why)
+    date = parse_date(first) if first else _default_first(case, version)
+    kept = champions.promote(case, version, date, who, why, BY_HAND)
+    click.echo(f"version {kept.version} is champion from {kept.first} on")
+
+
+@click.command()
+@_options
+@click.option("--from", "first", required=True, help="First batch date that it is champion of again.")
+@click.option("--block-live", is_flag=True, help="Block the version that is champion until then.")
+@click.option("--rescore", is_flag=True, help="Make the scores anew that another version made from then on.")
+def rollback(version: int, use_case: str, who: str, why: str, first: str, block_live: bool, rescore: bool) -> None:
+    """Put VERSION back from a batch date on, and say which scores another version made since."""
+    from nightshift import champions
+    from nightshift.catalog import Catalog
+    from nightshift.champions.decisions import BY_HAND
+    from nightshift.champions.rollback import put_back
+
+    case = UseCase.load(use_case)
+    date = parse_date(first)
+    kept = put_back(case, version, date, who, why, BY_HAND, block_live)
+    click.echo(f"version {kept.version} is champion from {kept.first} on")
+    found = champions.affected(Catalog(case), date)
+    if not found.scored_by:
+        click.echo(f"no score from {date} on was made by another version")
+        return
+    click.echo("\n".join(found.lines()))
+    if rescore:
+        _rescore(found)
+    else:
+        click.echo("make them anew with --rescore, or by:")
+        click.echo("\n".join(f"  {stages.typed(command)}" for command in found.commands()))
+
+
+@click.command()
+@_options
+def block(version: int, use_case: str, who: str, why: str) -> None:
+    """Refuse VERSION from now on: it scores nothing more and cannot be promoted."""
+    from nightshift import champions
+    from nightshift.champions.decisions import BY_HAND
+
+    case = UseCase.load(use_case)
+    kept = champions.block(case, version, who, why, BY_HAND)
+    click.echo(f"version {version} is blocked by {kept.who}: {kept.why}")
+    for reign in champions.history(case):
+        if reign.version == version:
+            click.echo(
+                f"it is the champion of the batch dates {reign.dates}, which now cannot be scored: put another version "
+                f"back with `nightshift models rollback <version> --use-case {use_case} --from {reign.first} …`"
+            )
+
+
+@click.command()
+@_options
+def unblock(version: int, use_case: str, who: str, why: str) -> None:
+    """Take a block of VERSION back."""
+    from nightshift import champions
+    from nightshift.champions.decisions import BY_HAND
+
+    champions.unblock(UseCase.load(use_case), version, who, why, BY_HAND)
+    click.echo(f"version {version} is not blocked any more")
+
+
+def _default_first(case: UseCase, version: int) -> Callable[[], dt.date]:
+    """From the dates of its training, which its MLflow run names; to be called once no score begins any more."""
+    from nightshift import champions, tracking
+    from nightshift.catalog import Catalog
+
+    run_id = str(tracking.model_version(case, version).run_id)
+    trained = tracking.patiently("reading the run", lambda: tracking.client().get_run(run_id)).data.tags.get("dates")
+    if trained is None:
+        raise NightshiftError(f"MLflow run {run_id} does not name the dates of its training: say --from")
+    return partial(champions.default_first, Catalog(case), BatchDates.parse(trained).last)
+
+
+def _rescore(found: Affected) -> None:
+    """Run the jobs one after the other; their output is shown as it comes."""
+    for command in found.commands():
+        click.echo(stages.typed(command))
+        done = subprocess.run([sys.executable, "-m", *command], cwd=get_settings().project_dir, check=False)
+        if done.returncode:
+            raise NightshiftError(
+                f"{stages.typed(command)} ended with status {done.returncode}; the version is back all the same. "
+                "Mend what its last lines name, and run it and those after it again"
+            )

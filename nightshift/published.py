@@ -1,0 +1,37 @@
+"""Which batch dates of a table were published, with rows or without.
+
+A date on which nothing happened has no partition in the Delta log. That it was published all the same, and is not
+merely missing, is what the ledger says.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from nightshift import lake, ledger
+from nightshift.recovery import recover
+from nightshift.tables import Table
+
+
+def unpublished(table: Table, dates: Iterable[dt.date], version: int | None = None) -> list[dt.date]:
+    """Those of the dates of which a table has no slice, in order.
+
+    A date without rows counts as published where its newest publication, up to the version, had none. The ledger is
+    asked once for all of them, and not at all where every date has rows.
+
+    Args:
+        version: the Delta version that is looked at; the newest if None.
+    """
+    with_rows = lake.published_dates(table, version)
+    missing = sorted(set(dates) - with_rows)
+    if not missing or not table.exists():
+        return missing
+    # What a killed process had published already is closed first.
+    recover(table.use_case, table)
+    seen = lake.newest_version(table) if version is None else version
+    newest: dict[dt.date, ledger.Entry] = {}
+    for entry in ledger.publications(table.use_case, table.short_name, missing):
+        if entry.delta_version is not None and entry.delta_version <= seen:
+            newest.setdefault(entry.batch_date, entry)
+    return [date for date in missing if date not in newest or newest[date].rows_published != 0]

@@ -1,0 +1,63 @@
+"""Describe the features anew: the registry as a page and as a published table, and dbt's documentation of its models.
+
+    python -m spark_jobs.describe_features --use-case flight_delays --dates 2013-10-01
+
+Runs after a training, when features are put to use or fall out of it. The registry is filed under the newest batch date
+that has features; the dates only name the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import replace
+
+import expectations
+from nightshift.dates import BatchDates
+from nightshift.feature_registry.declaration import NAME
+from nightshift.feature_registry.live import Registry, registry_of
+from nightshift.feature_registry.page import write_page
+from nightshift.feature_registry.table import newest_date, rows_of
+from nightshift.job import Job, end, run_job
+from nightshift.publish import Published, publish
+from nightshift.reference.dbt_models import write_docs
+from nightshift.session import session
+from nightshift.tables import PARTITION
+
+log = logging.getLogger("nightshift")
+
+
+def main() -> int:
+    """Run the job from the command line."""
+    return run_job("describe_features", __doc__ or "", describe_features, recorded=False)
+
+
+def describe_features(job: Job, arguments: argparse.Namespace) -> None:
+    """Write the pages and publish the table.
+
+    Raises:
+        NightshiftError: if no features were ever published, or their SQL can't be followed.
+    """
+    expectations.preload()
+    registry = registry_of(job.use_case)
+    log.info("dbt docs: %s", write_docs())
+    log.info("page: %s", write_page(job.use_case, registry))
+    publish_registry(job, registry)
+
+
+def publish_registry(job: Job, registry: Registry) -> Published:
+    """Publish a registry as the slice of the newest batch date that has features.
+
+    Raises:
+        AuditError: if a row breaks the table's declaration.
+        NightshiftError: if no features were ever published.
+    """
+    date = newest_date(registry)
+    table = job.catalog[f"gold.{NAME}"]
+    spark = session(f"describe_features {job.use_case.name} {date}")
+    rows = spark.createDataFrame([{PARTITION: date, **row} for row in rows_of(registry)], table.ddl)
+    return publish(replace(job, dates=BatchDates.of(date)), table, rows, audit=expectations.audit)
+
+
+if __name__ == "__main__":
+    end(main())

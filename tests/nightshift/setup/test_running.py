@@ -1,0 +1,222 @@
+"""The doctor asks what runs, starts nothing, waits for nothing, and names the next step for what does not answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nightshift import database
+from nightshift.services import start, supervisor
+from nightshift.services.airflow_env import load_secrets
+from nightshift.services.ports import Ports
+from nightshift.services.supervisor import Program, Supervisor
+from nightshift.settings import Settings, get_settings
+from nightshift.setup import running
+from nightshift.setup.finding import Finding
+
+HEALTHY = {name: {"status": "healthy"} for name in ("metadatabase", "scheduler", "triggerer", "dag_processor")}
+NIGHT = "flight_delays_nightly"
+
+
+class Pages:
+    """A server of Airflow's and MLflow's answers, which a test may change."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {
+            "/auth/token": {"access_token": "of-a-test"},
+            "/api/v2/monitor/health": HEALTHY,
+            "/api/v2/importErrors": {"import_errors": []},
+            "/api/v2/dags": {"dags": []},
+            "/health": "OK",
+        }
+        answers = self.answers
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                answer = answers.get(self.path.partition("?")[0], 404)
+                status = answer if isinstance(answer, int) else 200
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(answer).encode())
+
+            do_POST = do_GET
+
+            def log_message(self, format: str, *args: Any) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self.server.server_address[1])
+
+
+@pytest.fixture
+def pages() -> Iterator[Pages]:
+    made = Pages()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def started(home: Settings, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Supervisor]]:
+    """Starts a real supervisor whose programs sleep, but for those that a test lets end at once."""
+
+    def launch(*ending: str) -> Supervisor:
+        ports = was_started(home, pages.port)
+        names = [program.name for program in supervisor.programs(home, ports)]
+        listed = [Program(name, ("false",) if name in ending else ("sleep", "600")) for name in names]
+        monkeypatch.setattr(supervisor, "programs", lambda *_: listed)
+        made = Supervisor(home)
+        made.launch(ports)
+        made.start(*names)
+        deadline = time.monotonic() + 20
+        while any(made.state(name) not in {"BACKOFF", "FATAL"} for name in ending) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return made
+
+    yield launch
+    start.stop(lambda _: None, home)
+
+
+def was_started(home: Settings, port: int) -> Ports:
+    """Leave what an earlier start leaves."""
+    ports = Ports(port, port, port)
+    load_secrets(home)
+    (home.run / "ports.json").write_text(json.dumps(asdict(ports)))
+    return ports
+
+
+def found(settings: Settings) -> dict[str, Finding]:
+    return {finding.check: finding for finding in running.findings(settings)}
+
+
+def test_before_the_first_start_nothing_is_wrong_and_nothing_is_started(home: Settings) -> None:
+    embedded = home.model_copy(update={"database_url": None})
+    findings = found(embedded)
+    assert {name: finding.result for name, finding in findings.items()} == dict.fromkeys(
+        ("ports", "services", "database", "mlflow", "landing"), "ok"
+    )
+    assert "`make up`" in findings["services"].found
+    assert database.running(embedded) is None
+    assert not home.home.exists()
+
+
+def test_services_that_were_stopped_are_no_fault_of_the_machine(home: Settings) -> None:
+    was_started(home, 1)
+    finding = found(home)["services"]
+    assert (finding.result, finding.remedy) == ("warn", "run `nightshift up`")
+
+
+def test_services_that_run_are_listed_and_airflow_says_what_is_switched_off(
+    home: Settings, pages: Pages, started: Callable[..., Supervisor]
+) -> None:
+    started()
+    pages.answers["/api/v2/dags"] = {"dags": [{"dag_id": NIGHT}]}
+    findings = found(home)
+    assert {finding.result for finding in findings.values()} == {"ok"}
+    assert "scheduler" in findings["services"].found
+    assert findings["airflow"].found == f"healthy at http://127.0.0.1:{pages.port}; switched off: {NIGHT}"
+    assert findings["mlflow"].found == f"answers at 127.0.0.1:{pages.port}"
+
+
+def test_a_service_that_ended_fails_and_its_log_is_named(home: Settings, started: Callable[..., Supervisor]) -> None:
+    made = started("scheduler")
+    finding = found(home)["services"]
+    assert finding.result == "fail"
+    assert finding.found == f"scheduler {made.state('scheduler')}"
+    assert "`nightshift up`" in finding.remedy
+    assert str(home.logs / "services" / "scheduler.log") in finding.remedy
+
+
+def test_a_database_that_ended_under_its_services_fails(home: Settings, started: Callable[..., Supervisor]) -> None:
+    started()
+    finding = found(home.model_copy(update={"database_url": None}))["database"]
+    assert finding.result == "fail"
+    assert "`nightshift up`" in finding.remedy
+
+
+def test_what_ails_airflow_is_said(home: Settings, pages: Pages, started: Callable[..., Supervisor]) -> None:
+    started()
+    sound = dict(pages.answers)
+    for page, answer, said in (
+        ("/api/v2/monitor/health", {**HEALTHY, "scheduler": {"status": "unhealthy"}}, "scheduler unhealthy"),
+        ("/api/v2/monitor/health", 500, "does not answer"),
+        ("/api/v2/importErrors", {"import_errors": [{"filename": "dags/nightly.py"}]}, "cannot read dags/nightly.py"),
+    ):
+        pages.answers.update({**sound, page: answer})
+        failed = [each for each in running.findings(home) if each.result == "fail"]
+        assert [each.check for each in failed] == ["airflow"], page
+        assert said in failed[0].found
+        assert failed[0].remedy
+
+
+def test_a_database_of_ones_own_is_asked_and_its_password_is_not_told(home: Settings) -> None:
+    assert found(home)["database"].result == "ok"
+    gone = "postgresql+psycopg2://someone:s3cret@127.0.0.1:1/ledger"
+    finding = found(home.model_copy(update={"database_url": gone}))["database"]
+    assert finding.result == "fail"
+    assert "database airflow" in finding.found
+    assert "s3cret" not in finding.found + finding.remedy
+
+
+@pytest.mark.parametrize(("answer", "result"), [("OK", "ok"), (404, "ok"), (503, "fail")])
+def test_an_mlflow_server_is_asked_and_its_password_is_not_told(
+    home: Settings, pages: Pages, answer: Any, result: str
+) -> None:
+    pages.answers["/health"] = answer
+    named = home.model_copy(update={"mlflow_tracking_uri": f"http://me:s3cret@127.0.0.1:{pages.port}"})
+    finding = found(named)["mlflow"]
+    assert finding.result == result
+    assert "s3cret" not in finding.found
+
+
+def test_an_mlflow_server_that_is_away_fails(home: Settings) -> None:
+    finding = found(home.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:1"}))["mlflow"]
+    assert finding.result == "fail"
+    assert "NIGHTSHIFT_MLFLOW_TRACKING_URI" in finding.remedy
+
+
+def test_the_newest_delivery_is_told_and_whether_it_is_complete(home: Settings) -> None:
+    folder = home.landing / "flight_delays"
+    for name in ("2013-08-02", "2013-08-03", "not-a-date"):
+        (folder / name).mkdir(parents=True)
+    assert "2013-08-03" in found(home)["landing"].found
+    assert "not complete" in found(home)["landing"].found
+    (folder / "2013-08-03" / "manifest.json").touch()
+    assert found(home)["landing"].found.endswith(f"in {folder}, complete")
+
+
+def test_a_landing_zone_that_cannot_be_listed_fails(home: Settings, tmp_path: Path, monkeypatch: Any) -> None:
+    away = tmp_path / "not-mounted"
+    monkeypatch.setenv("NIGHTSHIFT_LANDING_URL", str(away))
+    get_settings.cache_clear()
+    finding = found(get_settings())["landing"]
+    assert (finding.result, finding.found) == ("fail", f"{away} is not there")
+    assert "NIGHTSHIFT_LANDING_URL" in finding.remedy
+
+
+def test_what_does_not_answer_is_not_waited_for(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for_ever = threading.Event()
+
+    def hang(_: Settings) -> Iterator[Finding]:
+        for_ever.wait()
+        yield Finding("stuck", "ok", "at last")
+
+    monkeypatch.setattr(running, "LIMIT_SECONDS", 0.2)
+    monkeypatch.setattr(running, "CHECKS", (running.Check("stuck", hang, "look after it"),) * 3)
+    began = time.monotonic()
+    findings = running.findings(home)
+    assert time.monotonic() - began < 2
+    for_ever.set()
+    assert findings == [Finding("stuck", "fail", "no answer within 0.2 s", "look after it")] * 3

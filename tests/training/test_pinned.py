@@ -1,0 +1,112 @@
+"""What a training is made of, and that nothing of it can change unnoticed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import pytest
+
+from nightshift.errors import NightshiftError
+from nightshift.settings import get_settings
+from nightshift.use_case import UseCase
+from training import pinned as module
+from training.data.split import Periods
+from training.judging.gates import load_gates
+from training.pinned import Pinned
+
+VERSIONS = {"gold/toy/features": 7}
+
+
+def tags(job, *, test_days=8, trials=3):
+    periods = Periods.at_end(job.dates, 8, test_days)
+    return Pinned.of(job.use_case).tags(job, VERSIONS, periods, trials)
+
+
+def again(job):
+    return dataclasses.replace(job, use_case=UseCase.load(job.use_case.name))
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_gates_files_and_digests_are_those_of_the_same_bytes(toy):
+    use_case = toy().use_case
+    (use_case.folder / "reasons.yaml").write_text("features: {}\n")
+    pinned = Pinned.of(use_case)
+    assert pinned.gates == load_gates(use_case)
+    assert set(pinned.files) == {"use_case.yaml", "gates.yaml", "reasons.yaml"}
+    for name in ("use_case.yaml", "gates.yaml"):
+        content = (use_case.folder / name).read_bytes()
+        assert pinned.files[name] == content
+        assert pinned.digests[f"sha256.{name}"] == hashlib.sha256(content).hexdigest()
+
+
+def test_what_did_not_change_has_equal_tags(toy):
+    job = toy()
+    assert tags(job) == tags(again(job))
+    assert tags(job)["period.test"] == "2024-01-23..2024-01-30"
+    assert tags(job)["delta_version.gold/toy/features"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        (lambda job: tags(job, test_days=9), {"period.train", "period.validation", "period.test"}),
+        (lambda job: tags(job, trials=4), {"trials"}),
+    ],
+)
+def test_other_options_are_another_training(toy, change, differs):
+    job = toy()
+    before, after = tags(job), change(job)
+    assert {name for name in before if before[name] != after[name]} == differs
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "differs"),
+    [
+        ("gates.yaml", "above: 0.5", "above: 0.6", {"sha256.gates.yaml"}),
+        ("use_case.yaml", "missed: 3", "missed: 4", {"sha256.use_case.yaml"}),
+        ("use_case.yaml", "training:", "training:\n  seed: 99", {"sha256.use_case.yaml", "seed"}),
+        ("features.yml", "name: other,", "name: others,", {"sha256.dbt"}),
+    ],
+)
+def test_other_declarations_are_another_training(toy, file, old, new, differs):
+    job = toy()
+    before = tags(job)
+    models = get_settings().dbt_dir / "models" / job.use_case.name
+    edit(models / file if file.endswith(".yml") else job.use_case.folder / file, old, new)
+    after = tags(again(job))
+    assert {name for name in before if before[name] != after[name]} == differs
+
+
+def test_other_code_is_another_training(toy, monkeypatch):
+    job = toy()
+    before = tags(job)
+    monkeypatch.setattr(module, "code_version", lambda: "0123456789ab")
+    assert {name for name, value in tags(job).items() if before[name] != value} == {"code_version"}
+
+
+@pytest.mark.parametrize("file", ["gates.yaml", "use_case.yaml"])
+def test_what_is_edited_at_this_very_moment_is_read_again(toy, monkeypatch, file):
+    use_case = toy().use_case
+
+    def edited(asked):
+        gates = load_gates(asked)
+        path = use_case.folder / file
+        path.write_text(path.read_text() + "# a word\n")
+        return gates
+
+    monkeypatch.setattr(module, "load_gates", edited)
+    with pytest.raises(NightshiftError, match="was changed while the training began: start it again"):
+        Pinned.of(use_case)
+
+
+def test_a_use_case_that_is_not_that_of_its_file_any_more_is_refused(toy):
+    use_case = toy().use_case
+    edit(use_case.folder / "use_case.yaml", "missed: 3", "missed: 4")
+    with pytest.raises(NightshiftError, match="was changed while the training began"):
+        Pinned.of(use_case)

@@ -1,0 +1,84 @@
+"""What a training is made of, read once: what judges it, what its run keeps, and what tells it from another one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from nightshift.errors import NightshiftError
+from nightshift.job import Job
+from nightshift.ledger import code_version
+from nightshift.settings import get_settings
+from nightshift.use_case import UseCase
+from training.data.split import Periods
+from training.judging.gates import Gate, load_gates
+
+_USE_CASE, _GATES, _REASONS = "use_case.yaml", "gates.yaml", "reasons.yaml"
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """The declarations of a use case as they were when a training began: people may edit them while it searches.
+
+    Attributes:
+        gates: that judge.
+        files: content of the files that the run keeps, by name.
+        digests: SHA-256 of what the model and its verdicts depend on, by the name of a tag.
+    """
+
+    gates: tuple[Gate, ...]
+    files: Mapping[str, bytes]
+    digests: Mapping[str, str]
+
+    @classmethod
+    def of(cls, use_case: UseCase) -> Self:
+        """Read the declarations.
+
+        Raises:
+            NightshiftError: as :func:`load_gates`, and if a file is changed at this very moment.
+        """
+        files, models = _files(use_case), _models(use_case)
+        gates = load_gates(use_case)
+        # Gates are read from the file once more; what is kept and what judges must be the same.
+        if _files(use_case) != files or UseCase.load(use_case.name) != use_case:
+            raise NightshiftError(f"{use_case.folder} was changed while the training began: start it again")
+        contents = {
+            _USE_CASE: files[_USE_CASE],
+            _GATES: files[_GATES],
+            # Length first: no two lists of files give one text.
+            "dbt": b"".join(b"%d %s %d %s" % (len(name), name, len(text), text) for name, text in models.items()),
+        }
+        digests = {f"sha256.{name}": hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+        return cls(gates, files, digests)
+
+    def tags(self, job: Job, versions: Mapping[str, int], periods: Periods, trials: int) -> dict[str, str]:
+        """What a run of a training must have to be gone on with, and to be believed: as tags of it.
+
+        Args:
+            job: whose use case declares the seed.
+            versions: Delta version of each table that was read, by the table's label.
+            periods: train, validation and test.
+            trials: of the search.
+        """
+        return {
+            **{f"delta_version.{label}": str(version) for label, version in versions.items()},
+            **{f"period.{name}": str(period) for name, period in periods.items()},
+            "trials": str(trials),
+            "seed": str(job.use_case.training.seed),
+            "code_version": code_version(),
+            **self.digests,
+        }
+
+
+def _files(use_case: UseCase) -> dict[str, bytes]:
+    paths = (use_case.folder / name for name in (_USE_CASE, _GATES, _REASONS))
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+
+def _models(use_case: UseCase) -> dict[bytes, bytes]:
+    """The YAML beside the dbt models, which declares the features."""
+    folder = get_settings().dbt_dir / "models" / use_case.name
+    paths = sorted(folder.rglob("*.yml"))
+    return {path.relative_to(folder).as_posix().encode(): path.read_bytes() for path in paths}
