@@ -36,12 +36,6 @@ from nightshift_airflow.runs import history
 from nightshift_airflow.stages import decision_tasks
 
 
-def _until(use_case: UseCase) -> str:
-    """How far before the run's batch date a training ends by itself."""
-    days = use_case.target.maturity_days
-    return f"{days} day{'s' if days > 1 else ''} before the run's"
-
-
 def train(use_case: UseCase) -> DAG:
     """The training DAG of one use case."""
     training = use_case.training
@@ -53,7 +47,7 @@ def train(use_case: UseCase) -> DAG:
         ),
         "last_date": params.optional_date(
             "Last date",
-            f"Last batch date to test on. Empty: the newest whose labels have come, {_until(use_case)}.",
+            "Last batch date to test on. Empty: the newest whose labels come with the run's own delivery.",
         ),
         "trials": params.optional_count("Trials", f"Sets of parameters to try. Empty: {training.trials}.", 1000),
         "validation_days": params.optional_count(

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 from nightshift import lake, ledger
+from nightshift.dates import BatchDates
 from nightshift.recovery import recover
 from nightshift.tables import Table
 
@@ -35,3 +36,16 @@ def unpublished(table: Table, dates: Iterable[dt.date], version: int | None = No
         if entry.delta_version is not None and entry.delta_version <= seen:
             newest.setdefault(entry.batch_date, entry)
     return [date for date in missing if date not in newest or newest[date].rows_published != 0]
+
+
+def newest_published(table: Table, until: dt.date) -> dt.date | None:
+    """The newest batch date of which a table has a slice, with rows or without; None if none ever had rows.
+
+    Args:
+        until: the last batch date that is looked at for a slice without rows.
+    """
+    newest = max(lake.published_dates(table), default=None)
+    if newest is None or newest >= until:
+        return newest
+    later = list(BatchDates(newest, until))[1:]
+    return max(set(later) - set(unpublished(table, later)), default=newest)

@@ -22,11 +22,13 @@ from nightshift.champions.mirror import AWAITING_APPROVAL, CANDIDATE
 from nightshift.database import database_url
 from nightshift.dates import BatchDates
 from nightshift.environment import described
+from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.reasons import wordings
 from nightshift.scores import FEATURES
 from nightshift.session import session
 from nightshift.tracking import client
+from nightshift.training_plan import FEWEST_TEST_DAYS
 from training.challenger import Budget, Challenger, challenge
 from training.data.dataset import Dataset, Rows, prepare
 from training.data.declarations import check_declarations
@@ -99,6 +101,7 @@ def train_on(
     use_case = job.use_case
     dataset = prepare(rows, use_case, job.catalog[FEATURES], periods)
     say_what_was_read(dataset, periods)
+    refuse_few_days(dataset, periods)
     made_of = pinned.tags(job, rows.versions, periods, trials)
     with tracked_run(job, made_of) as run_id:
         outcome = registered_before(use_case, run_id)
@@ -155,6 +158,21 @@ def say_what_was_read(dataset: Dataset, periods: Periods) -> None:
             "%d rows on %d batch dates up to %s have no matured label and are left out",
             sum(lacking.values()), len(lacking), max(lacking),
         )  # fmt: skip
+
+
+def refuse_few_days(dataset: Dataset, periods: Periods) -> None:
+    """Spend no minutes on a model that nobody could judge, as when the newest labels have not come yet.
+
+    Raises:
+        NightshiftError: if too few batch dates of the test period have rows.
+    """
+    days = len(set(dataset.test.days))
+    if days < FEWEST_TEST_DAYS:
+        raise NightshiftError(
+            f"{days} batch dates of the test period {periods.test} have rows with a matured label, and to tell how far "
+            f"chance moves a measure {FEWEST_TEST_DAYS} are needed: raise test_days (the option --test-days, the "
+            "form's field Test days, or `training.test_days` in use_case.yaml), or let the range end earlier"
+        )
 
 
 def _preload() -> None:

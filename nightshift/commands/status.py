@@ -56,12 +56,12 @@ def status(use_case: str | None, date: str | None, dates_shown: int, as_json: bo
 def _overdue(catalog: Catalog) -> Iterator[str]:
     """What should have come by now; of sample data, whose dates are all past, nothing is awaited."""
     from nightshift.declared.freshness import overdue
-    from nightshift.lake import published_dates
+    from nightshift.published import newest_published
 
     now = dt.datetime.now(dt.UTC)
     last = catalog.use_case.dates.last
     for table in catalog if last is None or last >= now.date() else ():
-        newest = max(published_dates(table), default=None)
+        newest = newest_published(table, now.date())
         if (late := overdue(table, catalog.use_case, newest, now)) is not None:
             hours = late.total_seconds() / 3600
             yield f"{table.label}: newest batch date {newest or 'none'}, overdue by {hours:.0f} hours"

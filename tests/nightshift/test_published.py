@@ -17,7 +17,7 @@ from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.publish import publish
-from nightshift.published import unpublished
+from nightshift.published import newest_published, unpublished
 from nightshift.settings import Settings
 from nightshift.tables import PARTITION, Table
 from nightshift.use_case import UseCase
@@ -98,3 +98,12 @@ def test_what_a_killed_process_had_published_counts(world: World) -> None:
     with ledger.engine().begin() as connection:
         connection.execute(sa.update(ledger.Entry).where(mine).values(**left_open))
     assert unpublished(world.table, ALL) == [THIRD]
+
+
+def test_the_newest_date_may_be_without_rows(world: World) -> None:
+    assert newest_published(world.table, THIRD) is None
+    world.publish(BatchDates(FIRST, SECOND), FIRST)
+    assert newest_published(world.table, FIRST) == FIRST
+    assert newest_published(world.table, THIRD) == SECOND
+    world.publish(BatchDates.of(THIRD), THIRD)
+    assert newest_published(world.table, SECOND) == THIRD

@@ -96,6 +96,16 @@ def test_a_challenger_that_is_not_better_leaves_the_champion_as_it_was(toy, make
     assert sorted(run.data.tags["gates"] for run in runs_of(job)) == ["passed", "refused"]
 
 
+def test_newest_days_without_labels_are_said_before_the_search(toy, make_rows):
+    """The period is long enough; of its eight days, two have no labels yet."""
+    job = toy()
+    rows = make_rows()
+    newest = pc.greater(rows["batch_date"], pa.scalar(job.dates.last - dt.timedelta(days=2)))
+    with pytest.raises(NightshiftError, match=r"^6 batch dates of the test period .* 7 are needed: raise test_days"):
+        train(job, rows.filter(pc.invert(newest)))
+    assert runs_of(job) == []
+
+
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, ".")

@@ -219,7 +219,7 @@ def _states(name, storage):
 
 
 def _wait(condition):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -387,8 +387,8 @@ def test_undeclared_parquet_columns_of_all_kinds_are_kept_or_refused(spark, land
         "many": [1, None],
         "nested": {"x": 2**60, "y": "ü"},
         "pairs": {"k": 1},
-        "local": "2013-01-01T12:00:00.000",
-        "instant": "2013-01-01T12:00:00.000Z",
+        "local": "2013-01-01T12:00:00.000000",
+        "instant": "2013-01-01T12:00:00.000000Z",
         "price": 1.00,
         "Code 2": "x",
     }
