@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from filelock import FileLock
+
 from nightshift.errors import NightshiftError
 from nightshift.settings import Settings, get_settings
 
@@ -59,3 +61,10 @@ def prepare_home(settings: Settings | None = None) -> Path:
 def is_home(folder: Path) -> bool:
     """Whether the folder carries the mark."""
     return (folder / MARKER).is_file()
+
+
+def lock(name: str) -> FileLock:
+    """A lock between the processes of this home, not yet taken."""
+    folder = get_settings().locks
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{name}.lock")

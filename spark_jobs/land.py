@@ -15,20 +15,20 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 import expectations
 from nightshift import lake
 from nightshift.accounting import Accounting
 from nightshift.delivery import Delivery
 from nightshift.errors import NightshiftError
+from nightshift.home import lock
 from nightshift.job import Job, end, run_job
 from nightshift.privacy.erasures import erased, known_key
 from nightshift.privacy.tokens import personal_columns
 from nightshift.publish import Slice, publish, publish_all
 from nightshift.quarantine.decisions import Decision, decisions, note_effect
 from nightshift.session import session
-from nightshift.settings import get_settings
 from nightshift.tables import QUARANTINE, Table
 
 if TYPE_CHECKING:
@@ -101,31 +101,23 @@ def in_turn(job: Job) -> Iterator[None]:
     Else, of two runs of the same date that read different editions of its delivery, the quarantine of one could end
     beside the sources of the other.
     """
-    lock = get_settings().locks / f"land.{job.use_case.name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    turn = FileLock(lock)
+    turn = lock(f"land.{job.use_case.name}")
     try:
-        turn.acquire(blocking=False)
+        taken = turn.acquire(blocking=False)
     except Timeout:
-        log.info("another run is landing %s: waiting for it to let go of %s", job.use_case.name, lock)
-        turn.acquire()
-    try:
+        log.info("another run is landing %s: waiting for it to let go of %s", job.use_case.name, turn.lock_file)
+        taken = turn.acquire()
+    with taken:
         yield
-    finally:
-        turn.release()
 
 
 def publish_blocked(spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged]) -> None:
     """Publish what is set aside of deliveries that are blocked; what was of those in force stays beside it."""
     from spark_jobs.landing.in_force import beside_in_force
-    from spark_jobs.landing.quarantine import quarantine_accounting, quarantine_rows
 
-    table = job.catalog[QUARANTINE]
-    accounting = quarantine_accounting(delivery, sources)
-    if must_publish(table, job, sum(accounting.rows_in(date) for date in job.dates)):
-        rows = quarantine_rows(spark, table, delivery, sources)
-        rows, accounting = beside_in_force(spark, job, rows, accounting)
-        publish(job, table, rows, audit=expectations.audit, accounting=accounting)
+    if found := set_aside(spark, job, delivery, sources):
+        rows, accounting = beside_in_force(spark, job, *found)
+        publish(job, job.catalog[QUARANTINE], rows, audit=expectations.audit, accounting=accounting)
 
 
 def publish_delivery(
@@ -137,7 +129,6 @@ def publish_delivery(
     """
     from spark_jobs.landing.decided import sparing_released
     from spark_jobs.landing.judge import is_good
-    from spark_jobs.landing.quarantine import quarantine_accounting, quarantine_rows
 
     came = {source.table.name: source for source in sources}
 
@@ -152,13 +143,24 @@ def publish_delivery(
     # brings nothing.
     wanted = [t for t in job.catalog.sources if t.name in came or is_due(t, job) or must_publish(t, job, 0)]
     slices = [slice_of(table) for table in wanted]
-    quarantine, accounting = job.catalog[QUARANTINE], quarantine_accounting(delivery, sources)
-    if must_publish(quarantine, job, sum(accounting.rows_in(date) for date in job.dates)):
-        rows = quarantine_rows(spark, quarantine, delivery, sources)
-        slices.insert(0, Slice(quarantine, rows, expectations.audit, accounting))
+    if found := set_aside(spark, job, delivery, sources):
+        rows, accounting = found
+        slices.insert(0, Slice(job.catalog[QUARANTINE], rows, expectations.audit, accounting))
     publish_all(job, slices)
     for source in sources if made else ():
         note_effect(job.use_case.name, source.table.name, job.dates, source.effects)
+
+
+def set_aside(
+    spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged]
+) -> tuple[DataFrame, Accounting] | None:
+    """What the quarantine takes in of these deliveries; None where there is nothing, and nothing to replace."""
+    from spark_jobs.landing.quarantine import quarantine_accounting, quarantine_rows
+
+    table, accounting = job.catalog[QUARANTINE], quarantine_accounting(delivery, sources)
+    if not must_publish(table, job, sum(accounting.rows_in(date) for date in job.dates)):
+        return None
+    return quarantine_rows(spark, table, delivery, sources), accounting
 
 
 def is_due(table: Table, job: Job) -> bool:

@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from nightshift.errors import NightshiftError
+from nightshift.home import lock
 from nightshift.lake import log
 from nightshift.lake.staging import Stage, StagedFile
-from nightshift.settings import get_settings
 from nightshift.tables import PARTITION, Table
 
 if TYPE_CHECKING:
@@ -153,17 +153,13 @@ def writing(table: Table) -> Iterator[None]:
     Raises:
         NightshiftError: if another process does not end its turn.
     """
-    lock = get_settings().locks / f"{table.layer}.{table.identifier}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    turn = FileLock(lock)
+    turn = lock(f"{table.layer}.{table.identifier}")
     try:
-        turn.acquire(timeout=LOCK_SECONDS)
+        taken = turn.acquire(timeout=LOCK_SECONDS)
     except Timeout:
         raise NightshiftError(
             f"another process has been writing {table.label} for more than {LOCK_SECONDS} s: nothing was published; "
-            f"see which one holds {lock}, and run the stage again"
+            f"see which one holds {turn.lock_file}, and run the stage again"
         ) from None
-    try:
+    with taken:
         yield
-    finally:
-        turn.release()
