@@ -86,12 +86,15 @@ def spark():
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """A new NIGHTSHIFT_HOME whose lake is empty; the database server is the one of the test session."""
+    """A new NIGHTSHIFT_HOME whose lake and ledger are empty; the database server is the one of the test session."""
     postgres = database_of_tests()
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NIGHTSHIFT_DATABASE_URL", postgres)
     get_settings.cache_clear()
     ledger.engine.cache_clear()
+    with ledger.engine().begin() as connection:
+        for table in reversed(ledger.Base.metadata.sorted_tables):
+            connection.execute(table.delete())
     yield get_settings()
     get_settings.cache_clear()
     ledger.engine.cache_clear()
