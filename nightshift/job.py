@@ -8,9 +8,9 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from nightshift.catalog import Catalog
@@ -27,18 +27,23 @@ _RUN_ID = re.compile(r"[A-Za-z0-9_.:+~-]{1,250}")
 
 @dataclass(frozen=True)
 class Job:
-    """One run of one stage over a range of batch dates."""
+    """One run of one stage over a range of batch dates.
+
+    Attributes:
+        began: number that orders jobs by their beginning, where the ledger has an entry for the stage as a whole.
+    """
 
     stage: str
     use_case: UseCase
     catalog: Catalog
     dates: BatchDates
     run_id: str
+    began: int | None = None
 
     @property
-    def entry(self) -> dict[str, str]:
+    def entry(self) -> dict[str, str | int | None]:
         """What the ledger's entries of this job share."""
-        return {"use_case": self.use_case.name, "stage": self.stage, "run_id": self.run_id}
+        return {"use_case": self.use_case.name, "stage": self.stage, "run_id": self.run_id, "began": self.began}
 
 
 def run_job(
@@ -78,8 +83,8 @@ def run_job(
             run_id=_run_id(arguments.run_id),
         )
         log.info("%s %s %s, run %s", stage, use_case.name, job.dates, job.run_id)
-        with _recorded(job, getattr(arguments, "layer", stage)) if recorded else nullcontext():
-            body(job, arguments)
+        with _recorded(job, getattr(arguments, "layer", stage)) if recorded else nullcontext(job) as begun:
+            body(begun, arguments)
     except NightshiftError as error:
         log.error("%s was refused after %.1f s", stage, time.monotonic() - started)
         print(f"{error}", file=sys.stderr, flush=True)
@@ -88,12 +93,15 @@ def run_job(
     return 0
 
 
-def _recorded(job: Job, name: str) -> AbstractContextManager[object]:
+@contextmanager
+def _recorded(job: Job, name: str) -> Iterator[Job]:
     from nightshift import ledger
     from nightshift.ledger.attempts import reconcile
 
     reconcile(lambda _: None, use_case=job.use_case.name, table_name=name)
-    return ledger.attempt({**job.entry, "stage": name, "table_name": name}, {date: {} for date in job.dates})
+    common = {**job.entry, "stage": name, "table_name": name}
+    with ledger.attempt(common, {date: {} for date in job.dates}) as record:
+        yield replace(job, began=record.first_entry)
 
 
 def end(status: int) -> NoReturn:

@@ -19,7 +19,7 @@ from nightshift.lake.log import (
     rows_by_date,
     snapshot,
 )
-from nightshift.lake.publishing import commit, publish, vacuum, writing
+from nightshift.lake.publishing import commit, publish, refuse_other_schema, vacuum, writing
 from nightshift.lake.reading import read, register
 from nightshift.lake.staging import Stage, StagedFile, discard, pin, stage, stage_folder, sweep, write
 
@@ -37,6 +37,7 @@ __all__ = [
     "publish",
     "published_dates",
     "read",
+    "refuse_other_schema",
     "register",
     "rows_by_date",
     "snapshot",

@@ -18,7 +18,7 @@ from nightshift.lake.staging import Stage, StagedFile
 from nightshift.tables import PARTITION, Table
 
 if TYPE_CHECKING:
-    from deltalake import CommitProperties, DeltaTable
+    from deltalake import CommitProperties
     from deltalake.transaction import AddAction
 
 LOCK_SECONDS = 600
@@ -88,9 +88,8 @@ def _commit(stage: Stage, properties: CommitProperties) -> int:
             commit_properties=properties,
         )
         return 0
-    target = log.snapshot(table)
-    _refuse_other_schema(table, target)
-    target.create_write_transaction(
+    refuse_other_schema(table)
+    log.snapshot(table).create_write_transaction(
         [_moved(file, table) for file in stage.files],
         mode="overwrite",
         schema=schema,
@@ -113,10 +112,16 @@ def _configuration(table: Table) -> dict[str, str | None]:
     }
 
 
-def _refuse_other_schema(table: Table, target: DeltaTable) -> None:
-    """New columns may come; the columns that published files have must stay as they are."""
+def refuse_other_schema(table: Table) -> None:
+    """New columns may come; the columns that published files have must stay as they are.
+
+    Raises:
+        NightshiftError: naming a column that is declared with another type, or no longer.
+    """
+    if not table.exists():
+        return
     declared = {field["name"]: field["type"] for field in json.loads(log.delta_schema(table))["fields"]}
-    for field in json.loads(target.schema().to_json())["fields"]:
+    for field in json.loads(log.snapshot(table).schema().to_json())["fields"]:
         if declared.get(field["name"]) != field["type"]:
             declaration = f"with type {declared[field['name']]}" if field["name"] in declared else "without it"
             raise NightshiftError(

@@ -43,15 +43,30 @@ def code_version() -> str:
         return "unknown"
 
 
+@dataclass(frozen=True)
+class Overtaking:
+    """Another attempt that has published a slice meanwhile.
+
+    Attributes:
+        has_begun_later: whether its job began later, so that what it has read is newer.
+    """
+
+    run_id: str
+    delta_version: int | None
+    has_begun_later: bool
+
+
 @dataclass
 class Attempt:
     """An attempt while it runs, and what is known of it once it is through.
 
     Attributes:
+        first_entry: id of the first of its entries.
         status: how it ends when nothing goes wrong.
     """
 
     attempt_id: uuid.UUID
+    first_entry: int | None = None
     status: str = "published"
     message: str | None = None
     rows_published: Mapping[dt.date, int] = field(default_factory=dict)
@@ -73,20 +88,22 @@ class Attempt:
         self.delta_version, self.rows_published = version, rows
         _close(self.attempt_id, rows, {"status": "published", "delta_version": version})
 
-    def overtaken_by(self) -> Entry | None:
-        """A later attempt that has published any of the same batch dates of the same table, where there is one."""
-        mine = sa.select(Entry).where(Entry.attempt_id == self.attempt_id).subquery()
-        later = sa.select(Entry).join(
-            mine,
-            sa.and_(
-                Entry.use_case == mine.c.use_case,
-                Entry.table_name == mine.c.table_name,
-                Entry.batch_date == mine.c.batch_date,
-                Entry.id > mine.c.id,
-            ),
+    def overtaken(self) -> dict[dt.date, Overtaking]:
+        """What was published of the same batch dates of the same table by attempts that began, or opened, later."""
+        mine = orm.aliased(Entry)
+        has_begun_later = _began(Entry) > _began(mine)
+        same = (getattr(Entry, name) == getattr(mine, name) for name in ("use_case", "table_name", "batch_date"))
+        query = (
+            sa.select(Entry.batch_date, Entry.run_id, Entry.delta_version, has_begun_later.label("has_begun_later"))
+            .join(mine, sa.and_(*same, sa.or_(Entry.id > mine.id, has_begun_later)))
+            .where(mine.attempt_id == self.attempt_id, Entry.status == "published")
+            .order_by(has_begun_later, Entry.id)
         )
-        with orm.Session(engine()) as session:
-            return session.scalars(later.where(Entry.status == "published").limit(1)).first()
+        with engine().connect() as connection:
+            return {
+                row.batch_date: Overtaking(row.run_id, row.delta_version, row.has_begun_later)
+                for row in connection.execute(query)
+            }
 
 
 @contextmanager
@@ -116,7 +133,7 @@ def attempt(
         with engine().begin() as connection:
             _note_environment(connection, shared["environment"], described)
             rows = [{**shared, **values, "batch_date": date} for date, values in by_date.items()]
-            connection.execute(sa.insert(Entry), rows)
+            made.first_entry = min(connection.scalars(sa.insert(Entry).returning(Entry.id), rows))
             taken = [
                 {**asdict(each), "attempt_id": made.attempt_id, "batch_date": date}
                 for date, several in (inputs or {}).items()
@@ -141,6 +158,11 @@ def attempt(
                     outcome["status"] = "published"
                 outcome |= {"delta_version": made.delta_version, "seconds": time.monotonic() - started}
                 _close(made.attempt_id, {date: made.rows_published.get(date) for date in by_date}, outcome)
+
+
+def _began(entry: type[Entry]) -> sa.ColumnElement[int]:
+    """What orders attempts: when their jobs began or, of those without one, when they did."""
+    return sa.func.coalesce(entry.began, entry.id)
 
 
 def _unforeseen(error: Exception) -> str:

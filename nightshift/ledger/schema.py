@@ -24,6 +24,8 @@ FIRST_REVISION = "0001"
 LOOKED_UP = "looked up"
 # The origin of a table whose rows are accounted for by the files that they were landed from.
 BY_FILE = "read, by file"
+# The origin of a file that came for a source table, and of which nothing was taken: a fault that is tolerated.
+SET_ASIDE = "set aside as a whole"
 
 
 class Base(DeclarativeBase):
@@ -37,6 +39,9 @@ class Entry(Base):
 
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(), primary_key=True)
     attempt_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, index=True)
+    began: Mapped[int | None] = mapped_column(
+        sa.BigInteger, doc="id of the first entry of the attempt's job, made before it read anything"
+    )
     use_case: Mapped[str]
     stage: Mapped[str]
     table_name: Mapped[str] = mapped_column(doc="layer.table, like silver.flights; for a whole stage its name")
@@ -156,7 +161,8 @@ class Input:
 @functools.cache
 def engine() -> sa.Engine:
     """The ledger's engine; brings the schema up to date where it is older than the code."""
-    made = sa.create_engine(database_url("ledger"), pool_pre_ping=True)
+    # Each attempt keeps a connection while it runs, and a stage has one for every table: no limit but the server's.
+    made = sa.create_engine(database_url("ledger"), pool_pre_ping=True, max_overflow=-1)
     with made.begin() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
         upgrade(connection)

@@ -53,7 +53,7 @@ TABLE = Table.model_validate(
     }
 )
 KERNEL = str(Path(nightshift.__file__).parent)
-WATCHED = tuple(f"{KERNEL}/{part}" for part in ("publish.py", "recovery.py", "lake/", "ledger/"))
+WATCHED = tuple(f"{KERNEL}/{part}" for part in ("publish/", "recovery.py", "lake/", "ledger/"))
 
 
 class Killer:

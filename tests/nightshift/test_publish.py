@@ -205,7 +205,10 @@ def test_a_new_column_is_null_in_what_was_published_before(spark, job):
 
 
 def test_a_stage_that_is_refused_before_any_table_is_in_the_ledger(home):
+    begun = []
+
     def refuses(job, arguments):
+        begun.append(job.began)
         raise NightshiftError("the delivery is broken")
 
     argv = ["--use-case", "flight_delays", "--dates", "2013-10-01..2013-10-02", "--run-id", "night"]
@@ -214,6 +217,7 @@ def test_a_stage_that_is_refused_before_any_table_is_in_the_ledger(home):
     assert [(each.table_name, each.status, each.message) for each in entries] == [
         ("land", "refused", "the delivery is broken")
     ]
+    assert begun == [entries[0].id - 1]  # that of the first date
 
 
 def test_the_commit_names_run_code_sources_and_stage(spark, job):
@@ -274,6 +278,36 @@ def test_an_attempt_that_a_later_one_overtook_leaves_its_rows_alone(spark, job):
     assert [each.status for each in every_entry(FIRST)] == ["overtaken", "published"]
 
 
+def test_a_range_of_which_another_run_published_a_part_is_refused_and_not_lost_in_silence(spark, job):
+    one = dataclasses.replace(job, dates=BatchDates.of(FIRST), run_id="one")
+
+    def meanwhile(rows, table, dates, expected_rows):
+        publish(one, TABLE, things(spark, (FIRST, "a", 2)), audit=passes)
+        return passes(rows, table, dates, expected_rows)
+
+    with pytest.raises(NightshiftError, match=r"(?s)run one has published silver.things of 2013-10-01 while .* -m "):
+        publish(job, TABLE, things(spark, (FIRST, "a", 1), (SECOND, "b", 1)), audit=meanwhile)
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
+    assert entry(SECOND).status == "refused"
+
+
+def test_what_a_job_read_that_began_earlier_does_not_replace_what_a_later_one_read(spark, job):
+    """It opened its entry last, as dbt took long to compute what it publishes."""
+    early, late = (dataclasses.replace(job, run_id=name, began=began) for name, began in (("early", 1), ("late", 2)))
+    publish(late, TABLE, things(spark, (FIRST, "a", 2)), audit=passes)
+    publish(early, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
+    assert [each.status for each in every_entry(FIRST)] == ["published", "overtaken"]
+
+    def meanwhile(rows, table, dates, expected_rows):
+        publish(dataclasses.replace(early, began=3), TABLE, things(spark, (SECOND, "b", 1)), audit=passes)
+        return passes(rows, table, dates, expected_rows)
+
+    # The ledger's newest entry is what readers see, so the one that opened its entry first can't be it.
+    with pytest.raises(NightshiftError, match="run early has published"):
+        publish(dataclasses.replace(late, began=4), TABLE, things(spark, (SECOND, "b", 2)), audit=meanwhile)
+
+
 def test_an_attempt_that_ended_in_the_meantime_is_not_closed_again(spark, job):
     """A look at the ledger meets an attempt that is still open, and closes itself before the look is over."""
     with ledger.attempt({**job.entry, "table_name": "silver.things"}, {FIRST: {}}) as record:
@@ -314,6 +348,17 @@ def test_of_several_slices_none_is_published_where_one_changed(spark, job):
     assert not other.exists()
     assert not list(job_stages())
     assert entry(FIRST).status == "refused"
+
+
+def test_of_several_slices_none_is_published_where_one_has_another_form(spark, job):
+    other = TABLE.model_copy(update={"name": "others"})
+    publish(job, other, things(spark, (FIRST, "a", 1)), audit=passes)
+    columns = [column.model_copy(update={"type": "string"}) for column in other.columns]
+    changed = other.model_copy(update={"columns": tuple(columns)})
+    rows = spark.createDataFrame([(FIRST, "a", "1")], changed.ddl)
+    with pytest.raises(NightshiftError, match="column size of type integer"):
+        publish_all(job, [Slice(TABLE, things(spark, (FIRST, "a", 1)), passes), Slice(changed, rows, passes)])
+    assert not TABLE.exists()
 
 
 def test_a_newer_version_is_not_undone(spark, job):

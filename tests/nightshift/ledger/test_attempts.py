@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import uuid
 
@@ -38,6 +39,16 @@ def test_what_the_system_says_is_kept_without_the_path(home: Settings) -> None:
     entry = failed(OSError(28, "No space left on device", SECRET))
     assert entry.message.startswith("OSError (No space left on device) at ")
     assert SECRET not in entry.message
+
+
+def test_a_stage_may_have_more_tables_than_a_pool_has_connections(home: Settings) -> None:
+    common = {"use_case": "shop", "stage": "refine", "run_id": "test"}
+    with contextlib.ExitStack() as running:
+        opened = [
+            running.enter_context(ledger.attempt({**common, "table_name": f"silver.t{number}"}, {DAY: {}}))
+            for number in range(30)
+        ]
+        assert all(each.overtaken() == {} for each in opened)
 
 
 def test_what_is_written_for_people_is_kept_whole(home: Settings) -> None:

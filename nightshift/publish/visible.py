@@ -1,0 +1,110 @@
+"""Audited stages are made visible, each in one commit, unless another run was there first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from nightshift import lake, ledger
+from nightshift.accounting import Accounting
+from nightshift.dates import as_ranges
+from nightshift.errors import NightshiftError
+from nightshift.job import Job
+from nightshift.publish.slices import Published, Ready, Slice, again
+from nightshift.recovery import recover
+
+log = logging.getLogger("nightshift")
+# A night has a handful of sources; a range of a year has hundreds, all of them in the ledger.
+SOURCES_NAMED = 20
+
+
+def make_visible(job: Job, ready: Sequence[Ready]) -> list[Published]:
+    """Publish all of them, or none where one is not as it was audited or was overtaken.
+
+    Raises:
+        NightshiftError: if a stage changed, or another run has published a part of them meanwhile.
+    """
+    # Before the first of them is visible; each is looked at once more at its own commit.
+    for each in ready:
+        each.stage.refuse_changed()
+    if _are_overtaken(job, ready):
+        return [_overtaken(job, each) for each in ready]
+    return [_commit(job, each) for each in ready]
+
+
+def _are_overtaken(job: Job, ready: Sequence[Ready]) -> bool:
+    """Whether jobs that began later have published all batch dates of all slices, so that nothing is left to do.
+
+    Raises:
+        NightshiftError: if others have published a part of them, or what they had read before this job did; what was
+            computed is then neither to be published nor done with.
+    """
+    found = [(each.slice.table, date, other) for each in ready for date, other in each.record.overtaken().items()]
+    if sum(other.has_begun_later for *_, other in found) == len(ready) * len(job.dates):
+        return True
+    if found:
+        tables = ", ".join(sorted({table.short_name for table, *_ in found}))
+        runs = ", ".join(sorted({other.run_id for *_, other in found}))
+        ranges = ", ".join(str(dates) for dates in as_ranges(sorted({date for _, date, _ in found})))
+        raise NightshiftError(
+            f"run {runs} has published {tables} of {ranges} while this one was computing {job.dates}: nothing was "
+            f"published\n  next: when no other run works on these batch dates, {again(job)}"
+        )
+    return False
+
+
+def _overtaken(job: Job, ready: Ready) -> Published:
+    table, record = ready.slice.table, ready.record
+    record.status = "overtaken"
+    record.message = "a run that began later has published these batch dates already"
+    log.warning("%s %s: %s", table.label, job.dates, record.message)
+    return Published(lake.newest_version(table) if table.exists() else 0, ready.rows)
+
+
+def _commit(job: Job, ready: Ready) -> Published:
+    """Make a stage visible."""
+    each, record, counts = ready.slice, ready.record, ready.rows
+    table = each.table
+    with lake.writing(table):
+        recover(job.use_case.name, table)
+        if _are_overtaken(job, [ready]):
+            return _overtaken(job, ready)
+        _refuse_newer(each)
+        try:
+            version = lake.commit(ready.stage, _metadata(job, record.attempt_id, each.accounting))
+        except Exception as error:
+            # What follows a commit may fail, like a checkpoint; then the slice is visible all the same.
+            found = lake.committed(table, record.attempt_id)
+            if found is None:
+                raise
+            log.warning("%s is published as version %d, and then: %s", table.label, found, error)
+            version = found
+        record.published(version, counts)
+    log.info("published %s %s: %s rows, version %s", table.label, job.dates, sum(counts.values()), version)
+    return Published(version, counts)
+
+
+def _refuse_newer(each: Slice) -> None:
+    if each.replaces_version is not None and (newest := lake.newest_version(each.table)) != each.replaces_version:
+        raise NightshiftError(
+            f"{each.table.label} became version {newest} while its version {each.replaces_version} was worked on: "
+            "nothing was published; run this again"
+        )
+
+
+def _metadata(job: Job, attempt_id: object, accounting: Accounting | None) -> dict[str, object]:
+    """What a commit says of itself; sources are named up to a number that keeps the log small."""
+    sources = {
+        f"{each.name}@{each.version}"
+        for several in (accounting.inputs if accounting else {}).values()
+        for each in several
+    }
+    return {
+        "run": job.run_id,
+        "stage": job.stage,
+        "code": ledger.code_version(),
+        "attempt": attempt_id,
+        "dates": job.dates,
+        "sources": sorted(sources)[:SOURCES_NAMED],
+        "sources_in_all": len(sources),
+    }
