@@ -23,6 +23,7 @@ from training.fitting.fit import Parts, binned, event_weight, fit, raw_scores
 from training.fitting.fitted import FittedModel
 from training.judging import leaks, stability
 from training.judging.evaluate import Evaluation, best_threshold, evaluate
+from training.judging.footing import Footing
 from training.judging.gates import Facts, Gate, Verdict, judge
 from training.judging.skew import Skew
 from training.search.search import Winner, search
@@ -66,6 +67,7 @@ class Challenger:
         drift: how far each feature moved from train to test (population stability index).
         missing_rise: by how much the share of missing values of each feature rose from train to test.
         verdicts: of all gates.
+        flattered: what people must know of the champion's measures, where it has seen days of the test; else empty.
     """
 
     winner: Winner
@@ -76,6 +78,7 @@ class Challenger:
     drift: Mapping[str, float]
     missing_rise: Mapping[str, float]
     verdicts: Sequence[Verdict]
+    flattered: str
 
     @property
     def refused(self) -> list[Verdict]:
@@ -94,6 +97,11 @@ def challenge(
     """Make a model and judge it beside the champion, on the same rows of the test period."""
     # First, as a champion that cannot be compared is better known before the search than after it.
     rival = None if champion is None else predictions_of(champion, dataset, use_case)
+    footing = None
+    if champion is not None and rival is not None:
+        footing = Footing.of(champion, dataset.periods.test, dataset.test.days)
+        if footing.flattered:
+            log.warning("%s", footing.flattered)
     winner, model, curve = develop(use_case, dataset, budget)
     evaluation = evaluate(
         model,
@@ -102,6 +110,7 @@ def challenge(
         rival,
         champion_threshold=champion.threshold if champion else None,
         champion_interval=champion.interval if champion else None,
+        champion_rows=footing.rows if footing else None,
     )
     drift, missing_rise = stability.feature_drift(dataset), stability.missing_rises(dataset)
     leader, strength = leaks.strongest(leaks.feature_strengths(dataset, use_case.task))
@@ -110,7 +119,7 @@ def challenge(
         leaks.NUMBERS[use_case.task]: strength,
         **stability.numbers(dataset, evaluation.predicted, evaluation.champion, drift, missing_rise),
         **(skew.numbers() if skew else {}),
-        "training_seconds": time.monotonic() - budget.started,
+        "training_seconds": time.monotonic() - budget.started + winner.seconds_before,
     }
     facts = Facts.of(
         use_case,
@@ -118,9 +127,9 @@ def challenge(
         champion_fits=numbers.get("champion_loss", 0.0) < numbers["constant_loss"],
         scored_before=skew is not None and skew.scored_before,
     )
-    details = {leaks.NUMBERS[use_case.task]: f"The feature that knows most: {leader}."}
-    verdicts = judge(gates, numbers, facts, details)
-    return Challenger(winner, model, curve, evaluation, numbers, drift, missing_rise, verdicts)
+    verdicts = judge(gates, numbers, facts, {leaks.NUMBERS[use_case.task]: leaks.said(leader, strength)})
+    flattered = footing.flattered if footing else ""
+    return Challenger(winner, model, curve, evaluation, numbers, drift, missing_rise, verdicts, flattered)
 
 
 def develop(use_case: UseCase, dataset: Dataset, budget: Budget) -> tuple[Winner, FittedModel, dict[str, list[float]]]:

@@ -18,13 +18,13 @@ from nightshift.services.ports import Ports
 from nightshift.settings import get_settings
 from nightshift.tracking import experiment_id, model_version, patiently
 from nightshift.use_case import UseCase
-from training.card.words import number
+from training.card.words import interval, number
+from training.judging.footing import FLATTERED_TAG
 from training.judging.gates import Verdict
 from training.register import version_of_run
 
 log = logging.getLogger("nightshift")
 
-_JUDGED = "Both were judged on the same rows of the test period, which no choice has seen"
 # In the order in which they are shown, of those that the task has; with the direction that is better.
 SHOWN = {
     "auc": "higher",
@@ -54,6 +54,7 @@ class Outcome:
         metrics: of its evaluation.
         verdicts: of its gates.
         compared: the champion that it was held against, or `none`; None where that is not known.
+        flattered: what people must know of that champion's measures; empty where nothing flatters them.
     """
 
     version: int | None
@@ -61,6 +62,7 @@ class Outcome:
     metrics: Mapping[str, float]
     verdicts: Sequence[Verdict]
     compared: str | None
+    flattered: str
 
     @property
     def refused(self) -> list[Verdict]:
@@ -89,7 +91,8 @@ def registered_before(use_case: UseCase, run_id: str) -> Outcome | None:
     approval: Who = AUTO if tags.get(APPROVAL_TAG) == AUTO else PERSON
     judged, verdicts = kept("measures.json")["judged"], kept("gates.json")
     metrics = {name: math.nan if value is None else value for name, value in judged.items()}
-    return Outcome(version, approval, metrics, [_verdict(each) for each in verdicts], tags.get(COMPARED_TAG))
+    gates = [_verdict(each) for each in verdicts]
+    return Outcome(version, approval, metrics, gates, tags.get(COMPARED_TAG), tags.get(FLATTERED_TAG, ""))
 
 
 def tell(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
@@ -152,11 +155,11 @@ def comparison(use_case: UseCase, run_id: str, outcome: Outcome) -> str:
     if champion and champion.version in champions.blocked(made):
         against += ", which is blocked and no rival"
     unknown = None if version is None else never_compared(use_case, made, version, outcome.compared)
-    judged = f"**{unknown}**" if unknown else _JUDGED
+    judged = f"**{unknown}.**" if unknown else _judged(outcome)
     gates = [_cells(each.name, _number(each.value), each.limit, each.word, each.meaning) for each in outcome.verdicts]
     return "\n".join(
         [
-            f"Champion now: {against}. {judged}; in brackets the interval that chance would give.",
+            f"Champion now: {against}. {judged} In brackets: the interval that chance would give.",
             "",
             "| measure | better is | challenger | champion | constant |",
             "|---|---|---|---|---|",
@@ -169,6 +172,16 @@ def comparison(use_case: UseCase, run_id: str, outcome: Outcome) -> str:
             *links(use_case, version, run_id),
         ]
     )
+
+
+def _judged(outcome: Outcome) -> str:
+    """On which rows, and whether that was fair to both."""
+    if not any(name.startswith("champion_") for name in outcome.metrics):
+        return "The challenger alone was judged, on a test period that no choice of its training has seen."
+    same = "Both were judged on the same rows of the test period"
+    if outcome.flattered:
+        return f"{same}. **{outcome.flattered}**"
+    return f"{same}, which no choice in the training of either has seen."
 
 
 def links(use_case: UseCase, version: int | None, run_id: str) -> list[str]:
@@ -185,9 +198,9 @@ def links(use_case: UseCase, version: int | None, run_id: str) -> list[str]:
 
 def _row(name: str, metrics: Mapping[str, float]) -> str:
     low, high = metrics.get(f"{name}_lower"), metrics.get(f"{name}_upper")
-    interval = "" if low is None or high is None else f" ({_number(low)} to {_number(high)})"
+    between = "" if low is None or high is None else f" ({interval(low, high)})"
     others = " | ".join(_number(metrics.get(f"{who}_{name}")) for who in ("champion", "constant"))
-    return f"| {name} | {SHOWN[name]} | {_number(metrics[name])}{interval} | {others} |"
+    return f"| {name} | {SHOWN[name]} | {_number(metrics[name])}{between} | {others} |"
 
 
 def _cells(*texts: str) -> str:

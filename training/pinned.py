@@ -53,21 +53,23 @@ class Pinned:
         digests = {f"sha256.{name}": hashlib.sha256(content).hexdigest() for name, content in contents.items()}
         return cls(gates, files, digests)
 
-    def tags(self, job: Job, versions: Mapping[str, int], periods: Periods, trials: int) -> dict[str, str]:
+    def tags(self, job: Job, rows: str, periods: Periods, trials: int) -> dict[str, str]:
         """What a run of a training must have to be gone on with, and to be believed: as tags of it.
+
+        Delta versions are not among it: any night makes a new one, with the same rows of the dates that are trained on.
 
         Args:
             job: whose use case declares the seed.
-            versions: Delta version of each table that was read, by the table's label.
+            rows: digest of the data set.
             periods: train, validation and test.
             trials: of the search.
         """
         return {
-            **{f"delta_version.{label}": str(version) for label, version in versions.items()},
             **{f"period.{name}": str(period) for name, period in periods.items()},
             "trials": str(trials),
             "seed": str(job.use_case.training.seed),
             "code_version": code_version(),
+            "sha256.rows": rows,
             **self.digests,
         }
 

@@ -15,8 +15,7 @@ import logging
 from functools import partial
 
 from nightshift import champions
-from nightshift.champions.approval import refuse_unasked, signed
-from nightshift.champions.decisions import BY_HAND
+from nightshift.champions.approval import refuse_unasked
 from nightshift.dates import parse_date
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
@@ -53,8 +52,6 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     use_case, version = job.use_case, arguments.version
     at = _moment(arguments.at) if arguments.at else None
     who, why = person(arguments.who, arguments.why)
-    if job.run_id == BY_HAND:
-        why = signed(why)
     if arguments.action == DECLINE:
         kept = champions.decline(use_case, version, who, why, job.run_id, at)
         log.info("%s version %d was declined by %s: %s", use_case.model_name, version, kept.who, kept.why)

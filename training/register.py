@@ -42,9 +42,8 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
     with, its search included; so is one whose task was killed right after, before anybody else decided.
 
     Args:
-        same: tags that such a run must have, too, like the Delta versions that are trained on and the digest of the
-            gates: what was searched on other data, or judged by other gates, is not gone on with. They are set on a
-            new run.
+        same: tags that such a run must have, too, like the digests of the rows that are trained on and of the gates:
+            what was searched on other data, or judged by other gates, is not gone on with. They are set on a new run.
 
     Raises:
         NightshiftError: if MLflow does not answer.

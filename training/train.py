@@ -34,6 +34,7 @@ from training.data.dataset import Dataset, Rows, prepare
 from training.data.declarations import check_declarations
 from training.data.rows import read
 from training.data.split import Periods
+from training.judging.footing import FLATTERED_TAG
 from training.judging.gates import as_table
 from training.judging.skew import Skew, compare
 from training.outcome import Outcome, registered_before, say_what_follows, tell
@@ -102,7 +103,7 @@ def train_on(
     dataset = prepare(rows, use_case, job.catalog[FEATURES], periods)
     say_what_was_read(dataset, periods)
     refuse_few_days(dataset, periods)
-    made_of = pinned.tags(job, rows.versions, periods, trials)
+    made_of = pinned.tags(job, dataset.digest(), periods, trials)
     with tracked_run(job, made_of) as run_id:
         outcome = registered_before(use_case, run_id)
         if outcome is None:
@@ -117,17 +118,20 @@ def train_on(
             challenger = challenge(use_case, dataset, pinned.gates, budget, champion, skew)
             log.info("gates on the test period %s\n%s", periods.test, as_table(challenger.verdicts))
             compared = NO_CHAMPION if champion is None else str(champion.version)
-            provenance = {**made_of, COMPARED_TAG: compared, **_provenance(challenger, rows, dataset, periods)}
+            version, approval = None, champions.approval_of(use_case)
+            found = _provenance(challenger, rows, dataset, periods)
+            provenance = {**made_of, COMPARED_TAG: compared, APPROVAL_TAG: approval, **found}
             log_training(_parameters(job, challenger), challenger.numbers, provenance)
             logged = log_model(challenger.model, dataset)
             report = write_report(job, challenger, dataset, periods, provenance, champion, skew, pinned.files)
             with report as folder:
                 log_files(str(folder))
-            version, approval = None, champions.approval_of(use_case)
             if not challenger.refused:
                 status = CANDIDATE if approval == AUTO else AWAITING_APPROVAL
-                version = register(job, logged, {**provenance, "status": status, APPROVAL_TAG: approval})
-            outcome = Outcome(version, approval, challenger.numbers, challenger.verdicts, compared)
+                version = register(job, logged, {**provenance, "status": status})
+            outcome = Outcome(
+                version, approval, challenger.numbers, challenger.verdicts, compared, challenger.flattered
+            )
         # Within the run: killed before this is decided, it is gone on with.
         if outcome.version is not None and outcome.approval == AUTO:
             _promote(job, outcome.version, run_id)
@@ -207,11 +211,13 @@ def _provenance(
     """What a run, and a version, must name so that a person can tell where it came from."""
     matured = sum(count for _, count in dataset.coverage.values())
     return {
+        **{f"delta_version.{label}": str(version) for label, version in rows.versions.items()},
         **{f"rows.{name}": str(len(getattr(dataset, name))) for name, _ in periods.items()},
         "rows.unmatured": str(sum(count for count, _ in dataset.coverage.values()) - matured),
         "sampled_share": repr(rows.share),
         "optuna_study": challenger.winner.study,
         "gates": "refused" if challenger.refused else "passed",
+        **({FLATTERED_TAG: challenger.flattered} if challenger.flattered else {}),
         **{f"environment.{name}": value for name, value in described().items()},
     }
 

@@ -6,7 +6,9 @@ import logging
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.metrics import log_loss
 
+from nightshift.calibration import Calibration
 from nightshift.encoding import Encoding
 from nightshift.registered_model import RegisteredModel
 from tests.training.challenged import challenged
@@ -53,7 +55,7 @@ def test_a_model_whose_test_has_rows_on_six_days_is_refused_and_it_is_said_why(t
     day = np.repeat(np.arange(30), 100)
     job = toy()
     made = challenged(job, prepared(job, rows.filter(pa.array(~np.isin(day, [23, 26])))))
-    refused = {"all_numbers_computed", "better_than_constant_rate", "ranks_better_than_chance"}
+    refused = {"better_than_constant_rate", "ranks_better_than_chance"}
     assert refused <= {each.name for each in made.refused}
     assert "rows on 6 days, fewer than 7 days with rows: raise test_days" in caplog.text
     assert made.numbers["auc"] > 0.7
@@ -125,6 +127,25 @@ def test_a_champion_predicts_the_rows_of_the_test(toy, prepared):
     made = challenged(job, dataset)
     again = predictions_of(registered(made.model), dataset, job.use_case)
     assert np.array_equal(again, made.evaluation.predicted["test"])
+
+
+def test_a_champion_that_was_tuned_on_a_day_of_the_test_is_compared_on_the_others(toy, prepared, caplog):
+    job = toy()
+    dataset = prepared(job)
+    model = challenged(job, dataset).model
+    shifted = dataclasses.replace(model, calibration=Calibration("platt", slope=0.5))
+    champion = dataclasses.replace(registered(shifted), tags={"period.test": "2024-01-24..2024-01-30"})
+    with caplog.at_level(logging.WARNING, "nightshift"):
+        made = challenged(job, dataset, champion=champion)
+    later = dataset.test.days >= np.datetime64("2024-01-24")
+    labels = dataset.test.labels[later]
+    theirs, ours = (
+        log_loss(labels, each[later]) for each in (made.evaluation.champion, made.evaluation.predicted["test"])
+    )
+    assert made.numbers["gain_over_champion"] == pytest.approx(theirs - ours)
+    assert "On 2024-01-23 of this test period the measures of champion version 4 flatter it" in made.flattered
+    assert made.flattered in caplog.text
+    assert len(made.evaluation.champion) == len(dataset.test)
 
 
 @pytest.mark.parametrize(

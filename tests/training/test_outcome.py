@@ -20,7 +20,9 @@ METRICS = {
     "auc": 0.71234,
     "auc_lower": 0.68,
     "auc_upper": 0.74,
-    "champion_auc": 0.69,
+    "precision": 0.9,
+    "precision_lower": float("nan"),
+    "precision_upper": float("nan"),
     "constant_log_loss": 0.55,
     "log_loss": float("nan"),
     "rows": 1000.0,
@@ -29,8 +31,9 @@ PASSED = Verdict("ranks_better_than_chance", 0.68, "above 0.5", True, "Order is 
 FAILED = Verdict("better_than_champion", None, "above 0", False, "A change must bring something.", "relative")
 
 
-def outcome(version=4, verdicts=(PASSED,), approval="auto", compared="none"):
-    return Outcome(version, approval, METRICS, verdicts, compared)
+def outcome(version=4, verdicts=(PASSED,), approval="auto", compared="none", flattered=""):
+    beside = {} if compared == "none" else {"champion_auc": 0.69}
+    return Outcome(version, approval, METRICS | beside, verdicts, compared, flattered)
 
 
 @pytest.fixture
@@ -54,12 +57,20 @@ def test_a_refused_model_has_no_version_and_names_its_gates(toy, result):
 
 
 def test_the_comparison_shows_challenger_champion_and_constant_with_intervals(toy):
-    page = comparison(toy().use_case, "run7", outcome(verdicts=[PASSED, FAILED]))
+    page = comparison(toy().use_case, "run7", outcome(verdicts=[PASSED, FAILED], compared="3"))
     assert "| auc | higher | 0.7123 (0.68 to 0.74) | 0.69 | – |" in page
+    assert "| precision | higher | 0.9 (not computable) | – | – |" in page
     assert "| log_loss | lower | not computed | – | 0.55 |" in page
     assert "| rows |" not in page
     assert "| better_than_champion | – | above 0 | FAILED | A change must bring something. |" in page
-    assert "Champion now: none so far. Both were judged on the same rows" in page
+    assert "same rows of the test period, which no choice in the training of either has seen. In brackets" in page
+
+
+def test_that_the_champion_has_seen_days_of_the_test_is_said_instead_of_the_contrary(toy):
+    seen = "On 2013-10-01..2013-10-31 of this test period the measures of champion version 3 flatter it."
+    page = comparison(toy().use_case, "run7", outcome(compared="3", flattered=seen))
+    assert f"Both were judged on the same rows of the test period. **{seen}** In brackets" in page
+    assert "no choice" not in page
 
 
 def test_a_bar_in_the_words_of_a_gate_ends_no_cell(toy):
@@ -89,14 +100,15 @@ def test_the_first_champion_and_later_ones_may_be_let_in_by_others(toy):
     assert champions.approval_of(use_case) == "person"
     compared = comparison(use_case, "run7", outcome(2, compared="1"))
     assert "Champion now: version 1, from 2024-02-01 on. Both were judged on the same rows" in compared
-    assert "Champion now: none so far" in comparison(use_case, "run7", outcome(1))
+    alone = "Champion now: none so far. The challenger alone was judged, on a test period that no choice"
+    assert alone in comparison(use_case, "run7", outcome(1))
     # It began before there was a champion, and was gone on with.
     page = comparison(use_case, "run7", outcome(2, compared="none"))
     assert "version 2 was judged beside no champion, and version 1 is champion by now" in page
     assert "same rows" not in page
     champions.block(use_case, 1, "maria", "it warns of everything", "manual")
     page = comparison(use_case, "run7", outcome(2, compared="none"))
-    assert "from 2024-02-01 on, which is blocked and no rival. Both were judged" in page
+    assert "from 2024-02-01 on, which is blocked and no rival. The challenger alone was judged" in page
 
 
 def test_a_refused_model_leaves_the_champion_and_without_one_it_is_said_that_nothing_can_score(toy, caplog):

@@ -177,9 +177,9 @@ def test_killed_after_its_own_decision_a_training_by_hand_is_gone_on_with(toy):
 
 def test_only_what_is_the_same_is_gone_on_with(toy):
     job = toy()
-    with pytest.raises(ValueError, match="no"), tracked_run(job, {"delta_version.gold.features": "7"}) as first:
+    with pytest.raises(ValueError, match="no"), tracked_run(job, {"sha256.rows": "7"}) as first:
         raise ValueError("no")
-    with tracked_run(job, {"delta_version.gold.features": "8"}) as second:
+    with tracked_run(job, {"sha256.rows": "8"}) as second:
         pass
     assert first != second
 

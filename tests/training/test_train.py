@@ -12,12 +12,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import optuna
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from nightshift import champions, registry
 from nightshift.champions.decisions import held_if_free
+from nightshift.database import database_url
 from nightshift.errors import NightshiftError
 from nightshift.result import VARIABLE, handed_over
 from nightshift.settings import PROJECT_DIR
@@ -38,8 +41,11 @@ relative:
 """
 
 
-def train(job, rows, trials=3):
-    read = Rows.complete(rows, {"gold/toy/features": 7})
+VERSION = "delta_version.gold/toy/features"
+
+
+def train(job, rows, trials=3, version=7):
+    read = Rows.complete(rows, {"gold/toy/features": version})
     train_on(job, Pinned.of(job.use_case), read, Periods.at_end(job.dates, 8, 8), trials)
 
 
@@ -52,6 +58,14 @@ def runs_of(job):
     return client().search_runs([experiment_id(job.use_case)])
 
 
+@pytest.fixture(autouse=True)
+def draws_little(request, monkeypatch):
+    """Pictures have tests of their own, and would take a third of each training here."""
+    if "draws" not in request.keywords:
+        monkeypatch.setattr("training.report.draw", lambda *_: [])
+
+
+@pytest.mark.draws
 def test_a_good_model_becomes_champion_with_all_that_scoring_needs(toy, make_rows):
     job = toy()
     train(job, make_rows())
@@ -62,7 +76,7 @@ def test_a_good_model_becomes_champion_with_all_that_scoring_needs(toy, make_row
     assert 0 < champion.threshold <= 1
     (run,) = runs_of(job)
     assert run.info.run_id == champion.run_id
-    assert run.data.tags["delta_version.gold/toy/features"] == "7"
+    assert run.data.tags[VERSION] == champion.tags[VERSION] == "7"
     assert run.data.tags["gates"] == "passed"
     assert run.data.metrics["auc"] > 0.8
     names = {file.path for file in client().list_artifacts(champion.run_id)}
@@ -147,16 +161,41 @@ def test_killed_after_its_registration_the_next_attempt_ends_with_the_same_versi
     with monkeypatch.context() as once:
         # Its version is champion, and must not be held against itself.
         once.setattr("training.train.challenge", None)
-        train(job, make_rows())
+        # A night has published another date meanwhile.
+        train(job, make_rows(), version=8)
     (run,) = runs_of(job)
     assert (run.info.run_id, run.info.status) == (killed.info.run_id, "FINISHED")
     assert list(model_versions(job.use_case)) == [1]
+    assert run.data.tags[VERSION] == model_version(job.use_case, 1).tags[VERSION] == "7", "what it was made from"
     assert [(each.version, each.who) for each in champions.decisions(job.use_case)] == [(1, "auto")]
     assert champions.decisions(job.use_case)[: len(decided)] == decided
     told = handed_over(result)
     assert (told["version"], told["approval"], told["refused"]) == (1, "auto", "")
     assert f"| auc | higher | {run.data.metrics['auc']:.4g} (" in told["comparison"]
     assert "| better_than_constant_rate |" in told["comparison"]
+
+
+def test_cut_short_in_its_search_and_a_night_later_it_goes_on_and_the_time_of_both_counts(toy, make_rows, monkeypatch):
+    job = toy()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+        once.setattr("training.search.search._say", killed)
+        train(job, make_rows())
+    (begun,) = runs_of(job)
+    study = optuna.load_study(study_name=f"{job.use_case.name}/{begun.info.run_id}", storage=database_url("optuna"))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL", "FAIL"]
+    study.set_user_attr("seconds", 1000.0)
+    shuffled = make_rows().take(np.random.default_rng(1).permutation(3000))
+    train(job, shuffled, version=8)
+    (run,) = runs_of(job)
+    assert run.info.run_id == begun.info.run_id
+    assert sorted(trial.state.name for trial in study.trials if trial.state.name != "FAIL") == ["COMPLETE"] * 3
+    assert list(model_versions(job.use_case)) == [1]
+    assert run.data.tags[VERSION] == model_version(job.use_case, 1).tags[VERSION] == "8", "what it was made from"
+    assert 1000 < run.data.metrics["training_seconds"] < 1100
 
 
 @pytest.fixture
@@ -263,14 +302,17 @@ def test_killed_after_its_decision_a_training_by_hand_decides_once(toy, make_row
     ]
 
 
-def test_a_blocked_champion_is_no_rival_of_the_next_model(toy, make_rows):
-    job = toy()
+def test_a_blocked_champion_is_no_rival_of_the_next_model_which_is_a_later_one_all_the_same(toy, make_rows):
+    job = toy(approval={"first": "auto", "later": "person", "by": ["maria"]})
     train(job, make_rows())
     champions.block(job.use_case, 1, "maria", "it warns of everything", "manual")
     # The same model once more, which would be no better.
     train(again(job), make_rows())
-    assert registry.champion(job.use_case).version == 2
-    assert model_version(job.use_case, 2).tags["champion_compared"] == "none"
+    made = model_version(job.use_case, 2)
+    assert (made.tags["champion_compared"], made.tags["approval"]) == ("none", "person")
+    card = Path(client().download_artifacts(made.run_id, "card/card.md")).read_text()
+    assert "By a person: maria." in card
+    assert "without a person looking at it" not in card
 
 
 def test_noise_is_refused_and_it_is_said_that_nothing_can_score(toy, make_rows):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nightshift.champions.approval import APPROVAL_TAG, AUTO, PERSON
 from nightshift.training_plan import BINARY
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Card:
         challenger: the model, its evaluation and its verdicts.
         dataset: that it was made from.
         periods: train, validation and test.
-        provenance: data versions, code, environment, study.
+        provenance: data versions, code, environment, study, who approves: the tags that the version will have.
         champion: that it was held against; None for the first.
         skew: None where it was not looked for.
         pictures: with their captions.
@@ -65,14 +66,13 @@ class Card:
     @property
     def approval(self) -> str:
         """Who lets this model become champion, in a sentence."""
-        rule = self.use_case.training.approval
-        which, mode = ("first", rule.first) if self.champion is None else ("later", rule.later)
-        if mode == "auto":
+        if self.provenance.get(APPROVAL_TAG, PERSON) == AUTO:
             return (
-                f"Automatic: training.approval.{which} of the use case says `auto`, so a model that passes its gates "
-                "becomes champion without a person looking at it."
+                "Automatic: training.approval of the use case says `auto`, so a model that passes its gates becomes "
+                "champion without a person looking at it."
             )
+        rule = self.use_case.training.approval
         return (
             f"By a person: {', '.join(rule.by)}. No answer within {rule.timeout_hours} hours is a no "
-            f"(training.approval.{which})."
+            "(training.approval)."
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nightshift.champions.cards import with_decisions
 from training.card.content import content
-from training.card.words import number, share
+from training.card.words import interval, number, share
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,7 +45,13 @@ def _templates(as_html: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "share": share, "data_uri": _data_uri, "cell": _cell}
+    environment.filters |= {
+        "number": number,
+        "interval": interval,
+        "share": share,
+        "data_uri": _data_uri,
+        "cell": _cell,
+    }
     return environment
 
 

@@ -94,6 +94,13 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
+def interval(lower: float, upper: float) -> str:
+    """An interval as people read it, each end of which may be no number."""
+    if not (math.isfinite(lower) or math.isfinite(upper)):
+        return "not computable"
+    return f"{number(lower)} to {number(upper)}"
+
+
 def share(value: float | None) -> str:
     """A share in per cent."""
     return "–" if value is None or not math.isfinite(value) else f"{value:.1%}"

@@ -6,6 +6,8 @@ Whatever would make a search pointless is refused here, before minutes are spent
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from nightshift.dates import BatchDates
 from nightshift.encoding import Encoding
@@ -97,6 +100,21 @@ class Dataset:
         total = sum(float(part.labels @ part.weights) for part in parts)
         return total / sum(float(part.weights.sum()) for part in parts)
 
+    def digest(self) -> str:
+        """SHA-256 of the rows of all periods as they were read, with labels, weights and coverage.
+
+        It is equal where the data are, whatever Delta version and files they were read from: other dates may have been
+        published since, or the same ones once more. Equal data have equal digests within one version of pyarrow.
+        """
+        found = hashlib.sha256(json.dumps({str(date): both for date, both in self.coverage.items()}).encode())
+        for name, _ in self.periods.items():
+            part: Part = getattr(self, name)
+            rows = self.tables[name].append_column(LABEL, pa.array(part.labels))
+            rows = rows.append_column(WEIGHT, pa.array(part.weights))
+            for column in rows.column_names:
+                found.update(_as_parquet(rows.select([column])))
+        return found.hexdigest()
+
 
 def prepare(rows: Rows, use_case: UseCase, features: Table, periods: Periods) -> Dataset:
     """Check the rows, split them by time and encode them.
@@ -171,6 +189,14 @@ def _say_unseen(name: str, table: pa.Table, part: Part, encoding: Encoding) -> N
                 "%s: %.1f%% of the %s rows have categories that the train period does not know; they count as missing",
                 feature, 100 * unseen / len(part), name,
             )  # fmt: skip
+
+
+def _as_parquet(column: pa.Table) -> pa.Buffer:
+    """The values and the name of a column; Arrow's own buffers also hold what stands where a value is missing."""
+    sink = pa.BufferOutputStream()
+    # In one chunk, as pages end where chunks do.
+    pq.write_table(column.combine_chunks(), sink, use_dictionary=False, compression="none")
+    return sink.getvalue()
 
 
 def _part(rows: pa.Table, encoding: Encoding) -> Part:

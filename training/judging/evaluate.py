@@ -11,6 +11,7 @@ import numpy as np
 
 from nightshift.errors import NightshiftError
 from nightshift.training_plan import FEWEST_TEST_DAYS
+from training.data.dataset import Part
 from training.judging.fairness import GroupMetrics, by_group, smallest_ratios
 from training.judging.metrics.arrays import mean
 from training.judging.metrics.bootstrap import LEVEL, Bootstrap, ends
@@ -19,9 +20,11 @@ from training.judging.slices import SliceMetrics, sliced, worst
 from training.judging.tasks import TaskMeasures, measures_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from nightshift.calibration import Interval
     from nightshift.use_case import UseCase
-    from training.data.dataset import Dataset, Part
+    from training.data.dataset import Dataset
     from training.fitting.fitted import FittedModel
     from training.judging.metrics.arrays import Floats
 
@@ -88,6 +91,7 @@ def evaluate(
     *,
     champion_threshold: float | None = None,
     champion_interval: Interval | None = None,
+    champion_rows: NDArray[np.bool_] | None = None,
 ) -> Evaluation:
     """Measure a model on test.
 
@@ -99,6 +103,7 @@ def evaluate(
             none.
         champion_threshold: from which it warns; without it, its decisions are not measured.
         champion_interval: around its values; likewise.
+        champion_rows: mask of the test rows on which the gain over it is measured; without it, all are.
 
     Raises:
         NightshiftError: if a declared slice or attribute is not in the data set.
@@ -133,8 +138,7 @@ def evaluate(
         **smallest_ratios(groups, training),
     }
     if champion is not None:
-        metrics |= _gain(task, bootstrap, test, predicted["test"], champion, "gain_over_champion")
-        metrics |= _paired(task, bootstrap, test, drawn, champion, columns)
+        metrics |= _over_champion(task, bootstrap, test, predicted["test"], drawn, champion, champion_rows)
     by_month = _by_month(test, [("", task, predicted["test"]), ("champion_", rival, champion)])
     return Evaluation(metrics, predicted, champion, slices, groups, by_month, columns)
 
@@ -166,22 +170,29 @@ def _gain(
     return {name: mean(saved, test.weights), **_ends({name: bootstrap.means(saved)})}
 
 
-def _paired(
+def _over_champion(
     task: TaskMeasures,
     bootstrap: Bootstrap,
     test: Part,
+    predicted: Floats,
     drawn: Mapping[str, Floats],
     champion: Floats,
-    columns: Mapping[str, Mapping[str, float]],
+    rows: NDArray[np.bool_] | None,
 ) -> dict[str, float]:
-    """Differences of other measures to the champion's, on the same draws."""
+    """Loss saved against the champion, and differences of other measures to its own, on the same rows and draws."""
+    if rows is not None and not rows.all():
+        test = Part(test.matrix[rows], test.labels[rows], test.weights[rows], test.days[rows])
+        predicted, champion = predicted[rows], champion[rows]
+        bootstrap = Bootstrap(test.days, bootstrap.seed, test.weights)
+        drawn = task.drawn(bootstrap, test.labels, predicted)
+    metrics = _gain(task, bootstrap, test, predicted, champion, "gain_over_champion")
+    ours, theirs = (_measured(task, test, each) for each in (predicted, champion))
     finite = bool(np.isfinite(champion).all())
     champions = task.drawn(bootstrap, test.labels, champion) if task.paired and finite else {}
     missing = np.full(len(bootstrap.draws), np.nan)
-    metrics: dict[str, float] = {}
     for measure in task.paired:
         name = f"{measure}_gain_over_champion"
-        metrics[name] = columns["test"][measure] - columns["champion"][measure]
+        metrics[name] = ours[measure] - theirs[measure]
         metrics |= _ends({name: drawn[measure] - champions.get(measure, missing)})
     return metrics
 

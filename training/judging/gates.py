@@ -188,9 +188,17 @@ def _not_finite(numbers: Mapping[str, float]) -> list[str]:
     """The model's own numbers that could not be computed.
 
     What the champion or a constant leaves uncomputed, like the precision of never warning, says nothing of the model.
+    Nor need all slices, groups and intervals be known: that a few days hold all warnings leaves the ends of its
+    precision unknown, and not what it is worth. A gate on one of these fails by itself.
     """
-    own = {name: value for name, value in numbers.items() if not name.startswith(("champion_", "constant_"))}
-    return sorted(name for name, value in own.items() if not math.isfinite(value))
+    uncounted = ("champion_", "constant_", "worst_slice_", "smallest_")
+    own = {name: value for name, value in numbers.items() if not name.startswith(uncounted)}
+    return sorted(name for name, value in own.items() if not (math.isfinite(value) or _is_end(name, numbers)))
+
+
+def _is_end(name: str, numbers: Mapping[str, float]) -> bool:
+    """Whether it is an end of another number's interval, and no measure of its own like ``pinball_lower``."""
+    return any(name.endswith(end) and name.removesuffix(end) in numbers for end in ("_lower", "_upper"))
 
 
 def _derived(numbers: Mapping[str, float]) -> dict[str, float]:

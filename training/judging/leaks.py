@@ -13,6 +13,7 @@ import numpy as np
 
 from nightshift.training_plan import BINARY, Task
 from training.judging.metrics.binary import auc
+from training.judging.slices import SMALLEST_CLASS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 # The number that gates judge, by task.
 NUMBERS: Final[Mapping[str, str]] = {"binary": "strongest_feature_auc", "regression": "strongest_feature_r2"}
-# A strength comes from about this many rows of a period at most: more would cost seconds and hardly move it.
+# A strength comes from about this many rows of a period at most, half of them events where there are so many (binary):
+# more would cost seconds and hardly move it.
 MOST_ROWS = 200_000
 # Where a feature is often missing, the rows that have it are looked at by themselves: those that know both outcomes
 # (binary), or so many values, this often at least. Fewer are ordered rightly by chance.
@@ -36,7 +38,9 @@ MISSING = np.float64(-1e300)
 def feature_strengths(dataset: Dataset, task: Task) -> dict[str, float]:
     """How well each feature alone orders the outcomes of the period in which it does so best.
 
-    Each period by itself: a column that was added or filled lately knows nothing of most of train.
+    Each period by itself: a column that was added or filled lately knows nothing of most of train. Binary: a period is
+    passed over where the rows that measure the feature have fewer than ``SMALLEST_CLASS`` of either outcome, which one
+    of many features orders rightly by chance; where that leaves no period, the strength is not a number.
 
     Binary: the area under the ROC curve, or one less it, whichever is more: 0.5 knows nothing, 1 all. Regression: the
     squared rank correlation (Spearman), from 0 to 1. A quantity counts as it is, missing ones as the smallest, and
@@ -44,11 +48,12 @@ def feature_strengths(dataset: Dataset, task: Task) -> dict[str, float]:
     measured on the days between: on its own rows a rare category would know everything.
     """
     periods = [_strengths(part, dataset.encoding, task) for part in (dataset.train, dataset.validation, dataset.test)]
-    return {name: float(np.max([each[name] for each in periods])) for name in dataset.encoding.features}
+    # Not a number only where no period has one.
+    return {name: float(np.fmax.reduce([each[name] for each in periods])) for name in dataset.encoding.features}
 
 
 def _strengths(part: Part, encoding: Encoding, task: Task) -> dict[str, float]:
-    some = slice(None, None, max(-(-len(part) // MOST_ROWS), 1))
+    some = _some(part.labels, task)
     labels, weights = part.labels[some], part.weights[some]
     learned = _every_other(part.days[some])
     return {
@@ -59,16 +64,35 @@ def _strengths(part: Part, encoding: Encoding, task: Task) -> dict[str, float]:
     }
 
 
+def _some(labels: Floats, task: Task) -> NDArray[np.intp]:
+    """The rows that are looked at, in order; binary: of each outcome by itself, so that rare events are not thinned.
+
+    Nothing is to be made up for: no area, and no order of categories by their rates, depends on how common events are.
+    """
+    kinds = [labels > 0.5, labels <= 0.5] if task == BINARY else [np.ones(len(labels), dtype=bool)]
+    most = MOST_ROWS // len(kinds)
+    return np.sort(np.concatenate([rows[:: max(-(-len(rows) // most), 1)] for rows in map(np.flatnonzero, kinds)]))
+
+
 def strongest(strengths: Mapping[str, float]) -> tuple[str, float]:
     """The feature that knows most, and how much; one that could not be measured comes before all others."""
     name = max(strengths, key=lambda each: (np.isnan(strengths[each]), strengths[each]))
     return name, strengths[name]
 
 
+def said(name: str, strength: float) -> str:
+    """What stands with the gate on the strongest feature."""
+    if np.isnan(strength):
+        return (
+            f"{name} could not be measured: no period has {SMALLEST_CLASS} rows of either outcome; choose longer ones."
+        )
+    return f"The feature that knows most: {name}."
+
+
 def _strength_of_quantity(values: NDArray[np.float32], labels: Floats, weights: Floats, task: Task) -> float:
     present = ~np.isnan(values)
     found = _strength(np.where(present, values, MISSING), labels, weights, task)
-    if present.all() or not _enough(labels[present], task):
+    if present.all() or not _enough(labels[present], task, FEWEST_PRESENT):
         return found
     return max(found, _strength(values[present], labels[present], weights[present], task))
 
@@ -87,8 +111,10 @@ def _strength_of_category(
 
 
 def _strength(values: NDArray[np.floating], labels: Floats, weights: Floats, task: Task) -> float:
-    """Not a number where the labels are all equal."""
+    """Not a number where the labels are all equal; binary: where there are too few of either to tell."""
     if task == BINARY:
+        if not _enough(labels, task, SMALLEST_CLASS):
+            return float("nan")
         area = auc(labels, values, weights)
         return max(area, 1 - area)
     ranks, of_labels = _ranks(values), _ranks(labels)
@@ -106,9 +132,9 @@ def _ranks(values: NDArray[np.floating]) -> Floats:
     return ranks
 
 
-def _enough(labels: Floats, task: Task) -> bool:
+def _enough(labels: Floats, task: Task, least: int) -> bool:
     events = int(np.count_nonzero(labels > 0.5))
-    return (min(events, len(labels) - events) if task == BINARY else len(np.unique(labels))) >= FEWEST_PRESENT
+    return (min(events, len(labels) - events) if task == BINARY else len(np.unique(labels))) >= least
 
 
 def _every_other(days: NDArray[np.datetime64]) -> NDArray[np.bool_]:

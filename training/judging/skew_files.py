@@ -50,6 +50,9 @@ def scored_from(catalog: Catalog, dates: BatchDates) -> dict[dt.date, int | None
 
     None where the ledger does not say it.
     """
+    # A use case may be trained before its scores are declared.
+    if SCORES not in catalog:
+        return {}
     scored = sorted(date for date in lake.published_dates(catalog[SCORES]) if date in dates)[-MOST_DATES:]
     entries: dict[dt.date, list[Entry]] = {date: [] for date in scored}
     for entry in ledger.publications(catalog.use_case.name, SCORES, scored):
@@ -108,6 +111,6 @@ def _opened(table: Table, version: int | None) -> DeltaTable | None:
 def _note_new_features(found: Files, table: Table, scoring: DeltaTable, date: dt.date, rows: int) -> None:
     had = {each.name for each in scoring.schema().fields}
     for column in table.features:
-        if column.name not in had and column.was not in had:
+        if had.isdisjoint(form.name for form in table.forms_of(column)):
             found.without.setdefault(column.name, []).append(date)
             found.rows_without[column.name] = found.rows_without.get(column.name, 0) + rows

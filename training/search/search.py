@@ -32,6 +32,7 @@ class Winner:
         trials: how many were finished or pruned.
         pruned: how many of them were pruned.
         seconds: spent on the study, by all processes that worked on it.
+        seconds_before: those of them that others had spent when this process went on with it.
     """
 
     parameters: dict[str, Any]
@@ -41,6 +42,7 @@ class Winner:
     trials: int
     pruned: int
     seconds: float
+    seconds_before: float
 
 
 def search(
@@ -71,11 +73,12 @@ def search(
         NightshiftError: if another process works on the study, or LightGBM refuses the parameters.
     """
     record = Study(parts, use_case, study, storage)
-    clock = _Clock(record.seconds, seconds, begun=bool(record.finished))
+    before = record.seconds
+    clock = _Clock(before, seconds, begun=bool(record.finished))
     with Workers(parts, min(use_case.training.parallel_trials, BATCH, trials)) as workers:
         while (done := len(record.finished)) < trials and clock.allows():
             _batch(record, workers, parts, range(done, min((done // BATCH + 1) * BATCH, trials)), trials, clock)
-    return _winner(record, clock.seconds)
+    return _winner(record, clock.seconds, before)
 
 
 def _batch(record: Study, workers: Workers, parts: Parts, slots: range, trials: int, clock: _Clock) -> None:
@@ -98,7 +101,7 @@ def _say(record: Study, grown: Grown, trials: int, clock: _Clock) -> None:
     )  # fmt: skip
 
 
-def _winner(record: Study, seconds: float) -> Winner:
+def _winner(record: Study, seconds: float, before: float) -> Winner:
     done = record.finished
     best = best_of(done)
     record.remember(best.params)
@@ -110,6 +113,7 @@ def _winner(record: Study, seconds: float) -> Winner:
         trials=len(done),
         pruned=sum(trial.state.name == "PRUNED" for trial in done),
         seconds=seconds,
+        seconds_before=before,
     )
 
 

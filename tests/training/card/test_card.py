@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from training.card import Card, write_card
 from training.card.limits import limits
 from training.card.words import calibration_words
 from training.data.split import Periods
+from training.judging.fairness import Ratio
 from training.judging.skew import Skew
 from training.plots import Subject, draw
 
@@ -124,10 +127,39 @@ def test_a_value_has_its_own_measures(make_card, tmp_path):
         assert "false alarm" not in text
 
 
-def test_who_approves_is_said(make_card):
-    assert "without a person looking at it" in make_card().approval
-    by_person = make_card(approval={"first": "person", "by": ["maria", "jo"], "timeout_hours": 5})
-    assert by_person.approval.startswith("By a person: maria, jo. No answer within 5 hours is a no")
+def test_who_approves_is_what_the_version_is_tagged_with(make_card):
+    """Where the champion is blocked there is none to compare with, and the rule for later ones holds."""
+    card = make_card(approval={"first": "auto", "later": "person", "by": ["maria", "jo"], "timeout_hours": 5})
+    assert card.champion is None
+    by_person, by_rule = (
+        dataclasses.replace(card, provenance={**card.provenance, "approval": approval}).approval
+        for approval in ("person", "auto")
+    )
+    assert by_person.startswith("By a person: maria, jo. No answer within 5 hours is a no")
+    assert "without a person looking at it" in by_rule
+
+
+def test_what_flatters_the_champion_and_what_is_no_number_is_said(make_card, tmp_path):
+    card = make_card(fairness=["gender"], smallest_slice=100)
+    evaluation = card.challenger.evaluation
+    nothing = {"precision_lower": np.nan, "precision_upper": np.nan}
+    groups = [
+        dataclasses.replace(each, ratios=dict.fromkeys(each.ratios, Ratio(0.9, np.nan, np.nan)))
+        for each in evaluation.groups
+    ]
+    changed = dataclasses.replace(
+        evaluation, metrics={**evaluation.metrics, **nothing}, groups=groups, champion=evaluation.predicted["test"]
+    )
+    challenger = dataclasses.replace(card.challenger, evaluation=changed, flattered="On 2024-01-23 it is flattered.")
+    champion = SimpleNamespace(version=3)
+    for text in written(tmp_path, dataclasses.replace(card, challenger=challenger, champion=champion)):
+        assert re.search(r"version 3, on the same rows\. (\*\*|<strong>)On 2024-01-23 it is flattered", text)
+        assert "not computable (95 %)" in text
+        assert text.count("0.9 (not computable)") == 3
+        assert not re.search(r"\bnan\b", text)
+    for text in written(tmp_path, card):
+        assert "on the same rows" not in text
+        assert "flattered" not in text
 
 
 def test_limits_are_the_declared_ones_and_what_was_not_shown(make_card):

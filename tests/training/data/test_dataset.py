@@ -1,6 +1,7 @@
 """What is wrong with a data set is said before a search begins."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,37 @@ def test_the_order_in_which_rows_arrive_changes_nothing(toy, make_rows, prepared
     one, other = prepared(job, rows), prepared(job, shuffled)
     assert np.array_equal(one.train.matrix, other.train.matrix)
     assert one.tables["test"].equals(other.tables["test"])
+    assert one.digest() == other.digest()
+
+
+@pytest.mark.parametrize(
+    ("name", "of_last_row"),
+    [
+        ("other", pa.scalar(7.5, pa.float32())),
+        ("kind", pa.scalar("never seen in training")),
+        ("region", pa.scalar("west")),
+        ("label", pa.scalar(None, pa.bool_())),
+    ],
+)
+def test_other_rows_have_another_digest(toy, make_rows, prepared, name, of_last_row):
+    job, rows = toy(), make_rows()
+    is_last = pa.array(np.arange(rows.num_rows) == rows.num_rows - 1)
+    changed = with_column(rows, name, pc.if_else(is_last, of_last_row, rows[name]))
+    assert prepared(job, changed).digest() != prepared(job, rows).digest()
+
+
+def test_what_stands_where_a_value_is_missing_is_not_in_the_digest(toy, prepared):
+    dataset = prepared(toy())
+    values = dataset.tables["test"]["signal"].combine_chunks()
+    first_is_missing = pa.array([False] + [True] * (len(values) - 1)).buffers()[1]
+
+    def digest(hidden):
+        under = pa.concat_arrays([pa.array([hidden], pa.float32()), values[1:]])
+        column = pa.Array.from_buffers(pa.float32(), len(values), [first_is_missing, under.buffers()[1]])
+        test = with_column(dataset.tables["test"], "signal", column)
+        return replace(dataset, tables={**dataset.tables, "test": test}).digest()
+
+    assert digest(1.0) == digest(2.0) != dataset.digest()
 
 
 def test_rows_before_encoding_are_in_the_order_of_the_part_with_the_columns_to_judge_by(toy, prepared):

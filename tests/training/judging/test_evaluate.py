@@ -12,8 +12,12 @@ from nightshift.calibration import Interval
 from nightshift.errors import NightshiftError
 from tests.training.judged import Oracle, a_part, dataset, use_case
 from training.judging.evaluate import best_threshold, evaluate, interval_level
+from training.judging.gates import Facts, Gate, judge
 
 ROWS = 6000
+COMPUTED = Gate(
+    name="computed", group="absolute", number="numbers_not_finite", at_most=0, meaning="What is hidden could be bad."
+)
 
 
 def forecasts(seed, strength=1.0):
@@ -89,6 +93,38 @@ def test_a_slightly_worse_model_is_not_surely_better(data):
     worse = dataset(tuple(a_part(np.clip(part.matrix[:, 0] + 0.02, 0, 0.99), part.labels, str(part.days[0]))
                                  for part in (data.train, data.validation, data.test)))  # fmt: skip
     assert evaluate(Oracle(0.25), worse, use_case(), good).metrics["gain_over_champion_lower"] < 0
+
+
+def test_days_that_the_champion_has_seen_do_not_decide_against_a_better_model(data):
+    seen, labels = data.test.days < np.datetime64("2024-06-01"), data.test.labels
+    champion = np.where(seen, np.clip(labels, 0.1, 0.9), 0.25)
+    refused = evaluate(Oracle(0.25), data, use_case(), champion).metrics
+    assert refused["gain_over_champion_upper"] < 0
+    fair = evaluate(Oracle(0.25), data, use_case(), champion, champion_rows=~seen).metrics
+    assert fair["gain_over_champion_lower"] > 0
+    # As if the test had these days only; all else is measured on the whole of it.
+    part = a_part(data.test.matrix[~seen, 0], labels[~seen], "2024-06-01")
+    later = evaluate(Oracle(0.25), dataset((data.train, data.validation, part)), use_case(), champion[~seen]).metrics
+    gains = {name for name in fair if "gain_over_champion" in name}
+    assert len(gains) == 9
+    assert fair == {name: (later if name in gains else refused)[name] for name in refused}
+
+
+def test_warnings_on_a_few_days_leave_only_the_ends_of_their_precision_unknown(data):
+    """Three days of sixty hold all warnings: one draw in twenty has none of them, and no precision."""
+    part, day = data.test, np.arange(ROWS) // 100
+    some = (day % 20 == 0) & (part.labels == 1)
+    forecast = np.where(some, 0.9, np.minimum(part.matrix[:, 0], 0.4))
+    few = dataset((data.train, data.validation, a_part(forecast, part.labels, "2024-05-01")))
+    metrics = evaluate(Oracle(0.5), few, use_case()).metrics
+    assert metrics["precision"] == 1
+    assert {name for name, value in metrics.items() if not math.isfinite(value)} >= {
+        "precision_lower",
+        "precision_upper",
+    }
+    facts = Facts.of(use_case(), champion_exists=False, scored_before=False)
+    (verdict,) = judge([COMPUTED], metrics, facts)
+    assert verdict.passed, verdict.meaning
 
 
 def test_noise_is_no_better_than_chance_or_a_constant():

@@ -22,7 +22,9 @@ GOOD = {
     "strongest_feature_auc": 0.63,
     "auc": 0.7,
     "auc_lower": 0.66,
+    "gain_over_constant": 0.02,
     "gain_over_constant_lower": 0.01,
+    "gain_over_champion": 0.004,
     "gain_over_champion_lower": 0.002,
     "calibration_error": 0.03,
     "cost_per_row": 0.4,
@@ -39,6 +41,10 @@ GOOD = {
     "skew_share": 0.0,
     "training_seconds": 100.0,
 }
+# No gate of flights names them.
+NO_GATE = {"events", "gain_over_constant", "gain_over_champion"}
+# Ends of intervals, and what is of slices and groups: only their own gates look at them.
+OF_A_GATE = {name for name in GOOD if name.endswith("_lower") or name.startswith(("worst_slice_", "smallest_"))}
 NEEDED = """
 absolute:
   - {name: all_numbers_computed, number: numbers_not_finite, at_most: 0, meaning: What is hidden could be bad.}
@@ -119,7 +125,7 @@ def test_each_gate_refuses_what_is_beyond_its_limit(gates, change, gate):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("number", sorted(GOOD.keys() - {"events"}))
+@pytest.mark.parametrize("number", sorted(GOOD.keys() - NO_GATE - OF_A_GATE))
 def test_a_number_that_is_not_finite_fails_and_is_named(gates, number, value):
     refused = failed(gates, {**GOOD, number: value})
     assert "all_numbers_computed" in refused
@@ -128,7 +134,27 @@ def test_a_number_that_is_not_finite_fails_and_is_named(gates, number, value):
     assert f"Not computed: {number}." in verdicts["all_numbers_computed"].meaning
 
 
-@pytest.mark.parametrize("number", sorted(GOOD.keys() - {"events"}))
+@pytest.mark.parametrize("number", sorted(OF_A_GATE))
+def test_an_end_or_a_part_that_is_not_finite_fails_the_gate_that_names_it_and_no_other(gates, number):
+    named = {gate.name for gate in gates if gate.number == number}
+    assert len(named) == 1
+    assert failed(gates, {**GOOD, number: math.nan}) == named
+
+
+def test_no_gate_means_that_an_end_or_a_part_may_be_unknown(written):
+    gates = written(NEEDED)
+    unknown = dict.fromkeys(
+        ("precision_lower", "precision_upper", "worst_slice_auc", "smallest_selection_ratio",
+         "smallest_selection_ratio_lower", "smallest_selection_ratio_upper"), math.nan,
+    )  # fmt: skip
+    assert failed(gates, {**GOOD, "precision": 0.9, **unknown}) == set()
+    assert failed(gates, {**GOOD, "precision": math.nan, **unknown}) == {"all_numbers_computed"}
+    # A measure of its own, whose name only sounds like an end.
+    assert failed(gates, {**GOOD, "pinball_lower": math.nan}) == {"all_numbers_computed"}
+    assert failed(gates, {**GOOD, "pinball_lower": 1.0, "pinball_lower_lower": math.nan}) == set()
+
+
+@pytest.mark.parametrize("number", sorted(GOOD.keys() - NO_GATE))
 def test_a_number_that_is_missing_fails(gates, number):
     assert failed(gates, {name: value for name, value in GOOD.items() if name != number})
 

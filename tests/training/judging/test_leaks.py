@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from nightshift.encoding import Encoding
 from training.data.dataset import Part
 from training.judging import leaks
-from training.judging.leaks import feature_strengths, strongest
+from training.judging.leaks import feature_strengths, said, strongest
 
 ROWS, DAYS = 4000, 20
 GENERATOR = np.random.default_rng(4)
@@ -109,6 +109,59 @@ def test_of_very_many_rows_a_part_is_enough(monkeypatch):
     monkeypatch.setattr(leaks, "MOST_ROWS", 1500)
     assert strength(signal) != whole
     assert strength(signal) == pytest.approx(whole, abs=0.05)
+
+
+def months(column_of, events=(800, 2, 2)):
+    """Three periods, each with so many events, and a column made of their labels."""
+    parts = []
+    for count in events:
+        labels = GENERATOR.permutation(np.arange(ROWS) < count).astype(np.float64)
+        days = np.datetime64("2024-01-01") + (np.arange(ROWS) % DAYS).astype("timedelta64[D]")
+        parts.append(Part(column_of(labels).astype(np.float32), labels, np.ones(ROWS), days))
+    return dict(zip(("train", "validation", "test"), parts, strict=True))
+
+
+def strengths(parts, columns, categories=()):
+    encoding = Encoding(tuple(f"f{at}" for at in range(columns)), {f"f{at}": tuple(range(9)) for at in categories})
+    return feature_strengths(SimpleNamespace(**parts, encoding=encoding), "binary")
+
+
+def test_two_events_that_one_of_forty_features_orders_rightly_by_chance_accuse_none():
+    noise = months(lambda labels: GENERATOR.normal(size=(len(labels), 40)))
+    by_two = {**noise, "train": noise["validation"]}
+    assert max(strengths(noise, 40).values()) < 0.6
+    assert all(np.isnan(value) for value in strengths(by_two, 40).values())
+    areas = [roc_auc_score(noise["test"].labels, column) for column in noise["test"].matrix.T]
+    assert max(np.maximum(areas, np.subtract(1, areas))) > 0.85
+
+
+@pytest.mark.parametrize("category", [False, True])
+@pytest.mark.parametrize("events", [(80, 2, 2), (2, 80, 2), (2, 2, 80)])
+def test_a_leak_shows_in_the_one_period_that_has_events_enough(category, events):
+    copied = months(lambda labels: labels.reshape(-1, 1), events)
+    assert strengths(copied, 1, [0] if category else [])["f0"] == 1
+
+
+@pytest.mark.parametrize(("events", "is_enough"), [(19, False), (20, True)])
+def test_a_category_needs_as_many_on_the_days_that_measure_it(events, is_enough):
+    row = np.arange(ROWS)
+    # Every other day learns, and has a hundred events.
+    labels = (row < np.where(row % 2 == 0, 200, 2 * events)).astype(np.float64)
+    days = np.datetime64("2024-01-01") + (row % DAYS).astype("timedelta64[D]")
+    parts = dict.fromkeys(("train", "validation", "test"), Part(labels.reshape(-1, 1), labels, np.ones(ROWS), days))
+    assert np.isfinite(strengths(parts, 1, [0])["f0"]) == is_enough
+    assert strengths(parts, 1)["f0"] == 1
+
+
+def test_what_could_not_be_measured_is_said_with_the_remedy():
+    assert said("a", 0.9) == "The feature that knows most: a."
+    assert said("a", float("nan")).startswith("a could not be measured: no period has 20 rows of either outcome")
+
+
+def test_of_very_many_rows_rare_events_are_kept(monkeypatch):
+    monkeypatch.setattr(leaks, "MOST_ROWS", 400)
+    copied = months(lambda labels: labels.reshape(-1, 1), (30, 2, 2))
+    assert strengths(copied, 1)["f0"] == 1
 
 
 def test_a_column_that_was_filled_lately_shows_in_the_period_that_has_it():

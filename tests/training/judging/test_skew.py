@@ -73,6 +73,14 @@ def compared(spark, catalog):
     return run
 
 
+def test_scores_are_not_declared_yet(toy):
+    job = toy()
+    assert "gold.scores" not in job.catalog
+    found = compare(None, job.catalog, job.dates, 0)
+    assert not found.scored_before
+    assert found.numbers() == {}
+
+
 def test_nothing_was_scored(catalog, compared):
     publish(catalog["gold.features"], day(0), features_of(day(0)))
     found = compared()

@@ -31,6 +31,7 @@ class Bootstrap:
     so that no interval is. As all statistics see the same draws, the difference of two of them is that of pairs.
 
     Attributes:
+        seed: of the draws.
         days: how many batch dates have rows.
         is_known: whether these are enough (``FEWEST_TEST_DAYS``) to tell how far chance moves a statistic.
         unit: number of the unit, a day as a rule, of each row.
@@ -42,7 +43,7 @@ class Bootstrap:
     def __init__(self, days: NDArray[np.datetime64], seed: int, weights: Floats | None = None) -> None:
         generator = np.random.default_rng(seed)
         names, unit = np.unique(days, return_inverse=True)
-        self.days = len(names)
+        self.seed, self.days = seed, len(names)
         self.is_known = self.days >= FEWEST_TEST_DAYS
         if self.days > MOST_UNITS:
             unit = unit * MOST_UNITS // self.days
