@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from nightshift.declared.built_in import score_columns
 from nightshift.errors import NightshiftError
-from nightshift.registered_model import RegisteredModel
 from nightshift.tables import Table
 from nightshift.use_case import UseCase
 
@@ -46,38 +45,3 @@ def carried_columns(features: Table, scores: Table) -> tuple[str, ...]:
             "add the columns to the feature model, or take them out of the declaration of the scores"
         )
     return carried
-
-
-def check_task(model: RegisteredModel, use_case: UseCase) -> None:
-    """Hold the model's task against the use case's.
-
-    Raises:
-        NightshiftError: if they differ.
-    """
-    if model.task != use_case.task:
-        raise NightshiftError(
-            f"{model.name} version {model.version} was trained when the task of {use_case.name} was {model.task}, and "
-            f"now it is {use_case.task}: take another version, or train a new model"
-        )
-
-
-def check_features(model: RegisteredModel, features: Table) -> None:
-    """Hold the model's signature against the feature table's declaration, by name.
-
-    Raises:
-        NightshiftError: if an input of the model is not a declared feature.
-    """
-    declared = {column.name: column for column in features.features}
-    missing = sorted({*model.signature, *model.encoding.features} - declared.keys())
-    if missing:
-        raise NightshiftError(
-            f"{model.name} version {model.version} needs {', '.join(missing)}, and {features.label} declares no such "
-            "features: bring them back, or train a model on the features that there are"
-        )
-    encoding = model.encoding
-    changed = [name for name in encoding.features if declared[name].categorical != (name in encoding.categories)]
-    if changed:
-        raise NightshiftError(
-            f"{model.name} version {model.version} was trained when `categorical` of {', '.join(changed)} was declared "
-            f"otherwise in {features.label}: undo that, or train a new model"
-        )

@@ -28,9 +28,10 @@ from nightshift.registered_model import RegisteredModel
 from nightshift.scores import FEATURES, SCORES
 from nightshift.session import session
 from nightshift.tables import PARTITION, Table
+from nightshift.usable import check_features, check_task
 from scoring.dictionary import Dictionary
 from scoring.distribute import scored
-from scoring.inputs import carried_columns, check_features, check_task, refuse_missing_cases
+from scoring.inputs import carried_columns, refuse_missing_cases
 from scoring.predict import Recipe
 from scoring.versions import slice_versions
 

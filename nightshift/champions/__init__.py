@@ -11,7 +11,7 @@ from nightshift.champions.beginning import default_first
 from nightshift.champions.deciding import block, decline, promote, roll_back, unblock
 from nightshift.champions.decisions import Decision, decisions
 from nightshift.champions.mirror import ALIAS, mend
-from nightshift.champions.reigns import Reign, blocked, coming, history, live_on, reigns_of
+from nightshift.champions.reigns import Reign, blocked, coming, history, live_on, reign_on, reigns_of
 
 __all__ = [
     "ALIAS",
@@ -30,6 +30,7 @@ __all__ = [
     "live_on",
     "mend",
     "promote",
+    "reign_on",
     "reigns_of",
     "roll_back",
     "unblock",

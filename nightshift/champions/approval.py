@@ -1,4 +1,4 @@
-"""Who may let the next version of a model become champion, and who typed that it does."""
+"""Who may let the next version of a model become champion, and who typed what was decided."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def approval_of(use_case: UseCase) -> Who:
 
 
 def typed(use_case: UseCase, who: str, why: str) -> tuple[str, str]:
-    """Who promotes by hand and why, as the ledger keeps it: the operating system's user stands beside the reason.
+    """Who promotes by hand, and why, without blanks around.
 
     Raises:
         NightshiftError: if a person must approve the next champion and ``who`` is none of those who may, or one of
@@ -35,7 +35,7 @@ def typed(use_case: UseCase, who: str, why: str) -> tuple[str, str]:
     who, why = person(who, why)
     if approval_of(use_case) == PERSON:
         _refuse_others(use_case, who)
-    return who, signed(why)
+    return who, why
 
 
 def refuse_unasked(use_case: UseCase, version: int, who: str, who_id: str = "") -> None:

@@ -6,6 +6,7 @@ was gone on with, two ran at once, or somebody promoted or rolled back in betwee
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from nightshift.champions.decisions import Decision
@@ -13,13 +14,43 @@ from nightshift.champions.reigns import blocked, coming, reigns_of
 from nightshift.errors import NightshiftError
 from nightshift.use_case import UseCase
 
+log = logging.getLogger("nightshift")
+
 # Tag of a version: the champion that its training held it against, or `none`.
 COMPARED_TAG = "champion_compared"
 NO_CHAMPION = "none"
 
 
 class NeverComparedError(NightshiftError):
-    """A version that no person lets in was judged beside another champion than the one of now."""
+    """A version that nobody types in by hand was judged beside another champion than the one of now."""
+
+
+def refuse_never_compared(
+    use_case: UseCase, made: Sequence[Decision], version: int, compared: str | None, *, by_hand: bool = False
+) -> None:
+    """Hold the champion that a version was judged beside against the one that it is to follow.
+
+    Args:
+        use_case: whose model it is.
+        made: all decisions about its versions.
+        version: that may become champion.
+        compared: value of its tag :data:`COMPARED_TAG`; None where it has none.
+        by_hand: whether a person types that it does; then the log says so.
+
+    Raises:
+        NeverComparedError: if it is another one. A form cannot ask in its stead: Airflow opens it with the words of the
+            first asking, and the champion may change while it is open.
+    """
+    if (unknown := never_compared(use_case, made, version, compared)) is None:
+        return
+    if by_hand:
+        log.warning("%s", unknown)
+        return
+    raise NeverComparedError(
+        f"{unknown}. So it does not become champion: train anew, in a new run of {use_case.name}_train, which holds a "
+        f"new model against that one; or a person lets it in by hand: `nightshift models promote {version} --use-case "
+        f"{use_case.name} --who … --why …`"
+    )
 
 
 def never_compared(use_case: UseCase, made: Sequence[Decision], version: int, compared: str | None) -> str | None:

@@ -1,7 +1,8 @@
 """Deciding about versions of a model: promote, roll back, block, decline.
 
 Each decision is checked and kept while nobody else decides, so that two promotions at once come one after the other.
-Nothing is kept about a version that does not exist, is not complete, or is blocked.
+None becomes champion that does not exist, is not complete, is blocked, or cannot score the features of now. Beside
+what is typed by hand stands the operating system's user.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Sequence
 
-from nightshift.champions.approval import AUTO
-from nightshift.champions.comparing import COMPARED_TAG, NeverComparedError, never_compared
+from nightshift.champions.approval import AUTO, signed
+from nightshift.champions.comparing import COMPARED_TAG, refuse_never_compared
 from nightshift.champions.decisions import (
     BLOCKED,
     BY_HAND,
@@ -31,6 +32,7 @@ from nightshift.errors import NightshiftError
 from nightshift.person import person
 from nightshift.registered_model import load
 from nightshift.tracking import model_version
+from nightshift.usable import refuse_unusable
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
@@ -64,8 +66,10 @@ def promote(
         decided_at: unset: now.
 
     Raises:
-        NeverComparedError: if no person decides, and the version was judged beside another champion than that of now.
-        NightshiftError: if the version does not exist, is not complete or is blocked, or `who` or `why` say nothing.
+        NeverComparedError: if the version was judged beside another champion than that of now, and no person types
+            that it becomes champion all the same.
+        NightshiftError: if the version does not exist, is not complete, is blocked or cannot score what is declared
+            now, or `who` or `why` say nothing.
     """
     return _crown(use_case, version, PROMOTED, first, who, why, run_id, decided_at)
 
@@ -106,7 +110,7 @@ def decline(
     Raises:
         NightshiftError: if there is no such version, or it is the champion: that is taken back by a rollback.
     """
-    who, why = person(who, why)
+    who, why = _said(who, why, run_id)
     model_version(use_case, version)
     with taking_turns(use_case):
         made = decisions(use_case)
@@ -127,10 +131,10 @@ def decline(
 
 
 def refuse_unfit(use_case: UseCase, made: Sequence[Decision], version: int) -> None:
-    """Raise if there is no way back to a version: it never was champion, is blocked, gone or not complete."""
+    """Raise if there is no way back to a version: it never was champion, is blocked, gone, or cannot score any more."""
     _refuse_newcomer(use_case, made, version)
     refuse_blocked(made, use_case, version, "promote")
-    load(use_case, version)
+    refuse_unusable(load(use_case, version), use_case)
 
 
 def refuse_blocked(made: Sequence[Decision], use_case: UseCase, version: int, what: str) -> None:
@@ -147,8 +151,8 @@ def _refuse_newcomer(use_case: UseCase, made: Sequence[Decision], version: int) 
     if version not in {each.version for each in made if each.action in (PROMOTED, ROLLED_BACK)}:
         raise NightshiftError(
             f"{use_case.model_name} version {version} never was champion, so there is no way back to it: see those "
-            f"that were with `nightshift models history --use-case {use_case.name}`, or promote it with `nightshift "
-            "models promote`"
+            f"that were with `nightshift models history --use-case {use_case.name}`, or promote it: `nightshift models "
+            f"promote {version} --use-case {use_case.name} --who … --why …`"
         )
 
 
@@ -162,20 +166,22 @@ def _crown(
     run_id: str,
     decided_at: dt.datetime | None = None,
 ) -> Decision:
-    who, why = person(who, why)
+    who, why = _said(who, why, run_id)
     # Before the lock: it may take a download.
-    compared = load(use_case, version).tags.get(COMPARED_TAG)
+    model = load(use_case, version)
     with taking_turns(use_case):
         made = decisions(use_case)
         if (before := _same(made, version, action, run_id)) is not None:
             _say_decided(made, before)
         else:
             refuse_blocked(made, use_case, version, "promote")
+            refuse_unusable(model, use_case)
             begin = first() if callable(first) else first
             before = _already(made, version, begin)
             if before is None:
                 if action == PROMOTED:
-                    _judge_comparison(use_case, made, version, compared, who)
+                    by_hand = run_id == BY_HAND and who != AUTO
+                    refuse_never_compared(use_case, made, version, model.tags.get(COMPARED_TAG), by_hand=by_hand)
                 before = add(
                     use_case, version, action, first=begin, who=who, why=why, run_id=run_id, decided_at=decided_at
                 )
@@ -187,7 +193,7 @@ def _crown(
 
 
 def _flag(use_case: UseCase, version: int, action: Action, who: str, why: str, run_id: str) -> Decision:
-    who, why = person(who, why)
+    who, why = _said(who, why, run_id)
     if version not in {each.version for each in decisions(use_case)}:
         # One that was decided about may be gone from the registry, and is blocked all the same.
         model_version(use_case, version)
@@ -225,23 +231,10 @@ def _already(made: Sequence[Decision], version: int, first: dt.date) -> Decision
     )
 
 
-def _judge_comparison(
-    use_case: UseCase, made: Sequence[Decision], version: int, compared: str | None, who: str
-) -> None:
-    """Say so where a version was judged beside another champion than the one that it is to follow.
-
-    Raises:
-        NeverComparedError: if no person looks at it, so that nobody would know.
-    """
-    if (unknown := never_compared(use_case, made, version, compared)) is None:
-        return
-    if who == AUTO:
-        raise NeverComparedError(
-            f"{unknown}. So it does not become champion by itself: train again, which holds a new model against that "
-            f"one; or a person lets it in: `nightshift models promote {version} --use-case {use_case.name} --who … "
-            "--why …`"
-        )
-    log.warning("%s", unknown)
+def _said(who: str, why: str, run_id: str) -> tuple[str, str]:
+    """Who decides and why, as the ledger keeps it."""
+    who, why = person(who, why)
+    return who, signed(why) if run_id == BY_HAND else why
 
 
 def _say_decided(made: Sequence[Decision], before: Decision) -> None:

@@ -93,7 +93,13 @@ def history(use_case: UseCase) -> list[Reign]:
 
 def live_on(use_case: UseCase, date: dt.date) -> Reign | None:
     """The reign that a batch date is in; None before the first."""
-    return next((reign for reign in history(use_case) if date in reign), None)
+    return reign_on(decisions(use_case), date)
+
+
+def reign_on(made: Iterable[Decision], date: dt.date, moment: dt.datetime | None = None) -> Reign | None:
+    """The reign that a batch date is in, or was in at a moment, whatever was decided since; None before the first."""
+    reigns = reigns_of(each for each in made if moment is None or each.decided_at <= moment)
+    return next((reign for reign in reigns if date in reign), None)
 
 
 def _until(reign: Reign, last: dt.date) -> Reign:

@@ -58,8 +58,8 @@ def put_back(
     """Roll back, and where wanted block the version that is champion until then.
 
     Raises:
-        NightshiftError: if the version never was champion, does not exist, is not complete or is blocked; then nothing
-            was decided.
+        NightshiftError: if the version never was champion, does not exist, is not complete, is blocked or cannot score
+            what is declared now; then nothing was decided.
     """
     made = decisions(use_case)
     reign = coming(reigns_of(made))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -10,6 +11,26 @@ from nightshift.catalog import Catalog
 from nightshift.ledger import Entry, engine
 from nightshift.scores import SCORES
 from nightshift.use_case import UseCase
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Scores of a batch date that were published: by which version, when its job began to write them, in which run."""
+
+    version: int
+    at: dt.datetime
+    run_id: str
+
+
+def scorings(use_case: UseCase, date: dt.date) -> list[Scoring]:
+    """The versions that scored a batch date, each with its last time; readers see the scores of the first."""
+    columns = (Entry.model_version, Entry.started_at, Entry.run_id)
+    query = sa.select(*columns).where(*_scores_of(use_case, "published"), Entry.batch_date == date)
+    found: dict[int, Scoring] = {}
+    with engine().connect() as connection:
+        for row in connection.execute(query.order_by(Entry.id.desc())):
+            found.setdefault(row.model_version, Scoring(row.model_version, row.started_at, row.run_id))
+    return list(found.values())
 
 
 def published_by(use_case: UseCase, first: dt.date) -> dict[dt.date, int | None]:
@@ -34,11 +55,19 @@ def being_scored_by(catalog: Catalog) -> dict[dt.date, int | None]:
 def _newest(use_case: UseCase, status: str, *asked: sa.ColumnElement[bool]) -> dict[dt.date, int | None]:
     query = (
         sa.select(Entry.batch_date, Entry.model_version)
-        .where(Entry.use_case == use_case.name, Entry.table_name == SCORES, Entry.status == status, *asked)
-        # An erasure publishes scores anew without having made them.
-        .where(Entry.model_version.is_not(None))
+        .where(*_scores_of(use_case, status), *asked)
         .distinct(Entry.batch_date)
         .order_by(Entry.batch_date, Entry.id.desc())
     )
     with engine().connect() as connection:
         return {row.batch_date: row.model_version for row in connection.execute(query)}
+
+
+def _scores_of(use_case: UseCase, status: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        Entry.use_case == use_case.name,
+        Entry.table_name == SCORES,
+        Entry.status == status,
+        # An erasure publishes scores anew without having made them.
+        Entry.model_version.is_not(None),
+    )

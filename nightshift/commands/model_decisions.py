@@ -18,7 +18,7 @@ from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 
 if TYPE_CHECKING:
-    from nightshift.champions import Affected
+    from nightshift.champions import Affected, Decision
 
 Command = Callable[..., None]
 
@@ -50,7 +50,7 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None) 
     who, why = typed(case, who, why)
     date = parse_date(first) if first else _default_first(case, version)
     kept = champions.promote(case, version, date, who, why, BY_HAND)
-    click.echo(f"version {kept.version} is champion from {kept.first} on")
+    _say_champion(kept, use_case)
 
 
 @click.command()
@@ -68,7 +68,7 @@ def rollback(version: int, use_case: str, who: str, why: str, first: str, block_
     case = UseCase.load(use_case)
     date = parse_date(first)
     kept = put_back(case, version, date, who, why, BY_HAND, block_live)
-    click.echo(f"version {kept.version} is champion from {kept.first} on")
+    _say_champion(kept, use_case)
     found = champions.affected(Catalog(case), date)
     if not found.scored_by:
         click.echo(f"no score from {date} on was made by another version")
@@ -95,7 +95,8 @@ def block(version: int, use_case: str, who: str, why: str) -> None:
         if reign.version == version:
             click.echo(
                 f"it is the champion of the batch dates {reign.dates}, which now cannot be scored: put another version "
-                f"back with `nightshift models rollback <version> --use-case {use_case} --from {reign.first} …`"
+                f"back with `nightshift models rollback <version> --use-case {use_case} --from {reign.first} "
+                "--who … --why …`"
             )
 
 
@@ -108,6 +109,11 @@ def unblock(version: int, use_case: str, who: str, why: str) -> None:
 
     champions.unblock(UseCase.load(use_case), version, who, why, BY_HAND)
     click.echo(f"version {version} is not blocked any more")
+
+
+def _say_champion(kept: Decision, use_case: str) -> None:
+    click.echo(f"version {kept.version} is champion from {kept.first} on")
+    click.echo(f"the feature registry says so after `nightshift features --use-case {use_case} --publish`")
 
 
 def _default_first(case: UseCase, version: int) -> Callable[[], dt.date]:

@@ -10,7 +10,7 @@ import click
 from nightshift.commands.audit_pack import audit_pack
 from nightshift.commands.model_decisions import block, promote, rollback, unblock
 from nightshift.commands.model_tables import echo, metrics_of, moment, print_table, reign_row, shown
-from nightshift.dates import parse_date
+from nightshift.commands.models_live_on import live_on
 from nightshift.use_case import UseCase
 
 REIGN_COLUMNS = ("version", "first", "last", "action", "who", "why", "decided_at")
@@ -24,7 +24,7 @@ def models() -> None:
     """Versions of a use case's model: which was champion when, who decided it, and why (docs/runbooks/rollback.md)."""
 
 
-for _command in (audit_pack, promote, rollback, block, unblock):
+for _command in (audit_pack, live_on, promote, rollback, block, unblock):
     models.add_command(_command)
 
 
@@ -53,33 +53,6 @@ def history(use_case: str, as_json: bool) -> None:
         return
     print_table("champions, by batch date", REIGN_COLUMNS, [reign_row(each) for each in reigns])
     print_table("decisions, in their order", DECISION_COLUMNS, [asdict(each) for each in made])
-
-
-@models.command("live-on")
-@click.argument("date")
-@_options
-def live_on(date: str, use_case: str, as_json: bool) -> None:
-    """Show the version that is champion of batch date DATE.
-
-    Exits with 1 where there is none.
-    """
-    from nightshift import champions
-
-    case = UseCase.load(use_case)
-    made = champions.decisions(case)
-    reign = next((each for each in champions.reigns_of(made) if parse_date(date) in each), None)
-    if as_json:
-        echo(None if reign is None else reign_row(reign))
-    elif reign is None:
-        click.echo(f"{case.model_name} had no champion on {date}")
-    else:
-        blocked = " (blocked by now)" if reign.version in champions.blocked(made) else ""
-        click.echo(
-            f"version {reign.version}{blocked}, {reign.dates}\n{reign.action} by {reign.who} at "
-            f"{shown(reign.decided_at)}, run {reign.run_id}: {reign.why}"
-        )
-    if reign is None:
-        raise SystemExit(1)
 
 
 @models.command("list")

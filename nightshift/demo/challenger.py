@@ -23,6 +23,7 @@ class Challenger:
     """The outcome of a training that had a champion to beat.
 
     Attributes:
+        use_case: its name.
         version: that was registered; None where the gates refused the model.
         refused: names of the gates that did.
         metrics: of the MLflow run.
@@ -31,6 +32,7 @@ class Challenger:
         decision: the newest about the version, whoever made it.
     """
 
+    use_case: str
     version: int | None
     refused: str
     metrics: Mapping[str, float]
@@ -75,7 +77,8 @@ class Challenger:
         return [
             f"  read the comparison, say why, click Approve or Reject: {self.form}",
             "  approved, it is champion of the nights to come, and the scores that are there stay as they are;",
-            "  who decided, when and why is then in `nightshift models history`, and `make demo` says it, too",
+            f"  who decided, when and why is then in `nightshift models history --use-case {self.use_case}`, and "
+            "`make demo` says it, too",
         ]
 
 
@@ -85,6 +88,7 @@ def outcome(api: AirflowApi, use_case: UseCase, run: Mapping[str, Any]) -> Chall
     version = _told(api, dag_id, run_id, "version")
     decided = [each for each in decisions(use_case) if each.version == version]
     return Challenger(
+        use_case=use_case.name,
         version=version,
         refused=str(_told(api, dag_id, run_id, "refused")),
         metrics={} if version is None else _metrics(use_case, version),

@@ -56,11 +56,11 @@ class ApproveModel(ApprovalOperator):
 
         Raises:
             AirflowSkipException: if none is; it says why.
-            AirflowFailException: if the training left no outcome.
+            AirflowFailException: if the training left no outcome, or another version became champion since.
         """
         told = {
             key: context["ti"].xcom_pull(task_ids=self.trained, key=key)
-            for key in ("version", "approval", "compared", "refused", "subject", "comparison")
+            for key in ("version", "approval", "refused", "subject", "comparison")
         }
         if told["subject"] is None:
             raise AirflowFailException(f"{self.trained} has left no outcome: clear it, and with it this task")
@@ -77,20 +77,23 @@ class ApproveModel(ApprovalOperator):
                 "a person must approve, and training.approval.by in use_case.yaml names nobody: add a user of Airflow"
             )
         self.subject, self.body = told["subject"], told["comparison"]
-        unknown = _never_compared(self.use_case, told["version"], told["compared"])
-        # The training wrote its comparison when it ended; the champion may be another one since.
-        if unknown and unknown not in self.body:
-            self.body = f"**{unknown}.**\n\n{self.body}"
-            self.log.warning("%s", unknown)
+        self._refuse_never_compared(context)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Take the answer; that of ApprovalOperator would skip the task that keeps a rejection."""
+        """Take the answer; that of ApprovalOperator would skip the task that keeps a rejection.
+
+        Raises:
+            AirflowFailException: if somebody answered a comparison with a version that is champion no more.
+        """
         answer = HITLOperator.execute_complete(self, context, event)
         approved = answer["chosen_options"] == [self.APPROVE]
         hours = self.use_case.training.approval.timeout_hours
         user = event.get("responded_by_user")
         person = _name(user)
+        # Silence was about no comparison at all.
+        if person is not None:
+            self._refuse_never_compared(context)
         why = _one_line(answer["params_input"].get("why")) or (
             "no reason was given" if person else f"nobody answered within {hours} hours"
         )
@@ -108,6 +111,22 @@ class ApproveModel(ApprovalOperator):
         self.log.info("%s by %s: %s", "Approved" if approved else "Declined", person or NOBODY, why)
         return answer
 
+    def _refuse_never_compared(self, context: Context) -> None:
+        """Hold the champion that the training judged its model beside against the one of now.
+
+        Where it is another one, clearing this task would not help: Airflow keeps the form as it was when it was opened
+        first, and takes the answer off only.
+        """
+        # The ledger's libraries are not for the process that reads DAG files.
+        from nightshift.champions.comparing import NeverComparedError, refuse_never_compared
+        from nightshift.champions.decisions import decisions
+
+        version, compared = (context["ti"].xcom_pull(task_ids=self.trained, key=key) for key in ("version", "compared"))
+        try:
+            refuse_never_compared(self.use_case, decisions(self.use_case), version, compared)
+        except NeverComparedError as error:
+            raise AirflowFailException(str(error)) from error
+
     def _order(self, context: Context, *, promote: bool, decline: bool, why: str, **said: str) -> None:
         """Leave the orders; ``said`` is `who`, `who_id` and `at`, which are known where somebody answered."""
         orders = {"promote": promote, "decline": decline, "why": why, "who": NOBODY, "who_id": "", "at": "", **said}
@@ -118,15 +137,6 @@ class ApproveModel(ApprovalOperator):
 def ordered(key: str) -> str:
     """Template of what the answer says: `promote` or `decline` (True or False), `who`, `who_id`, `why` or `at`."""
     return f"{{{{ ti.xcom_pull(task_ids='{TASK_ID}', key='{key}') }}}}"
-
-
-def _never_compared(use_case: UseCase, version: int, compared: str | None) -> str | None:
-    """What to say where the version was not held against the champion of now."""
-    # The ledger's libraries are not for the process that reads DAG files.
-    from nightshift.champions.comparing import never_compared
-    from nightshift.champions.decisions import decisions
-
-    return never_compared(use_case, decisions(use_case), version, compared)
 
 
 def _why() -> Param:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,9 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from nightshift.champions.decisions import PROMOTED, add
+from nightshift.champions.decisions import PROMOTED, ROLLED_BACK, Action, Decision
 from nightshift.training_plan import Approval
 from nightshift.use_case import UseCase
-from nightshift_airflow import approval
 from nightshift_airflow.approval import ApproveModel, ordered
 
 AT = dt.datetime(2013, 10, 2, 9, 30, tzinfo=dt.UTC)
@@ -28,6 +28,20 @@ TOLD = {
     "comparison": "| auc | 0.7 |",
 }
 MARIA = {"id": "maria", "name": "maria"}
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Decision]:
+    """The decisions in the ledger; by the first, version 1 is champion."""
+    decided: list[Decision] = []
+    monkeypatch.setattr(sys.modules[Decision.__module__], "decisions", lambda _: decided)
+    decide(decided, PROMOTED, 1)
+    return decided
+
+
+def decide(made: list[Decision], action: Action, version: int) -> None:
+    first = dt.date(2013, 10, 1 + len(made))
+    made.append(Decision(len(made), version, action, first, "maria", "fine", f"run {len(made)}", AT))
 
 
 def operator(**approval: Any) -> ApproveModel:
@@ -139,7 +153,6 @@ def test_a_person_is_asked_only_where_the_use_case_names_one() -> None:
 def test_the_form_shows_the_comparison_and_answers_no_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = operator()
     monkeypatch.setattr(HITLOperator, "execute", lambda self, context: "waiting")
-    monkeypatch.setattr(approval, "_never_compared", lambda *_: None)
     assert asked.execute(Pushed(TOLD).context()) == "waiting"
     assert (asked.subject, asked.body) == (TOLD["subject"], TOLD["comparison"])
     assert asked.assigned_users == [MARIA, {"id": "paul", "name": "paul"}]
@@ -149,22 +162,28 @@ def test_the_form_shows_the_comparison_and_answers_no_by_itself(monkeypatch: pyt
     assert asked.serialized_params["why"]["schema"]["type"] == ["null", "string"]
 
 
-@pytest.mark.usefixtures("home")
-def test_the_form_says_where_another_one_became_champion_after_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_is_asked_about_a_model_that_was_judged_beside_another_champion(made: list[Decision]) -> None:
+    decide(made, PROMOTED, 3)
+    pushed = Pushed(TOLD)
+    with pytest.raises(AirflowFailException, match="version 2 was judged beside version 1, and version 3 is champion"):
+        operator().execute(pushed.context())
+    assert pushed == {}
+
+
+@pytest.mark.parametrize("option", ["Approve", "Reject"])
+def test_an_answer_is_neither_yes_nor_no_where_the_champion_changed_while_the_form_was_open(
+    made: list[Decision], monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    made.clear()
+    for version in (3, 1):
+        decide(made, PROMOTED, version)
     monkeypatch.setattr(HITLOperator, "execute", lambda self, context: "waiting")
-    asked = operator()
-    asked.use_case = asked.use_case.model_copy(update={"name": "asked_late"})
-    for version, run in ((1, "train 1"), (3, "train 3")):
-        first = dt.date(2013, 10, version)
-        add(asked.use_case, version, PROMOTED, who="maria", why="fine", run_id=run, first=first)
-        asked.execute(Pushed(TOLD).context())
-        warning = "version 2 was judged beside version 1, and version 3 is champion by now"
-        assert (warning in str(asked.body)) == (version == 3)
-        assert str(asked.body).endswith(TOLD["comparison"])
-    # Once is enough.
-    said = str(asked.body)
-    asked.execute(Pushed({**TOLD, "comparison": said}).context())
-    assert asked.body == said
+    assert operator().execute(Pushed(TOLD).context()) == "waiting"
+    decide(made, ROLLED_BACK, 3)
+    with pytest.raises(AirflowFailException, match=r"version 3 is champion by now.* train anew.*models promote 2 "):
+        answered(option, "better than version 1", MARIA)
+    # Who says nothing has compared nothing.
+    assert answered("Reject", None, None, timedout=True)["decline"] is True
 
 
 def test_orders_are_read_from_the_task_that_gives_them() -> None:

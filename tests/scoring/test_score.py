@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 
 import duckdb
@@ -17,10 +16,9 @@ from nightshift.champions.scored import being_scored_by
 from nightshift.commands.sql import sql
 from nightshift.errors import NightshiftError
 from nightshift.job import EXIT_REFUSED
-from nightshift.tables import Column
 from scoring.dictionary import Dictionary
 from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
-from scoring.inputs import carried_columns, check_features, check_task
+from scoring.inputs import carried_columns
 from scoring.score import main, recipe
 from tests.scoring.conftest import DAY, FLIGHTS, NEXT, World
 
@@ -180,19 +178,6 @@ def declaration(world: World, **changes):
     features = world.catalog["gold.features"]
     columns = tuple(changes.get(column.name, column) for column in features.columns)
     return features.model_copy(update={"columns": tuple(column for column in columns if column is not None)})
-
-
-def test_a_model_that_does_not_fit_the_declarations_is_named(world: World) -> None:
-    world.promote(world.register())
-    champion = registry.champion(world.use_case)
-    check_features(champion, world.catalog["gold.features"])
-    with pytest.raises(NightshiftError, match=r"needs distance, and .* declares no such"):
-        check_features(champion, declaration(world, distance=None))
-    now_a_quantity = Column(name="carrier", type="int", description="", role="feature")
-    with pytest.raises(NightshiftError, match="`categorical` of carrier was declared otherwise"):
-        check_features(champion, declaration(world, carrier=now_a_quantity))
-    with pytest.raises(NightshiftError, match="was regression, and now it is binary"):
-        check_task(dataclasses.replace(champion, task="regression"), world.use_case)
 
 
 def test_a_score_column_that_nobody_provides_is_named(world: World) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from nightshift import champions, registry, tracking
+from nightshift import champions, registry, tracking, usable
 from nightshift.catalog import Catalog
 from nightshift.champions import deciding
 from nightshift.champions.comparing import NeverComparedError
@@ -94,12 +94,26 @@ def test_a_rollback_that_is_refused_blocks_nobody(two):
     assert champions.blocked(champions.decisions(two)) == {}
 
 
+def test_a_version_whose_features_are_gone_is_neither_put_back_nor_promoted_and_blocks_nobody(two, monkeypatch):
+    features = Catalog(UseCase.load("flight_delays"))["gold.features"]
+    columns = [each for each in features.columns if each.name != "distance"]
+    without_distance = {"gold.features": features.model_copy(update={"columns": tuple(columns)})}
+    monkeypatch.setattr(usable, "Catalog", lambda _: without_distance)
+    for blocks_live in (True, False):
+        with pytest.raises(NightshiftError, match=r"version 1 needs distance, and .* declares no such features"):
+            put_back(two, 1, D9, "maria", "why", "manual", blocks_live=blocks_live)
+    with pytest.raises(NightshiftError, match="version 1 needs distance"):
+        champions.promote(two, 1, D9, "maria", "why", "manual")
+    assert [each.action for each in champions.decisions(two)] == ["promoted", "promoted"]
+
+
 def test_a_rollback_that_was_cleared_blocks_once_and_not_what_it_put_back(two):
     for _ in range(2):
         put_back(two, 1, D9, "maria", "why", "rollback__1", blocks_live=True)
-    assert [(each.action, each.version) for each in champions.decisions(two)[2:]] == [
-        ("blocked", 2),
-        ("rolled back", 1),
+    # No person typed the reason of a run.
+    assert [(each.action, each.version, each.why) for each in champions.decisions(two)[2:]] == [
+        ("blocked", 2, "why"),
+        ("rolled back", 1, "why"),
     ]
 
 
@@ -166,10 +180,12 @@ def test_it_is_said_where_a_version_was_never_held_against_the_champion_of_now(t
 
 
 @pytest.mark.parametrize(("compared", "beside"), [("none", "no champion"), ("1", "version 1")])
-def test_without_a_person_a_version_that_was_never_held_against_the_champion_of_now_is_refused(two, compared, beside):
+def test_only_by_hand_a_version_becomes_champion_that_was_never_held_against_that_of_now(two, compared, beside):
     version = register(two, champion_compared=compared)
-    with pytest.raises(NeverComparedError, match=rf"judged beside {beside}, and version 2 is champion by now"):
-        champions.promote(two, version, D9, "auto", "training.approval: auto", "train 3")
+    # A form may have been answered while the champion changed.
+    for who, run_id in (("auto", "train 3"), ("auto", "manual"), ("maria", "train 3")):
+        with pytest.raises(NeverComparedError, match=rf"judged beside {beside}, and version 2 is champion by now"):
+            champions.promote(two, version, D9, who, "it is better", run_id)
     assert reigns(two)[-1] == (2, D5, None)
     assert len(champions.decisions(two)) == 2
     champions.promote(two, register(two, champion_compared="2"), D9, "auto", "training.approval: auto", "train 4")
@@ -236,8 +252,8 @@ def test_of_promotions_at_once_the_alias_is_that_of_the_last_decision(use_case):
 KILLED = """
 import datetime as dt, os, signal, sys
 from nightshift.champions import deciding
-from nightshift.use_case import UseCase
-use_case = UseCase.load("flight_delays").model_copy(update={"name": sys.argv[1]})
+from tests.registering import renamed
+use_case = renamed(sys.argv[1])
 deciding.mend = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 deciding.promote(use_case, 2, dt.date(2013, 10, 5), "maria", "why", "train 2")
 """

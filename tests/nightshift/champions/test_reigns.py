@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 
@@ -9,7 +10,7 @@ import pytest
 
 from nightshift.champions.decisions import BLOCKED, DECLINED, PROMOTED, ROLLED_BACK, UNBLOCKED, Decision
 from nightshift.champions.mirror import wanted_tags
-from nightshift.champions.reigns import blocked, coming, reigns_of
+from nightshift.champions.reigns import blocked, coming, reign_on, reigns_of
 
 NOON = dt.datetime(2013, 10, 1, 12, tzinfo=dt.UTC)
 
@@ -82,3 +83,19 @@ def test_tags_say_what_became_of_each_version():
         3: {"status": "declined", "champion_from": None, "champion_to": None},
         4: {"status": "champion", "champion_from": "2013-10-09", "champion_to": None},
     }
+
+
+def test_who_was_champion_of_a_date_is_known_of_each_moment():
+    rows = made((PROMOTED, 1, 3), (PROMOTED, 2, 5), (ROLLED_BACK, 1, 5), (PROMOTED, 3, 9))
+    hours = [NOON + dt.timedelta(hours=each.number) for each in rows]
+    rows = [dataclasses.replace(each, decided_at=hour) for each, hour in zip(rows, hours, strict=True)]
+    found = [reign_on(rows, day(6), hour) for hour in hours]
+    assert [(each.version, each.first, each.last) for each in found] == [
+        (1, day(3), None),
+        (2, day(5), None),
+        (1, day(5), None),
+        (1, day(5), day(8)),
+    ]
+    assert reign_on(rows, day(6)) == found[-1]
+    assert reign_on(rows, day(6), NOON - dt.timedelta(seconds=1)) is None
+    assert reign_on(rows, day(2)) is None

@@ -80,6 +80,44 @@ def test_live_on(use_case):
     assert run("live-on", "2013-10-04", use_case=use_case).startswith("version 1, 2013-10-01..2013-10-04\npromoted by")
     assert json.loads(run("live-on", "2013-12-31", "--json", use_case=use_case))["version"] == 2
     assert "had no champion on 2013-09-30" in run("live-on", "2013-09-30", use_case=use_case, status=1)
+    assert run("live-on", "2013-10-04", use_case=use_case).endswith("\nno scores of the date were published\n")
+    assert json.loads(run("live-on", "2013-09-30", "--json", use_case=use_case, status=1)) == {
+        "version": None,
+        "scores": [],
+    }
+
+
+def test_live_on_tells_who_scored_the_date_and_who_was_champion_then(use_case):
+    scored(use_case, "2013-10-06", 2)
+    asked = ("live-on", "2013-10-06")
+    said = run(*asked, use_case=use_case)
+    assert "the scores that readers see: made by version 2 at " in said
+    assert "champion of the date then" not in said
+    run("rollback", "1", "--from", "2013-10-05", *WHO, use_case=use_case)
+    said = run(*asked, use_case=use_case)
+    assert said.startswith("version 1, from 2013-10-05 on\nrolled back by maria at ")
+    assert "the scores that readers see: made by version 2 at " in said
+    assert "champion of the date then: version 2, from 2013-10-05 on\n  promoted by auto at " in said
+    found = json.loads(run(*asked, "--json", use_case=use_case))
+    assert (found["version"], found["action"]) == (1, "rolled back")
+    assert [(each["version"], each["champion_then"]["version"]) for each in found["scores"]] == [(2, 2)]
+    # Made anew, twice; what a run did not bring to its end nobody has seen.
+    for status in ("published", "published", "failed"):
+        scored(use_case, "2013-10-06", 1, status)
+    said = run(*asked, use_case=use_case)
+    assert said.index("readers see: made by version 1") < said.index("that they replaced: made by version 2")
+    assert said.count("made by") == 2
+
+
+def test_live_on_tells_where_a_version_scored_that_was_no_champion(use_case):
+    for date in ("2013-09-30", "2013-10-02"):
+        scored(use_case, date, 3)
+    said = run("live-on", "2013-10-02", use_case=use_case)
+    assert "made by version 3 at " in said
+    assert "champion of the date then: version 1, 2013-10-01..2013-10-04" in said
+    said = run("live-on", "2013-09-30", use_case=use_case, status=1)
+    assert "made by version 3 at " in said
+    assert "champion of the date then: none" in said
 
 
 def test_list_and_show(use_case):
@@ -113,6 +151,7 @@ def test_a_rollback_says_which_scored_dates_another_version_made(use_case):
     with attempt(night, {dt.date(2013, 10, 8): {"model_name": use_case.model_name, "model_version": 2}}):
         said = run("rollback", "1", "--from", "2013-10-03", *WHO, use_case=use_case)
     assert "version 1 is champion from 2013-10-03 on" in said
+    assert f"`nightshift features --use-case {use_case.name} --publish`" in said
     assert "2013-10-06 (1 batch date): scored by version 2\n2013-10-08 (1 batch date): scored by version 2" in said
     assert f".venv/bin/python -m scoring.score --use-case {use_case.name} --dates 2013-10-06 --model as_of" in said
     assert f".venv/bin/python -m spark_jobs.build --layer marts --use-case {use_case.name} --dates 2013-10-08" in said
@@ -147,6 +186,9 @@ def test_block_says_which_dates_can_no_longer_be_scored(use_case):
         "rollback", "1", "--from", "2013-10-06", "--block-live", *WHO, use_case=use_case
     )
     assert set(champions.blocked(champions.decisions(use_case))) == {2}
+    typed = champions.decisions(use_case)[2:]
+    assert [each.action for each in typed] == ["blocked", "unblocked", "blocked", "rolled back"]
+    assert {each.why for each in typed} == {f"{WHO[-1]} (typed by {pwd.getpwuid(os.getuid()).pw_name})"}
 
 
 def test_a_promotion_by_hand_begins_after_its_training_unless_it_is_said(use_case):
