@@ -39,7 +39,7 @@ def declared(table: Table, expected_rows: int | None) -> Iterator[Expectation]:
         return
     yield _unique_keys(table)
     for column in table.data_columns:
-        yield from _column(column, is_key=column.name in table.keys)
+        yield from _column(table, column)
 
 
 def _unique_keys(table: Table) -> Expectation:
@@ -51,9 +51,12 @@ def _unique_keys(table: Table) -> Expectation:
     return consequence(gxe.ExpectCompoundColumnsToBeUnique, name="keys_are_unique", why=why, column_list=columns)
 
 
-def _column(column: Column, *, is_key: bool) -> Iterator[Expectation]:
-    # Older dates, which may be landed again, lack what came later; of newer files, each record was held against it.
-    if (column.required and column.since == 1) or is_key:
+def _column(table: Table, column: Column) -> Iterator[Expectation]:
+    is_key = column.name in table.keys
+    # Older dates of a source, which may be landed again, lack what came later; of newer files, each record was held
+    # against it.
+    is_in_every_row = table.source is None or table.forms_of(column)[-1].since == 1
+    if is_key or (column.required and is_in_every_row):
         yield blocks(
             gxe.ExpectColumnValuesToNotBeNull,
             name=f"{column.name}_is_not_null",

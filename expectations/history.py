@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from expectations.profile import is_readable
 from expectations.thresholds import Thresholds
-from nightshift import ledger
+from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.tables import Table
 
@@ -22,13 +22,20 @@ class History:
     """Profiles by batch date: published ones of earlier dates, and those of the range that is audited.
 
     Slices without rows are not in it: whether a date may be empty is judged where its delivery is taken.
+
+    Attributes:
+        of_snapshots: the table comes with some deliveries only, each time as a whole: what it is compared with are the
+            snapshots before, whatever the days between them.
     """
 
     profiles: Mapping[dt.date, Profile]
     thresholds: Thresholds
+    of_snapshots: bool = False
 
-    def same_weekday(self, date: dt.date) -> list[Profile]:
-        """Earlier slices of the weekday of ``date``, newest first."""
+    def alike(self, date: dt.date) -> list[Profile]:
+        """Earlier slices that should have as many rows, newest first: of the weekday of ``date``, or snapshots."""
+        if self.of_snapshots:
+            return self.comparable(date)
         return self._found([date - 7 * DAY * week for week in range(1, self.thresholds.weeks + 1)])
 
     def recent(self, date: dt.date) -> list[Profile]:
@@ -37,7 +44,19 @@ class History:
 
     def comparable(self, date: dt.date) -> list[Profile]:
         """All of them, each once."""
+        if self.of_snapshots:
+            return self._found(snapshots_before(date, self.profiles, self.thresholds))
         return self._found(compared_dates(date, self.thresholds))
+
+    @property
+    def at_least(self) -> int:
+        """How many earlier slices volume must be compared with; of snapshots, which change little, one is enough."""
+        return 1 if self.of_snapshots else self.thresholds.history_at_least
+
+    @property
+    def columns_at_least(self) -> int:
+        """The same for null shares and distinct counts."""
+        return 1 if self.of_snapshots else self.thresholds.column_history_at_least
 
     def last(self, date: dt.date) -> tuple[dt.date, Profile] | None:
         """The newest slice before ``date``."""
@@ -50,10 +69,14 @@ class History:
 
 def load(table: Table, dates: BatchDates, own: Mapping[dt.date, Profile], thresholds: Thresholds) -> History:
     """What the slices of ``dates`` are compared with; asks the ledger for a bounded number of profiles."""
-    asked = {day for date in dates for day in compared_dates(date, thresholds)}.difference(dates)
+    of_snapshots = table.source is not None and not table.source.required
+    if of_snapshots:
+        asked = set(snapshots_before(dates.first, lake.published_dates(table), thresholds))
+    else:
+        asked = {day for date in dates for day in compared_dates(date, thresholds)}.difference(dates)
     published = ledger.profiles(table.use_case, table.short_name, sorted(asked))
-    known = {**published, **own}
-    return History({date: each for date, each in known.items() if is_readable(each) and each["rows"]}, thresholds)
+    known = {date: each for date, each in {**published, **own}.items() if is_readable(each) and each["rows"]}
+    return History(known, thresholds, of_snapshots)
 
 
 def compared_dates(date: dt.date, thresholds: Thresholds) -> list[dt.date]:
@@ -61,3 +84,8 @@ def compared_dates(date: dt.date, thresholds: Thresholds) -> list[dt.date]:
     recent = {date - DAY * days for days in range(1, thresholds.recent_days + 1)}
     weekly = {date - 7 * DAY * week for week in range(1, thresholds.weeks + 1)}
     return sorted(recent | weekly, reverse=True)
+
+
+def snapshots_before(date: dt.date, known: Iterable[dt.date], thresholds: Thresholds) -> list[dt.date]:
+    """Of some dates with snapshots, those that the one of ``date`` is compared with, newest first."""
+    return sorted((each for each in known if each < date), reverse=True)[: thresholds.recent_snapshots]

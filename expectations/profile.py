@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations import personal_data
 from nightshift.dates import BatchDates
-from nightshift.tables import PARTITION, REASONS, Column, Table
+from nightshift.tables import NUMBERS, PARTITION, REASONS, Column, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -32,6 +32,8 @@ _TRACKED_VALUES = 1024
 _DISTINCT_BITS = 12
 # Their values are raw input, or only there for tracing.
 _NEVER_SHOWN = frozenset({"raw", "extra", "file", "file_sha256"})
+# Types of what the others can be correlated with.
+TARGETS = ("boolean", *NUMBERS)
 
 
 def profile(
@@ -41,7 +43,7 @@ def profile(
 
     Args:
         rows: the slice; None where it has no rows.
-        target: boolean column of the table with which the others are correlated.
+        target: column of the table, a number or boolean, with which the others are correlated.
 
     Returns:
         For each of ``dates`` ``{"format": 1, "rows": n, "columns": {name: {...}}}``, fit for JSON. Dates and
@@ -175,11 +177,12 @@ def _is_finite(value: float | None) -> bool:
 
 
 def target_of(table: Table) -> str | None:
-    """The use case's target, where the table has it."""
+    """The use case's target, where the table has it as a number or a yes or no."""
     from nightshift.use_case import UseCase
 
-    column = UseCase.load(table.use_case).target.column
-    return column if column in table.column_names else None
+    name = UseCase.load(table.use_case).target.column
+    # What has landed may have it as text or as a date, which is cast only when it is refined.
+    return next((each.name for each in table.columns if each.name == name and each.type in TARGETS), None)
 
 
 def is_readable(profile: Mapping[str, Any]) -> bool:

@@ -30,7 +30,9 @@ def preload() -> None:
     threading.Thread(target=_context, name="preload-great-expectations", daemon=True).start()
 
 
-def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
+def audit(
+    rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None, tests: Sequence[Check] = ()
+) -> AuditReport:
     """Evaluate all checks of ``table`` on ``rows``, profile them, and keep the result as HTML pages.
 
     A check that cannot be evaluated has failed.
@@ -40,6 +42,7 @@ def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int |
         table: its declaration.
         dates: its batch dates.
         expected_rows: how many rows there must be; None where that is not known (`expectations.emptiness`).
+        tests: what was found of the stage already, by dbt's tests.
     """
     from expectations.further import look_further
     from expectations.pages.data_docs import write_page
@@ -49,7 +52,7 @@ def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int |
         looking = pool.submit(look_further, rows, table, dates, expected_rows)
         checks = _declared_checks(rows, table, dates, expected_rows)
         further = looking.result()
-        checks = (*checks, *further.checks)
+        checks = (*tests, *checks, *further.checks)
         page = write_page(checks, table, dates, expected_rows, further.profiles, further.history)
         return AuditReport(checks, page=page, profiles=further.profiles)
 

@@ -41,7 +41,7 @@ def statistical_checks(table: Table, own: Mapping[dt.date, Profile], history: Hi
 def _volume(own: Mapping[dt.date, Profile], history: History) -> Iterator[Check]:
     impossible, unusual, judged = [], [], []
     for date, profile in sorted(own.items()):
-        usual, compared, is_weekday = _usual_rows(date, history)
+        usual, compared, is_alike = _usual_rows(date, history)
         if usual is None:
             continue
         rows = profile["rows"]
@@ -52,7 +52,7 @@ def _volume(own: Mapping[dt.date, Profile], history: History) -> Iterator[Check]
             continue
         is_too_many = rows > history.thresholds.too_many * usual
         # Where only other weekdays are known, a quiet Sunday must not stop the night.
-        is_too_few = rows < history.thresholds.too_few * usual and is_weekday
+        is_too_few = rows < history.thresholds.too_few * usual and is_alike
         if is_too_many or is_too_few:
             impossible.append(found)
         elif abs(rows - usual) > _tolerated(date, usual, history):
@@ -62,11 +62,12 @@ def _volume(own: Mapping[dt.date, Profile], history: History) -> Iterator[Check]
 
 
 def _usual_rows(date: dt.date, history: History) -> tuple[float | None, str, bool]:
-    """Median rows of comparable slices, what they are in words, and whether they are of the same weekday."""
-    enough = history.thresholds.history_at_least
-    weekday, recent = history.same_weekday(date), history.recent(date)
-    if len(weekday) >= enough:
-        return _median_rows(weekday), f"{len(weekday)} earlier slices of a {date:%A}", True
+    """Median rows of comparable slices, what they are in words, and whether they should have as many."""
+    enough = history.at_least
+    alike, recent = history.alike(date), history.recent(date)
+    if len(alike) >= enough:
+        what = "snapshots" if history.of_snapshots else f"slices of a {date:%A}"
+        return _median_rows(alike), f"{len(alike)} earlier {what}", True
     if len(recent) >= enough:
         return _median_rows(recent), f"{len(recent)} slices of the {history.thresholds.recent_days} days before", False
     return None, NO_HISTORY, False
@@ -78,8 +79,8 @@ def _median_rows(profiles: Iterable[Profile]) -> float:
 
 def _tolerated(date: dt.date, usual: float, history: History) -> float:
     """Deviation in rows that is not worth a warning."""
-    same_weekday = [profile["rows"] for profile in history.same_weekday(date)]
-    mad = statistics.median(abs(rows - usual) for rows in same_weekday) if same_weekday else 0
+    alike = [profile["rows"] for profile in history.alike(date)]
+    mad = statistics.median(abs(rows - usual) for rows in alike) if alike else 0
     limits = history.thresholds
     return max(
         limits.unusual_share * usual,
@@ -126,7 +127,7 @@ def _distinct_jumps(columns: list[str], own: Mapping[dt.date, Profile], history:
         counts = [(each["distinct"], _filled(each, profile)) for each, profile in before]
         counts = [(distinct, filled) for distinct, filled in counts if filled]
         distinct, filled = now["distinct"], _filled(now, own[date])
-        if len(counts) < history.thresholds.column_history_at_least or not filled:
+        if len(counts) < history.columns_at_least or not filled:
             continue
         lowest, highest = min(counts)[0], max(counts)[0]
         ratios = [count / of for count, of in counts]
@@ -152,14 +153,14 @@ def _compared(
         for column in columns:
             now = profile["columns"].get(column)
             before = [(each["columns"][column], each) for each in earlier if column in each["columns"]]
-            if now is not None and len(before) >= history.thresholds.column_history_at_least:
+            if now is not None and len(before) >= history.columns_at_least:
                 yield date, column, now, before
 
 
 def _columns(
     name: str, why: str, jumps: Iterator[dict[str, Any]], own: Mapping[dt.date, Profile], history: History
 ) -> Check:
-    enough = history.thresholds.column_history_at_least
+    enough = history.columns_at_least
     judged = sum(len(history.comparable(date)) >= enough for date in own)
     found = list(jumps)
     names = sorted({jump["column"] for jump in found})

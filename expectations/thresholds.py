@@ -22,7 +22,9 @@ class Thresholds:
     Attributes:
         weeks: how far back the same weekday is looked up.
         recent_days: how many batch dates before are compared, whatever their weekday.
-        history_at_least: earlier slices that volume must be compared with to be judged.
+        recent_snapshots: how many snapshots before are compared, of a table that comes with some deliveries only.
+        history_at_least: earlier slices that volume must be compared with to be judged; of snapshots one is enough, as
+            they change little.
         column_history_at_least: the same for null shares and distinct counts.
         too_few: share of the usual rows below which a slice is refused: nine tenths are missing.
         too_many: multiple of the usual rows above which it is refused. Not ten: a tenfold delivery of a weak day
@@ -38,6 +40,7 @@ class Thresholds:
 
     weeks: int = 8
     recent_days: int = 7
+    recent_snapshots: int = 8
     history_at_least: int = 3
     column_history_at_least: int = 5
     too_few: float = 0.1

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
+from nightshift.ledger import SET_ASIDE
 from nightshift.recovery import recover
 from nightshift.tables import Table
 
@@ -28,14 +29,34 @@ def unpublished(table: Table, dates: Iterable[dt.date], version: int | None = No
     missing = sorted(set(dates) - with_rows)
     if not missing or not table.exists():
         return missing
+    newest = _newest_entries(table, missing, version)
+    return [date for date in missing if date not in newest or newest[date].rows_published != 0]
+
+
+def came_without_rows(table: Table, dates: Iterable[dt.date], version: int | None = None) -> set[dt.date]:
+    """Those of the dates for which files of a source table came and none of their rows, if any, was published.
+
+    They say that there is nothing, where a date without files says nothing. Files that were set aside as a whole do
+    not count.
+
+    Args:
+        version: the Delta version that is looked at; the newest if None.
+    """
+    newest = _newest_entries(table, dates, version) if table.exists() else {}
+    cleared = [entry for entry in newest.values() if entry.rows_published == 0]
+    return {entry.batch_date for entry in cleared if any(each.origin != SET_ASIDE for each in ledger.inputs(entry))}
+
+
+def _newest_entries(table: Table, dates: Iterable[dt.date], version: int | None) -> dict[dt.date, ledger.Entry]:
+    """The newest publication of each date, up to a version."""
     # What a killed process had published already is closed first.
     recover(table.use_case, table)
     seen = lake.newest_version(table) if version is None else version
     newest: dict[dt.date, ledger.Entry] = {}
-    for entry in ledger.publications(table.use_case, table.short_name, missing):
+    for entry in ledger.publications(table.use_case, table.short_name, dates):
         if entry.delta_version is not None and entry.delta_version <= seen:
             newest.setdefault(entry.batch_date, entry)
-    return [date for date in missing if date not in newest or newest[date].rows_published != 0]
+    return newest
 
 
 def newest_published(table: Table, until: dt.date) -> dt.date | None:

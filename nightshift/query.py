@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
-from nightshift.tables import Table
+from nightshift.tables import Column, Table
 from nightshift.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -67,6 +68,36 @@ def _open(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
     # A view is bound when it is read: what it reads must have a name that no other table's has.
     opened = f"{table.layer}_{table.identifier}"
-    connection.register(opened, DeltaTable(table.path).to_pyarrow_dataset())
+    rows = DeltaTable(table.path).to_pyarrow_dataset()
+    connection.register(opened, rows)
+    columns = {name: f'"{name}"' for name in rows.schema.names} | _inherited(table, rows.schema.names)
+    selected = ", ".join(f'{value} AS "{name}"' for name, value in columns.items())
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.layer}")
-    connection.execute(f"CREATE VIEW {table.full_name} AS SELECT * FROM memory.main.{opened}")
+    connection.execute(f"CREATE VIEW {table.full_name} AS SELECT {selected} FROM memory.main.{opened}")
+
+
+def _inherited(table: Table, held: Collection[str]) -> dict[str, str]:
+    """SQL of each column that `was` another one, with the values that Spark reads (`lake.reading.inherited`).
+
+    Args:
+        held: columns of the table as it was published last.
+    """
+    found = {}
+    for column in table.data_columns:
+        forms = [form for form in table.forms_of(column) if form.name in held]
+        if column.was is not None and forms:
+            found[column.name] = f"coalesce({', '.join(_cast(form, column.type) for form in forms)})"
+    return found
+
+
+def _cast(column: Column, kind: str) -> str:
+    value = f'"{column.name}"'
+    if column.type == kind:
+        return value
+    if kind in ("int", "bigint"):
+        # DuckDB would round, and take '5.7' and '1e3' for whole numbers.
+        if column.type == "double":
+            value = f"trunc({value})"
+        elif column.type == "string":
+            value = rf"regexp_extract({value}, '^\s*([+-]?[0-9]+)\s*$', 1)"
+    return f"try_cast({value} AS {'timestamptz' if kind == 'timestamp' else kind})"

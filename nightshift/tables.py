@@ -188,6 +188,11 @@ class Table(Declared):
                 raise ValueError(
                     f"column {column.name} was {column.was}, so that one needs until: {column.since}, its own since"
                 )
+            if (columns[column.was].pii, columns[column.was].treatment) != (column.pii, column.treatment):
+                raise ValueError(
+                    f"column {column.name} was {column.was}, whose values it has on older dates: both need the same "
+                    "pii and treatment"
+                )
         return self
 
     @model_validator(mode="after")
@@ -241,6 +246,14 @@ class Table(Declared):
     def data_columns(self) -> tuple[Column, ...]:
         """The columns without batch_date."""
         return tuple(column for column in self.columns if column.name != PARTITION)
+
+    def forms_of(self, column: Column) -> tuple[Column, ...]:
+        """The column, the one that it `was`, and so on back to the first."""
+        columns = {each.name: each for each in self.columns}
+        forms = [column]
+        while (older := forms[-1].was) is not None:
+            forms.append(columns[older])
+        return tuple(forms)
 
     @property
     def delivered_columns(self) -> tuple[Column, ...]:

@@ -13,7 +13,7 @@ from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
-from nightshift.published import unpublished
+from nightshift.published import came_without_rows, unpublished
 from nightshift.stages import LAND, command
 from nightshift.tables import PARTITION, Table
 from spark_jobs.holiday_calendar import calendar
@@ -71,7 +71,7 @@ def snapshots_for(dates: BatchDates, published: set[dt.date]) -> dict[dt.date, d
 
 def _reference(spark: SparkSession, table: Table, dates: BatchDates, version: int | None) -> DataFrame:
     """The snapshots of a reference table that the dates need, with ``valid_from`` and ``valid_until``."""
-    snapshots = snapshots_for(dates, lake.published_dates(table, version))
+    snapshots = snapshots_for(dates, _delivered(table, dates, version))
     if not snapshots or min(snapshots) > dates.first:
         log.warning("%s: nothing was delivered up to %s; what it would tell is null", table.label, dates.first)
     validity = spark.createDataFrame(list(snapshots.items()), "valid_from date, valid_until date")
@@ -83,6 +83,13 @@ def _reference(spark: SparkSession, table: Table, dates: BatchDates, version: in
     newest = ranked(_placed(rows), table.keys).where(F.col(RANK) == 1)
     valid = newest.join(F.broadcast(validity), on=F.col(PARTITION) == F.col("valid_from"), how="inner")
     return valid.drop(PARTITION, "record", RANK)
+
+
+def _delivered(table: Table, dates: BatchDates, version: int | None) -> set[dt.date]:
+    """The dates of the snapshots that were delivered: those with rows and, where they matter, those without."""
+    with_rows = lake.published_dates(table, version)
+    first = max((date for date in with_rows if date <= dates.first), default=dates.first)
+    return with_rows | came_without_rows(table, BatchDates(first, dates.last), version)
 
 
 def _require_landed(table: Table, job: Job, version: int | None) -> None:

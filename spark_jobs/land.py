@@ -125,23 +125,25 @@ def publish_delivery(
 ) -> None:
     """Publish the accepted rows of every source with all that was set aside, or nothing where one slice is refused.
 
-    A source that did not come is published as empty.
+    A source that did not come is published as empty, and so is one whose files were all set aside.
     """
     from spark_jobs.landing.decided import sparing_released
     from spark_jobs.landing.judge import is_good
+    from spark_jobs.landing.quarantine import source_accounting
 
     came = {source.table.name: source for source in sources}
+    named = came.keys() | {fault.source for fault in delivery.faults}
 
     def slice_of(table: Table) -> Slice:
         source = came.get(table.name)
+        accounting = source_accounting(table, source, delivery)
         if source is None:
-            return Slice(table, empty(spark, table), expectations.audit, Accounting())
+            return Slice(table, empty(spark, table), expectations.audit, accounting)
         audit = sparing_released(expectations.audit, made) if source.released else expectations.audit
-        return Slice(table, source.rows.where(is_good()).select(*table.column_names), audit, source.accounting)
+        return Slice(table, source.rows.where(is_good()).select(*table.column_names), audit, accounting)
 
-    # What came without rows is published too, so that the ledger knows that it came. A query of a day without rows
-    # brings nothing.
-    wanted = [t for t in job.catalog.sources if t.name in came or is_due(t, job) or must_publish(t, job, 0)]
+    # What came without rows is published too, so that the ledger knows that it came.
+    wanted = [t for t in job.catalog.sources if t.name in named or is_due(t, job) or must_publish(t, job, 0)]
     slices = [slice_of(table) for table in wanted]
     if found := set_aside(spark, job, delivery, sources):
         rows, accounting = found

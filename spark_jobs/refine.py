@@ -27,8 +27,9 @@ from nightshift.tables import PARTITION, Table
 from nightshift.use_case_code import load_module
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
+SHOWN = 10
 # Parameters that can be given by their names.
 BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -161,8 +162,11 @@ def newest(refined: Refined) -> DataFrame:
 def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accounting]:
     """Rows in and rows dropped as older, per table, batch date and landed file, in one Spark job.
 
-    Rows in are counted in bronze itself: a join that multiplied or lost rows does not balance. A date without rows
-    has no file, and names the versions in which there were none.
+    Rows in are counted in bronze itself, file by file, and the records that a function made are held against them. A
+    date without rows has no file, and names the versions in which there were none.
+
+    Raises:
+        NightshiftError: naming table, date and file of which a function lost or doubled rows.
     """
     from pyspark.sql import DataFrame
     from pyspark.sql import functions as F
@@ -170,17 +174,22 @@ def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accou
     from spark_jobs.inputs import RANK
 
     file = (F.col("record.file").alias("file"), F.col("record.file_sha256").alias("sha256"))
+    # Of bronze, each record is there once. As many records whose hashes cancel out theirs are these, each once.
+    mark = F.bit_xor(F.xxhash64("record.record")).alias("mark")
     counts = []
     for each in refined:
         name = F.lit(each.table.name).alias("name")
-        older = F.count_if(F.col(RANK) > 1)
+        count, older, none = F.count("*"), F.count_if(F.col(RANK) > 1), F.lit(0)
         bronze = each.bronze.groupBy(name, PARTITION, *file)
-        counts.append(bronze.agg(F.count("*").alias("rows"), F.lit(0).alias("older")))
+        counts.append(bronze.agg(count.alias("rows"), none.alias("records"), none.alias("older"), mark))
         records = each.records.groupBy(name, PARTITION, *file)
-        counts.append(records.agg(F.lit(0).alias("rows"), older.alias("older")))
-    total = functools.reduce(DataFrame.unionByName, counts).groupBy("name", PARTITION, "file", "sha256")
+        counts.append(records.agg(none.alias("rows"), count.alias("records"), older.alias("older"), mark))
+    sums = [*(F.sum(name).alias(name) for name in ("rows", "records", "older")), F.bit_xor("mark").alias("mark")]
+    both = functools.reduce(DataFrame.unionByName, counts).groupBy("name", PARTITION, "file", "sha256")
+    found = both.agg(*sums).collect()
+    _refuse_other_records(found)
     inputs: dict[str, dict[dt.date, list[Input]]] = {each.table.name: {date: [] for date in dates} for each in refined}
-    for row in total.agg(F.sum("rows").alias("rows"), F.sum("older").alias("older")).collect():
+    for row in found:
         taken = Input("file", row.file, row.sha256, row.rows, deduplicated=row.older)
         inputs[row["name"]].setdefault(row.batch_date, []).append(taken)
     for each in refined:
@@ -191,6 +200,25 @@ def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accou
                 for number, (name, version) in enumerate(each.versions.items())
             ]
     return {name: Accounting(by_date) for name, by_date in inputs.items()}
+
+
+def _refuse_other_records(found: Sequence[Row]) -> None:
+    """Refuse what functions made of bronze, where it does not hold each record of bronze once."""
+    wrong = []
+    for row in sorted(found, key=lambda row: [str(cell) for cell in row]):
+        if row.records != row.rows or row.mark:
+            others = "" if row.records != row.rows else ", some of them twice and others not at all"
+            place = f"silver.{row['name']} of {row.batch_date}, {row.file or 'of no file'}"
+            wrong.append(f"  {place}: {row.rows} rows in bronze, {row.records} records made of them{others}")
+    if wrong:
+        more = [f"  and {len(wrong) - SHOWN} more"] if wrong[SHOWN:] else []
+        raise NightshiftError(
+            "a function of refine.py loses or doubles rows, so nothing was published; it must give each row of its "
+            "first table once, with the `record` of it:\n" + "\n".join([*wrong[:SHOWN], *more]) + "\n"
+            'Next: let it join with how="left", and what has a key once: reference data on both ends of their '
+            "validity, other slices on `batch_date` too. Rows that are not wanted are set aside by a rule in "
+            "tables.yaml"
+        )
 
 
 if __name__ == "__main__":

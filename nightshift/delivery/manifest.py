@@ -121,7 +121,9 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def missing(folder: Folder) -> str:
     """What to say where a manifest is waited for."""
+    use_case, date = str(folder).split("/")[-2:]
     return (
-        f"waited for {folder / MANIFEST}, and it is not there: the delivery is missing or not complete "
-        "(the manifest is written last). Ask the sender, or for the sample data run `nightshift deliver-sample`"
+        f"waited for {folder / MANIFEST}, and it is not there: the delivery is missing or not complete (the manifest "
+        "is written last). Ask the sender, or for the sample data run "
+        f"`nightshift deliver-sample {use_case} --dates {date}`"
     )

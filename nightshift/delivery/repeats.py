@@ -67,7 +67,9 @@ def of_other_dates(
         if date != file.batch_date:
             reason = f"is byte for byte {name} of {date}: it was delivered for the wrong date, or a second time"
             yield Fault(
-                *(file.batch_date, file.table.name, file.name, reason, "other_date", file.sha256), promised=file.sha256
+                *(file.batch_date, file.table.name, file.name, reason, "other_date", file.sha256),
+                promised=file.sha256,
+                rows=file.rows,
             )
 
 

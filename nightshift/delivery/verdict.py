@@ -69,6 +69,7 @@ class Fault:
         sha256: digest of the file as found; None where there is no file to read.
         tolerable: false where there is no file that could be set aside, or none that the run can do without.
         promised: digest by the word of the manifest, where it lists the file.
+        rows: records of the file: as they were counted or, where it can't be read, by the word of the manifest.
     """
 
     batch_date: dt.date
@@ -79,6 +80,12 @@ class Fault:
     sha256: str | None = None
     tolerable: bool = True
     promised: str | None = None
+    rows: int = 0
+
+    @property
+    def digest(self) -> str:
+        """The one that the manifest gives: by it one sees that this very delivery was dealt with."""
+        return self.promised or self.sha256 or ""
 
     def __str__(self) -> str:
         return f"{self.batch_date}/{self.file}: {self.reason}"

@@ -95,8 +95,12 @@ def _examine(task: Task) -> LandedFile | Fault:
     """
     table, expected, use_case = task.table, task.expected, task.table.use_case
 
-    def fault(rule: str, reason: str, sha256: str | None = None) -> Fault:
-        return Fault(*(task.batch_date, table.name, expected.name, reason, rule, sha256), promised=expected.sha256)
+    def fault(rule: str, reason: str, found: Contents) -> Fault:
+        return Fault(
+            *(task.batch_date, table.name, expected.name, reason, rule, found.sha256),
+            promised=expected.sha256,
+            rows=expected.rows if found.damage else found.rows,
+        )
 
     with archiving(), archive.deposit(use_case) as copy:
         reader = Reader(task.folder, expected.name, task.source.format, copy)
@@ -108,11 +112,11 @@ def _examine(task: Task) -> LandedFile | Fault:
                 "stage again; if it stays so, mend the access"
             ) from error
         if reasons := list(_disagreements(contents, expected)):
-            return fault("unreadable" if contents.damage else "manifest", "; ".join(reasons), contents.sha256)
+            return fault("unreadable" if contents.damage else "manifest", "; ".join(reasons), contents)
         try:
             fitting = _fit(task, contents)
         except DriftError as error:
-            return fault("columns", str(error), contents.sha256)
+            return fault("columns", str(error), contents)
         return LandedFile(
             table,
             task.batch_date,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from nightshift.dates import BatchDates
+from nightshift.declared.writing import command_to_write
 from nightshift.errors import NightshiftError
 from nightshift.tables import PARTITION, REASONS, Table
 
@@ -35,7 +36,7 @@ def snapshot(table: Table, version: int | None = None) -> DeltaTable:
     from deltalake.exceptions import DeltaError
 
     if not table.exists():
-        raise NightshiftError(f"nothing was ever published to {table.label}: run the stage that writes it first")
+        raise NightshiftError(f"nothing was ever published to {table.label}: first run `{command_to_write(table)}`")
     if version is None:
         return DeltaTable(table.path)
     try:

@@ -12,7 +12,7 @@ from nightshift.lake import log
 from nightshift.tables import Table
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 
 def read(spark: SparkSession, table: Table, dates: BatchDates | None = None, version: int | None = None) -> DataFrame:
@@ -51,16 +51,23 @@ def parquet(spark: SparkSession, table: Table, root: Path, files: Sequence[str])
 
     A column that a file lacks is null, or has the values of the column that it `was` when the file was written.
     """
-    from pyspark.sql import functions as F
-
     if not files:
         return spark.createDataFrame([], table.ddl)
     # Spark takes these characters for a pattern.
     literal = [re.sub(r"([\[\]{}*?\\])", r"\\\1", file) for file in files]
     rows = spark.read.schema(table.ddl).option("basePath", str(root)).parquet(*literal)
-    renamed = {
-        column.name: F.coalesce(column.name, F.col(column.was).try_cast(column.type))
+    return rows.withColumns(inherited(table)).select(*table.column_names)
+
+
+def inherited(table: Table) -> dict[str, Column]:
+    """Each column that `was` another one: its values, or where it has none those of its older forms.
+
+    Older values are cast to its type, and null where they can't be.
+    """
+    from pyspark.sql import functions as F
+
+    return {
+        column.name: F.coalesce(*[F.col(form.name).try_cast(column.type) for form in table.forms_of(column)])
         for column in table.data_columns
         if column.was is not None
     }
-    return rows.withColumns(renamed).select(*table.column_names)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.delivery import MANIFEST, delivered_digests
+from nightshift.ledger.queries import IS_HELD
 from nightshift.ledger.schema import Entry, InputEntry, engine
 from nightshift.source import FileSource
 from nightshift.stages import LAND, SCORE, STAGES
@@ -180,7 +181,7 @@ def _landings(
     use_case: UseCase, catalog: Catalog, dates: BatchDates, stages: Mapping[dt.date, Sequence[Span]]
 ) -> tuple[dict[dt.date, dict[str, list[Landing]]], dict[dt.date, frozenset[str]]]:
     names = {table.short_name: table.name for table in catalog.sources}
-    digests = sa.func.array_agg(InputEntry.version).filter(InputEntry.kind != "table").label("digests")
+    digests = sa.func.array_agg(InputEntry.version).filter(IS_HELD).label("digests")
     query = (
         _published(use_case, dates)
         .add_columns(

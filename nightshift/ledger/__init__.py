@@ -15,11 +15,12 @@ from nightshift.ledger.queries import (
     profiles,
     publications,
 )
-from nightshift.ledger.schema import BY_FILE, LOOKED_UP, Base, Entry, Input, engine
+from nightshift.ledger.schema import BY_FILE, LOOKED_UP, SET_ASIDE, Base, Entry, Input, engine
 
 __all__ = [
     "BY_FILE",
     "LOOKED_UP",
+    "SET_ASIDE",
     "Attempt",
     "Base",
     "Entry",

@@ -10,8 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
+from nightshift.ledger.schema import SET_ASIDE, Entry, Environment, Input, InputEntry, ProfileEntry, engine
 from nightshift.tables import QUARANTINE
+
+# Of a source table's inputs, the files and query results whose rows it holds.
+IS_HELD = sa.and_(InputEntry.kind != "table", InputEntry.origin.is_distinct_from(SET_ASIDE))
 
 
 def latest(
@@ -116,7 +119,7 @@ def delivered(use_case: str, dates: Iterable[dt.date] | None = None) -> dict[dt.
     )
     digests: dict[dt.date, dict[str, str]] = {}
     with engine().connect() as connection:
-        for date, name, version in connection.execute(query.where(InputEntry.kind != "table")):
+        for date, name, version in connection.execute(query.where(IS_HELD)):
             digests.setdefault(date, {})[name] = version
     return digests
 

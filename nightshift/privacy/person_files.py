@@ -35,7 +35,7 @@ def remove_clear_leftovers(use_case: str) -> None:
 def files_with(folder: Path, value: str) -> dict[Path, list[int]]:
     """The files below a folder in which a field equals ``value``, each with its lines or, for Parquet, records.
 
-    A line that can't be parsed counts if the value stands anywhere in it.
+    A line that can't be parsed, or is nested too deeply for that, counts if the value stands anywhere in it.
     """
     found = {path: list(_places(path, value)) for path in sorted(folder.rglob("*")) if path.is_file()}
     return {path: places for path, places in found.items() if places}
@@ -75,7 +75,7 @@ def _csv_holds(line: bytes, value: str, needles: list[bytes]) -> bool:
 def _json_holds(line: bytes, value: str, needles: list[bytes]) -> bool:
     try:
         return value in _texts(json.loads(line))
-    except ValueError:
+    except (ValueError, RecursionError):
         return any(needle in line for needle in needles)
 
 

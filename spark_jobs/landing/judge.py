@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from nightshift import tables
 from nightshift.delivery.drift import FORMS, landed_columns
+from nightshift.lake.reading import inherited
 from nightshift.privacy.tokens import MASK, personal_columns
 from nightshift.quarantine.decisions import releasable
 from nightshift.source import FileSource
@@ -68,22 +69,24 @@ def judged(records: DataFrame, table: Table) -> DataFrame:
     Returns:
         ``batch_date, file, file_sha256, record, extra, _raw, _reason, _rules`` and the columns that files hold.
         ``_reason`` and ``_rules`` are empty for a good row, and ``_raw`` is null. Rules between columns are judged only
-        where each value is there and of its type; one that comes out as null has failed.
+        where each value is there and of its type; one that comes out as null has failed. A column that `was` another
+        one has its values in records of before, as in published rows, and null where they can't be cast.
     """
     is_text = isinstance(table.source, FileSource) and table.source.format != "parquet"
     # One comma too many, and every value stands under the name of its neighbour.
     may_slip = bool(personal_columns(table)) and isinstance(table.source, FileSource) and table.source.format == "csv"
     columns = landed_columns(table)
-    own = [finding for column in columns for finding in _own_findings(column, may_slip=may_slip)]
+    own = [finding for column in columns for finding in _own_findings(table, column, may_slip=may_slip)]
     waivable = releasable(table)
     unreadable = [finding for finding in own if finding.rule not in waivable]
     slipped = [finding for finding in own if may_slip and not finding.rule.endswith(IN_PLACE)]
     between = [_between(rule, table) for rule in table.rules]
-    typed = records.select(
+    delivered = records.select(
         *(*PLACE, "extra", "_version"),
         *[F.col(name).alias(f"_{name}") for name in ("raw", "faults", "fault_rules", "fields")],
         *[_typed(column, is_text).alias(column.name) for column in columns],
-    ).withColumn("_own", _names(own))
+    )
+    typed = delivered.withColumns(inherited(table)).withColumn("_own", _names(own))
     # Reasons are put together for bad rows only, of which there are few.
     is_unreadable = (F.col("_own") != "") & (_names(unreadable) != "")
     rules = (
@@ -117,8 +120,9 @@ def waivable_findings(table: Table) -> list[Finding]:
     names = releasable(table)
     personal = [column.name for column in personal_columns(table)]
     open_columns = [column for column in landed_columns(table) if column.name not in personal]
-    found = [finding for column in open_columns for finding in _own_findings(column, is_typed=True)]
-    between = [_between(rule) for rule in table.rules if not any(_mentions(rule, name) for name in personal)]
+    found = [finding for column in open_columns for finding in _own_findings(table, column, is_typed=True)]
+    rules = [rule for rule in table.rules if not any(_mentions(rule, name) for name in personal)]
+    between = [_between(rule, table, is_typed=True) for rule in rules]
     return [each for each in (*found, *between) if each.rule in names]
 
 
@@ -137,17 +141,18 @@ def _typed(column: tables.Column, is_text: bool) -> Column:
     return F.when(value.rlike(rf"\A(?:{FORMS[column.type]})\z"), value.try_cast(column.type))
 
 
-def _own_findings(column: tables.Column, is_typed: bool = False, may_slip: bool = False) -> list[Finding]:
+def _own_findings(table: Table, column: tables.Column, is_typed: bool = False, may_slip: bool = False) -> list[Finding]:
     """What may be wrong with one column in itself."""
+    forms = table.forms_of(column)
     typed = F.col(column.name)
-    delivered = typed if is_typed else F.col(f"_fields.{column.name}")
-    value = F.substring(delivered.cast("string"), 1, SHOWN)
+    delivered, *older = [F.col(form.name if is_typed else f"_fields.{form.name}") for form in forms]
+    value = F.substring(F.coalesce(*[each.cast("string") for each in (delivered, *older)]), 1, SHOWN)
     findings = []
     if column.required:
         missing = F.lit(f"{column.name}: is missing")
-        is_missing = (
-            delivered.isNull() if column.since == 1 else delivered.isNull() & (F.col("_version") >= column.since)
-        )
+        is_missing = delivered.isNull() & typed.isNull() if older else delivered.isNull()
+        if (since := forms[-1].since) > 1:
+            is_missing = is_missing & (F.col("_version") >= since)
         findings.append(Finding(f"{column.name}.required", is_missing, missing))
     for (kind, words), applies in _checks(column, delivered, typed).items():
         rule = f"{column.name}.{kind}"
@@ -176,12 +181,19 @@ def _checks(column: tables.Column, delivered: Column, typed: Column) -> dict[tup
     return checks
 
 
-def _between(rule: tables.Rule, table: Table | None = None) -> Finding:
-    """A rule between columns; given the table, it spares files of versions that lack one of its columns."""
+def _between(rule: tables.Rule, table: Table, is_typed: bool = False) -> Finding:
+    """A rule between columns; it spares records of versions that lack one, and older values that can't be cast."""
     broken = ~F.coalesce(F.expr(rule.must), F.lit(False))
-    for column in table.data_columns if table is not None else ():
-        if column.since > 1 and _mentions(rule, column.name):
-            broken = broken & (F.col("_version") >= column.since)
+    for column in table.data_columns:
+        if not _mentions(rule, column.name):
+            continue
+        forms = table.forms_of(column)
+        has_value = F.col(column.name).isNotNull()
+        if (since := forms[-1].since) > 1:
+            # Published rows do not tell their version; where it lacks the column, they have null.
+            broken = broken & (has_value if is_typed else F.col("_version") >= since)
+        for older in forms[1:]:
+            broken = broken & (has_value | F.col(older.name).isNull())
     return Finding(rule.name, broken, F.lit(f"{rule.name}: {rule.why}"))
 
 

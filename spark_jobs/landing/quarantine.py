@@ -17,7 +17,7 @@ from nightshift.accounting import Accounting
 from nightshift.dates import BatchDates
 from nightshift.delivery import Delivery
 from nightshift.errors import NightshiftError
-from nightshift.ledger import Input
+from nightshift.ledger import SET_ASIDE, Input
 from nightshift.quarantine.deciding import land_again
 from nightshift.tables import PARTITION, Table
 from nightshift.use_case import UseCase
@@ -108,14 +108,26 @@ def _judged(table: Table, rows: DataFrame, found: Sequence[Row], delivery: Deliv
     return Judged(table, rows, Accounting(inputs), still_open, effects, released)
 
 
+def source_accounting(table: Table, source: Judged | None, delivery: Delivery) -> Accounting:
+    """What a source took in, the rows of files that were set aside as a whole among it.
+
+    Args:
+        source: its judged records; None where no good file came.
+    """
+    inputs = {date: list(several) for date, several in source.accounting.inputs.items()} if source else {}
+    for fault in delivery.faults:
+        if fault.source == table.name:
+            taken = Input("file", fault.file, fault.digest, fault.rows, quarantined=fault.rows, origin=SET_ASIDE)
+            inputs.setdefault(fault.batch_date, []).append(taken)
+    return Accounting(inputs)
+
+
 def quarantine_accounting(delivery: Delivery, sources: Iterable[Judged]) -> Accounting:
     """What the quarantine takes in: rejected records, and one row for each faulty file."""
     inputs: dict[dt.date, list[Input]] = {}
     for fault in delivery.faults:
-        # By the digest that the manifest gives: by it one sees that this very delivery was dealt with.
-        promised = fault.promised or fault.sha256 or ""
-        origin = f"found with SHA-256 {fault.sha256}" if fault.sha256 not in (None, promised) else None
-        inputs.setdefault(fault.batch_date, []).append(Input("file", fault.file, promised, 1, origin=origin))
+        origin = f"found with SHA-256 {fault.sha256}" if fault.sha256 not in (None, fault.digest) else None
+        inputs.setdefault(fault.batch_date, []).append(Input("file", fault.file, fault.digest, 1, origin=origin))
     for source in sources:
         for date, several in source.accounting.inputs.items():
             taken = [
@@ -177,9 +189,11 @@ def refuse_excess(use_case: UseCase, dates: BatchDates, sources: Iterable[Judged
             f"more rows of {use_case.name} were quarantined than is tolerated (`source.tolerated_quarantine_share` in "
             "tables.yaml, or `delivery.tolerated_quarantine_share` in use_case.yaml); nothing of these dates was "
             f"published to the source tables:\n{listed}\nNext: see them with `nightshift quarantine list "
-            f"--use-case {use_case.name} --dates {dates}` and, row by row, with `nightshift quarantine show`; "
-            "ask the sender to deliver again, mend the rule in tables.yaml, or decide with `nightshift quarantine "
-            f"release` or `reject`; then run the stage again:\n{land_again(use_case.name, dates)}"
+            f"--use-case {use_case.name} --dates {dates}` and, row by row, with `nightshift quarantine show "
+            f"--use-case {use_case.name} --dates {dates}`; ask the sender to deliver again, mend the rule in "
+            "tables.yaml, or decide with `nightshift quarantine release --use-case "
+            f"{use_case.name} --table … --date … --who … --why …` (or `reject`); then run the stage again:\n"
+            f"{land_again(use_case.name, dates)}"
         )
 
 

@@ -26,14 +26,11 @@ WITH_NULLS = {
 
 
 def all_fields(table: Table, values: Mapping[str, Column], text: str | None = None) -> Column:
-    """All columns of the table: those that came, under newer names too, and null for the rest."""
-    fields = []
-    for column in landed_columns(table):
-        name: str | None = column.name
-        while name is not None and name not in values:
-            name = next((other.was for other in table.columns if other.name == name), None)
-        value = values[name] if name is not None else F.lit(None)
-        fields.append(value.try_cast(text or column.type).alias(column.name))
+    """All columns of the table: those that came, and null for the rest."""
+    fields = [
+        values.get(column.name, F.lit(None)).try_cast(text or column.type).alias(column.name)
+        for column in landed_columns(table)
+    ]
     return F.struct(*fields).alias("fields")
 
 

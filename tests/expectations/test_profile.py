@@ -8,9 +8,10 @@ import math
 
 import pytest
 
-from expectations.profile import PROBABILITIES, profile
+from expectations.profile import PROBABILITIES, profile, target_of
 from nightshift.dates import BatchDates
 from nightshift.tables import REASONS, Column, Table
+from nightshift.use_case import UseCase
 
 DAY = dt.date(2013, 10, 1)
 NEXT = DAY + dt.timedelta(days=1)
@@ -117,6 +118,14 @@ def test_correlation_with_the_target(spark):
     assert found["is_late"]["true"] == 5
     assert "correlation" not in found["constant"]
     assert "correlation" not in found["is_late"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_target"), [("boolean", True), ("double", True), ("int", True), ("string", False), ("date", False)]
+)
+def test_only_a_number_or_a_boolean_is_taken_for_the_target(kind, is_target):
+    name = UseCase.load("flight_delays").target.column
+    assert target_of(table_of(column("flight", "int"), column(name, kind))) == (name if is_target else None)
 
 
 def test_sketches_are_close_on_many_rows(spark):

@@ -14,6 +14,7 @@ from expectations.statistical import NO_HISTORY, statistical_checks
 from expectations.thresholds import Thresholds
 from nightshift import ledger
 from nightshift.dates import BatchDates
+from nightshift.source import FileSource
 from nightshift.tables import Column, Table
 
 DAY = dt.date(2013, 10, 1)
@@ -48,9 +49,9 @@ def usual(days: int = 60) -> dict:
     return {date: slice_of((500 if date.weekday() >= 5 else 1000) + date.day, nulls=date.day % 5) for date in dates}
 
 
-def judged(own: dict, before: dict, thresholds: Thresholds | None = None, table: Table = TABLE) -> dict:
+def judged(own: dict, before: dict, thresholds: Thresholds | None = None, table: Table = TABLE, **kind: bool) -> dict:
     known = {date: each for date, each in {**before, **own}.items() if each["rows"]}
-    checks = statistical_checks(table, own, History(known, thresholds or Thresholds()))
+    checks = statistical_checks(table, own, History(known, thresholds or Thresholds(), **kind))
     return {check.name: check for check in checks}
 
 
@@ -94,6 +95,17 @@ def test_with_a_few_days_ten_times_blocks_and_a_tenth_only_warns():
     few = {DAY - STEP * number: slice_of(1000) for number in (1, 2, 3)}
     assert "volume_is_possible" in failed(judged({DAY: slice_of(10_000)}, few))
     assert failed(judged({DAY: slice_of(90)}, few)) == {"volume_is_as_usual"}
+
+
+@pytest.mark.parametrize("months", [1, 3])
+def test_a_snapshot_is_held_against_those_before_whatever_the_days_between(months):
+    before = {dt.date(2013, 10 - number, 1): slice_of(1450, distinct=30) for number in range(1, months + 1)}
+    assert failed(judged({DAY: slice_of(1460, distinct=31)}, before, of_snapshots=True)) == set()
+    checks = judged({DAY: slice_of(10, nulls=5, distinct=3)}, before, of_snapshots=True)
+    assert failed(checks) == {"volume_is_possible", "null_shares_are_as_usual"}
+    observed = f"{DAY}: 10 rows, median 1,450 of {months} earlier snapshots"
+    assert checks["volume_is_possible"].observed == observed
+    assert judged({DAY: slice_of(10)}, {}, of_snapshots=True)["volume_is_possible"].observed == NO_HISTORY
 
 
 def test_within_a_range_later_dates_are_held_against_earlier_ones():
@@ -153,17 +165,34 @@ def test_the_quarantine_is_not_judged():
     assert judged({DAY: slice_of(10_000)}, usual(), table=TABLE.model_copy(update={"name": "quarantine"})) == {}
 
 
+def publish(profiles: dict) -> None:
+    common = {"use_case": "flight_delays", "stage": "refine", "table_name": "silver.calls", "run_id": str(uuid.uuid4())}
+    with ledger.attempt(common, {date: {} for date in profiles}) as record:
+        record.audited("0" * 64, 0, None, profiles)
+        record.delta_version = 0
+
+
 def test_history_comes_from_what_was_published(home):
     before = {date: each for date, each in usual().items() if date >= DAY - 14 * STEP}
-    common = {"use_case": "flight_delays", "stage": "refine", "table_name": "silver.calls", "run_id": str(uuid.uuid4())}
-    with ledger.attempt(common, {date: {} for date in before}) as record:
-        record.audited("0" * 64, 0, None, before)
-        record.delta_version = 0
+    publish(before)
     history = load(TABLE, BatchDates.of(DAY), {DAY: slice_of(1000)}, Thresholds())
     assert history.profiles[DAY - 14 * STEP] == before[DAY - 14 * STEP]
     # Recent days and the weekdays of earlier weeks, and not all there is.
     assert len(history.profiles) == 1 + 7 + 1
     assert history.last(DAY) == (DAY - STEP, before[DAY - STEP])
+
+
+def test_the_history_of_snapshots_are_the_newest_ones_that_were_published(home, monkeypatch):
+    months = [dt.date(2013, month, 1) for month in range(1, 13)]
+    before = {date: slice_of(1450) for date in months}
+    publish(before)
+    monkeypatch.setattr("expectations.history.lake.published_dates", lambda table: set(months))
+    source = FileSource(file="calls.csv", format="csv", required=False)
+    dates = BatchDates(dt.date(2013, 11, 2), dt.date(2013, 12, 1))
+    history = load(TABLE.model_copy(update={"source": source}), dates, {months[11]: slice_of(1400)}, Thresholds())
+    assert sorted(history.profiles) == [*months[3:11], months[11]]
+    assert history.last(months[11]) == (months[10], before[months[10]])
+    assert [each["rows"] for each in history.alike(months[11])] == [1450] * Thresholds().recent_snapshots
 
 
 @pytest.fixture(scope="module")

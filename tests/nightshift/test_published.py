@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import shutil
 import uuid
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,12 +14,14 @@ import pytest
 import sqlalchemy as sa
 
 from nightshift import lake, ledger
+from nightshift.accounting import Accounting
 from nightshift.audit import AuditReport
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
+from nightshift.ledger import SET_ASIDE, Input
 from nightshift.publish import publish
-from nightshift.published import newest_published, unpublished
+from nightshift.published import came_without_rows, newest_published, unpublished
 from nightshift.settings import Settings
 from nightshift.tables import PARTITION, Table
 from nightshift.use_case import UseCase
@@ -38,8 +42,12 @@ class World:
             **{"grain": "one row per thing", "keys": ("code",), "owner": "tests", "columns": columns},
         )
 
-    def publish(self, dates: BatchDates, *filled: dt.date) -> int:
-        """Publish a range, of which some dates have a row each; gives the Delta version."""
+    def publish(self, dates: BatchDates, *filled: dt.date, came: Mapping[dt.date, Input] | None = None) -> int:
+        """Publish a range, of which some dates have a row each; gives the Delta version.
+
+        Args:
+            came: the file of a date, where the rows are accounted for.
+        """
         folder = lake.stage_folder(self.table)
         folder.mkdir(parents=True, exist_ok=True)
         for date in filled:
@@ -48,7 +56,8 @@ class World:
             pq.write_table(pa.table({"code": ["a"]}), place / "rows.parquet")
         (folder / "_SUCCESS").touch()
         job = Job("land", self.job.use_case, self.job.catalog, dates, "test")
-        return publish(job, self.table, folder, audit=lambda *_: AuditReport(())).version
+        accounting = None if came is None else Accounting({date: [file] for date, file in came.items()})
+        return publish(job, self.table, folder, audit=lambda *_: AuditReport(()), accounting=accounting).version
 
 
 @pytest.fixture
@@ -107,3 +116,15 @@ def test_the_newest_date_may_be_without_rows(world: World) -> None:
     assert newest_published(world.table, THIRD) == SECOND
     world.publish(BatchDates.of(THIRD), THIRD)
     assert newest_published(world.table, SECOND) == THIRD
+
+
+def test_a_file_without_rows_is_told_from_no_file_and_from_one_that_was_set_aside(world: World) -> None:
+    empty, rejected = Input("file", "a.csv", "a" * 64, 0), Input("file", "a.csv", "b" * 64, 2, quarantined=2)
+    assert came_without_rows(world.table, ALL) == set()
+    first = world.publish(ALL, FIRST, came={FIRST: Input("file", "a.csv", "c" * 64, 1), SECOND: empty})
+    assert came_without_rows(world.table, ALL) == {SECOND}
+    world.publish(BatchDates(SECOND, THIRD), came={THIRD: rejected})
+    assert came_without_rows(world.table, ALL) == {THIRD}, "of the second, a delivery without the file came since"
+    world.publish(BatchDates.of(THIRD), came={THIRD: dataclasses.replace(rejected, origin=SET_ASIDE)})
+    assert came_without_rows(world.table, ALL) == set()
+    assert came_without_rows(world.table, ALL, first) == {SECOND}

@@ -91,6 +91,11 @@ SOURCE = {"file": "orders.csv", "format": "csv"}
         ([column("id"), column("old", until=2)], {}, "column old changes with a version after version 1"),
         ([column("id"), column("new", since=2, was="old")], {"version": 2}, "was old, which is no column"),
         ([column("id"), column("old"), column("new", since=2, was="old")], {"version": 2}, "needs until: 2"),
+        (
+            [column("id"), column("old", until=2, pii="contact"), column("new", since=2, was="old")],
+            {"version": 2},
+            "both need the same pii",
+        ),
         ([column("id")], {"layer": "silver", "source": SOURCE}, "only bronze tables have a source"),
         ([column("id")], {"rules": [{"name": "r", "must": "true", "why": ""}]}, "it has no source"),
         ([column("id", pii="identifier")], {"layer": "gold"}, "columns id: personal data ends in silver"),

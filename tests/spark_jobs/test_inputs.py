@@ -7,10 +7,13 @@ import datetime as dt
 import pytest
 from pyspark.sql import SparkSession
 
+from nightshift import lake, ledger
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
+from nightshift.ledger import Input
 from nightshift.settings import Settings
+from nightshift.tables import Table
 from nightshift.use_case import UseCase
 from spark_jobs.inputs import END_OF_TIME, snapshots_for
 from spark_jobs.refine import compute, newest, refinements
@@ -35,6 +38,7 @@ AS_OF = {
     SECOND: ("Changed, as the same snapshot mends it", "Houston"),
     THIRD: ("Corrected", None),
 }
+AS_OF_EMPTIED = {FIRST: AS_OF[FIRST], SECOND: (AS_OF[SECOND][0], None)}
 
 
 @pytest.fixture
@@ -85,6 +89,18 @@ def test_a_change_shows_from_its_own_delivery_on(spark: SparkSession, catalog: C
     for first, last in ((FIRST, FIRST), (SECOND, SECOND), (FIRST, SECOND), (FIRST, THIRD)):
         dates = BatchDates(first, last)
         assert names(spark, catalog, dates) == {date: AS_OF[date] for date in dates}
+
+    # Files without a row say that there is nothing, from their delivery on.
+    came_empty(catalog["bronze.airports"], SECOND)
+    assert names(spark, catalog, BatchDates(FIRST, SECOND)) == AS_OF_EMPTIED
+
+
+def came_empty(table: Table, date: dt.date) -> None:
+    """The ledger's entry of a file with a header only; the lake has no trace of it."""
+    common = {"use_case": table.use_case, "stage": "land", "run_id": "test", "table_name": table.short_name}
+    taken = [Input("file", "airports.csv", "e" * 64, 0)]
+    with ledger.attempt(common, {date: {"rows_in": 0}}, {date: taken}) as made:
+        made.published(lake.newest_version(table), {date: 0})
 
 
 def test_a_late_outcome_belongs_to_the_delivery_that_brings_it(spark: SparkSession, catalog: Catalog) -> None:

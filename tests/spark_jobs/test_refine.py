@@ -1,15 +1,24 @@
-"""What a use case's refine.py must be, for its functions to be given their rows."""
+"""What a use case's refine.py must be, for its functions to be given their rows, and what they must make of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from pyspark.sql import DataFrame, SparkSession
 
+from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
+from nightshift.ledger import Input
 from nightshift.settings import Settings
-from spark_jobs.refine import refinements
-from tests.shop import Shop
+from spark_jobs.inputs import ranked
+from spark_jobs.refine import Refined, account, refinements
+from tests.shop import DAY, NEXT, Shop
+
+SHA = "ab" * 32
+SOME_TWICE = ", some of them twice and others not at all"
+# Batch date, key, file and record: the second and the third are of one customer.
+BRONZE = [(DAY, "ada", "a.csv", 2), (DAY, "bob", "a.csv", 3), (DAY, "bob", "b.csv", 2), (NEXT, "cy", "a.csv", 2)]
 
 
 @pytest.fixture
@@ -46,3 +55,58 @@ def test_a_function_that_asks_for_no_slice_is_named_with_the_remedy(shop: Shop, 
     assert str(refused.value).startswith(f"{file}: {wrong}")
     assert "next: begin it with `def customers(<table>, …)`" in str(refused.value)
     assert f"silver/{shop.name}/customers (customers)" in str(refused.value)
+
+
+def refined(spark: SparkSession, shop: Shop, made: list[tuple]) -> Refined:
+    """What a function made of the rows of bronze."""
+    types = "batch_date date, email string, record struct<file: string, record: int, file_sha256: string>"
+
+    def rows(several: list[tuple]) -> DataFrame:
+        return spark.createDataFrame([(date, key, (*place, SHA)) for date, key, *place in several], types)
+
+    table = shop.catalog["silver.customers"]
+    return Refined(table, ranked(rows(made), table.keys), rows(BRONZE), {})
+
+
+def test_older_records_of_a_key_are_counted_by_file(spark: SparkSession, shop: Shop) -> None:
+    found = account([refined(spark, shop, BRONZE)], BatchDates(DAY, NEXT))["customers"]
+    assert sorted(found.inputs[DAY], key=lambda each: each.name) == [
+        Input("file", "a.csv", SHA, 2, deduplicated=1),
+        Input("file", "b.csv", SHA, 1),
+    ]
+    assert found.inputs[NEXT] == [Input("file", "a.csv", SHA, 1)]
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        # Rows in are rows out, in all: what was lost is made up for by what came twice.
+        (
+            [BRONZE[1], BRONZE[1], *BRONZE[2:]],
+            [f"of 2024-01-02, a.csv: 2 rows in bronze, 2 records made of them{SOME_TWICE}"],
+        ),
+        (
+            [BRONZE[0], BRONZE[2], *BRONZE[2:]],
+            [
+                "of 2024-01-02, a.csv: 2 rows in bronze, 1 records made of them",
+                "of 2024-01-02, b.csv: 1 rows in bronze, 2 records made of them",
+            ],
+        ),
+        (
+            [*BRONZE[:3], (None, *BRONZE[3][1:])],
+            [
+                "of 2024-01-03, a.csv: 1 rows in bronze, 0 records made of them",
+                "of None, a.csv: 0 rows in bronze, 1 records made of them",
+            ],
+        ),
+    ],
+    ids=["within a file", "between files", "to no date"],
+)
+def test_a_join_that_loses_as_many_rows_as_it_doubles_is_refused(
+    spark: SparkSession, shop: Shop, records: list[tuple], said: list[str]
+) -> None:
+    with pytest.raises(NightshiftError) as refused:
+        account([refined(spark, shop, records)], BatchDates(DAY, NEXT))
+    named = [line for line in str(refused.value).splitlines() if line.startswith("  ")]
+    assert named == [f"  silver.customers {each}" for each in said]
+    assert 'let it join with how="left"' in str(refused.value)

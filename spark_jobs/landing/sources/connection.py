@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nightshift.errors import NightshiftError
+from nightshift.privacy.tokens import MASK
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, DataFrameReader, SparkSession
@@ -21,6 +22,8 @@ ROW_DIGESTS = {"jdbc:postgresql:": "hashtextextended(CAST(ROW({columns}) AS text
 FETCHED = "10000"
 # Whatever a driver takes for a secret in its URL: a parameter, or `user:password@`.
 _SECRET_IN_URL = re.compile(r"(password|pwd|passwd|secret|token)\s*=|//[^/?]*@", re.IGNORECASE)
+# What a driver says before it may quote a value: `ERROR: invalid input syntax for type integer`.
+_WITHOUT_VALUES = re.compile(r"([\w.-]+: )?[\w\s,.;/-]*")
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,11 @@ class Connection:
         return known and known.format(columns=", ".join(columns))
 
     @contextlib.contextmanager
-    def asked_for(self, relation: str) -> Iterator[None]:
+    def asked_for(self, relation: str, is_personal: bool = False) -> Iterator[None]:
         """Turn what the database refuses into a message for people.
+
+        Args:
+            is_personal: rows with personal data are read: of the driver's words only those before any value are kept.
 
         Raises:
             NightshiftError: naming connection and relation, with the driver's words and no credentials.
@@ -93,6 +99,7 @@ class Connection:
             yield
         except (Py4JError, PySparkException) as error:
             said = self._scrubbed(_words(error))
+            said = without_values(said) if is_personal else said
             raise NightshiftError(
                 f"the database {self.name!r} could not be asked for {relation}: {said}\nNext: check "
                 f"NIGHTSHIFT_JDBC_{self.name.upper()}_URL, …_USER and …_PASSWORD, that the database runs, and that "
@@ -104,6 +111,27 @@ class Connection:
             if secret:
                 text = text.replace(secret, "…")
         return text
+
+
+@contextlib.contextmanager
+def without_log(spark: SparkSession) -> Iterator[None]:
+    """Keep Spark's log shut while rows with personal data are read: it prints what a driver says of a row.
+
+    It stays shut where that fails: other tasks may fail, too, until the job ends.
+    """
+    assert spark._jvm is not None
+    log4j = spark._jvm.org.apache.logging.log4j
+    log, nothing = log4j.LogManager.getContext(False).getConfiguration(), log4j.core.filter.DenyAllFilter
+    shut = nothing.newBuilder().build()
+    log.addFilter(shut)
+    yield
+    log.removeFilter(shut)
+
+
+def without_values(said: str) -> str:
+    """A driver's words up to the first sign that may begin a value, like a quote in any language or a bracket."""
+    kept = _WITHOUT_VALUES.match(said)
+    return said if kept is None or kept[0] == said else f"{kept[0].rstrip()} {MASK}"
 
 
 def _words(error: Any) -> str:

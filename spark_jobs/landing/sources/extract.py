@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import time
@@ -13,36 +14,26 @@ from typing import TYPE_CHECKING
 
 from nightshift import archive, scratch
 from nightshift.delivery import Fault, LandedFile
-from nightshift.delivery.drift import DriftError, Found, delivered_names, fit
+from nightshift.delivery.drift import DriftError, delivered_names
 from nightshift.delivery.verification import kept_aside
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.privacy.person_files import extracts
+from nightshift.privacy.tokens import personal_columns
 from nightshift.source import JdbcSource
-from nightshift.tables import Column, Table
-from spark_jobs.landing.sources.connection import Connection
+from nightshift.tables import Table
+from spark_jobs.landing.sources import columns, layout
+from spark_jobs.landing.sources.connection import Connection, without_log
 from spark_jobs.landing.sources.proof import Counted, Counting, Proof
 from spark_jobs.landing.sources.slices import Slice, midnight, slices, within
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
 log = logging.getLogger("nightshift")
 
-SLICE = "_batch_date"
 PATIENCE = dt.timedelta(minutes=15)
-TYPES = {
-    "string": ("string",),
-    "int": ("tinyint", "smallint", "int"),
-    "bigint": ("tinyint", "smallint", "int", "bigint"),
-    "double": ("float", "double"),
-    "boolean": ("boolean",),
-    "date": ("date",),
-    "timestamp": ("timestamp",),
-}
-KEPT_AS_THEY_ARE = frozenset(kind for kinds in TYPES.values() for kind in kinds)
 WHOLE_NUMBERS = ("int", "bigint")
 
 
@@ -80,21 +71,20 @@ class Extract:
     def files(self) -> list[LandedFile]:
         """The extract in the archive, one file per batch date, or several where it is large.
 
+        A day that may be empty and is has a file without rows: the proof that it was asked for.
+
         Raises:
             RefusedError: if the database changed meanwhile, or something else was read than it has.
         """
         before = self._once_settled()
-        if not before.rows:
-            return []
         # Rows in clear: what a killed run leaves of them is swept.
         folder = scratch.take(extracts(self.job.use_case.name))
         try:
-            with self.connection.asked_for(self.source.relation):
-                self._write(before, folder)
-            paths = {each: _parquet_files(folder, each.batch_date) for each in self.counting.slices}
-            read = {each.batch_date: self.counting.of_extract(paths[each]) for each in paths}
-            self._refuse_changed(before, read, self._counted())
-            return [file for each in paths for file in self._kept(each, paths[each], read[each.batch_date])]
+            paths = self._extracted(before, folder) if before.rows else {}
+            if self.source.required and self.source.empty_allowed:
+                for each in self.counting.slices:
+                    paths[each] = paths.get(each) or [layout.write_nothing(columns.declared(self.table), folder)]
+            return [file for each in paths for file in self._kept(each, paths[each], before.proofs[each.batch_date])]
         finally:
             scratch.discard(folder)
 
@@ -105,24 +95,11 @@ class Extract:
 
     def _fitted(self) -> tuple[str, ...]:
         """Hold the relation's columns against the declaration; returns those that nobody declared."""
-        source, types = self.source, {each.name: each.dataType.simpleString() for each in self.schema.fields}
-
-        def other_type(name: str, column: Column) -> str | None:
-            return None if types[name] in TYPES[column.type] else types[name]
-
         try:
-            fitting = fit(self.table, Found(tuple(types), False, other_type))
-            if source.date_column not in types:
-                raise DriftError(f"has no column {source.date_column!r}, the date_column of its source")
-            if types[source.date_column] not in ("date", "timestamp"):
-                raise DriftError(
-                    f"{source.date_column!r} is {types[source.date_column]}, and a date_column is a date or a "
-                    "timestamp with time zone"
-                )
+            return columns.added_to(self.table, self.source, self.schema)
         except DriftError as error:
-            fault = Fault(self.dates[0], self.table.name, name_of(source), str(error), "columns", tolerable=False)
+            fault = Fault(self.dates[0], self.table.name, name_of(self.source), str(error), "columns", tolerable=False)
             raise RefusedError([fault]) from None
-        return tuple(name for name in fitting.added if name not in (source.date_column, source.partition_column))
 
     def _counting(self) -> Counting:
         source, names = self.source, delivered_names(self.table, self.table.version)
@@ -141,8 +118,18 @@ class Extract:
             self.connection.row_digest(list(quoted.values())),
         )
 
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Ask for rows: what is said of them quotes no personal data."""
+        is_personal = bool(personal_columns(self.table))
+        with (
+            without_log(self.spark) if is_personal else contextlib.nullcontext(),
+            self.connection.asked_for(self.source.relation, is_personal),
+        ):
+            yield
+
     def _counted(self) -> Counted:
-        with self.connection.asked_for(self.source.relation):
+        with self._reading():
             return self.counting.of_database(self.connection.query(self.spark, self.counting.sql))
 
     def _once_settled(self) -> Counted:
@@ -168,6 +155,19 @@ class Extract:
             )
         return counted
 
+    def _extracted(self, before: Counted, folder: Path) -> dict[Slice, list[Path]]:
+        """Write the rows as Parquet files, and see that they are those that the database had, and has.
+
+        Raises:
+            RefusedError: if not.
+        """
+        with self._reading():
+            self._write(before, folder)
+        paths = {each: layout.written(folder, each.batch_date) for each in self.counting.slices}
+        read = {each.batch_date: self.counting.of_extract(paths[each]) for each in paths}
+        self._refuse_changed(before, read, self._counted())
+        return paths
+
     def _write(self, counted: Counted, folder: Path) -> None:
         """Read in as many connections as are declared, and write a folder per batch date."""
         from pyspark.sql import functions as F
@@ -176,17 +176,10 @@ class Extract:
         zone = self.job.use_case.timezone
         date = column if self.counting.is_date else F.to_date(F.from_utc_timestamp(column, zone))
         names = delivered_names(self.table, self.table.version)
-        declared = [F.col(names[each.name]).cast(each.type) for each in self.table.delivered_columns]
-        keys = [names[key] for key in self.table.keys]
-        (
-            self._read(counted)
-            .select(F.date_add(date, self.source.days_before).alias(SLICE), *declared, *self._kept_aside())
-            # Sorted, so that the same rows give the same file; split where a date is larger than a file should be.
-            .hint("rebalance", SLICE)
-            .sortWithinPartitions(SLICE, *keys)
-            .write.partitionBy(SLICE)
-            .parquet(str(folder))
-        )
+        dated = F.date_add(date, self.source.days_before).alias(layout.SLICE)
+        rows = self._read(counted).select(dated, *columns.selected(self.table, self.added, self.schema))
+        counts = {each: proof.rows for each, proof in counted.proofs.items()}
+        layout.write(rows, [names[key] for key in self.table.keys], counts, folder)
 
     def _read(self, counted: Counted) -> DataFrame:
         source = self.source
@@ -202,16 +195,6 @@ class Extract:
                 numPartitions=str(source.partitions),
             )
         return reader.load()
-
-    def _kept_aside(self) -> list[SparkColumn]:
-        from pyspark.sql import functions as F
-
-        kept = []
-        for name in self.added:
-            column, kind = F.col(f"`{name}`"), self.schema[name].dataType.simpleString()
-            plain = F.base64(column) if kind == "binary" else column.cast("string")
-            kept.append((column if kind in KEPT_AS_THEY_ARE else plain).alias(name))
-        return kept
 
     def _refuse_changed(self, before: Counted, read: Mapping[dt.date, Proof], after: Counted) -> None:
         found = {
@@ -245,11 +228,7 @@ class Extract:
         names = delivered_names(self.table, version)
         proved = proof.told(names[key] for key in self.table.keys)
         origin = f"jdbc:{source.connection} {source.relation} {source.date_column} {part} {proved}"
-        columns = (*names.values(), *self.added)
+        held = (*names.values(), *self.added)
         for number, ((path, sha256), count) in enumerate(zip(kept, rows, strict=True), 1):
             name = name_of(source, number)
-            yield LandedFile(self.table, part.batch_date, name, path, count, sha256, columns, version, origin=origin)
-
-
-def _parquet_files(folder: Path, date: dt.date) -> list[Path]:
-    return sorted((folder / f"{SLICE}={date}").glob("*.parquet"))
+            yield LandedFile(self.table, part.batch_date, name, path, count, sha256, held, version, origin=origin)

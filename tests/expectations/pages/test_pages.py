@@ -23,7 +23,9 @@ def links(page) -> list[str]:
 
 
 def test_pages_lead_to_each_other_and_need_nothing_else(published):
-    report = audit(published.frame(published.rows(DAY)), published.table, NIGHT, expected_rows=2)
+    report = audit(published.frame(published.rows(DAY)), published.table, NIGHT, expected_rows=2, tests=[TESTED])
+    assert report.checks[0] == TESTED
+    assert TESTED.name in report.page.read_text(encoding="utf-8")
     profile = report.page.with_name("001-passed-profile.html")
     index = report.page.parents[2] / "index.html"
     assert (report.page.name, index.parent.name) == ("001-passed.html", "flight_delays")

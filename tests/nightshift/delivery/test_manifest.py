@@ -27,8 +27,9 @@ def test_a_folder_without_manifest_is_not_complete(landing: Path, catalog: Catal
     assert is_complete(Folder(str(folder)))
     (folder / "manifest.json").unlink()
     assert not is_complete(Folder(str(folder)))
-    with pytest.raises(NightshiftError, match=str(folder / "manifest.json")):
+    with pytest.raises(NightshiftError, match=str(folder / "manifest.json")) as waited:
         verified(catalog)
+    assert f"`nightshift deliver-sample flight_delays --dates {DAY}`" in str(waited.value)
 
 
 def test_a_delivery_for_another_date_is_refused_as_a_whole(landing: Path, catalog: Catalog) -> None:

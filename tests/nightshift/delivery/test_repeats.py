@@ -23,7 +23,7 @@ def test_a_file_that_was_published_for_another_date_is_a_fault(landing: Path, ca
         "2013-01-02/schedule.csv: is byte for byte schedule.csv of 2013-01-01: it was delivered for the wrong date, or "
         "a second time"
     )
-    assert fault.rule == "other_date"
+    assert (fault.rule, fault.rows) == ("other_date", 2)
     # The same file again for its own date is a rerun.
     assert verify(catalog, BatchDates.of(DAY), lambda _: {DAY: published[FIRST]}).faults == ()
     allow(catalog, "bronze.schedule", may_repeat=True)

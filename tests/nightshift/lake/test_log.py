@@ -66,5 +66,6 @@ def test_a_commit_added_the_files_that_its_dates_then_had(table: Table) -> None:
 def test_a_version_that_the_log_does_not_have_is_named(table: Table) -> None:
     with pytest.raises(lake.VersionGone, match=r"the log of .*airlines has no version 7: "):
         lake.snapshot(table, 7)
-    with pytest.raises(NightshiftError, match="nothing was ever published to"):
+    command = "`.venv/bin/python -m spark_jobs.land --use-case flight_delays --dates <first>..<last>`"
+    with pytest.raises(NightshiftError, match=f"nothing was ever published to bronze/.*/planes: first run {command}"):
         lake.snapshot(Catalog(UseCase.load("flight_delays"))["bronze.planes"], 0)

@@ -16,7 +16,8 @@ from nightshift.dates import BatchDates
 from nightshift.delivery import MANIFEST
 from nightshift.errors import NightshiftError
 from nightshift.late import Change, find
-from nightshift.ledger import BY_FILE, Input
+from nightshift.late.history import look_up
+from nightshift.ledger import BY_FILE, SET_ASIDE, Input
 from nightshift.settings import get_settings
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES
 from tests.nightshift.late.world import CATALOG, REFERENCE, REQUIRED, USE_CASE, day, span, stages
@@ -42,11 +43,16 @@ def sha256(content: str) -> str:
 
 
 def attempt(
-    stage: str, table: str, dates: list[dt.date], files: dict[str, str] | None = None, version: int = 1
+    stage: str,
+    table: str,
+    dates: list[dt.date],
+    files: dict[str, str] | None = None,
+    version: int = 1,
+    origin: str | None = None,
 ) -> None:
     """A published attempt in the ledger, as jobs keep them."""
     common = {"use_case": USE_CASE.name, "stage": stage, "run_id": "test", "table_name": table}
-    taken = [Input("file", name, sha256(content), 1) for name, content in (files or {}).items()]
+    taken = [Input("file", name, sha256(content), 1, origin=origin) for name, content in (files or {}).items()]
     counts = {"rows_in": len(taken) if table.startswith("bronze.") else None}
     with ledger.attempt(common, dict.fromkeys(dates, counts), dict.fromkeys(dates, taken)) as made:
         made.delta_version = version
@@ -131,7 +137,11 @@ def test_a_file_that_was_tolerated_in_quarantine_is_not_late_for_ever(nights) ->
     common = {"use_case": USE_CASE.name, "stage": LAND, "run_id": "test", "table_name": LAND}
     with ledger.attempt(common, {day(4): {}}):
         attempt(LAND, "bronze.quarantine", [day(4)], {"airlines.csv": "damaged"})
+        attempt(LAND, "bronze.airlines", [day(4)], {"airlines.csv": "damaged"}, origin=SET_ASIDE)
     assert not find(USE_CASE, CATALOG)
+    history = look_up(USE_CASE, CATALOG)
+    assert history is not None
+    assert not history.has_content(day(4), "airlines"), "the snapshot before goes on counting"
     deliver(day(4), files() | {"airlines.csv": "mended"})
     assert find(USE_CASE, CATALOG).found == (Change(day(4), "completed", ("airlines.csv",)),)
 

@@ -38,6 +38,13 @@ def test_numbers_are_compared_as_they_are_written(tmp_path: Path) -> None:
     assert list(files_with(tmp_path, "447911").values()) == [[1, 3]]
 
 
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_lines_that_are_nested_too_deeply_to_be_parsed_are_searched_as_text(tmp_path: Path, depth: int) -> None:
+    nested = ["[" * depth + json.dumps(text) + "]" * depth for text in (ADA, "née")]
+    (tmp_path / "a.jsonl").write_text("\n".join([*nested, json.dumps({"name": ADA})]))
+    assert list(files_with(tmp_path, ADA).values()) == [[1, 3]]
+
+
 @pytest.mark.parametrize(
     "kind",
     [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())],

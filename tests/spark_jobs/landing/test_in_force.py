@@ -16,6 +16,8 @@ from nightshift.accounting import balances
 from nightshift.audit import AuditError, AuditReport, Check
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
+from nightshift.ledger import SET_ASIDE
+from nightshift.trace import trace
 from spark_jobs.landing import quarantine
 from spark_jobs.landing.in_force import BLOCKED, IN_FORCE
 from tests.deliveries import deliver
@@ -47,6 +49,12 @@ def account(shop: Shop, table: str) -> tuple[int | None, ...]:
 def origins(shop: Shop) -> set[tuple[str, int, str | None]]:
     (entry,) = [each for each in ledger.latest(shop.name, DAY) if each.table_name == "bronze.quarantine"]
     return {(each.name, each.rows, each.origin) for each in ledger.inputs(entry)}
+
+
+def traced(shop: Shop, table: str) -> list[tuple[str, int, int, str | None]]:
+    hop = trace(shop.catalog, shop.catalog[table], DAY)
+    assert hop.balances
+    return [(each.name, each.rows, each.quarantined, each.origin) for each, _ in hop.sources]
 
 
 def refused(shop: Shop, said: str, dates: BatchDates | None = None) -> None:
@@ -109,6 +117,11 @@ def test_a_file_that_the_delivery_in_force_does_without_stays_in_quarantine(spar
     shop.land()
     tolerated = ("orders-1.jsonl", 0)
     assert shop.rows(spark, "bronze.quarantine", "file", "record") == [tolerated]
+    # Its row is in the sums of the orders, but no other date must do without a file because this one has been seen.
+    assert account(shop, "bronze.orders") == (1, 0, 1)
+    assert traced(shop, "bronze.orders") == [("orders-1.jsonl", 1, 1, SET_ASIDE)]
+    assert account(shop, "bronze.quarantine") == (1, 1, 0)
+    assert ledger.delivered(shop.name, [DAY])[DAY].keys() == {"customers.csv"}
 
     for blocked in ("orders-2.jsonl", "orders-3.jsonl"):
         for leftover in (shop.settings.landing / shop.name / str(DAY)).glob("orders*"):

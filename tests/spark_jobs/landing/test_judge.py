@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.source import FileSource
 from nightshift.tables import Table
-from spark_jobs.landing.judge import judged
+from spark_jobs.landing.judge import judged, waivable_findings
 
 DATE = dt.date(2013, 1, 2)
 RECORDS = (
@@ -29,7 +29,7 @@ def table(
             "name": "things",
             "description": "things",
             "grain": "one row per thing",
-            "keys": [declared[0]["name"]],
+            "keys": [declared[-1]["name"]],
             "owner": "tests",
             "version": version,
             "columns": declared,
@@ -42,10 +42,20 @@ def table(
 def judge(
     spark, declared: Table, *values: Any, kind: str = "string", faults: str = "", rules: str = "", version: int = 1
 ) -> Any:
+    return judge_all(spark, declared, (version, *values), kind=kind, faults=faults, rules=rules)[0]
+
+
+def judge_all(
+    spark, declared: Table, *records: tuple, kind: str = "string", faults: str = "", rules: str = ""
+) -> list[Any]:
+    """Judged records, each given as the version of its file and its values."""
     schema = ", ".join(f"{column.name}: {kind}" for column in declared.columns)
-    rows = [(DATE, "things.csv", "a" * 64, 2, "raw", faults, rules, None, version, values)]
-    records = spark.createDataFrame(rows, f"{RECORDS}, fields struct<{schema}>")
-    return judged(records, declared).first()
+    rows = [
+        (DATE, "things.csv", "a" * 64, number, "raw", faults, rules, None, version, values)
+        for number, (version, *values) in enumerate(records, start=2)
+    ]
+    made = spark.createDataFrame(rows, f"{RECORDS}, fields struct<{schema}>").coalesce(1)
+    return judged(made, declared).orderBy("record").collect()
 
 
 @pytest.mark.parametrize(
@@ -124,9 +134,52 @@ def test_what_came_with_a_later_version_is_not_missed_in_files_of_before(spark) 
     rule = {"name": "second_is_first", "must": "second = first", "why": "They are equal."}
     columns = ({"type": "string", "name": "first"}, {"type": "string", "name": "second", "required": True, "since": 2})
     declared = table(*columns, rules=(rule,), version=2)
-    assert judge(spark, declared, "a", None, version=1)["_rules"] == ""
-    assert judge(spark, declared, "a", None, version=2)["_rules"] == "second.required"
-    assert judge(spark, declared, "a", "b", version=2)["_rules"] == "second_is_first"
+    rows = judge_all(spark, declared, (1, "a", None), (2, "a", None), (2, "a", "b"))
+    assert [row["_rules"] for row in rows] == ["", "second.required", "second_is_first"]
+    # Published rows, as an audit reads them, do not tell their version.
+    published = spark.createDataFrame([("a", None), ("a", "a"), ("a", "b")], "first string, second string")
+    (finding,) = waivable_findings(declared)
+    assert [row[0] for row in published.select(finding.name).collect()] == [None, None, "second_is_first"]
+
+
+def test_a_renamed_column_is_judged_in_files_of_before(spark) -> None:
+    rule = {"name": "goes_elsewhere", "must": "place <> 'EWR'", "why": "Nobody flies in circles."}
+    declared = table(
+        {"type": "string", "name": "dest", "until": 2},
+        {"type": "string", "name": "destination", "since": 2, "until": 3, "was": "dest"},
+        {"type": "string", "name": "place", "since": 3, "was": "destination", "required": True, "pattern": "[A-Z]+"},
+        rules=(rule,),
+        version=3,
+    )
+    of_first = [(1, value, None, None) for value in ("IAH", None, "EWR", "iah")]
+    rows = judge_all(spark, declared, *of_first, (2, None, "MIA", None), (3, None, None, None))
+    assert [(row["place"], row["_rules"]) for row in rows] == [
+        ("IAH", ""),
+        (None, "place.required"),
+        ("EWR", "goes_elsewhere"),
+        ("iah", "place.pattern"),
+        ("MIA", ""),
+        (None, "place.required"),
+    ]
+    assert rows[3]["_reason"] == "place: 'iah' does not match [A-Z]+"
+
+
+def test_older_values_of_a_retyped_column_are_null_where_they_can_not_be_cast(spark) -> None:
+    rule = {"name": "is_positive", "must": "number > 0", "why": "Numbers are counted."}
+    columns = ({"type": "string", "name": "code", "until": 2}, {"type": "int", "name": "number", "since": 2})
+    declared = table(columns[0], {**columns[1], "was": "code"}, rules=(rule,), version=2)
+    rows = judge_all(spark, declared, (1, "A1", None), (1, "007", None), (1, "-7", None), (2, None, "A1"))
+    assert [(row["code"], row["number"], row["_rules"]) for row in rows] == [
+        ("A1", None, ""),
+        ("007", 7, ""),
+        ("-7", -7, "is_positive"),
+        (None, None, "number.type"),
+    ]
+    published = spark.createDataFrame([("A1", None), ("-7", -7)], "code string, number int")
+    (finding,) = waivable_findings(declared)
+    assert [row[0] for row in published.select(finding.name).collect()] == [None, "is_positive"]
+    required = table(columns[0], {**columns[1], "was": "code", "required": True}, version=2)
+    assert judge(spark, required, "A1", None)["_rules"] == "number.required"
 
 
 def test_values_of_persons_are_not_shown(spark) -> None:

@@ -13,14 +13,20 @@ from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.delivery import Delivery, Fault
 from nightshift.errors import NightshiftError
-from nightshift.ledger import Entry, Input
+from nightshift.ledger import SET_ASIDE, Entry, Input
 from nightshift.quarantine.deciding import decide
 from nightshift.quarantine.decisions import Decision
 from nightshift.quarantine.records import Selection, counts
 from nightshift.use_case import UseCase
 from spark_jobs.landing import quarantine
 from spark_jobs.landing.decided import RELEASED_ONLY, sparing_released
-from spark_jobs.landing.quarantine import Judged, quarantine_accounting, refuse_excess, tolerated_share
+from spark_jobs.landing.quarantine import (
+    Judged,
+    quarantine_accounting,
+    refuse_excess,
+    source_accounting,
+    tolerated_share,
+)
 from tests.deliveries import deliver
 from tests.shop import DAY, NEXT, Shop, order
 
@@ -50,6 +56,24 @@ def test_a_faulty_file_is_known_by_the_digest_that_its_manifest_promises() -> No
         ("a" * 64, f"found with SHA-256 {'b' * 64}"),
         ("c" * 64, None),
     ]
+
+
+def test_rows_of_a_file_that_was_set_aside_stand_in_the_sums_of_its_source_and_do_not_thin_out_its_share() -> None:
+    use_case = UseCase.load("flight_delays")
+    table = Catalog(use_case)["bronze.schedule"]
+    drifted = Fault(DAY, "schedule", "b.csv", "lacks 'dest'", "columns", "b" * 64, promised="b" * 64, rows=500)
+    other = Fault(DAY, "weather", "c.parquet", "is cut", "unreadable", "c" * 64, promised="c" * 64, rows=7)
+    delivery = Delivery(use_case, ONE, (), (drifted, other))
+    good = Input("file", "a.csv", "a" * 64, 100, 2)
+    judged = Judged(table, None, Accounting({DAY: [good]}), {DAY: 2}, {}, 0)  # type: ignore[arg-type]
+
+    found = source_accounting(table, judged, delivery)
+    assert found.inputs == {DAY: [good, Input("file", "b.csv", "b" * 64, 500, 500, origin=SET_ASIDE)]}
+    assert (found.rows_in(DAY), found.quarantined(DAY), found.expected(DAY)) == (600, 502, 98)
+    assert source_accounting(table, None, delivery).rows_in(DAY) == 500
+    assert judged.read(DAY) == 100
+    # The quarantine has a row for each record, and one for each file as a whole.
+    assert quarantine_accounting(delivery, [judged]).rows_in(DAY) == 2 + 1 + 1
 
 
 def test_rows_are_released_and_rejected_by_people(spark, shop: Shop) -> None:
@@ -144,6 +168,7 @@ def test_the_tolerated_share_is_the_tables_own_and_rejected_rows_are_spared(spar
     assert "adults_in_london: 1 rows" in said
     assert "orders of" not in said, "three of four are within its own share"
     assert f"nightshift quarantine list --use-case {shop.name} --dates 2024-01-02" in said
+    assert f"nightshift quarantine show --use-case {shop.name} --dates 2024-01-02" in said
     assert f".venv/bin/python -m spark_jobs.land --use-case {shop.name} --dates 2024-01-02" in said
     assert not shop.catalog["bronze.customers"].exists()
 

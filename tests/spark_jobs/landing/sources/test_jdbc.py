@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import pyarrow.parquet as pq
 import pytest
 
-from nightshift import lake, ledger
+from nightshift import archive, lake, ledger
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
@@ -30,7 +30,8 @@ from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from spark_jobs.erase import main as erase
 from spark_jobs.land import land
-from spark_jobs.landing.sources import extract
+from spark_jobs.landing.sources import extract, layout
+from spark_jobs.landing.sources.extract import name_of
 from spark_jobs.refine import refine
 from tests.spark_jobs.landing.sources.conftest import PASSWORD, USER, Database
 from tests.spark_jobs.landing.sources.orders import COLUMNS, DECLARED, FIRST, SECOND, declare, order, rows, table, taken
@@ -79,20 +80,31 @@ def test_days_of_23_and_25_hours_come_whole(spark, orders: Database, date: dt.da
     assert [row.fields.id for row in rows(spark, declared, delivery)] == list(range(hours))
 
 
-def test_a_range_gives_the_rows_of_its_days_and_a_rerun_the_same_bytes(spark, orders: Database) -> None:
+def test_a_range_gives_the_rows_of_its_days_and_a_rerun_the_same_bytes_in_whatever_order_rows_come(
+    spark, orders: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "ROWS_PER_FILE", 100)
     orders.run(
-        "INSERT INTO orders SELECT n, n * 0.1, timestamptz '2013-10-01T04:00:00Z' + n * interval '5 minutes', 'x' || n "
-        "FROM generate_series(0, 575) n"
+        "ALTER TABLE orders DROP CONSTRAINT orders_pkey, ADD COLUMN gate int",
+        # Two rows of each key.
+        "INSERT INTO orders SELECT n / 2, n * 0.1, timestamptz '2013-10-01T04:00:00Z' + n * interval '5 minutes', "
+        "'x' || n, n / 2 % 2 FROM generate_series(0, 575) n",
     )
-    declared = table(partition_column="id", partitions=3)
+    declared = table(partition_column="gate", partitions=2)
     whole = taken(spark, declared, FIRST, SECOND)
+    # Changes nothing, but the first of the two comes last now.
+    orders.run("UPDATE orders SET note = note WHERE note ~ '[02468]$'")
     again = taken(spark, declared, FIRST, SECOND)
     nights = [taken(spark, declared, date) for date in (FIRST, SECOND)]
     assert whole.rows_in(declared) == {FIRST: 288, SECOND: 288}
-    digests = [(file.batch_date, file.sha256) for file in whole.files]
-    assert [(file.batch_date, file.sha256) for file in again.files] == digests
-    assert [(file.batch_date, file.sha256) for night in nights for file in night.files] == digests
-    assert {row.fields.id for row in rows(spark, declared, whole)} == set(range(576))
+    digests = [(file.batch_date, file.name, file.sha256) for file in whole.files]
+    names = [name_of(declared.source, part) for part in (1, 2, 3)]
+    assert [digest[:2] for digest in digests] == [(date, name) for date in (FIRST, SECOND) for name in names]
+    assert [(file.batch_date, file.name, file.sha256) for file in again.files] == digests
+    assert [(file.batch_date, file.name, file.sha256) for night in nights for file in night.files] == digests
+    found = rows(spark, declared, whole)
+    assert {row.fields.note for row in found} == {f"x{n}" for n in range(576)}
+    assert len({(row.fields.id, row.file_sha256) for row in found}) == len({row.fields.id for row in found}) == 288
 
 
 def test_a_date_column_is_compared_as_a_date(spark, orders: Database) -> None:
@@ -113,6 +125,13 @@ def test_a_day_without_rows_blocks_unless_it_is_declared(spark, orders: Database
     allowed = taken(spark, table(empty_allowed=True), FIRST, SECOND)
     allowed.refuse_faults()
     assert allowed.rows_in(table()) == {FIRST: 0, SECOND: 1}
+    empty, full = allowed.files
+    assert pq.read_table(empty.path).num_rows == 0
+    assert empty.origin == "jdbc:crm public.orders created_at [2013-10-01 04:00:00+00, 2013-10-02 04:00:00+00) 0 rows"
+    assert pq.read_schema(empty.path).remove_metadata() == pq.read_schema(full.path).remove_metadata()
+    assert [row.batch_date for row in rows(spark, table(), allowed)] == [SECOND]
+    # Nothing came of a snapshot: the one before counts on.
+    assert taken(spark, table(empty_allowed=True, required=False), FIRST).files == ()
 
 
 def test_a_date_that_is_not_over_by_the_databases_clock_is_refused(spark, orders: Database) -> None:
@@ -213,6 +232,29 @@ def test_what_the_database_refuses_is_said_without_credentials(
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
 
 
+def test_what_the_database_quotes_of_a_person_is_in_no_message_and_not_in_sparks_log(spark, orders: Database) -> None:
+    orders.run(
+        order(1, "2013-10-01T12:00:00Z", note="'36'"),
+        "CREATE VIEW slow AS SELECT *, CAST(note AS int) AS age FROM orders",
+    )
+    age = {"name": "age", "type": "int", "pii": "other", "treatment": "drop", "description": "years"}
+    declared = table([*COLUMNS, age], relation="slow")
+    logs = spark._jvm.org.apache.logging.log4j.LogManager
+    log = logs.getLogger("org.apache.spark.executor.Executor")
+    assert taken(spark, declared, FIRST).rows_in(declared) == {FIRST: 1}
+    assert log.isErrorEnabled()
+
+    orders.run("UPDATE orders SET note = 'ada@example.org'")
+    with pytest.raises(NightshiftError) as refusal:
+        taken(spark, declared, FIRST)
+    shut = logs.getContext(False).getConfiguration()
+    try:
+        assert "could not be asked for slow: ERROR: invalid input syntax for type integer ***\n" in str(refusal.value)
+        assert not log.isErrorEnabled()
+    finally:
+        shut.removeFilter(shut.getFilter())
+
+
 def test_connections_share_the_reading(spark, orders: Database) -> None:
     orders.run(
         "INSERT INTO orders SELECT n, n, '2013-10-01T12:00:00Z', NULL FROM generate_series(1, 40) n",
@@ -287,6 +329,11 @@ def test_a_day_without_rows_that_is_allowed_is_landed_and_refined(
         assert lake.rows_by_date(catalog[name], BatchDates(FIRST, SECOND)) == {FIRST: 1, SECOND: 0}
         (entry,) = [each for each in ledger.latest("shop", SECOND) if each.table_name == name]
         assert (entry.status, entry.rows_published) == ("published", 0)
+        if name == "bronze.orders":
+            (asked,) = ledger.inputs(entry)
+            assert (asked.kind, asked.name, asked.rows) == ("query", "jdbc:crm.public.orders", 0)
+            assert str(asked.origin).endswith("[2013-10-02 04:00:00+00, 2013-10-03 04:00:00+00) 0 rows")
+            assert archive.path_of("shop", asked.version, ".parquet").is_file()
 
 
 def test_a_kill_leaves_no_rows_in_clear(

@@ -1,0 +1,34 @@
+"""What a database says is shown without credentials, and without what it quotes of a person."""
+
+from __future__ import annotations
+
+import pytest
+
+from spark_jobs.landing.sources.connection import without_values
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            'ERROR: invalid input syntax for type integer: "ada@example.org"',
+            "ERROR: invalid input syntax for type integer ***",
+        ),
+        ('ERROR: value "39339" is out of range for type smallint', "ERROR: value ***"),
+        # A value may hold quotes itself, and end with the line.
+        (
+            'ERROR: invalid input syntax for type date: "Ada "the first" Lovelace',
+            "ERROR: invalid input syntax for type date ***",
+        ),
+        (
+            "FEHLER: ungültige Eingabesyntax für Typ integer: »ada@example.org«",
+            "FEHLER: ungültige Eingabesyntax für Typ integer ***",
+        ),
+        ("Data truncation: Truncated incorrect INTEGER value: 'ada'", "Data truncation ***"),
+        ("ORA-01722: invalid number", "ORA-01722: invalid number"),
+        ("Bad int64 value: ada@example.org", "Bad int64 value ***"),
+        ("ERROR: canceling statement due to statement timeout", "ERROR: canceling statement due to statement timeout"),
+    ],
+)
+def test_a_drivers_words_are_kept_up_to_what_may_be_a_value(said: str, shown: str) -> None:
+    assert without_values(said) == shown
