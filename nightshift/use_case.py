@@ -59,7 +59,7 @@ class Nightly(Declared):
     """When the night starts and which feature windows it needs to be complete."""
 
     schedule: str = "0 0 * * *"
-    lookback_days: PositiveInt = Field(28, description="Deliveries before D that features of D read.")
+    lookback_days: PositiveInt = Field(28, description="Deliveries that features of D may read, that of D included.")
 
 
 class UseCase(Declared):

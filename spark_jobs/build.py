@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import expectations
@@ -20,6 +21,7 @@ from nightshift.accounting import Accounting
 from nightshift.audit import Check
 from nightshift.dates import BatchDates, as_ranges
 from nightshift.declared.derivation import derivations
+from nightshift.declared.writing import command_to_write
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import LOOKED_UP, Input
@@ -28,7 +30,7 @@ from nightshift.published import unpublished
 from nightshift.scores import SCORES
 from nightshift.session import session
 from nightshift.settings import get_settings
-from nightshift.stages import FEATURES, MARTS, REFINE, SCORE, command
+from nightshift.stages import FEATURES, MARTS, command
 from nightshift.tables import Table
 from spark_jobs.dbt_project import DbtProject
 
@@ -57,18 +59,22 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
         expectations.preload()
     spark = session(f"{job.stage} {job.use_case.name} {job.dates}")
     tables = built_tables(job)
+    if job.stage == MARTS:
+        project.refuse_untested(_names(tables))
     sources = _sources(job, project, tables)
-    _refuse_unpublished(job, sources)
+    refuse_unpublished(job, sources)
     # Pinned before anything is read, so that what the ledger names is what was read.
     versions = {table.short_name: lake.newest_version(table) for table in sources if table.exists()}
-    accounts = {table.short_name: _accounting(job, _sources(job, project, [table]), versions) for table in tables}
-    lake.register(spark, sources, _read_window(job), versions)
+    accounts = {
+        table.short_name: _accounting(job, table, _sources(job, project, [table]), versions) for table in tables
+    }
+    lake.register(spark, sources, read_window(job), versions)
     folders = {table.identifier: lake.stage_folder(table) for table in tables}
     try:
         stages, checks = _run_dbt(job, project, tables, folders)
         # Marts say nothing that was not audited before: dbt's tests, profile and history are their audit.
         audits = {
-            table.identifier: expectations.audit
+            table.identifier: partial(expectations.audit, tests=checks[table.identifier])
             if job.stage == FEATURES
             else expectations.audit_of_tested(checks[table.identifier])
             for table in tables
@@ -128,24 +134,21 @@ def built_tables(job: Job) -> list[Table]:
 def refuse_incomplete(job: Job) -> None:
     """Hold what the models read against Delta logs and ledger; this starts no Spark.
 
-    Features look back on the deliveries of ``nightly.lookback_days``; one that is missing would change every
-    rate without a trace. Marts need the scores and the outcomes of their own dates.
+    Features may look back on any table of silver; one delivery that is missing would change every rate without a
+    trace. Marts need the scores and the outcomes of their own dates.
 
     Raises:
         NightshiftError: naming the missing dates and how to get them.
     """
-    target = job.catalog[f"silver.{job.use_case.target.table}"]
     if job.stage == FEATURES:
-        back = dt.timedelta(days=job.use_case.nightly.lookback_days - 1)
         for table in job.catalog.layer("silver"):
-            _refuse_missing(job, table, job.dates, REFINE)
-        _refuse_missing(job, target, BatchDates(job.dates.first - back, job.dates.last), REFINE)
+            _refuse_missing(job, table, read_window(job))
     else:
-        _refuse_missing(job, job.catalog[SCORES], job.dates, SCORE)
-        _refuse_missing(job, target, job.dates, REFINE)
+        for name in (SCORES, f"silver.{job.use_case.target.table}"):
+            _refuse_missing(job, job.catalog[name], job.dates)
 
 
-def _refuse_missing(job: Job, table: Table, needed: BatchDates, stage: str) -> None:
+def _refuse_missing(job: Job, table: Table, needed: BatchDates) -> None:
     starts = _starts(job, table)
     missing = unpublished(table, [date for date in needed if date >= starts])
     if missing:
@@ -153,8 +156,8 @@ def _refuse_missing(job: Job, table: Table, needed: BatchDates, stage: str) -> N
         raise NightshiftError(
             f"{job.stage} of {job.dates} need {table.label} of {needed}, and these batch dates are missing: {ranges}\n"
             f"  next: backfill {ranges} in the Airflow UI (DAG {job.use_case.name}_nightly, Trigger, Backfill), or run "
-            f"`{command(stage, job.use_case.name, as_ranges(missing)[0])}`"
-            f"{' after land' if stage == REFINE else ''}; then run this stage again"
+            f"`{command_to_write(table, as_ranges(missing)[0])}`"
+            f"{' after land' if table.layer == 'silver' else ''}; then run this stage again"
         )
 
 
@@ -165,18 +168,30 @@ def _starts(job: Job, table: Table) -> dt.date:
     return min((source.starts(first) for source in sources if source and source.required), default=first)
 
 
-def _refuse_unpublished(job: Job, sources: Iterable[Table]) -> None:
-    """Only before the very first batch date may a table be one to which nothing was ever published."""
+def refuse_unpublished(job: Job, sources: Iterable[Table]) -> None:
+    """A table to which nothing was ever published is taken for an empty one only before its source begins.
+
+    Raises:
+        NightshiftError: naming the table and the command that writes it.
+    """
     for table in sources:
-        if not table.exists() and job.dates.first > job.use_case.dates.first:
+        if not table.exists() and job.dates.last >= _starts(job, table):
             raise NightshiftError(
-                f"nothing was ever published to {table.label}, which {job.stage} read: run the stage that writes it"
+                f"nothing was ever published to {table.label}, which {job.stage} read\n"
+                f"  next: run `{command_to_write(table, job.dates)}`; then run this stage again"
             )
 
 
-def _read_window(job: Job) -> BatchDates:
-    """All that models may read: their own dates, and the deliveries before on which features look back."""
-    return BatchDates(job.dates.first - dt.timedelta(days=job.use_case.nightly.lookback_days), job.dates.last)
+def read_window(job: Job) -> BatchDates:
+    """All that models may read: their own dates, and those before them.
+
+    Features look back on `nightly.lookback_days` deliveries, that of the batch date included; `refuse_incomplete` asks
+    for all of them. Marts also meet the scores of the dates whose outcomes come only now.
+    """
+    lookback_days = job.use_case.nightly.lookback_days
+    is_features = job.stage == FEATURES
+    back = lookback_days - 1 if is_features else max(lookback_days, job.use_case.target.maturity_days)
+    return BatchDates(job.dates.first - dt.timedelta(days=back), job.dates.last)
 
 
 def _sources(job: Job, project: DbtProject, tables: Iterable[Table]) -> list[Table]:
@@ -185,24 +200,29 @@ def _sources(job: Job, project: DbtProject, tables: Iterable[Table]) -> list[Tab
     return [table for table in job.catalog if table.full_name in names]
 
 
-def _accounting(job: Job, sources: Sequence[Table], versions: Mapping[str, int]) -> Accounting:
+def _accounting(job: Job, table: Table, sources: Sequence[Table], versions: Mapping[str, int]) -> Accounting:
     """What a model reads of each batch date, from the Delta logs.
 
-    Features have a row for each case, and look the rest up. Marts aggregate: what their sums must agree with is
-    declared.
+    Counted are the rows of the date itself from which its own follow: for features the cases, for marts, which
+    aggregate, what their sums must agree with. The rest is looked up, often of other dates.
     """
     is_features = job.stage == FEATURES
+    counted = {f"silver.{job.use_case.target.cases}"} if is_features else _summed_up(table)
     inputs: dict[dt.date, list[Input]] = {date: [] for date in job.dates}
     for source in sources:
         version = versions.get(source.short_name)
         if version is None:
             continue
-        counted = not is_features or source.short_name == f"silver.{job.use_case.target.cases}"
-        counts = lake.rows_by_date(source, job.dates, version) if counted else dict.fromkeys(job.dates, 0)
+        is_counted = source.short_name in counted
+        counts = lake.rows_by_date(source, job.dates, version) if is_counted else dict.fromkeys(job.dates, 0)
         for date, rows in counts.items():
-            origin = None if counted else LOOKED_UP
+            origin = None if is_counted else LOOKED_UP
             inputs[date].append(Input("table", source.short_name, str(version), rows, origin=origin))
     return Accounting(inputs, aggregated=not is_features)
+
+
+def _summed_up(mart: Table) -> set[str]:
+    return {agreement.table for agreement in mart.agrees_with if agreement.days_before == 0}
 
 
 def dbt_variables(job: Job, stages: Mapping[str, Path]) -> dict[str, object]:

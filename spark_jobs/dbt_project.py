@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
     from dbt_common.events.base_types import EventMsg
 
-log = logging.getLogger("nightshift")
+# Hold a model against its declaration (dbt/tests/generic).
+DECLARATION_TESTS = ("rows_are_unique", "declared_values_hold")
 
 
 class DbtProject:
@@ -69,6 +69,31 @@ class DbtProject:
                 todo.extend(manifest.nodes[node_id].depends_on.nodes if node_id in manifest.nodes else ())
         return {f"{source.source_name}.{source.name}" for key, source in manifest.sources.items() if key in seen}
 
+    def refuse_untested(self, models: Iterable[str]) -> None:
+        """Ask for the data tests that hold models against their declarations, where these are not audited otherwise.
+
+        Raises:
+            NightshiftError: naming the tests that a model lacks, or that would let some rows pass.
+        """
+        from dbt.contracts.graph.nodes import GenericTestNode
+
+        tests = [node for node in self.manifest.nodes.values() if isinstance(node, GenericTestNode)]
+        lacking = [
+            f"  {model}: {name}"
+            for model in models
+            for name in DECLARATION_TESTS
+            if not any(
+                test.test_metadata.name == name and _concerns(test, model) and _blocks_at_any_row(test)
+                for test in tests
+            )
+        ]
+        if lacking:
+            raise NightshiftError(
+                "dbt: nothing was built, as no data test would hold these models against their declared keys and "
+                "values:\n" + "\n".join(lacking) + "\n  next: add these tests to `data_tests` in the YAML beside the "
+                "model, with severity error, and without `where` and `error_if`; then run this stage again"
+            )
+
     def build(
         self, models: Sequence[str], variables: Mapping[str, object], remedy: str, written: Callable[[str], None]
     ) -> dict[str, list[Check]]:
@@ -82,7 +107,7 @@ class DbtProject:
                 raises fails the model, of which no test then runs.
 
         Returns:
-            The data tests of each model as checks of an audit; those that block have passed.
+            The data tests that read each model as checks of an audit; those that block have passed.
 
         Raises:
             NightshiftError: naming each failed test, the number of rows, examples, and the remedy.
@@ -91,9 +116,6 @@ class DbtProject:
             *("build", "--select", *models, "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)),
             callback=_on_success(set(models), written),
         )
-        for result in results:
-            if result.status == "warn":
-                log.warning("dbt test warns\n%s", _described(result))
         wrong = [result for result in results if result.status in ("error", "fail", "runtime error")]
         if wrong:
             found = "\n".join(_described(result) for result in wrong)
@@ -102,10 +124,8 @@ class DbtProject:
                 f"  next: {remedy}"
             )
         tests = [result for result in results if result.node.resource_type == "test"]
-        return {
-            model: [_check(result) for result in tests if str(result.node.attached_node).endswith(f".{model}")]
-            for model in models
-        }
+        checks = [(result.node, _check(result)) for result in tests]
+        return {model: [check for test, check in checks if _concerns(test, model)] for model in models}
 
     def invoke(
         self, command: str, *arguments: str, callback: Callable[[EventMsg], None] | None = None
@@ -154,20 +174,33 @@ def _on_success(models: Set[str], written: Callable[[str], None]) -> Callable[[E
     return told
 
 
+def _concerns(test: Any, model: str) -> bool:
+    """Whether a data test reads a model; one in a file of its own stands beside no model."""
+    return any(node.startswith("model.") and node.endswith(f".{model}") for node in test.depends_on.nodes)
+
+
+def _blocks_at_any_row(test: Any) -> bool:
+    config = test.config
+    return (config.severity.lower(), config.error_if, config.where) == ("error", "!= 0", None)
+
+
 def _check(result: RunResult) -> Check:
+    # With `warn_if` and `error_if`, a test of severity error may warn as well.
+    warned = result.status == "warn"
     return Check(
         name=result.node.name,
-        consequence="warns" if result.node.config.severity.lower() == "warn" else "blocks",
+        consequence="warns" if warned or result.node.config.severity.lower() == "warn" else "blocks",
         why=result.node.description,
         passed=result.status == "pass",
         failed_rows=result.failures,
+        examples=_examples(result.node) if warned else [],
     )
 
 
 def _described(result: RunResult) -> str:
-    """One failed or warning node in the words of a log."""
+    """One failed node in the words of a log."""
     node = result.node
-    if result.status not in ("fail", "warn"):
+    if result.status != "fail":
         return f"  {node.resource_type}: {node.name} ({result.status})\n    found: {str(result.message).strip()}"
     lines = [f"  test: {node.name} ({result.failures} rows)"]
     if node.description:
@@ -176,7 +209,7 @@ def _described(result: RunResult) -> str:
     return "\n".join(lines)
 
 
-def _examples(node: Any) -> list[dict[str, Any]]:
+def _examples(node: Any) -> list[Mapping[str, Any]]:
     from pyspark.sql import SparkSession
 
     return [row.asDict() for row in SparkSession.active().sql(node.compiled_code).limit(EXAMPLES).collect()]

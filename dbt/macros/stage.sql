@@ -8,12 +8,13 @@
   {%- set folder = var('stage_folders', {}).get(model['name']) -%}
   {%- if not folder -%}
     {{ exceptions.raise_compiler_error(
-        "no stage folder is given for " ~ model['name'] ~ ": build models with `python -m spark_jobs.build`") }}
+        "no stage folder is given for " ~ model['name'] ~ ": build models with `.venv/bin/python -m spark_jobs.build "
+        ~ "--layer … --use-case … --dates …`") }}
   {%- endif -%}
 
-  {% if config.get('contract').enforced %}
-    {{ get_assert_columns_equivalent(sql) }}
-  {% endif %}
+  {# Of every model, whether or not its YAML says `contract: {enforced: true}`: audits read the columns that are
+     declared, so that one which the SQL lacks would be null, and one which it has beside them would be unseen. #}
+  {{ get_assert_columns_equivalent(sql) }}
 
   {% do run_query('drop table if exists ' ~ relation) %}
 

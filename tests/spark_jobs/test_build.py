@@ -16,9 +16,17 @@ from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
+from nightshift.ledger import LOOKED_UP
 from nightshift.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.use_case import UseCase
-from spark_jobs.build import build, built_tables, refuse_incomplete, with_dependent_marts
+from spark_jobs.build import (
+    build,
+    built_tables,
+    read_window,
+    refuse_incomplete,
+    refuse_unpublished,
+    with_dependent_marts,
+)
 from spark_jobs.dbt_project import DbtProject
 from tests.leak import built_rows
 from tests.silver import FLIGHTS_A_DAY, forget_tables, write_silver, write_table
@@ -112,13 +120,46 @@ def test_missing_outcomes_are_named_with_the_remedy(spark: SparkSession, catalog
     refuse_incomplete(job_of(catalog, "features", BatchDates.of(SECOND)))
 
 
-def test_missing_weather_is_refused(spark: SparkSession, catalog: Catalog) -> None:
+def test_missing_weather_is_refused_though_outcomes_are_there(spark: SparkSession, catalog: Catalog) -> None:
     weather = catalog["silver.weather"]
-    kept = [row.asDict() for row in lake.read(spark, weather).collect() if row.batch_date != FOURTH]
+    kept = [row.asDict() for row in lake.read(spark, weather).collect() if row.batch_date not in (SECOND, FOURTH)]
     write_table(spark, weather, kept)
 
-    with pytest.raises(NightshiftError, match=r"silver/flight_delays/weather.*missing: 2013-01-04\n"):
+    # It begins with the second delivery, and features of the fourth may look back on that.
+    with pytest.raises(NightshiftError, match=r"silver/flight_delays/weather.*missing: 2013-01-02, 2013-01-04\n"):
         refuse_incomplete(job_of(catalog, "features", BatchDates.of(FOURTH)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "lookback_days", "maturity_days", "first"),
+    [
+        ("features", 28, 30, dt.date(2013, 10, 4)),
+        ("marts", 28, 1, dt.date(2013, 10, 3)),
+        ("marts", 28, 30, dt.date(2013, 10, 1)),
+        ("marts", 1, 14, dt.date(2013, 10, 17)),
+    ],
+)
+def test_marts_read_the_scores_of_the_outcomes_that_come_now(
+    layer: str, lookback_days: int, maturity_days: int, first: dt.date
+) -> None:
+    declared = UseCase.load("flight_delays")
+    nightly = declared.nightly.model_copy(update={"lookback_days": lookback_days})
+    target = declared.target.model_copy(update={"maturity_days": maturity_days})
+    use_case = declared.model_copy(update={"nightly": nightly, "target": target})
+    last = dt.date(2013, 10, 31)
+
+    assert read_window(job_of(Catalog(use_case), layer, BatchDates.of(last))) == BatchDates(first, last)
+
+
+def test_a_table_that_was_never_published_is_missed_from_its_start_on(home: Settings) -> None:
+    catalog = Catalog(UseCase.load("flight_delays"))
+
+    refuse_unpublished(job_of(catalog, "marts", BatchDates.of(FIRST)), [catalog["silver.outcomes"]])
+    with pytest.raises(NightshiftError, match="published to silver/flight_delays/outcomes, which marts read"):
+        refuse_unpublished(job_of(catalog, "marts", BatchDates(FIRST, SECOND)), [catalog["silver.outcomes"]])
+    command = "`.venv/bin/python -m spark_jobs.build --layer features --use-case flight_delays --dates 2013-01-01`"
+    with pytest.raises(NightshiftError, match=f"gold/flight_delays/features(?s:.)*{command}"):
+        refuse_unpublished(job_of(catalog, "marts", BatchDates.of(FIRST)), [catalog["gold.features"]])
 
 
 @pytest.mark.parametrize(
@@ -173,12 +214,29 @@ def test_marts_without_scores_are_refused(catalog: Catalog) -> None:
         refuse_incomplete(job_of(catalog, "marts", BatchDates.of(THIRD)))
 
 
-def test_marts_rank_the_riskiest_and_compare_late_rates(spark: SparkSession, catalog: Catalog) -> None:
+def entry_of(catalog: Catalog, name: str) -> ledger.Entry:
+    [entry] = ledger.publications(catalog.use_case.name, f"gold.{name}", [THIRD])
+    return entry
+
+
+def read_by(catalog: Catalog, name: str) -> dict[str, tuple[int, str | None]]:
+    return {each.name: (each.rows, each.origin) for each in ledger.inputs(entry_of(catalog, name))}
+
+
+def test_marts_rank_the_riskiest_and_compare_late_rates(spark: SparkSession, catalog: Catalog, home: Settings) -> None:
     run(catalog, "features", BatchDates.of(THIRD))
     write_scores(spark, catalog)
 
     run(catalog, "marts", BatchDates.of(THIRD))
 
+    assert "features_cover_the_schedule" in (home.data_docs / str(entry_of(catalog, "features").audit_page)).read_text()
+    assert read_by(catalog, "riskiest_flights") == {
+        "gold.scores": (FLIGHTS_A_DAY, None),
+        "gold.features": (0, LOOKED_UP),
+        "silver.flights": (0, LOOKED_UP),
+    }
+    # The scores that met these outcomes are those of the day before.
+    assert read_by(catalog, "late_rates") == {"silver.outcomes": (FLIGHTS_A_DAY, None), "gold.scores": (0, LOOKED_UP)}
     riskiest = lake.read(spark, catalog["gold.riskiest_flights"]).orderBy("risk_rank").collect()
     assert [row.risk_rank for row in riskiest] == list(range(1, FLIGHTS_A_DAY + 1))
     top = riskiest[0]

@@ -1,30 +1,34 @@
 {#
-  Holds every column against what its YAML declares: required, accepted, minimum, maximum. One scan for all
+  Holds every column against what its YAML declares: required, accepted, pattern, minimum, maximum. One scan for all
   columns. Returns each row that breaks a rule, with the rules that it broke.
 #}
-{% test declared_values_hold(model, keys, model_name) %}
+{% test declared_values_hold(model) %}
+{%- set declared = declaration_of(model) -%}
+{%- set keys = declared['config']['meta']['keys'] -%}
 {%- set rules = [] -%}
-{%- if execute -%}
-  {%- set declared = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
-        | selectattr('name', 'equalto', model_name) | first -%}
-  {%- for column in declared.columns.values() -%}
-    {%- set meta = column.config.meta if column.config else column.meta -%}
-    {%- if meta.get('required') -%}
-      {%- do rules.append((column.name ~ ' is null', column.name ~ ' is null')) -%}
-    {%- endif -%}
-    {%- if 'minimum' in meta -%}
-      {%- do rules.append((column.name ~ ' is below ' ~ meta['minimum'], column.name ~ ' < ' ~ meta['minimum'])) -%}
-    {%- endif -%}
-    {%- if 'maximum' in meta -%}
-      {%- do rules.append((column.name ~ ' is above ' ~ meta['maximum'], column.name ~ ' > ' ~ meta['maximum'])) -%}
-    {%- endif -%}
-    {%- if 'accepted' in meta -%}
-      {%- set values = "'" ~ meta['accepted'] | join("', '") ~ "'" -%}
-      {%- do rules.append((column.name ~ ' is not accepted', column.name ~ ' not in (' ~ values ~ ')')) -%}
-    {%- endif -%}
-  {%- endfor -%}
-{%- endif %}
-select batch_date, {{ keys | join(', ') }}, broken_rules
+{%- for column in declared['columns'].values() -%}
+  {%- set name, meta = column.name, column.config.meta if column.config else column.meta -%}
+  {%- if meta.get('required') or name in keys -%}
+    {%- do rules.append((name ~ ' is null', name ~ ' is null')) -%}
+  {%- endif -%}
+  {%- if 'minimum' in meta -%}
+    {%- do rules.append((name ~ ' is below ' ~ meta['minimum'], name ~ ' < ' ~ meta['minimum'])) -%}
+  {%- endif -%}
+  {%- if 'maximum' in meta -%}
+    {%- do rules.append((name ~ ' is above ' ~ meta['maximum'], name ~ ' > ' ~ meta['maximum'])) -%}
+  {%- endif -%}
+  {%- if 'accepted' in meta -%}
+    {%- set values = [] -%}
+    {%- for value in meta['accepted'] -%}{%- do values.append(text_literal(value)) -%}{%- endfor -%}
+    {%- do rules.append((name ~ ' is not accepted', name ~ ' not in (' ~ values | join(', ') ~ ')')) -%}
+  {%- endif -%}
+  {%- if 'pattern' in meta -%}
+    {#- As the records of a delivery are held against it. -#}
+    {%- set pattern = text_literal('\\A(?:' ~ meta['pattern'] ~ ')\\z') -%}
+    {%- do rules.append((name ~ ' does not match its pattern', 'not ' ~ name ~ ' rlike ' ~ pattern)) -%}
+  {%- endif -%}
+{%- endfor %}
+select {{ (['batch_date'] + keys) | join(', ') }}, broken_rules
 from (
     select
         *,

@@ -1,9 +1,10 @@
 {#
   One row per key and batch date: the keys are those that the model declares. Returns each doubled key.
 #}
-{% test rows_are_unique(model, keys) %}
-select batch_date, {{ keys | join(', ') }}, count(*) as number_of_rows
+{% test rows_are_unique(model) %}
+{%- set key = ['batch_date'] + declaration_of(model)['config']['meta']['keys'] -%}
+select {{ key | join(', ') }}, count(*) as number_of_rows
 from {{ model }}
-group by batch_date, {{ keys | join(', ') }}
+group by {{ key | join(', ') }}
 having count(*) > 1
 {% endtest %}

@@ -1,0 +1,24 @@
+"""Which stage writes a table, and so what a person types where a slice of it is missing."""
+
+from __future__ import annotations
+
+from nightshift.dates import BatchDates
+from nightshift.feature_registry.declaration import NAME as REGISTRY
+from nightshift.scores import SCORES
+from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, command
+from nightshift.tables import Table
+
+
+def command_to_write(table: Table, dates: BatchDates | str = "<first>..<last>") -> str:
+    """What a person types in the checkout to have slices of a table written."""
+    if table.short_name == f"gold.{REGISTRY}":
+        return ".venv/bin/nightshift features --publish"
+    return command(_stage(table), table.use_case, dates)
+
+
+def _stage(table: Table) -> str:
+    if table.layer != "gold":
+        return {"bronze": LAND, "silver": REFINE}[table.layer]
+    if table.features:
+        return FEATURES
+    return SCORE if table.short_name == SCORES else MARTS
