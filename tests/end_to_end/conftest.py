@@ -27,6 +27,7 @@ from tests.end_to_end.station import (
     NIGHTLY,
     PATIENCE,
     TICKING,
+    TO_COME,
     USE_CASE,
     WHY_APPROVED,
     WHY_PROMOTED,
@@ -78,10 +79,11 @@ def station() -> Iterator[Station]:
 def ingested(station: Station) -> Station:
     """Some weeks, as one range."""
     first, last = HISTORY
-    station.deliver(f"{first}..{BACKFILLED[1]}")
+    station.deliver(f"{first}..{BACKFILLED}")
     station.finished["ingest"] = station.succeed(
         "backfill", PATIENCE, first_date=first, last_date=last, stages="ingest"
     )
+    station.finished["tick"] = _ticked(station)
     return station
 
 
@@ -97,18 +99,25 @@ def trained(ingested: Station) -> Station:
 
 @pytest.fixture(scope="package")
 def scored(trained: Station) -> Station:
-    """Three nights: one triggered with a logical date, two by a backfill, after another model was promoted by hand.
+    """Two nights: one triggered with a logical date, one by a backfill, after another model was promoted by hand.
 
-    The backfill is asked for the champion of the nights to come, which on the first of its dates was not yet.
+    The backfill is asked for the champion of the nights to come, which on its date was not yet.
     """
     trained.finished[NIGHT] = trained.succeed("nightly", PATIENCE, trained.midnight(NIGHT))
-    promoted = ("--use-case", USE_CASE, "--who", "admin", "--why", WHY_PROMOTED, "--from", BACKFILLED[1])
-    assert f"version 1 is champion from {BACKFILLED[1]} on" in nightshift("models", "promote", "1", *promoted)
-    trained.backfill(NIGHTLY, *BACKFILLED, {"model": "champion"})
-    for day in BACKFILLED:
-        trained.finished[day] = _backfilled(trained, day)
-        trained.scored_by[day] = versions_of(day)
+    promoted = ("--use-case", USE_CASE, "--who", "admin", "--why", WHY_PROMOTED, "--from", TO_COME)
+    assert f"version 1 is champion from {TO_COME} on" in nightshift("models", "promote", "1", *promoted)
+    trained.backfill(NIGHTLY, BACKFILLED, BACKFILLED, {"model": "champion"})
+    trained.finished[BACKFILLED] = _backfilled(trained, BACKFILLED)
+    trained.scored_by = versions_of(BACKFILLED)
     return trained
+
+
+def _ticked(station: Station) -> dict[str, Any]:
+    """A scheduled run that failed by its deadline; no more of them, as each takes some of the machine."""
+    dag_id = f"{TICKING}_nightly"
+    runs = until(lambda: [run for run in station.api.runs(dag_id, run_type="scheduled") if run["end_date"]], 300, 2)
+    station.api.set_paused(dag_id, paused=True)
+    return runs[-1]
 
 
 def _backfilled(station: Station, day: str) -> dict[str, Any]:

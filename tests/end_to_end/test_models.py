@@ -18,6 +18,7 @@ from tests.end_to_end.station import (
     NIGHT,
     PATIENCE,
     SMALL,
+    TO_COME,
     USE_CASE,
     WHY_APPROVED,
     WHY_PROMOTED,
@@ -26,6 +27,7 @@ from tests.end_to_end.station import (
     hash_of_rows,
     nightshift,
     slice_of,
+    told,
     versions_of,
 )
 
@@ -40,7 +42,7 @@ WHY_BACK = "version 1 warns of everything"
 @pytest.fixture(scope="module")
 def run_again(scored: Station) -> Station:
     """A night again, by the version that had scored it, which is not its champion; with what it changed."""
-    day = BACKFILLED[0]
+    day = BACKFILLED
     before = _hashes(scored, day)
     scores = deltalake.DeltaTable(str(Catalog(scored.use_case)["gold.scores"].path))
     version = scores.version()
@@ -54,9 +56,9 @@ def run_again(scored: Station) -> Station:
 
 @pytest.fixture(scope="module")
 def taken_back(run_again: Station) -> Station:
-    """Version 2 is put back over both nights that version 1 had scored, and they are scored anew."""
+    """Version 2 is put back over the night that version 1 had scored, and it is scored anew."""
     run_again.finished["rollback"] = run_again.succeed(
-        "rollback", PATIENCE, None, version=2, from_date=BACKFILLED[0], why=WHY_BACK, block=True, rescore=True
+        "rollback", PATIENCE, None, version=2, from_date=BACKFILLED, why=WHY_BACK, block=True, rescore=True
     )
     return run_again
 
@@ -77,8 +79,8 @@ def _log(station: Station, name: str, task_id: str) -> str:
 
 
 def _history() -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(nightshift("models", "history", "--use-case", USE_CASE, "--json"))
-    return told
+    history: dict[str, Any] = json.loads(told("models", "history", "--use-case", USE_CASE, "--json"))
+    return history
 
 
 def _decided_by(run: dict[str, Any]) -> list[dict[str, Any]]:
@@ -90,8 +92,8 @@ def _decided_by(run: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _versions() -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = json.loads(nightshift("models", "list", "--use-case", USE_CASE, "--json"))
-    return told
+    listed: list[dict[str, Any]] = json.loads(told("models", "list", "--use-case", USE_CASE, "--json"))
+    return listed
 
 
 def _alias(station: Station) -> str:
@@ -128,8 +130,8 @@ def test_an_approval_in_the_browser_makes_the_model_champion_and_is_kept(trained
     [kept] = _decided_by(trained.finished["approved"])
     assert (kept["version"], kept["action"], kept["first"]) == (2, "promoted", NIGHT)
     assert (kept["who"], kept["why"]) == ("admin", WHY_APPROVED)
-    told = json.loads(nightshift("models", "live-on", NIGHT, "--use-case", USE_CASE, "--json"))
-    assert (told["version"], told["who"]) == (2, "admin")
+    live = json.loads(told("models", "live-on", NIGHT, "--use-case", USE_CASE, "--json"))
+    assert (live["version"], live["who"]) == (2, "admin")
     [listed] = [each for each in _versions() if each["version"] == 2]
     assert listed["champion_from"] == NIGHT
 
@@ -137,10 +139,10 @@ def test_an_approval_in_the_browser_makes_the_model_champion_and_is_kept(trained
 def test_a_night_takes_its_own_champion_unless_its_form_names_another(run_again: Station) -> None:
     assert versions_of(NIGHT) == {2}
     assert "--model as_of" in _log(run_again, NIGHT, "score")
-    assert run_again.scored_by == {BACKFILLED[0]: {1}, BACKFILLED[1]: {1}}, "that of the nights to come was asked for"
+    assert run_again.scored_by == {1}, "that of the nights to come was asked for"
     assert run_again.finished["again"]["versions"] == {1}
     [promoted] = [each for each in _history()["decisions"] if each["why"].startswith(WHY_PROMOTED)]
-    assert (promoted["version"], promoted["first"], promoted["who"]) == (1, BACKFILLED[1], "admin")
+    assert (promoted["version"], promoted["first"], promoted["who"]) == (1, TO_COME, "admin")
 
 
 def test_a_night_run_again_leaves_the_same_rows(run_again: Station) -> None:
@@ -152,13 +154,12 @@ def test_a_night_run_again_leaves_the_same_rows(run_again: Station) -> None:
 
 def test_a_rollback_says_what_it_affects_and_scores_it_anew(taken_back: Station) -> None:
     assert set(_states(taken_back, "rollback").values()) == {"success"}
-    first, last = BACKFILLED
-    assert f"{first}..{last} (2 batch dates): scored by version 1" in _log(taken_back, "rollback", "show_affected")
-    assert versions_of(first) == versions_of(last) == {2}
+    assert f"{BACKFILLED} (1 batch date): scored by version 1" in _log(taken_back, "rollback", "show_affected")
+    assert versions_of(BACKFILLED) == {2}
 
 
 def test_a_rollback_is_kept_and_blocks_the_version_that_was_live(taken_back: Station) -> None:
-    first = BACKFILLED[0]
+    first = BACKFILLED
     made = [
         (each["action"], each["version"], each["first"], each["who"], each["why"])
         for each in _decided_by(taken_back.finished["rollback"])
@@ -173,12 +174,12 @@ def test_a_rollback_is_kept_and_blocks_the_version_that_was_live(taken_back: Sta
 
 
 def test_a_night_is_replayed_to_the_bit_after_promotion_and_rollback(taken_back: Station) -> None:
-    day = BACKFILLED[0]
-    told = nightshift("replay", "--use-case", USE_CASE, "--date", day)
+    day = BACKFILLED
+    report = nightshift("replay", "--use-case", USE_CASE, "--date", day)
     rows = f"{taken_back.scheduled_flights(day):,}"
-    assert told.splitlines()[0].endswith(": equal bit for bit")
-    assert f"{rows} rows compared" in told
-    assert f"{day}: {rows} rows made from model version 2 and" in told
+    assert report.splitlines()[0].endswith(": equal bit for bit")
+    assert f"{rows} rows compared" in report
+    assert f"{day}: {rows} rows made from model version 2 and" in report
 
 
 def test_a_model_that_is_no_better_than_the_champion_ends_green_and_asks_nobody(taken_back: Station) -> None:

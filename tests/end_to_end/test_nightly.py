@@ -26,8 +26,8 @@ from tests.end_to_end.station import (
     TICKING,
     USE_CASE,
     hash_of_rows,
-    nightshift,
     slice_of,
+    told,
     until,
 )
 
@@ -60,7 +60,7 @@ def test_the_logs_show_the_command_and_what_the_job_says(ingested: Station) -> N
     assert f"land {USE_CASE} {first}..{last} done in" in log
 
 
-@pytest.mark.parametrize("day", [NIGHT, *BACKFILLED])
+@pytest.mark.parametrize("day", [NIGHT, BACKFILLED])
 def test_each_scheduled_flight_of_a_night_has_one_score(scored: Station, day: str) -> None:
     scores = slice_of("gold.scores", day)
     assert scores.num_rows == scored.scheduled_flights(day) > 0
@@ -140,51 +140,44 @@ def test_a_training_cannot_be_backfilled(station: Station) -> None:
         station.backfill(f"{USE_CASE}_train", NIGHT, NIGHT)
 
 
-def test_a_scheduled_run_waits_for_the_delivery_of_its_day_and_fails_by_its_deadline(station: Station) -> None:
-    dag_id = f"{TICKING}_nightly"
-
-    def ended() -> list[dict[str, Any]]:
-        return [run for run in station.api.runs(dag_id, run_type="scheduled") if run["state"] == "failed"]
-
-    run = until(ended, 300, every=2)[-1]
+def test_a_scheduled_run_waits_for_the_delivery_of_its_day_and_fails_by_its_deadline(ingested: Station) -> None:
+    run = ingested.finished["tick"]
+    assert run["state"] == "failed"
     tick = dt.datetime.fromisoformat(run["logical_date"])
-    expected = tick.astimezone(station.use_case.zone).date()
-    manifest = station.home / "landing" / TICKING / str(expected) / "manifest.json"
-    states = _tasks(station, run)
+    expected = tick.astimezone(ingested.use_case.zone).date()
+    manifest = ingested.home / "landing" / TICKING / str(expected) / "manifest.json"
+    states = _tasks(ingested, run)
     assert states.pop("wait_for_delivery") == "failed"
     assert set(states.values()) == {"upstream_failed"}
-    log = station.whole_log(dag_id, run["dag_run_id"], "wait_for_delivery")
+    log = ingested.whole_log(run["dag_id"], run["dag_run_id"], "wait_for_delivery")
     assert f"Waiting for {manifest}" in log
     assert f"waited 1 minutes for {manifest}" in log
-    [wait] = [
-        task for task in station.api.task_instances(dag_id, run["dag_run_id"]) if task["task_id"] == "wait_for_delivery"
-    ]
-    assert wait["try_number"] == 1
+    tasks = ingested.api.task_instances(run["dag_id"], run["dag_run_id"])
+    assert [task["try_number"] for task in tasks if task["task_id"] == "wait_for_delivery"] == [1]
     assert "deferred" in log.lower()
-    station.api.set_paused(dag_id, paused=True)
 
 
 def test_a_corrected_delivery_is_found_and_redone_downstream(scored: Station) -> None:
     """One outcome of the newest delivery is corrected: that date is done again in every layer, and no other one."""
-    day, untouched = BACKFILLED[1], BACKFILLED[0]
+    day, untouched = BACKFILLED, NIGHT
     before = {name: hash_of_rows(slice_of(name, untouched)) for name in ("silver.outcomes", "gold.scores")}
     late_flights = pc.sum(slice_of("silver.outcomes", day)["is_late"]).as_py()
     _correct_one_outcome(scored.home / "landing" / USE_CASE / day)
-    found = nightshift("late", "--use-case", USE_CASE)
+    found = told("late", "--use-case", USE_CASE)
     assert f"{day}  was corrected" in found, found
 
     run = scored.succeed("catch_up", PATIENCE, None)
     assert set(_tasks(scored, run).values()) == {"success"}
     assert pc.sum(slice_of("silver.outcomes", day)["is_late"]).as_py() == late_flights + 1
     assert {name: hash_of_rows(slice_of(name, untouched)) for name in before} == before
-    assert "nothing came late and nothing was corrected" in nightshift("late", "--use-case", USE_CASE)
+    assert "nothing came late and nothing was corrected" in told("late", "--use-case", USE_CASE)
     versions = sa.select(sa.func.count(sa.distinct(ledger.schema.InputEntry.version))).where(
         ledger.schema.InputEntry.name == "outcomes.jsonl.gz",
         ledger.schema.InputEntry.batch_date == dt.date.fromisoformat(day),
     )
     with ledger.engine().connect() as connection:
         assert connection.scalar(versions) == 2, "the ledger knows both versions of the file"
-    traced = json.loads(nightshift("trace", "gold.scores", day, "--use-case", USE_CASE, "--json"))
+    traced = json.loads(told("trace", "gold.scores", day, "--use-case", USE_CASE, "--json"))
     assert traced["balances"]
 
 

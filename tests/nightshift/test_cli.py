@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 from click.testing import CliRunner
@@ -25,10 +24,8 @@ def test_help_imports_nothing_heavy():
         "print(CliRunner().invoke(cli, ['--help']).exit_code, "
         "sorted({'pyspark', 'pandas', 'airflow', 'mlflow', 'pydantic', 'sqlalchemy'} & set(sys.modules)))"
     )
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "0 []\n"
-    assert time.monotonic() - began < 5
 
 
 def test_what_a_person_can_mend_is_printed_without_a_traceback(tmp_path):

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from pyspark.sql import SparkSession
 
 from nightshift import lake, ledger, tracking
@@ -67,10 +66,8 @@ class Nights:
 
 @pytest.fixture
 def nights(spark: SparkSession, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
-    """Three deliveries, of which the last has neither flights nor outcomes; a ledger of its own."""
+    """Three deliveries, of which the last has neither flights nor outcomes."""
     forget_tables(spark)
-    with ledger.engine().begin() as connection:
-        connection.execute(sa.delete(ledger.Entry))
     folder = Path(shutil.copytree(UseCase.load("flight_delays").folder, tmp_path / "use_cases" / "flight_delays"))
     declared = (folder / "tables.yaml").read_text()
     for source in ("file: schedule.csv, ", "file: outcomes.jsonl.gz, "):

@@ -53,8 +53,6 @@ class Point:
 
 POINTS = (
     Point("files are archived", "archive/{shop}/*/*", 4, old=2),
-    Point("quarantine is staged", "staging/bronze/{shop}_quarantine/*/*", 1, old=2),
-    Point("sources are staged", "staging/bronze/{shop}_[co]*/*/*", 2, old=2),
     Point("stages are audited", "staging/bronze/{shop}_[co]*/*/_SUCCESS", 2, old=2),
     Point("the first source is moved in", "lake/bronze/{shop}/[co]*/batch_date=*/*.parquet", 2),
     Point("sources are committed", "lake/bronze/{shop}/[co]*/_delta_log/*.json", 2, new=1),

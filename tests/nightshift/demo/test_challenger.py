@@ -21,7 +21,8 @@ DECIDED_AT = dt.datetime(2013, 8, 4, tzinfo=dt.UTC)
 
 def challenger(**changed: Any) -> Challenger:
     facts: dict[str, Any] = {
-        "version": 2, "refused": "", "metrics": METRICS, "people": ("admin",), "form": FORM, "decision": None,
+        "use_case": "flights", "version": 2, "refused": "", "metrics": METRICS, "people": ("admin",), "form": FORM,
+        "decision": None,
     }  # fmt: skip
     return Challenger(**(facts | changed))
 
@@ -36,7 +37,7 @@ def test_one_that_waits_says_for_whom_what_it_gained_and_where_to_click() -> Non
     assert "AUC 0.701 against 0.651, loss per row 0.480 against 0.546" in said
     assert "loss saved 0.066 per row (surely 0.050 to 0.080)" in said
     assert FORM in said
-    assert "nightshift models history" in said
+    assert "`nightshift models history --use-case flights`" in said
 
 
 @pytest.mark.parametrize(

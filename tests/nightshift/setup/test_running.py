@@ -21,6 +21,7 @@ from nightshift.services.supervisor import Program, Supervisor
 from nightshift.settings import Settings, get_settings
 from nightshift.setup import running
 from nightshift.setup.finding import Finding
+from nightshift.use_case import UseCase
 
 HEALTHY = {name: {"status": "healthy"} for name in ("metadatabase", "scheduler", "triggerer", "dag_processor")}
 NIGHT = "flight_delays_nightly"
@@ -35,6 +36,7 @@ class Pages:
             "/api/v2/monitor/health": HEALTHY,
             "/api/v2/importErrors": {"import_errors": []},
             "/api/v2/dags": {"dags": []},
+            "/api/v2/pools": {"pools": [{"name": use_case.lake_pool} for use_case in UseCase.load_all()]},
             "/health": "OK",
         }
         answers = self.answers
@@ -149,16 +151,19 @@ def test_a_database_that_ended_under_its_services_fails(home: Settings, started:
 def test_what_ails_airflow_is_said(home: Settings, pages: Pages, started: Callable[..., Supervisor]) -> None:
     started()
     sound = dict(pages.answers)
-    for page, answer, said in (
-        ("/api/v2/monitor/health", {**HEALTHY, "scheduler": {"status": "unhealthy"}}, "scheduler unhealthy"),
-        ("/api/v2/monitor/health", 500, "does not answer"),
-        ("/api/v2/importErrors", {"import_errors": [{"filename": "dags/nightly.py"}]}, "cannot read dags/nightly.py"),
+    unread = {"import_errors": [{"filename": "dags/nightly.py"}]}
+    for check, page, answer, said in (
+        ("airflow", "/api/v2/monitor/health", {**HEALTHY, "scheduler": {"status": "unhealthy"}}, "scheduler unhealthy"),
+        ("airflow", "/api/v2/monitor/health", 500, "does not answer"),
+        ("airflow", "/api/v2/importErrors", unread, "cannot read dags/nightly.py"),
+        # Of a use case that was added while the services ran.
+        ("pools", "/api/v2/pools", {"pools": [{"name": "default_pool"}]}, "lake_flight_delays missing"),
     ):
         pages.answers.update({**sound, page: answer})
         failed = [each for each in running.findings(home) if each.result == "fail"]
-        assert [each.check for each in failed] == ["airflow"], page
+        assert [each.check for each in failed] == [check], page
         assert said in failed[0].found
-        assert failed[0].remedy
+        assert "`nightshift up`" in failed[0].remedy or "Import Errors" in failed[0].remedy
 
 
 def test_a_database_of_ones_own_is_asked_and_its_password_is_not_told(home: Settings) -> None:
