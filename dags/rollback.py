@@ -9,7 +9,8 @@ to score takes it, whatever else is running.
 were published for these dates.
 
 **Outputs.** A decision in the ledger, and the alias `champion` in MLflow. With `rescore`, the slices of the dates that
-the second task lists in `gold.scores` and the marts.
+the second task lists in `gold.scores` and the marts. The feature registry, a page and a table, which names the model
+that is live.
 
 **Params.** `version`: the one to put back; it must have been champion before. `from_date`: the first batch date that it
 is champion of again, included. `why`: kept in the ledger. `block`: the version that is live until then scores nothing
@@ -29,13 +30,13 @@ from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import from_date
-from nightshift_airflow.stages import rescore_tasks
+from nightshift_airflow.stages import describe_features_task, rescore_tasks
 
 
 def rollback(use_case: UseCase) -> DAG:
     """The rollback DAG of one use case."""
     form = {
-        "version": params.version(),
+        "version": params.version(use_case),
         "from_date": params.required_date(
             "From date", f"First batch date that it is champion of again, {params.span(use_case)}."
         ),
@@ -76,6 +77,8 @@ def rollback(use_case: UseCase) -> DAG:
             execution_timeout=LONGEST_STAGE,
         )
         chain(roll_back, show_affected, *rescore)
+        # Beside the scores, which are first in the queue for the pool: neither waits for the other to be mended.
+        chain(show_affected, describe_features_task(use_case, from_date))
     return dag
 
 

@@ -2,8 +2,8 @@
 
     python -m spark_jobs.describe_features --use-case flight_delays --dates 2013-10-01
 
-Runs after a training, when features are put to use or fall out of it. The registry is filed under the newest batch date
-that has features; the dates only name the run.
+Runs after a training and after a rollback, when features are put to use or fall out of it. The registry is filed under
+the newest batch date that has features; the dates only name the run.
 """
 
 from __future__ import annotations

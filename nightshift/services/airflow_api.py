@@ -83,6 +83,10 @@ class AirflowApi:
             # Only the slots are changed: a team's own description stays.
             self.call("PATCH", f"pools/{name}", body, {"update_mask": ["slots"]})
 
+    def pools(self) -> set[str]:
+        """Names of the pools that there are, at most 100."""
+        return {str(pool["name"]) for pool in self.call("GET", "pools", params={"limit": 100})["pools"]}
+
     def wait_for_dag(self, dag_id: str, seconds: float = 120) -> dict[str, Any]:
         """The DAG, once the DAG processor has found it.
 

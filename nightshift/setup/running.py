@@ -128,6 +128,19 @@ def _airflow(settings: Settings) -> Iterator[Finding]:
         yield Finding("airflow", "ok", f"healthy at {address}{off}")
 
 
+def _pools(settings: Settings) -> Iterator[Finding]:
+    if Ports.load(settings) is None or not Supervisor(settings).is_running():
+        return
+    with AirflowApi(connection_info(settings.home), LIMIT_SECONDS) as api:
+        # The check of Airflow itself says that it does not answer.
+        if not api.health():
+            return
+        missing = sorted({use_case.lake_pool for use_case in UseCase.load_all()} - api.pools())
+    if missing:
+        found = f"{', '.join(missing)} missing: no task of a use case without its pool is ever started"
+        yield Finding("pools", "fail", found, "run `nightshift up`: it makes the pools of use cases that were added")
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
     if settings.database_url:
         _query(settings.database_url)
@@ -233,6 +246,7 @@ CHECKS = (
     Check("ports", _ports, RESTART),
     Check("services", _services, RESTART),
     Check("airflow", _airflow, RESTART),
+    Check("pools", _pools, RESTART),
     Check("database", _database, f"see that it runs and has the databases {', '.join(database.DATABASES)}"),
     Check("mlflow", _mlflow, RESTART),
     Check("landing", _landing, "mend the access to it, or NIGHTSHIFT_LANDING_URL (docs/landing-contract.md)"),

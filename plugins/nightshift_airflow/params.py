@@ -56,14 +56,15 @@ def model() -> Param:
     )
 
 
-def version() -> Param:
+def version(use_case: UseCase) -> Param:
     """The version of the model that is put back."""
     return Param(
         type="integer",
         minimum=1,
         maximum=999_999_999,
         title="Version",
-        description_md="The version to put back, like `1`. `nightshift models history` shows those that were champion.",
+        description_md="The version to put back, like `1`. Those that were champion are shown by "
+        f"`nightshift models history --use-case {use_case.name}`.",
     )
 
 

@@ -67,6 +67,18 @@ def decision_tasks(use_case: UseCase, trained: str) -> list[JobOperator]:
     ]
 
 
+def describe_features_task(use_case: UseCase, dates: DatesOfRun, **common: Any) -> JobOperator:
+    """The feature registry anew, once another model may be live; the dates only name the run."""
+    return JobOperator(
+        task_id="describe_features",
+        module="spark_jobs.describe_features",
+        use_case=use_case,
+        dates=dates,
+        pool=use_case.lake_pool,
+        **common,
+    )
+
+
 def _task(stage: str, use_case: UseCase, **common: Any) -> JobOperator:
     module, options = JOBS[stage]
     common = {"pool": use_case.lake_pool, "options": {**options, **_ASKED.get(stage, {})}, **common}
