@@ -31,7 +31,7 @@ from training.judging.metrics import calibration_error, log_loss
 from training.train import read_rows
 
 if TYPE_CHECKING:
-    from nightshift.calibration import Calibration
+    from nightshift.models.calibration import Calibration
 
 MONTHS = range(5, 11)
 TEST_MONTHS = 2

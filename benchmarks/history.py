@@ -31,8 +31,8 @@ from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.lake import log
 from nightshift.ledger import Entry, Input
+from nightshift.models.registry import CHAMPION
 from nightshift.publish import publish
-from nightshift.registry import CHAMPION
 from nightshift.stages import AFTER_MODEL, INGEST, LAND, REFINE, STAGES
 from nightshift.tables import PARTITION, Table
 from nightshift.use_case import UseCase

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nightshift import database
 from nightshift.dates import BatchDates
-from nightshift.registry import AS_OF
+from nightshift.models.registry import AS_OF
 from nightshift.settings import get_settings
 from nightshift.stages import SCORE, arguments
 

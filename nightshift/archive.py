@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
 
 ABANDONED_SECONDS = 24 * 3600
@@ -101,3 +102,19 @@ def sweep(use_case: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
                 path.unlink()
+
+
+@contextlib.contextmanager
+def archiving() -> Iterator[None]:
+    """While the archive is written, or read back: what the system refuses then is no fault of the sender.
+
+    Raises:
+        NightshiftError: in place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise NightshiftError(
+            f"the archive {get_settings().archive} can't be used: {error}; nothing was published, and the delivery is "
+            "not at fault. Make room or mend the access, then run the stage again"
+        ) from error

@@ -9,10 +9,10 @@ from typing import Self
 
 from nightshift import archive
 from nightshift.ledger import LOOKED_UP, Input
-from nightshift.reasons import FILE, wordings
+from nightshift.models.reasons import FILE, wordings
+from nightshift.models.wording import PLACEHOLDER, Wording
 from nightshift.tables import Table
 from nightshift.use_case import UseCase
-from nightshift.wording import PLACEHOLDER, Wording
 
 _SUFFIX = ".json"
 

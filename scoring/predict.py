@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightshift.calibration import Calibration, Interval
-from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
+from nightshift.models.calibration import Calibration, Interval
+from nightshift.models.encoding import Encoding
+from nightshift.models.wording import Wording
 from nightshift.scores import NONE, WARN
-from nightshift.wording import Wording
 from scoring.explain import explain
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from nightshift import ledger
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.ledger import Entry
-from nightshift.reasons import FILE
+from nightshift.models.reasons import FILE
 from nightshift.scores import FEATURES, SCORES
 from scoring.dictionary import Dictionary
 

@@ -17,10 +17,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from nightshift import lake, registered_model
+from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
+from nightshift.models import registered_model
 from nightshift.recovery import recover_entries
 from nightshift.scores import FEATURES, SCORES
 from nightshift.session import session
@@ -37,7 +38,7 @@ from scoring.versions import same_rows
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from nightshift.registered_model import RegisteredModel
+    from nightshift.models.registered_model import RegisteredModel
 
 log = logging.getLogger("nightshift")
 

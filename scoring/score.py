@@ -17,18 +17,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import expectations
-from nightshift import lake, registry
+from nightshift import lake
 from nightshift.accounting import Accounting
 from nightshift.audit import Audit, AuditReport
 from nightshift.dates import BatchDates
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import Input
+from nightshift.models import registry
+from nightshift.models.registered_model import RegisteredModel
+from nightshift.models.usable import check_features, check_task
 from nightshift.publish import publish
-from nightshift.registered_model import RegisteredModel
 from nightshift.scores import FEATURES, SCORES
 from nightshift.session import session
 from nightshift.tables import PARTITION, Table
-from nightshift.usable import check_features, check_task
 from scoring.dictionary import Dictionary
 from scoring.distribute import scored
 from scoring.inputs import carried_columns, refuse_missing_cases

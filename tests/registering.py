@@ -7,13 +7,13 @@ import itertools
 
 import numpy as np
 
-from nightshift import usable
-from nightshift.calibration import Calibration
 from nightshift.catalog import Catalog
-from nightshift.encoding import Encoding
-from nightshift.registered_model import metadata
+from nightshift.models import usable
+from nightshift.models.calibration import Calibration
+from nightshift.models.encoding import Encoding
+from nightshift.models.registered_model import metadata
+from nightshift.models.tracking import client, experiment_id
 from nightshift.scores import FEATURES as FEATURE_TABLE
-from nightshift.tracking import client, experiment_id
 from nightshift.use_case import UseCase
 
 _numbers = itertools.count(1)

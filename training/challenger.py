@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from nightshift.calibration import Calibration
-from nightshift.encoding import Encoding
-from nightshift.registered_model import RegisteredModel
+from nightshift.models.calibration import Calibration
+from nightshift.models.encoding import Encoding
+from nightshift.models.registered_model import RegisteredModel
 from nightshift.training_plan import BINARY
 from nightshift.use_case import UseCase
 from training.data.dataset import Dataset

@@ -13,10 +13,10 @@ from nightshift import champions
 from nightshift.champions.approval import APPROVAL_TAG, AUTO, PERSON, Who
 from nightshift.champions.comparing import COMPARED_TAG, NO_CHAMPION, never_compared
 from nightshift.errors import NightshiftError
+from nightshift.models.tracking import experiment_id, model_version, patiently
 from nightshift.result import hand_over
 from nightshift.services.ports import Ports
 from nightshift.settings import get_settings
-from nightshift.tracking import experiment_id, model_version, patiently
 from nightshift.use_case import UseCase
 from training.card.words import interval, number
 from training.judging.footing import FLATTERED_TAG

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from nightshift.champions.decisions import BY_HAND, decisions, held, held_if_free
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
-from nightshift.registered_model import metadata
-from nightshift.tracking import client, experiment_id, patiently
+from nightshift.models.registered_model import metadata
+from nightshift.models.tracking import client, experiment_id, patiently
 from nightshift.use_case import UseCase
 from training.data.dataset import Dataset
 from training.fitting.fitted import FittedModel

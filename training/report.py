@@ -28,7 +28,7 @@ from training.plots import Subject, draw
 
 if TYPE_CHECKING:
     from nightshift.job import Job
-    from nightshift.registered_model import RegisteredModel
+    from nightshift.models.registered_model import RegisteredModel
     from training.challenger import Challenger
     from training.data.dataset import Dataset
     from training.data.split import Periods

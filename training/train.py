@@ -15,7 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from nightshift import champions, registry
+from nightshift import champions
 from nightshift.champions.approval import APPROVAL_TAG, AUTO
 from nightshift.champions.comparing import COMPARED_TAG, NO_CHAMPION, NeverComparedError
 from nightshift.champions.mirror import AWAITING_APPROVAL, CANDIDATE
@@ -24,10 +24,11 @@ from nightshift.dates import BatchDates
 from nightshift.environment import described
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
-from nightshift.reasons import wordings
+from nightshift.models import registry
+from nightshift.models.reasons import wordings
+from nightshift.models.tracking import client
 from nightshift.scores import FEATURES
 from nightshift.session import session
-from nightshift.tracking import client
 from nightshift.training_plan import FEWEST_TEST_DAYS
 from training.challenger import Budget, Challenger, challenge
 from training.data.dataset import Dataset, Rows, prepare

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift.audit_pack.zip_file import Content
-from nightshift.tracking import client, model_version, patiently
+from nightshift.models.tracking import client, model_version, patiently
 from nightshift.use_case import UseCase
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from nightshift.champions.reigns import history
 from nightshift.errors import NightshiftError
+from nightshift.models.tracking import model_version
 from nightshift.person import person
-from nightshift.tracking import model_version
 from nightshift.use_case import UseCase
 
 Who = Literal["auto", "person"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from nightshift.champions.decisions import Decision
 from nightshift.champions.reigns import Reign, reigns_of
 from nightshift.errors import NightshiftError
-from nightshift.tracking import client, model_version
+from nightshift.models.tracking import client, model_version
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")

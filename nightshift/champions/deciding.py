@@ -29,10 +29,10 @@ from nightshift.champions.decisions import (
 from nightshift.champions.mirror import mend
 from nightshift.champions.reigns import blocked, coming, reigns_of
 from nightshift.errors import NightshiftError
+from nightshift.models.registered_model import load
+from nightshift.models.tracking import model_version
+from nightshift.models.usable import refuse_unusable
 from nightshift.person import person
-from nightshift.registered_model import load
-from nightshift.tracking import model_version
-from nightshift.usable import refuse_unusable
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")

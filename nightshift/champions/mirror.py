@@ -13,7 +13,7 @@ from nightshift.champions.cards import refresh
 from nightshift.champions.decisions import DECLINED, PROMOTED, ROLLED_BACK, Decision, decisions, taking_turns
 from nightshift.champions.reigns import blocked, coming, reigns_of
 from nightshift.errors import NightshiftError
-from nightshift.tracking import client, model_versions, patiently
+from nightshift.models.tracking import client, model_versions, patiently
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")

@@ -43,7 +43,7 @@ def being_scored_by(catalog: Catalog) -> dict[dt.date, int | None]:
 
     What killed processes left open is closed first: such an entry says what was begun, and not what is there. A job
     that has its model and no open entry yet is not found here; it looks at the decisions once more when it has one
-    (:func:`nightshift.registry.refuse_outdated`).
+    (:func:`nightshift.models.registry.refuse_outdated`).
     """
     # Every job imports this module, and not every one reads the lake.
     from nightshift.recovery import recover_entries

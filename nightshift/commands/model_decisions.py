@@ -118,8 +118,9 @@ def _say_champion(kept: Decision, use_case: str) -> None:
 
 def _default_first(case: UseCase, version: int) -> Callable[[], dt.date]:
     """From the dates of its training, which its MLflow run names; to be called once no score begins any more."""
-    from nightshift import champions, tracking
+    from nightshift import champions
     from nightshift.catalog import Catalog
+    from nightshift.models import tracking
 
     run_id = str(tracking.model_version(case, version).run_id)
     trained = tracking.patiently("reading the run", lambda: tracking.client().get_run(run_id)).data.tags.get("dates")

@@ -19,7 +19,7 @@ def metrics_of(run_id: str) -> dict[str, float]:
     """The measures that an MLflow run logged; none where it is gone."""
     from mlflow.exceptions import MlflowException
 
-    from nightshift import tracking
+    from nightshift.models import tracking
 
     try:
         return dict(tracking.patiently("reading the run", lambda: tracking.client().get_run(run_id)).data.metrics)

@@ -62,7 +62,8 @@ def list_versions(use_case: str, as_json: bool) -> None:
 
     A version is champion of the batch dates from `champion_from` on, up to and without `champion_to`.
     """
-    from nightshift import champions, tracking
+    from nightshift import champions
+    from nightshift.models import tracking
 
     case = UseCase.load(use_case)
     champions.mend(case)
@@ -92,7 +93,8 @@ def list_versions(use_case: str, as_json: bool) -> None:
 @_options
 def show(version: int, use_case: str, as_json: bool) -> None:
     """Show all that is known of a version: what it is made of, its measures, and what was decided about it."""
-    from nightshift import champions, tracking
+    from nightshift import champions
+    from nightshift.models import tracking
 
     case = UseCase.load(use_case)
     found = tracking.model_version(case, version)

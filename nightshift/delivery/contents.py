@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from nightshift.archive import CHUNK, Deposit
-from nightshift.delivery.archiving import archiving
+from nightshift.archive import CHUNK, Deposit, archiving
 from nightshift.delivery.lines import Lines, LinesFaultError
 
 if TYPE_CHECKING:

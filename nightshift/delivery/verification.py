@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from nightshift import archive
+from nightshift.archive import archiving
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.delivery.archiving import archiving
 from nightshift.delivery.contents import Contents, Reader
 from nightshift.delivery.drift import DriftError, Fit, Found, fit, older_versions, text_type
 from nightshift.delivery.folder import Folder

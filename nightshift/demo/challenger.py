@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from nightshift.champions import Decision, decisions
 from nightshift.demo.runs import asks_a_person
+from nightshift.models.tracking import client, model_version
 from nightshift.services.airflow_api import AirflowApi
-from nightshift.tracking import client, model_version
 from nightshift.use_case import UseCase
 
 # Metrics of a training that say what the challenger gained, with their words.

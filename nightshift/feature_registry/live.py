@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from nightshift import lake, ledger, registered_model, registry
+from nightshift import lake, ledger
 from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
 from nightshift.feature_registry.declared import Feature, declared_features, feature_tables
-from nightshift.registered_model import RegisteredModel
+from nightshift.models import registered_model, registry
+from nightshift.models.registered_model import RegisteredModel
+from nightshift.models.tracking import client
 from nightshift.tables import Table
-from nightshift.tracking import client
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")

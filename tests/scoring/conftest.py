@@ -14,14 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nightshift import lake, tracking
+from nightshift import lake
 from nightshift.audit import AuditReport
-from nightshift.calibration import Calibration, Interval
 from nightshift.catalog import Catalog
 from nightshift.champions import deciding
 from nightshift.dates import BatchDates
-from nightshift.encoding import Encoding
 from nightshift.job import Job
+from nightshift.models import tracking
+from nightshift.models.calibration import Calibration, Interval
+from nightshift.models.encoding import Encoding
 from nightshift.publish import publish
 from nightshift.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.tables import PARTITION, Table

@@ -12,8 +12,8 @@ import pytest
 
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
+from nightshift.models.encoding import Encoding
 from nightshift.tables import PARTITION
 from scoring.predict import Recipe, scorer
 from tests.scoring.conftest import DAY, fitted, made_up, score_rows, use_case_of

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 
-from nightshift import environment, lake, ledger, registered_model
+from nightshift import environment, lake, ledger
 from nightshift.commands.replay import replay as command
 from nightshift.job import EXIT_REFUSED
 from nightshift.ledger.schema import InputEntry, engine
+from nightshift.models import registered_model
 from scoring import replay as job
 from scoring import score
 from tests.scoring.conftest import DAY, FLIGHTS, NEXT, World
@@ -206,7 +207,7 @@ def test_what_no_longer_exists_is_named(scored: World, replay: Replay) -> None:
 
 
 def test_a_model_version_that_is_gone_is_named(scored: World, replay: Replay) -> None:
-    from nightshift.tracking import client
+    from nightshift.models.tracking import client
 
     client().delete_model_version(scored.use_case.model_name, "1")
     status, _, err = replay()

@@ -10,12 +10,13 @@ import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable
 
-from nightshift import champions, ledger, registry
+from nightshift import champions, ledger
 from nightshift.champions.rollback import put_back
 from nightshift.champions.scored import being_scored_by
 from nightshift.commands.sql import sql
 from nightshift.errors import NightshiftError
 from nightshift.job import EXIT_REFUSED
+from nightshift.models import registry
 from scoring.dictionary import Dictionary
 from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
 from scoring.inputs import carried_columns

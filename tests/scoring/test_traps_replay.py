@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from nightshift import champions
 from nightshift.commands.models import models
 from nightshift.job import EXIT_REFUSED
-from nightshift.tracking import client
+from nightshift.models.tracking import client
 from scoring import replay, score
 from tests.scoring.conftest import World
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from nightshift import lake, ledger, tracking
+from nightshift import lake, ledger
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.ledger import BY_FILE
+from nightshift.models import tracking
 from nightshift.quarantine.deciding import decide
 from nightshift.quarantine.records import Selection
 from nightshift.settings import Settings, get_settings

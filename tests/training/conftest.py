@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from nightshift import tracking
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
+from nightshift.models import tracking
 from nightshift.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.use_case import UseCase
 from training.data.dataset import Dataset, prepare

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from nightshift.dates import BatchDates
-from nightshift.encoding import Encoding
+from nightshift.models.encoding import Encoding
 from nightshift.training_plan import Training
 from training.data.dataset import Dataset, Part
 from training.data.split import Periods

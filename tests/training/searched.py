@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from nightshift.dates import BatchDates
-from nightshift.encoding import Encoding
+from nightshift.models.encoding import Encoding
 from nightshift.training_plan import Training
 from training.data.dataset import Dataset, Part
 from training.data.split import Periods

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import log_loss
 
-from nightshift.calibration import Calibration
-from nightshift.encoding import Encoding
-from nightshift.registered_model import RegisteredModel
+from nightshift.models.calibration import Calibration
+from nightshift.models.encoding import Encoding
+from nightshift.models.registered_model import RegisteredModel
 from tests.training.challenged import challenged
 from training import challenger as module
 from training.challenger import predictions_of

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from nightshift.calibration import sigmoid
 from nightshift.dates import BatchDates
-from nightshift.encoding import Encoding
+from nightshift.models.calibration import sigmoid
+from nightshift.models.encoding import Encoding
 from nightshift.tables import Column
 from nightshift.use_case import UseCase
 from training.data.dataset import Dataset, Part

@@ -6,9 +6,10 @@ import datetime as dt
 
 import pytest
 
-from nightshift import champions, tracking
+from nightshift import champions
 from nightshift.champions.decisions import held_if_free
 from nightshift.job import EXIT_REFUSED
+from nightshift.models import tracking
 from nightshift.use_case import UseCase
 from tests.registering import register
 from training.promote import main

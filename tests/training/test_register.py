@@ -18,11 +18,12 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
-from nightshift import champions, registry, tracking
-from nightshift.calibration import Calibration, Interval
-from nightshift.encoding import Encoding
+from nightshift import champions
 from nightshift.errors import NightshiftError
-from nightshift.registered_model import load
+from nightshift.models import registry, tracking
+from nightshift.models.calibration import Calibration, Interval
+from nightshift.models.encoding import Encoding
+from nightshift.models.registered_model import load
 from nightshift.settings import PROJECT_DIR
 from training.fitting.fitted import FittedModel
 from training.register import decided_by, log_model, log_training, register, tracked_run, version_of_run

@@ -18,13 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from nightshift import champions, registry
+from nightshift import champions
 from nightshift.champions.decisions import held_if_free
 from nightshift.database import database_url
 from nightshift.errors import NightshiftError
+from nightshift.models import registry
+from nightshift.models.tracking import client, experiment_id, model_version, model_versions
 from nightshift.result import VARIABLE, handed_over
 from nightshift.settings import PROJECT_DIR
-from nightshift.tracking import client, experiment_id, model_version, model_versions
 from training.challenger import challenge
 from training.data.rows import Rows
 from training.data.split import Periods

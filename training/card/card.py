@@ -12,7 +12,7 @@ from nightshift.training_plan import BINARY
 if TYPE_CHECKING:
     from nightshift.catalog import Catalog
     from nightshift.champions import Decision, Reign
-    from nightshift.registered_model import RegisteredModel
+    from nightshift.models.registered_model import RegisteredModel
     from nightshift.use_case import UseCase
     from training.challenger import Challenger
     from training.data.dataset import Dataset

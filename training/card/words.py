@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nightshift.calibration import Calibration
+    from nightshift.models.calibration import Calibration
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nightshift.dates import BatchDates
-from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
+from nightshift.models.encoding import Encoding
 from nightshift.tables import PARTITION, Column, Table
 from nightshift.use_case import UseCase
 from training.data.declarations import LABEL, WEIGHT

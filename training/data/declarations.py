@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from nightshift.catalog import Catalog
-from nightshift.encoding import check_types
 from nightshift.errors import NightshiftError
+from nightshift.models.encoding import check_types
 from nightshift.scores import FEATURES
 from nightshift.tables import NUMBERS, Table
 from nightshift.training_plan import BINARY

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nightshift.calibration import Calibration, Interval
 from nightshift.errors import NightshiftError
+from nightshift.models.calibration import Calibration, Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

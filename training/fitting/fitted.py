@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nightshift.calibration import Calibration, Interval
-from nightshift.encoding import Encoding
+from nightshift.models.calibration import Calibration, Interval
+from nightshift.models.encoding import Encoding
 from nightshift.training_plan import Task
 from training.fitting.fit import raw_scores
 

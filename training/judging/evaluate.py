@@ -22,7 +22,7 @@ from training.judging.tasks import TaskMeasures, measures_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nightshift.calibration import Interval
+    from nightshift.models.calibration import Interval
     from nightshift.use_case import UseCase
     from training.data.dataset import Dataset
     from training.fitting.fitted import FittedModel

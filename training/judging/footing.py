@@ -18,7 +18,7 @@ from nightshift.training_plan import FEWEST_TEST_DAYS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nightshift.registered_model import RegisteredModel
+    from nightshift.models.registered_model import RegisteredModel
 
 # Tag of a run and a version: what flatters the champion that it was held against; absent where nothing does.
 FLATTERED_TAG: Final = "champion_flattered"

@@ -18,7 +18,7 @@ from training.judging.slices import SMALLEST_CLASS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nightshift.encoding import Encoding
+    from nightshift.models.encoding import Encoding
     from training.data.dataset import Dataset, Part
 
     Floats = NDArray[np.float64]

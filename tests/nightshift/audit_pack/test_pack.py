@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from nightshift import champions, tracking
+from nightshift import champions
 from nightshift.audit_pack import pack, write_audit_pack
 from nightshift.audit_pack.checkout import declared_files, differences
 from nightshift.audit_pack.readme import meaning
@@ -24,6 +24,7 @@ from nightshift.commands.audit_pack import audit_pack
 from nightshift.errors import NightshiftError
 from nightshift.ledger import Entry, engine
 from nightshift.ledger.schema import InputEntry
+from nightshift.models import tracking
 from nightshift.use_case import UseCase
 from tests.registering import a_use_case, register
 

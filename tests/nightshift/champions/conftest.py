@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nightshift import tracking
+from nightshift.models import tracking
 from nightshift.settings import Settings
 from nightshift.use_case import UseCase
 from tests.registering import a_use_case

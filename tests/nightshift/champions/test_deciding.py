@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from nightshift import champions, registry, tracking, usable
+from nightshift import champions
 from nightshift.catalog import Catalog
 from nightshift.champions import deciding
 from nightshift.champions.comparing import NeverComparedError
@@ -21,7 +21,8 @@ from nightshift.champions.mirror import ALIAS
 from nightshift.champions.rollback import put_back
 from nightshift.errors import NightshiftError
 from nightshift.ledger.attempts import attempt
-from nightshift.registered_model import load
+from nightshift.models import registry, tracking, usable
+from nightshift.models.registered_model import load
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
 from tests.registering import register

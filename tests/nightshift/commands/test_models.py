@@ -13,13 +13,14 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from nightshift import champions, tracking
+from nightshift import champions
 from nightshift.catalog import Catalog
 from nightshift.commands import model_decisions
 from nightshift.commands import models as commands
 from nightshift.errors import NightshiftError
 from nightshift.ledger import Entry, engine
 from nightshift.ledger.attempts import attempt
+from nightshift.models import tracking
 from nightshift.settings import Settings
 from nightshift.training_plan import Approval
 from nightshift.use_case import UseCase

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nightshift import ledger, registered_model, registry
-from nightshift.calibration import Calibration
+from nightshift import ledger
 from nightshift.catalog import Catalog
 from nightshift.commands.features import features as command
-from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
 from nightshift.feature_registry import declared, live, reference
 from nightshift.feature_registry.__main__ import main
 from nightshift.feature_registry.declaration import registry_table
 from nightshift.feature_registry.page import write_page
 from nightshift.feature_registry.table import newest_date, rows_of
-from nightshift.registered_model import RegisteredModel
+from nightshift.models import registered_model, registry
+from nightshift.models.calibration import Calibration
+from nightshift.models.encoding import Encoding
+from nightshift.models.registered_model import RegisteredModel
 from nightshift.settings import PROJECT_DIR, get_settings
 from nightshift.use_case import UseCase
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from nightshift.calibration import Calibration
 from nightshift.champions import Decision, Reign
+from nightshift.models.calibration import Calibration
 from tests.training.challenged import challenged
 from training.card import Card, write_card
 from training.card.limits import limits

@@ -5,8 +5,8 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from nightshift.calibration import Calibration, sigmoid
 from nightshift.errors import NightshiftError
+from nightshift.models.calibration import Calibration, sigmoid
 from nightshift.training_plan import Training
 from training.data.dataset import Part
 from training.fitting import calibrate as module

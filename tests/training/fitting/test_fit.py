@@ -47,7 +47,7 @@ def test_another_seed_or_other_data_give_another_model(model_text, make_rows):
 MODEL_DIGEST = """
 import sys, hashlib, numpy as np, pyarrow as pa
 from types import SimpleNamespace
-from nightshift.encoding import Encoding
+from nightshift.models.encoding import Encoding
 from nightshift.training_plan import Training
 from training.data.dataset import Dataset, Part
 from training.fitting.fit import binned, fit

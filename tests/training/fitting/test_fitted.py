@@ -4,8 +4,8 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from nightshift.calibration import Calibration
-from nightshift.encoding import Encoding
+from nightshift.models.calibration import Calibration
+from nightshift.models.encoding import Encoding
 from training.fitting.fitted import FittedModel
 
 GENERATOR = np.random.default_rng(1)

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from nightshift.encoding import Encoding
+from nightshift.models.encoding import Encoding
 from training.data.dataset import Part
 from training.judging import leaks
 from training.judging.leaks import feature_strengths, said, strongest

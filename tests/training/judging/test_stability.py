@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nightshift.dates import BatchDates
-from nightshift.encoding import Encoding
+from nightshift.models.encoding import Encoding
 from training.judging.stability import feature_drift, label_coverage, missing_rises, numbers, psi, psi_of
 
 NAN = np.nan

@@ -11,7 +11,7 @@ from training.judging.tasks.binary import Binary
 from training.judging.tasks.regression import Regression
 
 if TYPE_CHECKING:
-    from nightshift.calibration import Interval
+    from nightshift.models.calibration import Interval
     from nightshift.use_case import UseCase
     from training.judging.metrics.arrays import Floats
 

@@ -13,7 +13,7 @@ from training.judging.metrics.bootstrap import Bootstrap
 from training.judging.metrics.regression import covered, pinball_losses, squared_errors, value_metrics
 
 if TYPE_CHECKING:
-    from nightshift.calibration import Interval
+    from nightshift.models.calibration import Interval
     from training.judging.metrics.arrays import Floats
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from nightshift.calibration import Interval
+from nightshift.models.calibration import Interval
 from nightshift.training_plan import Costs
 from training.judging.metrics.bootstrap import Bootstrap, ends
 from training.judging.tasks import Binary, Regression

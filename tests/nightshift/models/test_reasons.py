@@ -8,10 +8,10 @@ import pytest
 
 from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
-from nightshift.reasons import wordings
+from nightshift.models.reasons import wordings
+from nightshift.models.wording import Wording
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
-from nightshift.wording import Wording
 from tests.declaring import Shop
 
 MODEL = """

@@ -16,8 +16,8 @@ from nightshift.champions.deciding import refuse_blocked
 from nightshift.champions.decisions import taking_turns
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
-from nightshift.registered_model import RegisteredModel, load
-from nightshift.tracking import is_unreachable
+from nightshift.models.registered_model import RegisteredModel, load
+from nightshift.models.tracking import is_unreachable
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from nightshift.wording import Wording, plain, spoken
+from nightshift.models.wording import Wording, plain, spoken
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from nightshift.calibration import Calibration, Interval
 from nightshift.errors import NightshiftError
+from nightshift.models.calibration import Calibration, Interval
 
 KINDS = {
     "none": Calibration("none"),

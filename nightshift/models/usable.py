@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nightshift.catalog import Catalog
 from nightshift.errors import NightshiftError
-from nightshift.registered_model import RegisteredModel
+from nightshift.models.registered_model import RegisteredModel
 from nightshift.scores import FEATURES
 from nightshift.tables import Table
 from nightshift.use_case import UseCase

@@ -6,13 +6,13 @@ import dataclasses
 
 import pytest
 
-from nightshift.calibration import Calibration
 from nightshift.catalog import Catalog
-from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
-from nightshift.registered_model import RegisteredModel
+from nightshift.models.calibration import Calibration
+from nightshift.models.encoding import Encoding
+from nightshift.models.registered_model import RegisteredModel
+from nightshift.models.usable import check_features, refuse_unusable
 from nightshift.tables import Table
-from nightshift.usable import check_features, refuse_unusable
 from nightshift.use_case import UseCase
 
 INPUTS = ("distance", "carrier")

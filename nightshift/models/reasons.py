@@ -8,9 +8,9 @@ from pydantic import Field, field_validator
 
 from nightshift.declared.form import Declared, Name, load_yaml
 from nightshift.errors import NightshiftError
+from nightshift.models.wording import PLACEHOLDER, Form, Wording
 from nightshift.tables import Column, Table
 from nightshift.use_case import UseCase
-from nightshift.wording import PLACEHOLDER, Form, Wording
 
 FILE = "reasons.yaml"
 _CLOCK = "minutes after"

@@ -13,11 +13,12 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
-from nightshift import champions, registry, tracking
+from nightshift import champions
 from nightshift.champions.decisions import ROLLED_BACK, add, taking_turns
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
-from nightshift.registered_model import load
+from nightshift.models import registry, tracking
+from nightshift.models.registered_model import load
 from nightshift.settings import Settings, get_settings
 from nightshift.use_case import UseCase
 from tests.registering import FEATURES, a_use_case, register

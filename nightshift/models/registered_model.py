@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from nightshift.calibration import Calibration, Interval
-from nightshift.encoding import Encoding
 from nightshift.errors import NightshiftError
-from nightshift.tracking import model_version, patiently
+from nightshift.models.calibration import Calibration, Interval
+from nightshift.models.encoding import Encoding
+from nightshift.models.tracking import model_version, patiently
 from nightshift.training_plan import BINARY, REGRESSION, Task
 from nightshift.use_case import UseCase
 
