@@ -33,7 +33,7 @@ from nightshift_airflow.approval import ApproveModel
 from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, ticks
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import history
-from nightshift_airflow.stages import decision_tasks
+from nightshift_airflow.stages import decision_tasks, describe_features_task
 
 
 def train(use_case: UseCase) -> DAG:
@@ -77,15 +77,8 @@ def train(use_case: UseCase) -> DAG:
             pool=use_case.lake_pool,
             execution_timeout=dt.timedelta(hours=4),
         )
-        describe_features = JobOperator(
-            task_id="describe_features",
-            module="spark_jobs.describe_features",
-            use_case=use_case,
-            dates=history,
-            pool=use_case.lake_pool,
-            # A decision that was not needed is skipped.
-            trigger_rule="none_failed",
-        )
+        # A decision that was not needed is skipped.
+        describe_features = describe_features_task(use_case, history, trigger_rule="none_failed")
         approve = ApproveModel(use_case=use_case, trained=train_model.task_id)
         chain(train_model, approve, decision_tasks(use_case, train_model.task_id), describe_features)
     return dag

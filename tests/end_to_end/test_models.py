@@ -158,6 +158,13 @@ def test_a_rollback_says_what_it_affects_and_scores_it_anew(taken_back: Station)
     assert versions_of(BACKFILLED) == {2}
 
 
+def test_after_a_rollback_the_feature_registry_names_the_live_model(taken_back: Station) -> None:
+    registry = deltalake.DeltaTable(str(Catalog(taken_back.use_case)["gold.feature_registry"].path))
+    rows = registry.to_pyarrow_table(columns=["batch_date", "champion"]).to_pylist()
+    newest = max(row["batch_date"] for row in rows)
+    assert {row["champion"] for row in rows if row["batch_date"] == newest} == {2}
+
+
 def test_a_rollback_is_kept_and_blocks_the_version_that_was_live(taken_back: Station) -> None:
     first = BACKFILLED
     made = [
