@@ -10,6 +10,7 @@ import deltalake
 import httpx
 import pytest
 
+from nightshift import ledger
 from nightshift.catalog import Catalog
 from nightshift.services.ports import Ports
 from nightshift.settings import Settings
@@ -163,6 +164,8 @@ def test_after_a_rollback_the_feature_registry_names_the_live_model(taken_back: 
     rows = registry.to_pyarrow_table(columns=["batch_date", "champion"]).to_pylist()
     newest = max(row["batch_date"] for row in rows)
     assert {row["champion"] for row in rows if row["batch_date"] == newest} == {2}
+    [seen, *_] = ledger.publications(USE_CASE, "gold.feature_registry", [newest])
+    assert seen.run_id == taken_back.finished["rollback"]["dag_run_id"]
 
 
 def test_a_rollback_is_kept_and_blocks_the_version_that_was_live(taken_back: Station) -> None:
