@@ -77,6 +77,7 @@ class ApproveModel(ApprovalOperator):
                 "a person must approve, and training.approval.by in use_case.yaml names nobody: add a user of Airflow"
             )
         self.subject, self.body = told["subject"], told["comparison"]
+        self._offer(told["version"])
         self._refuse_never_compared(context)
         return super().execute(context)
 
@@ -84,10 +85,19 @@ class ApproveModel(ApprovalOperator):
         """Take the answer; that of ApprovalOperator would skip the task that keeps a rejection.
 
         Raises:
-            AirflowFailException: if somebody answered a comparison with a version that is champion no more.
+            AirflowFailException: if the form that was answered is about another version, or somebody answered a
+                comparison with a version that is champion no more.
         """
+        version = context["ti"].xcom_pull(task_ids=self.trained, key="version")
+        self._offer(version)
+        if other := set(event.get("chosen_options", ())) - set(self.options):
+            raise AirflowFailException(
+                f"{', '.join(sorted(other))} was answered, and version {version} is asked about: {self.trained} was "
+                "cleared and trained another model, and Airflow kept the form as it was. Nothing was decided; start a "
+                "new run of this DAG"
+            )
         answer = HITLOperator.execute_complete(self, context, event)
-        approved = answer["chosen_options"] == [self.APPROVE]
+        approved = answer["chosen_options"] == [self.options[0]]
         hours = self.use_case.training.approval.timeout_hours
         user = event.get("responded_by_user")
         person = _name(user)
@@ -110,6 +120,11 @@ class ApproveModel(ApprovalOperator):
         )
         self.log.info("%s by %s: %s", "Approved" if approved else "Declined", person or NOBODY, why)
         return answer
+
+    def _offer(self, version: int) -> None:
+        """Let the answers name the version: a form that was opened once is never renewed, whatever is trained later."""
+        self.options = [f"{answer} version {version}" for answer in (self.APPROVE, self.REJECT)]
+        self.defaults = self.options[1:]
 
     def _refuse_never_compared(self, context: Context) -> None:
         """Hold the champion that the training judged its model beside against the one of now.

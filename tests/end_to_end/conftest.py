@@ -90,7 +90,10 @@ def ingested(station: Station) -> Station:
 @pytest.fixture(scope="package")
 def trained(ingested: Station) -> Station:
     """Two small models, standing at the first night: a person has rejected the first and approved the second."""
-    for name, option, why in (("rejected", "Reject", WHY_REJECTED), ("approved", "Approve", WHY_APPROVED)):
+    for name, option, why in (
+        ("rejected", "Reject version 1", WHY_REJECTED),
+        ("approved", "Approve version 2", WHY_APPROVED),
+    ):
         run_id = ingested.train_until_asked(batch_date=NIGHT)
         ingested.forms[name] = browser.answer(ingested.api.connection, option, why)
         ingested.finished[name] = ingested.assert_succeeds(f"{USE_CASE}_train", run_id, PATIENCE)

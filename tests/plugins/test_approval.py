@@ -83,7 +83,7 @@ def answered(option: str, why: str | None, by: Mapping[str, str] | None, timedou
 
 
 def test_an_approval_is_handed_on_with_who_when_and_why() -> None:
-    assert answered("Approve", "better on every slice", MARIA) == {
+    assert answered("Approve version 2", "better on every slice", MARIA) == {
         "promote": True,
         "decline": False,
         "who": "maria",
@@ -94,19 +94,19 @@ def test_an_approval_is_handed_on_with_who_when_and_why() -> None:
 
 
 def test_a_rejection_is_an_order_to_keep_it_and_skips_nothing_by_itself() -> None:
-    found = answered("Reject", None, MARIA)
+    found = answered("Reject version 2", None, MARIA)
     assert (found["promote"], found["decline"], found["who"]) == (False, True, "maria")
     assert found["why"] == "no reason was given"
 
 
 def test_silence_is_a_no() -> None:
-    found = answered("Reject", None, None, timedout=True)
+    found = answered("Reject version 2", None, None, timedout=True)
     assert (found["promote"], found["decline"]) == (False, True)
     assert (found["who"], found["who_id"], found["why"]) == ("nobody", "", "nobody answered within 5 hours")
 
 
 def test_an_approval_by_nobody_is_a_no() -> None:
-    found = answered("Approve", "fine", None)
+    found = answered("Approve version 2", "fine", None)
     assert (found["promote"], found["decline"]) == (False, True)
 
 
@@ -115,11 +115,11 @@ def test_an_approval_by_nobody_is_a_no() -> None:
     [(" two\nlines\x07 ", "two lines"), ("--why not", "why not"), ("x" * 2000, "x" * 1000), ("\u200b", None)],
 )
 def test_a_reason_is_one_line_that_the_ledger_and_a_command_line_take(said: str, kept: str | None) -> None:
-    assert answered("Approve", said, MARIA)["why"] == (kept or "no reason was given")
+    assert answered("Approve version 2", said, MARIA)["why"] == (kept or "no reason was given")
 
 
 def test_a_user_whose_id_is_a_number_is_kept_by_name_as_well() -> None:
-    found = answered("Approve", "fine", {"id": "4", "name": "Maria M."})
+    found = answered("Approve version 2", "fine", {"id": "4", "name": "Maria M."})
     assert (found["who"], found["who_id"]) == ("Maria M. (4)", "4")
 
 
@@ -156,10 +156,16 @@ def test_the_form_shows_the_comparison_and_answers_no_by_itself(monkeypatch: pyt
     assert asked.execute(Pushed(TOLD).context()) == "waiting"
     assert (asked.subject, asked.body) == (TOLD["subject"], TOLD["comparison"])
     assert asked.assigned_users == [MARIA, {"id": "paul", "name": "paul"}]
-    assert asked.defaults == ["Reject"]
+    assert (asked.options, asked.defaults) == (["Approve version 2", "Reject version 2"], ["Reject version 2"])
     assert asked.response_timeout == dt.timedelta(hours=5)
     # A required field would disable the button.
     assert asked.serialized_params["why"]["schema"]["type"] == ["null", "string"]
+
+
+@pytest.mark.parametrize("option", ["Approve version 1", "Reject version 1"])
+def test_the_answer_to_a_form_about_another_version_decides_nothing(option: str) -> None:
+    with pytest.raises(AirflowFailException, match=f"{option} was answered, and version 2 is asked about"):
+        answered(option, "fine", MARIA)
 
 
 def test_nobody_is_asked_about_a_model_that_was_judged_beside_another_champion(made: list[Decision]) -> None:
@@ -170,7 +176,7 @@ def test_nobody_is_asked_about_a_model_that_was_judged_beside_another_champion(m
     assert pushed == {}
 
 
-@pytest.mark.parametrize("option", ["Approve", "Reject"])
+@pytest.mark.parametrize("option", ["Approve version 2", "Reject version 2"])
 def test_an_answer_is_neither_yes_nor_no_where_the_champion_changed_while_the_form_was_open(
     made: list[Decision], monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
@@ -183,7 +189,7 @@ def test_an_answer_is_neither_yes_nor_no_where_the_champion_changed_while_the_fo
     with pytest.raises(AirflowFailException, match=r"version 3 is champion by now.* train anew.*models promote 2 "):
         answered(option, "better than version 1", MARIA)
     # Who says nothing has compared nothing.
-    assert answered("Reject", None, None, timedout=True)["decline"] is True
+    assert answered("Reject version 2", None, None, timedout=True)["decline"] is True
 
 
 def test_orders_are_read_from_the_task_that_gives_them() -> None:
