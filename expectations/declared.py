@@ -42,6 +42,15 @@ def declared(table: Table, expected_rows: int | None) -> Iterator[Expectation]:
         yield from _column(table, column)
 
 
+def _why_required(column: Column, is_key: bool) -> str:
+    if is_key:
+        return "It is part of the key."
+    said = "It is declared as required."
+    if column.since == 1:
+        return said
+    return f"{said} Where dates before version {column.since} can't have it, leave `required` out."
+
+
 def _unique_keys(table: Table) -> Expectation:
     if table.layer == "bronze":
         consequence, why = warns, f"The grain is {table.grain}; refine keeps the newest record of a doubled key."
@@ -60,7 +69,7 @@ def _column(table: Table, column: Column) -> Iterator[Expectation]:
         yield blocks(
             gxe.ExpectColumnValuesToNotBeNull,
             name=f"{column.name}_is_not_null",
-            why="It is part of the key." if is_key else "It is declared as required.",
+            why=_why_required(column, is_key),
             column=column.name,
         )
     # What is personal is a token by now.

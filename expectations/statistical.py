@@ -16,6 +16,7 @@ NO_HISTORY = "no history yet"
 # Makes of a median absolute deviation an estimate of a normal distribution's standard deviation.
 MAD_SCALE = 1.4826
 MIN_CHANCE_DEVIATIONS = 3
+FEW_ROWS = 30
 VOLUME_WHY = "A slice many times larger or smaller than usual was delivered twice, cut, or joined wrongly."
 USUAL_WHY = "A day that differs from the same weekdays before it has a cause that someone should know of."
 NULLS_WHY = "A source that stops filling a column, or a join that stops finding, shows as nulls first."
@@ -53,7 +54,9 @@ def _volume(own: Mapping[dt.date, Profile], history: History) -> Iterator[Check]
         is_too_many = rows > history.thresholds.too_many * usual
         # Where only other weekdays are known, a quiet Sunday must not stop the night.
         is_too_few = rows < history.thresholds.too_few * usual and is_alike
-        if is_too_many or is_too_few:
+        # One snapshot is enough to compare with, and of a few rows it says little.
+        is_few = history.of_snapshots and abs(rows - usual) <= FEW_ROWS
+        if (is_too_many or is_too_few) and not is_few:
             impossible.append(found)
         elif abs(rows - usual) > _tolerated(date, usual, history):
             unusual.append(found)

@@ -82,7 +82,7 @@ def deposit(use_case: str) -> Iterator[Deposit]:
 
 
 def keep(use_case: str, file: Path, suffix: str) -> tuple[Path, str]:
-    """Move a finished file into the archive.
+    """Copy a finished file into the archive.
 
     Returns:
         Its place and its SHA-256.

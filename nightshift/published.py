@@ -34,17 +34,21 @@ def unpublished(table: Table, dates: Iterable[dt.date], version: int | None = No
 
 
 def came_without_rows(table: Table, dates: Iterable[dt.date], version: int | None = None) -> set[dt.date]:
-    """Those of the dates for which files of a source table came and none of their rows, if any, was published.
+    """Those of the dates for which files of a source table came that had no row.
 
-    They say that there is nothing, where a date without files says nothing. Files that were set aside as a whole do
-    not count.
+    They say that there is nothing, where a date without files says nothing, or one whose rows were all quarantined.
+    Files that were set aside as a whole do not count.
 
     Args:
         version: the Delta version that is looked at; the newest if None.
     """
     newest = _newest_entries(table, dates, version) if table.exists() else {}
-    cleared = [entry for entry in newest.values() if entry.rows_published == 0]
-    return {entry.batch_date for entry in cleared if any(each.origin != SET_ASIDE for each in ledger.inputs(entry))}
+    return {entry.batch_date for entry in newest.values() if entry.rows_published == 0 and _came_empty(entry)}
+
+
+def _came_empty(entry: ledger.Entry) -> bool:
+    came = [each for each in ledger.inputs(entry) if each.origin != SET_ASIDE]
+    return bool(came) and not any(each.rows for each in came)
 
 
 def _newest_entries(table: Table, dates: Iterable[dt.date], version: int | None) -> dict[dt.date, ledger.Entry]:

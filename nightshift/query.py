@@ -84,9 +84,10 @@ def _inherited(table: Table, held: Collection[str]) -> dict[str, str]:
     """
     found = {}
     for column in table.data_columns:
-        forms = [form for form in table.forms_of(column) if form.name in held]
-        if column.was is not None and forms:
-            found[column.name] = f"coalesce({', '.join(_cast(form, column.type) for form in forms)})"
+        if column.was is not None and not {form.name for form in table.forms_of(column)}.isdisjoint(held):
+            forms = [form for form in table.readable_forms_of(column) if form.name in held]
+            values = [*(_cast(form, column.type) for form in forms), f"CAST(NULL AS {_type(column.type)})"]
+            found[column.name] = f"coalesce({', '.join(values)})"
     return found
 
 
@@ -100,4 +101,8 @@ def _cast(column: Column, kind: str) -> str:
             value = f"trunc({value})"
         elif column.type == "string":
             value = rf"regexp_extract({value}, '^\s*([+-]?[0-9]+)\s*$', 1)"
-    return f"try_cast({value} AS {'timestamptz' if kind == 'timestamp' else kind})"
+    return f"try_cast({value} AS {_type(kind)})"
+
+
+def _type(kind: str) -> str:
+    return "timestamptz" if kind == "timestamp" else kind

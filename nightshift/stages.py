@@ -17,6 +17,8 @@ JOBS: dict[str, tuple[str, dict[str, str]]] = {
     "marts": ("spark_jobs.build", {"--layer": "marts"}),
 }
 LAND, REFINE, FEATURES, SCORE, MARTS = STAGES = tuple(JOBS)
+# No stage of a night: a person's rows are taken out of what was published.
+ERASE = "erase"
 # From files to features; what comes after needs a model.
 INGEST = (LAND, REFINE, FEATURES)
 AFTER_MODEL = (SCORE, MARTS)

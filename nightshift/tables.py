@@ -247,6 +247,10 @@ class Table(Declared):
         """The columns without batch_date."""
         return tuple(column for column in self.columns if column.name != PARTITION)
 
+    def readable_forms_of(self, column: Column) -> tuple[Column, ...]:
+        """Those of its forms whose values can be cast to its type: no number or boolean becomes a date, or the like."""
+        return tuple(form for form in self.forms_of(column) if _is_castable(form.type, column.type))
+
     def forms_of(self, column: Column) -> tuple[Column, ...]:
         """The column, the one that it `was`, and so on back to the first."""
         columns = {each.name: each for each in self.columns}
@@ -277,6 +281,11 @@ class Table(Declared):
     def exists(self) -> bool:
         """Whether anything was ever published to it."""
         return any((self.path / "_delta_log").glob("*.json"))
+
+
+def _is_castable(kind: str, other: str) -> bool:
+    kinds = {kind, other}
+    return "string" in kinds or len(kinds & {"date", "timestamp"}) in (0, len(kinds))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -39,8 +39,10 @@ def describe_features(job: Job, arguments: argparse.Namespace) -> None:
         NightshiftError: if no features were ever published, or their SQL can't be followed.
     """
     expectations.preload()
-    registry = registry_of(job.use_case)
     log.info("dbt docs: %s", write_docs())
+    session(f"describe_features {job.use_case.name}")
+    # Read last: whoever reads and publishes in between is not to be replaced by what was known before.
+    registry = registry_of(job.use_case)
     log.info("page: %s", write_page(job.use_case, registry))
     publish_registry(job, registry)
 

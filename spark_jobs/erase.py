@@ -36,6 +36,7 @@ from nightshift.privacy.tokens import is_token, personal_columns, token
 from nightshift.session import session
 from nightshift.settings import get_settings
 from nightshift.source import FileSource, JdbcSource
+from nightshift.stages import ERASE
 from nightshift.tables import Layer, PiiClass
 from nightshift.use_case import UseCase
 
@@ -129,7 +130,7 @@ def _remove(wish: Wish, found: Sequence[Found], run_id: str) -> None:
 
     spark = SparkSession.active()
     for each in found:
-        job = Job("erase", wish.catalog.use_case, wish.catalog, BatchDates.of(min(each.by_date)), run_id)
+        job = Job(ERASE, wish.catalog.use_case, wish.catalog, BatchDates.of(min(each.by_date)), run_id)
         if each.table.source is not None:
             keep_account(spark, job, each, wish.token)
         remove(spark, job, each, wish.token)

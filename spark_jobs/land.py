@@ -26,7 +26,7 @@ from nightshift.home import lock
 from nightshift.job import Job, end, run_job
 from nightshift.privacy.erasures import erased, known_key
 from nightshift.privacy.tokens import personal_columns
-from nightshift.publish import Slice, publish, publish_all
+from nightshift.publish import OvertakenError, Slice, publish, publish_all
 from nightshift.quarantine.decisions import Decision, decisions, note_effect
 from nightshift.session import session
 from nightshift.tables import QUARANTINE, Table
@@ -65,6 +65,8 @@ def land(job: Job, arguments: argparse.Namespace) -> None:
             delivery.refuse_faults()
             refuse_excess(job.use_case, job.dates, sources)
             publish_delivery(spark, job, delivery, sources, made)
+        except OvertakenError:
+            raise
         except NightshiftError:
             publish_blocked(spark, job, delivery, sources)
             raise

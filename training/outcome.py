@@ -19,7 +19,7 @@ from nightshift.services.ports import Ports
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from training.card.words import interval, number
-from training.judging.footing import FLATTERED_TAG
+from training.judging.footing import BY_NOTHING, FLATTERED_TAG
 from training.judging.gates import Verdict
 from training.register import version_of_run
 
@@ -92,7 +92,12 @@ def registered_before(use_case: UseCase, run_id: str) -> Outcome | None:
     judged, verdicts = kept("measures.json")["judged"], kept("gates.json")
     metrics = {name: math.nan if value is None else value for name, value in judged.items()}
     gates = [_verdict(each) for each in verdicts]
-    return Outcome(version, approval, metrics, gates, tags.get(COMPARED_TAG), tags.get(FLATTERED_TAG, ""))
+    return Outcome(version, approval, metrics, gates, tags.get(COMPARED_TAG), _flattered(tags))
+
+
+def _flattered(tags: Mapping[str, str]) -> str:
+    said = tags.get(FLATTERED_TAG, BY_NOTHING)
+    return "" if said == BY_NOTHING else said
 
 
 def tell(use_case: UseCase, run_id: str, outcome: Outcome) -> None:

@@ -35,7 +35,7 @@ from training.data.dataset import Dataset, Rows, prepare
 from training.data.declarations import check_declarations
 from training.data.rows import read
 from training.data.split import Periods
-from training.judging.footing import FLATTERED_TAG
+from training.judging.footing import BY_NOTHING, FLATTERED_TAG
 from training.judging.gates import as_table
 from training.judging.skew import Skew, compare
 from training.outcome import Outcome, registered_before, say_what_follows, tell
@@ -218,7 +218,7 @@ def _provenance(
         "sampled_share": repr(rows.share),
         "optuna_study": challenger.winner.study,
         "gates": "refused" if challenger.refused else "passed",
-        **({FLATTERED_TAG: challenger.flattered} if challenger.flattered else {}),
+        FLATTERED_TAG: challenger.flattered or BY_NOTHING,
         **{f"environment.{name}": value for name, value in described().items()},
     }
 

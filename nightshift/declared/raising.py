@@ -31,7 +31,8 @@ OF_TEXT = frozenset(
     | {"regexp_like", "regexp_split", "regexp_extract", "regexp_extract_all", "regexp_replace", "regexp_count"}
     | {"regexp_substr", "regexp_instr", "json_extract_scalar", "is_valid_utf8", "luhn_check", "md5", "sha", "sha2"}
     | {"hash", "xxhash64", "crc32", "to_base64", "encode", "unhex", "try_cast", "isnull", "isnotnull", "nullif"}
-    | {"coalesce", "nvl2", "if", "case", "greatest", "least", "array"}
+    | {"coalesce", "nvl2", "if", "case", "greatest", "least", "array", "struct", "typeof", "hex", "lower_hex"}
+    | {"array_contains", "array_position", "array_append", "array_remove", "split_part", "equal_null"}
 )
 OFFSET = re.compile(r"[+-](0\d|1[0-7]):[0-5]\d")
 REMEDY = (
@@ -92,7 +93,10 @@ def _has_no_result(part: Expr) -> bool:
     patterns = (exp.RegexpLike, exp.RegexpSplit, exp.RegexpExtract, exp.RegexpExtractAll, exp.RegexpReplace)
     if isinstance(part, (*patterns, exp.RegexpCount, exp.RegexpSubstr, exp.RegexpInstr, exp.NextDay, exp.TimestampAdd)):
         return _varies(part.expression)
-    return isinstance(part, exp.AddMonths) or _function(part) in FUNCTIONS
+    if isinstance(part, exp.SplitPart):
+        # There is no part 0.
+        return _varies(part.args["part_index"]) or part.args["part_index"].name == "0"
+    return isinstance(part, exp.AddMonths) or function_name(part) in FUNCTIONS
 
 
 def _is_zone(part: Expr) -> bool:
@@ -107,18 +111,18 @@ def _casts_text(part: Expr) -> bool:
     """Whether it takes text for something else without saying so: in a comparison, or as the value of a function."""
     from sqlglot import exp
 
-    compared = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+    compared = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull)
     if isinstance(part, (*compared, exp.Between, exp.In, exp.Coalesce, exp.Nullif)):
         sides = list(part.iter_expressions())
         return any(_is_text(side) for side in sides) and any(_is_other(side) for side in sides)
     # Made by the parser of functions like int(…), to_timestamp(…): one that is written is a try_cast to it.
     if type(part) is exp.Cast:
         return not part.is_type(*exp.DataType.TEXT_TYPES) and not _is_time(part.this)
-    takes_text = _function(part) in OF_TEXT or _function(part).startswith("try_")
+    takes_text = function_name(part) in OF_TEXT or function_name(part).startswith("try_")
     return isinstance(part, (exp.Func, exp.Not)) and not takes_text and any(map(_is_text, part.iter_expressions()))
 
 
-def _function(part: Expr) -> str:
+def function_name(part: Expr) -> str:
     """The name of a function, as the parser has it; nothing where it is none."""
     from sqlglot import exp
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from nightshift.catalog import Catalog, refuse
-from nightshift.declared.raising import DIALECT, REMEDY, raising
+from nightshift.declared.raising import DIALECT, REMEDY, function_name, raising
 from nightshift.tables import PARTITION, Table
 from nightshift.use_case import UseCase
 
 if TYPE_CHECKING:
-    from sqlglot import Expr, exp
+    from sqlglot import Expr
 
 # A cast to anything but text, with brackets one deep in it.
 RAISING_CAST = re.compile(
@@ -102,7 +102,7 @@ def _parsed(sql: str) -> Expr | str:
         return f"{sql!r} must be one expression, without queries or parameters in it"
     if any(node.comments for node in tree.walk()):
         return f"{sql!r} holds a comment: `why` is the place for it"
-    if changing := [call.sql(dialect=DIALECT) for call in tree.find_all(exp.Func) if _function(call) in CHANGING]:
+    if changing := [call.sql(dialect=DIALECT) for call in tree.find_all(exp.Func) if function_name(call) in CHANGING]:
         return f"{', '.join(changing)} differs from run to run, and a rerun must come to the same result"
     return tree
 
@@ -117,9 +117,3 @@ def _unknown(tree: Expr, columns: set[str]) -> Iterator[str]:
     }
     if unknown := sorted(name for name in named if name.lower() not in columns):
         yield f"{', '.join(unknown)} is no column; there are {', '.join(sorted(columns))}"
-
-
-def _function(call: exp.Func) -> str:
-    from sqlglot import exp
-
-    return (call.name if isinstance(call, exp.Anonymous) else call.sql_name()).lower()

@@ -12,7 +12,7 @@ from nightshift.tables import Table
 def command_to_write(table: Table, dates: BatchDates | str = "<first>..<last>") -> str:
     """What a person types in the checkout to have slices of a table written."""
     if table.short_name == f"gold.{REGISTRY}":
-        return ".venv/bin/nightshift features --publish"
+        return f".venv/bin/nightshift features --use-case {table.use_case} --publish"
     return command(_stage(table), table.use_case, dates)
 
 

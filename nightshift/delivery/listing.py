@@ -59,7 +59,7 @@ def listed(catalog: Catalog, date: dt.date, folder: Folder, manifest: Manifest) 
             faults.append(Fault(date, entry.name, entry.name, reason, rule="undeclared", promised=entry.sha256))
         elif found.get(entry.name) is None:
             reason = "is listed in the manifest, but is no file in the folder"
-            faults.append(Fault(date, table.name, entry.name, reason, promised=entry.sha256))
+            faults.append(Fault(date, table.name, entry.name, reason, promised=entry.sha256, rows=entry.rows))
         else:
             tasks.append(Task(table, sources[table], date, folder, entry))
     faults += _absent(catalog, sources, date, manifest)

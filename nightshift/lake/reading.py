@@ -67,7 +67,7 @@ def inherited(table: Table) -> dict[str, Column]:
     from pyspark.sql import functions as F
 
     return {
-        column.name: F.coalesce(*[F.col(form.name).try_cast(column.type) for form in table.forms_of(column)])
+        column.name: F.coalesce(*[F.col(form.name).try_cast(column.type) for form in table.readable_forms_of(column)])
         for column in table.data_columns
         if column.was is not None
     }

@@ -23,6 +23,7 @@ from nightshift.errors import NightshiftError
 from nightshift.ledger.queries import dates_of
 from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
 from nightshift.settings import get_settings
+from nightshift.stages import ERASE
 
 # What a commit left behind: its Delta version, and the rows per batch date.
 Committed = tuple[int, Mapping[dt.date, int]]
@@ -49,11 +50,12 @@ class Overtaking:
 
     Attributes:
         has_begun_later: whether its job began later, so that what it has read is newer.
+        is_erasure: whether it published what was there, without the rows of a person.
     """
 
     run_id: str
-    delta_version: int | None
     has_begun_later: bool
+    is_erasure: bool
 
 
 @dataclass
@@ -94,16 +96,22 @@ class Attempt:
         has_begun_later = _began(Entry) > _began(mine)
         same = (getattr(Entry, name) == getattr(mine, name) for name in ("use_case", "table_name", "batch_date"))
         query = (
-            sa.select(Entry.batch_date, Entry.run_id, Entry.delta_version, has_begun_later.label("has_begun_later"))
+            sa.select(Entry.batch_date, Entry.run_id, Entry.stage, has_begun_later.label("has_begun_later"))
             .join(mine, sa.and_(*same, sa.or_(Entry.id > mine.id, has_begun_later)))
             .where(mine.attempt_id == self.attempt_id, Entry.status == "published")
             .order_by(has_begun_later, Entry.id)
         )
         with engine().connect() as connection:
             return {
-                row.batch_date: Overtaking(row.run_id, row.delta_version, row.has_begun_later)
+                row.batch_date: Overtaking(row.run_id, row.has_begun_later, row.stage == ERASE)
                 for row in connection.execute(query)
             }
+
+    def move_to_the_end(self) -> None:
+        """Let its entries be the newest: what readers see next is what the newest published entry says."""
+        number = sa.func.nextval(sa.func.pg_get_serial_sequence(Entry.__tablename__, "id"))
+        with engine().begin() as connection:
+            connection.execute(sa.update(Entry).where(Entry.attempt_id == self.attempt_id).values(id=number))
 
 
 @contextmanager

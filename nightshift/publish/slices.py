@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.audit import Audit
+from nightshift.errors import NightshiftError
 from nightshift.job import Job
-from nightshift.stages import STAGES, command
+from nightshift.stages import ERASE, STAGES, command
 from nightshift.tables import Table
 
 if TYPE_CHECKING:
@@ -61,7 +62,13 @@ class Ready:
     record: ledger.Attempt
 
 
+class OvertakenError(NightshiftError):
+    """Another run has published a part of what this one has computed; nothing of it may be published."""
+
+
 def again(job: Job) -> str:
     """How a person runs a job's stage once more."""
+    if job.stage == ERASE:
+        return "run the erasure again"
     by_hand = f", or run `{command(job.stage, job.use_case.name, job.dates)}`" if job.stage in STAGES else ""
     return f"clear this task in Airflow{by_hand}"

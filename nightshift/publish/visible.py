@@ -10,7 +10,7 @@ from nightshift.accounting import Accounting
 from nightshift.dates import as_ranges
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
-from nightshift.publish.slices import Published, Ready, Slice, again
+from nightshift.publish.slices import OvertakenError, Published, Ready, Slice, again
 from nightshift.recovery import recover
 
 log = logging.getLogger("nightshift")
@@ -22,7 +22,8 @@ def make_visible(job: Job, ready: Sequence[Ready]) -> list[Published]:
     """Publish all of them, or none where one is not as it was audited or was overtaken.
 
     Raises:
-        NightshiftError: if a stage changed, or another run has published a part of them meanwhile.
+        NightshiftError: if a stage changed.
+        OvertakenError: if another run has published a part of them meanwhile.
     """
     # Before the first of them is visible; each is looked at once more at its own commit.
     for each in ready:
@@ -36,21 +37,22 @@ def _are_overtaken(job: Job, ready: Sequence[Ready]) -> bool:
     """Whether jobs that began later have published all batch dates of all slices, so that nothing is left to do.
 
     Raises:
-        NightshiftError: if others have published a part of them, or what they had read before this job did; what was
-            computed is then neither to be published nor done with.
+        OvertakenError: if they have published a part of them; or an erasure has, of rows that may be in all of them.
     """
     found = [(each.slice.table, date, other) for each in ready for date, other in each.record.overtaken().items()]
-    if sum(other.has_begun_later for *_, other in found) == len(ready) * len(job.dates):
+    newer = [each for each in found if each[2].has_begun_later]
+    if not newer:
+        return False
+    if len(newer) == len(ready) * len(job.dates) and not any(other.is_erasure for *_, other in newer):
         return True
-    if found:
-        tables = ", ".join(sorted({table.short_name for table, *_ in found}))
-        runs = ", ".join(sorted({other.run_id for *_, other in found}))
-        ranges = ", ".join(str(dates) for dates in as_ranges(sorted({date for _, date, _ in found})))
-        raise NightshiftError(
-            f"run {runs} has published {tables} of {ranges} while this one was computing {job.dates}: nothing was "
-            f"published\n  next: when no other run works on these batch dates, {again(job)}"
-        )
-    return False
+    tables = ", ".join(sorted({table.short_name for table, *_ in newer}))
+    runs = ", ".join(sorted({other.run_id for *_, other in newer}))
+    ranges = ", ".join(str(dates) for dates in as_ranges(date for _, date, _ in newer))
+    mine = ", ".join(each.slice.table.short_name for each in ready)
+    raise OvertakenError(
+        f"run {runs} has published {tables} of {ranges} while this one was computing {job.dates}: {mine} of this run "
+        f"was not published\n  next: when no other run works on these batch dates, {again(job)}"
+    )
 
 
 def _overtaken(job: Job, ready: Ready) -> Published:
@@ -70,6 +72,9 @@ def _commit(job: Job, ready: Ready) -> Published:
         if _are_overtaken(job, [ready]):
             return _overtaken(job, ready)
         _refuse_newer(each)
+        # Where a job that began earlier, and opened its entry later, has published meanwhile.
+        if record.overtaken():
+            record.move_to_the_end()
         try:
             version = lake.commit(ready.stage, _metadata(job, record.attempt_id, each.accounting))
         except Exception as error:

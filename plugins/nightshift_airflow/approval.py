@@ -85,7 +85,7 @@ class ApproveModel(ApprovalOperator):
         """Take the answer; that of ApprovalOperator would skip the task that keeps a rejection.
 
         Raises:
-            AirflowFailException: if the form that was answered is about another version, or somebody answered a
+            AirflowFailException: if the form that was answered is about another version, or somebody approved after a
                 comparison with a version that is champion no more.
         """
         version = context["ti"].xcom_pull(task_ids=self.trained, key="version")
@@ -101,8 +101,8 @@ class ApproveModel(ApprovalOperator):
         hours = self.use_case.training.approval.timeout_hours
         user = event.get("responded_by_user")
         person = _name(user)
-        # Silence was about no comparison at all.
-        if person is not None:
+        # A no keeps the champion, whichever it is.
+        if approved and person is not None:
             self._refuse_never_compared(context)
         why = _one_line(answer["params_input"].get("why")) or (
             "no reason was given" if person else f"nobody answered within {hours} hours"

@@ -198,7 +198,7 @@ def _between(rule: tables.Rule, table: Table, is_typed: bool = False) -> Finding
 
 
 def _mentions(rule: tables.Rule, name: str) -> bool:
-    return re.search(rf"\b{name}\b", rule.must) is not None
+    return re.search(rf"\b{name}\b", rule.must, re.IGNORECASE) is not None
 
 
 def _plain(bound: float) -> str:

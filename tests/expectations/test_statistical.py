@@ -106,6 +106,8 @@ def test_a_snapshot_is_held_against_those_before_whatever_the_days_between(month
     observed = f"{DAY}: 10 rows, median 1,450 of {months} earlier snapshots"
     assert checks["volume_is_possible"].observed == observed
     assert judged({DAY: slice_of(10)}, {}, of_snapshots=True)["volume_is_possible"].observed == NO_HISTORY
+    few = {dt.date(2013, 9, 1): slice_of(1, distinct=30)}
+    assert "volume_is_possible" not in failed(judged({DAY: slice_of(7, distinct=30)}, few, of_snapshots=True))
 
 
 def test_within_a_range_later_dates_are_held_against_earlier_ones():

@@ -23,9 +23,10 @@ import pandas  # noqa: F401
 import psycopg2  # noqa: F401
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 
 import nightshift
-from nightshift import lake
+from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.audit import AuditReport, Check
 from nightshift.dates import BatchDates
@@ -91,7 +92,11 @@ def staged(size: int, dates: BatchDates) -> Path:
 
 def publication(size: int, dates: BatchDates, killer: Killer) -> None:
     """One publication, watched from the writing of the stage on."""
-    job = Job("refine", UseCase.load("flight_delays"), None, dates, f"size-{size}")  # type: ignore[arg-type]
+    # As jobs do: what orders them is drawn before they read, and long before they open the entries of a table.
+    with ledger.engine().connect() as connection:
+        began = connection.scalar(sa.text("SELECT nextval(pg_get_serial_sequence('entries', 'id'))"))
+    use_case = UseCase.load("flight_delays")
+    job = Job("refine", use_case, None, dates, f"size-{size}", began)  # type: ignore[arg-type]
     accounting = Accounting({date: [Input("file", "things.csv", f"sha of {size}", ROWS)] for date in dates})
     sys.settrace(killer)
     publish(job, TABLE, staged(size, dates), audit=passes, accounting=accounting)

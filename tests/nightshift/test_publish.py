@@ -20,7 +20,7 @@ from nightshift.errors import NightshiftError
 from nightshift.job import EXIT_REFUSED, Job, run_job
 from nightshift.ledger import Input, attempts
 from nightshift.ledger.attempts import reconcile
-from nightshift.publish import Slice, publish, publish_all
+from nightshift.publish import OvertakenError, Slice, publish, publish_all
 from nightshift.settings import get_settings
 from nightshift.tables import Column, Table
 from nightshift.use_case import UseCase
@@ -303,9 +303,17 @@ def test_what_a_job_read_that_began_earlier_does_not_replace_what_a_later_one_re
         publish(dataclasses.replace(early, began=3), TABLE, things(spark, (SECOND, "b", 1)), audit=passes)
         return passes(rows, table, dates, expected_rows)
 
-    # The ledger's newest entry is what readers see, so the one that opened its entry first can't be it.
-    with pytest.raises(NightshiftError, match="run early has published"):
-        publish(dataclasses.replace(late, began=4), TABLE, things(spark, (SECOND, "b", 2)), audit=meanwhile)
+    publish(dataclasses.replace(late, began=4), TABLE, things(spark, (SECOND, "b", 2)), audit=meanwhile)
+    assert visible() == [{"batch_date": SECOND, "thing": "b", "size": 2}]
+    assert entry(SECOND).run_id == "late", "the ledger's newest entry is what readers see"
+
+
+def test_what_was_computed_before_a_person_was_erased_is_refused_and_not_lost_in_silence(spark, job):
+    erasure = dataclasses.replace(job, stage="erase", run_id="erasure")
+    publish(erasure, TABLE, things(spark, (FIRST, "a", 2)), audit=passes)
+    with pytest.raises(OvertakenError, match="run erasure has published"):
+        publish(dataclasses.replace(job, began=0), TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
 
 
 def test_an_attempt_that_ended_in_the_meantime_is_not_closed_again(spark, job):

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from nightshift.models.registered_model import RegisteredModel
 
-# Tag of a run and a version: what flatters the champion that it was held against; absent where nothing does.
+# Tag of a run and a version: what flatters the champion that it was held against. Always there, as a run that is gone
+# on with keeps the tags that are not given anew.
 FLATTERED_TAG: Final = "champion_flattered"
+BY_NOTHING: Final = "by nothing"
 # Of the champion. Its own test period begins behind all that made it, and behind the embargo.
 _UNSEEN_FROM: Final = "period.test"
 

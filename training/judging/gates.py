@@ -30,7 +30,8 @@ class Facts:
 
     Attributes:
         champion_exists: another model is in force.
-        champion_fits: it is, and still beats a constant on the test period; one that no longer does is no measure.
+        champion_fits: it is, and still beats a constant on the test period, days that it has seen included; one that
+            no longer does is no measure.
         scored_before: batch dates of the training range were scored, so that skew can be seen.
         has_slices: `training.slices` of the use case names columns.
         has_fairness: `training.fairness` does.
@@ -189,10 +190,15 @@ def _not_finite(numbers: Mapping[str, float]) -> list[str]:
 
     What the champion or a constant leaves uncomputed, like the precision of never warning, says nothing of the model.
     Nor need all slices, groups and intervals be known: that a few days hold all warnings leaves the ends of its
-    precision unknown, and not what it is worth. A gate on one of these fails by itself.
+    precision unknown, and not what it is worth; and few days are left where the champion has seen the others. A gate on
+    one of these fails by itself.
     """
     uncounted = ("champion_", "constant_", "worst_slice_", "smallest_")
-    own = {name: value for name, value in numbers.items() if not name.startswith(uncounted)}
+    own = {
+        name: value
+        for name, value in numbers.items()
+        if not name.startswith(uncounted) and not name.endswith("_gain_over_champion")
+    }
     return sorted(name for name, value in own.items() if not (math.isfinite(value) or _is_end(name, numbers)))
 
 

@@ -84,7 +84,8 @@ def said(name: str, strength: float) -> str:
     """What stands with the gate on the strongest feature."""
     if np.isnan(strength):
         return (
-            f"{name} could not be measured: no period has {SMALLEST_CLASS} rows of either outcome; choose longer ones."
+            f"{name} could not be measured: in no period do the rows that measure it (of a category, those of every "
+            f"other day) have {SMALLEST_CLASS} of either outcome, or values that differ; choose longer periods."
         )
     return f"The feature that knows most: {name}."
 

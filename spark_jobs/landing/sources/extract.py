@@ -218,7 +218,7 @@ class Extract:
             raise RefusedError(faults)
 
     def _kept(self, part: Slice, paths: Sequence[Path], proof: Proof) -> Iterator[LandedFile]:
-        """Move the files of one batch date into the archive."""
+        """Copy the files of one batch date into the archive."""
         import pyarrow.parquet as pq
 
         use_case, source, version = self.job.use_case.name, self.source, self.table.version
@@ -228,7 +228,8 @@ class Extract:
         names = delivered_names(self.table, version)
         proved = proof.told(names[key] for key in self.table.keys)
         origin = f"jdbc:{source.connection} {source.relation} {source.date_column} {part} {proved}"
-        held = (*names.values(), *self.added)
+        # Of a day without rows the file holds what is declared, and no more.
+        held = (*names.values(), *(self.added if sum(rows) else ()))
         for number, ((path, sha256), count) in enumerate(zip(kept, rows, strict=True), 1):
             name = name_of(source, number)
             yield LandedFile(self.table, part.batch_date, name, path, count, sha256, held, version, origin=origin)

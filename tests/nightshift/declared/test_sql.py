@@ -45,6 +45,7 @@ def with_agreement(shop: Shop, own: str, other: str = "count(*)") -> Shop:
         "try_to_timestamp(cast(id as string)) is null and date_format(batch_date, 'yyyy') = '2024'",
         "exists(transform(array(cast(id as string)), x -> upper(x)), x -> x rlike '^[0-9]+$')",
         "if(is_returned, trim(cast(id as string)), 'none') in ('1', 'none')",
+        "array_contains(array('1'), cast(id as string)) and split_part(cast(id as string), '-', 1) = '1'",
     ],
 )
 def test_a_predicate_over_the_row_is_accepted(shop: Shop, must: str) -> None:

@@ -25,6 +25,5 @@ def test_each_table_is_written_by_a_stage(table: str, typed: str) -> None:
 
 
 def test_the_feature_registry_is_written_outside_the_night() -> None:
-    assert command_to_write(Catalog(UseCase.load("flight_delays"))["gold.feature_registry"]).endswith(
-        "features --publish"
-    )
+    table = Catalog(UseCase.load("flight_delays"))["gold.feature_registry"]
+    assert command_to_write(table) == ".venv/bin/nightshift features --use-case flight_delays --publish"

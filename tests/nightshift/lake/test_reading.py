@@ -39,6 +39,8 @@ TABLE = Table(
         column("code_no", "int", since=2, was="code"),
         column("width", "double", until=2),
         column("metres", "bigint", since=2, was="width"),
+        column("day", "int", until=2),
+        column("opened", "date", since=2, was="day"),
     ),
 )
 
@@ -57,20 +59,21 @@ def asked(*columns: str) -> list[tuple]:
 def test_older_values_are_read_under_the_newest_name(spark, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "published_tables", lambda: {TABLE.full_name: TABLE})
     codes = ["007", "A1", "5.7", " 5 ", "1e3", None]
-    publish(FIRST, dest=["IAH", None, *"CDEF"], code=codes, width=[1.0, 1.5, -2.7, 1e300, None, 4.0])
-    columns = ("batch_date", "gate", "order", "code_no", "metres")
+    days = pa.array([20131001] * 6, pa.int32())
+    publish(FIRST, dest=["IAH", None, *"CDEF"], code=codes, width=[1.0, 1.5, -2.7, 1e300, None, 4.0], day=days)
+    columns = ("batch_date", "gate", "order", "code_no", "metres", "opened")
     of_first = [
-        (FIRST, 0, "IAH", 7, 1),
-        (FIRST, 1, None, None, 1),
-        (FIRST, 2, "C", None, -2),
-        (FIRST, 3, "D", 5, None),
-        (FIRST, 4, "E", None, None),
-        (FIRST, 5, "F", None, 4),
+        (FIRST, 0, "IAH", 7, 1, None),
+        (FIRST, 1, None, None, 1, None),
+        (FIRST, 2, "C", None, -2, None),
+        (FIRST, 3, "D", 5, None, None),
+        (FIRST, 4, "E", None, None, None),
+        (FIRST, 5, "F", None, 4, None),
     ]
     assert asked(*columns) == of_first, "before anything was published in the newest form"
 
-    publish(SECOND, destination=["MIA"], code_no=pa.array([8], pa.int32()), metres=[2])
-    publish(THIRD, order=["BOS"], code_no=pa.array([9], pa.int32()), metres=[3])
-    expected = [*of_first, (SECOND, 0, "MIA", 8, 2), (THIRD, 0, "BOS", 9, 3)]
+    publish(SECOND, destination=["MIA"], code_no=pa.array([8], pa.int32()), metres=[2], opened=[FIRST])
+    publish(THIRD, order=["BOS"], code_no=pa.array([9], pa.int32()), metres=[3], opened=[SECOND])
+    expected = [*of_first, (SECOND, 0, "MIA", 8, 2, FIRST), (THIRD, 0, "BOS", 9, 3, SECOND)]
     assert sorted(tuple(row) for row in lake.read(spark, TABLE).select(*columns).collect()) == expected
     assert asked(*columns) == expected

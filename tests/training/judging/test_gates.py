@@ -145,7 +145,7 @@ def test_no_gate_means_that_an_end_or_a_part_may_be_unknown(written):
     gates = written(NEEDED)
     unknown = dict.fromkeys(
         ("precision_lower", "precision_upper", "worst_slice_auc", "smallest_selection_ratio",
-         "smallest_selection_ratio_lower", "smallest_selection_ratio_upper"), math.nan,
+         "smallest_selection_ratio_lower", "smallest_selection_ratio_upper", "auc_gain_over_champion"), math.nan,
     )  # fmt: skip
     assert failed(gates, {**GOOD, "precision": 0.9, **unknown}) == set()
     assert failed(gates, {**GOOD, "precision": math.nan, **unknown}) == {"all_numbers_computed"}
