@@ -186,9 +186,7 @@ def test_an_erasure_that_was_cut_off_behind_the_removal_is_completed_by_token(sp
     assert unfinished(shop.name, "contact", ada) == []
 
 
-@pytest.mark.parametrize(
-    ("date", "said", "rows"), [(DAY, "was published by run test while", 2), (LATER, "became version", 4)]
-)
+@pytest.mark.parametrize(("date", "said", "rows"), [(DAY, "run the erasure again", 2), (LATER, "became version", 4)])
 def test_what_a_stage_commits_after_the_audit_is_not_taken_back(
     spark, shop: Shop, monkeypatch, capsys, date: dt.date, said: str, rows: int
 ) -> None:

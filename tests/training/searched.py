@@ -1,13 +1,17 @@
-"""A search that a test can run beside itself, and kill.
+"""A search that a test can run beside itself, and kill: it stops by itself in the middle of a batch.
 
 python -m tests.training.searched <storage> <study> <processes>
 """
 
+import os
+import signal
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
+import training.search.search
 from nightshift.dates import BatchDates
 from nightshift.models.encoding import Encoding
 from nightshift.training_plan import Training
@@ -15,8 +19,10 @@ from training.data.dataset import Dataset, Part
 from training.data.split import Periods
 from training.fitting.fit import Parts, binned
 from training.search.search import Winner, search
+from training.search.study import Study
 
 TRIALS = 10
+STOPPED_AFTER = 5
 PERIODS = Periods.at_end(BatchDates.parse("2024-01-01..2024-01-09"), 1, 7)
 
 
@@ -46,5 +52,15 @@ def run(study: str, storage: str | None = None, trials: int = TRIALS, seconds: f
     return search(parts, use_case, trials=trials, seconds=seconds, study=study, storage=storage)
 
 
+class Stopped(Study):
+    """Stops the process once some trials are told, while others of their batch run."""
+
+    def tell(self, *trial: Any) -> None:
+        super().tell(*trial)
+        if len(self.finished) == STOPPED_AFTER:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
 if __name__ == "__main__":
+    training.search.search.Study = Stopped
     run(sys.argv[2], sys.argv[1], parallel_trials=int(sys.argv[3]))

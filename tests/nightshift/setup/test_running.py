@@ -111,7 +111,8 @@ def test_before_the_first_start_nothing_is_wrong_and_nothing_is_started(home: Se
     )
     assert "`make up`" in findings["services"].found
     assert database.running(embedded) is None
-    assert not home.home.exists()
+    assert not home.run.exists()
+    assert not home.postgres.exists()
 
 
 def test_services_that_were_stopped_are_no_fault_of_the_machine(home: Settings) -> None:

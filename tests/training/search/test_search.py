@@ -1,8 +1,6 @@
 """The same search gives the same winner: with more processes, in a database, and after being killed in the middle."""
 
-import contextlib
 import dataclasses
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +13,7 @@ from nightshift.database import database_url
 from nightshift.errors import NightshiftError
 from nightshift.settings import PROJECT_DIR
 from nightshift.training_plan import SearchSpace
-from tests.training.searched import TRIALS, made, run
+from tests.training.searched import STOPPED_AFTER, TRIALS, made, run
 from training.search import study as study_module
 from training.search.space import FIRST_POINT, distributions, parameters_at, within
 from training.search.study import Study
@@ -70,16 +68,15 @@ def test_processes_and_a_database_change_nothing(undisturbed, storage):
 def test_a_search_killed_in_the_middle_ends_as_if_it_had_not_been(undisturbed, storage, impatient, processes):
     name = f"searched/killed with {processes}"
     command = [sys.executable, "-m", "tests.training.searched", storage, name, str(processes)]
-    child = subprocess.Popen(command, cwd=PROJECT_DIR)
-    try:
-        workers = _held_in_a_trial(psutil.Process(child.pid), name, storage)
-    finally:
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    _resume(workers)
+    with subprocess.Popen(command, cwd=PROJECT_DIR) as child:
+        searcher = psutil.Process(child.pid)
+        try:
+            _wait(lambda: searcher.status() == psutil.STATUS_STOPPED)
+            workers = searcher.children(recursive=True)
+        finally:
+            child.kill()
     assert "RUNNING" in _states(name, storage)
-    done = _finished(name, storage)
-    assert 5 <= done < TRIALS
+    assert _finished(name, storage) == STOPPED_AFTER
     spent = optuna.load_study(study_name=name, storage=storage).user_attrs["seconds"]
     resumed = run(name, storage)
     assert outcome(resumed) == outcome(undisturbed)
@@ -186,31 +183,6 @@ def test_the_declared_space_is_searched_and_points_of_another_are_moved_into_it(
     assert {type(point["num_leaves"]) for point in points} == {int}
     for name, allowed in distributions(space).items():
         assert all(allowed.low <= point[name] <= allowed.high for point in points)
-
-
-def _held_in_a_trial(searcher, name, storage):
-    """Suspend a search that has ended some trials while it is surely in another; its workers, suspended too."""
-    while True:
-        _wait(lambda: _finished(name, storage) >= 5 and "RUNNING" in _states(name, storage))
-        workers = searcher.children(recursive=True)
-        is_held = False
-        try:
-            for process in (searcher, *workers):
-                process.suspend()
-            # What it had asked of the database before is through by then.
-            time.sleep(0.3)
-            is_held = "RUNNING" in _states(name, storage)
-        finally:
-            if not is_held:
-                _resume((searcher, *workers))
-        if is_held:
-            return workers
-
-
-def _resume(processes):
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.resume()
 
 
 def _finished(name, storage):
