@@ -38,9 +38,9 @@ def prepared(job: Job, each: Slice) -> Iterator[Ready]:
     inputs = accounting.inputs if accounting else None
     by_date = {date: {**_row_counts(date, accounting), **_model(date, each.models)} for date in job.dates}
     with ledger.attempt(common, by_date, inputs) as record:
-        lake.refuse_other_schema(table)
         folder = _folder(each)
         try:
+            lake.refuse_other_schema(table)
             stage = each.rows if isinstance(each.rows, lake.Stage) else _pinned(job, each, folder)
             counts = _counted(stage, accounting)
             report = _audited(job, stage, each.audit, accounting)
