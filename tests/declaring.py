@@ -5,11 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nightshift.catalog import Catalog
 from nightshift.settings import get_settings
+from nightshift.tables import Column
 from nightshift.use_case import UseCase
 
 USE_CASE = """
@@ -82,3 +84,8 @@ class Shop:
         """Read the declarations as they are now."""
         (self.folder / "tables.yaml").write_text(self.tables)
         return Catalog(UseCase.load("shop"))
+
+
+def column(name: str, kind: str = "string", **more: Any) -> Column:
+    """A column whose description is its name."""
+    return Column(name=name, type=kind, description=name, **more)

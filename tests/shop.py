@@ -1,6 +1,6 @@
 """A small use case with personal data: customers as CSV, their orders as JSON Lines.
 
-Each shop has a name of its own, as all tests share one ledger.
+Each shop has a name of its own, as all tests share one Spark session.
 """
 
 from __future__ import annotations

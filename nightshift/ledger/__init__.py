@@ -3,7 +3,7 @@
 `attempts` writes it, `queries` reads it, `schema` says what it holds and brings an older one up to date.
 """
 
-from nightshift.ledger.attempts import Attempt, attempt, code_version
+from nightshift.ledger.attempts import Attempt, Overtaking, attempt, code_version
 from nightshift.ledger.queries import (
     computed_by,
     dates_of,
@@ -25,6 +25,7 @@ __all__ = [
     "Base",
     "Entry",
     "Input",
+    "Overtaking",
     "attempt",
     "code_version",
     "computed_by",

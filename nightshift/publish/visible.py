@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nightshift import lake, ledger
 from nightshift.accounting import Accounting
@@ -28,19 +29,26 @@ def make_visible(job: Job, ready: Sequence[Ready]) -> list[Published]:
     # Before the first of them is visible; each is looked at once more at its own commit.
     for each in ready:
         each.stage.refuse_changed()
-    if _are_overtaken(job, ready):
+    if _are_overtaken(job, ready, [each.record.overtaken() for each in ready]):
         return [_overtaken(job, each) for each in ready]
     return [_commit(job, each) for each in ready]
 
 
-def _are_overtaken(job: Job, ready: Sequence[Ready]) -> bool:
+def _are_overtaken(job: Job, ready: Sequence[Ready], published: Sequence[Mapping[dt.date, ledger.Overtaking]]) -> bool:
     """Whether jobs that began later have published all batch dates of all slices, so that nothing is left to do.
+
+    Args:
+        published: for each slice what others have published of it meanwhile.
 
     Raises:
         OvertakenError: if they have published a part of them; or an erasure has, of rows that may be in all of them.
     """
-    found = [(each.slice.table, date, other) for each in ready for date, other in each.record.overtaken().items()]
-    newer = [each for each in found if each[2].has_begun_later]
+    newer = [
+        (each.slice.table, date, other)
+        for each, others in zip(ready, published, strict=True)
+        for date, other in others.items()
+        if other.has_begun_later
+    ]
     if not newer:
         return False
     if len(newer) == len(ready) * len(job.dates) and not any(other.is_erasure for *_, other in newer):
@@ -69,11 +77,12 @@ def _commit(job: Job, ready: Ready) -> Published:
     table = each.table
     with lake.writing(table):
         recover(job.use_case.name, table)
-        if _are_overtaken(job, [ready]):
+        published = record.overtaken()
+        if _are_overtaken(job, [ready], [published]):
             return _overtaken(job, ready)
         _refuse_newer(each)
-        # Where a job that began earlier, and opened its entry later, has published meanwhile.
-        if record.overtaken():
+        # What is left was published by jobs that began earlier and opened their entries later.
+        if published:
             record.move_to_the_end()
         try:
             version = lake.commit(ready.stage, _metadata(job, record.attempt_id, each.accounting))

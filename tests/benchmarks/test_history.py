@@ -20,7 +20,6 @@ from nightshift.publish import publish
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
 
-# No other test has these dates in the ledger that all share.
 HISTORY = BatchDates(dt.date(2043, 6, 1), dt.date(2043, 6, 2))
 ROWS = {HISTORY.first: 2, HISTORY.last: 3}
 

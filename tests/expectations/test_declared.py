@@ -6,11 +6,8 @@ import pytest
 
 from expectations.declared import declared
 from nightshift.source import FileSource
-from nightshift.tables import Column, Table
-
-
-def column(name: str, **fields) -> Column:
-    return Column(name=name, type="string", description=name, **fields)
+from nightshift.tables import Table
+from tests.declaring import column
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from expectations.profile import PROBABILITIES, profile, target_of
 from nightshift.dates import BatchDates
 from nightshift.tables import REASONS, Column, Table
 from nightshift.use_case import UseCase
+from tests.declaring import column
 
 DAY = dt.date(2013, 10, 1)
 NEXT = DAY + dt.timedelta(days=1)
@@ -29,10 +30,6 @@ def table_of(*columns: Column, layer: str = "silver") -> Table:
         owner="calls",
         columns=columns,
     )
-
-
-def column(name: str, kind: str, **more) -> Column:
-    return Column(name=name, type=kind, description=name, **more)
 
 
 def profiled(spark, table, rows, dates=NIGHT, target=None):

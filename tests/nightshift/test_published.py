@@ -31,7 +31,7 @@ ALL = BatchDates(FIRST, THIRD)
 
 
 class World:
-    """A table of a use case that no other test has, as all share one ledger."""
+    """A table of a use case that no other test has."""
 
     def __init__(self) -> None:
         use_case = UseCase.load("flight_delays").model_copy(update={"name": f"empty_{uuid.uuid4().hex[:8]}"})

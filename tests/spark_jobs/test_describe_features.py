@@ -17,7 +17,6 @@ from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from spark_jobs.describe_features import publish_registry
 
-# No other test has this date in the ledger that all share.
 DAY = dt.date(2044, 1, 31)
 LENGTH = FeatureInUse(
     declared=Feature(

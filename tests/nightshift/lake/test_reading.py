@@ -12,13 +12,10 @@ from deltalake import write_deltalake
 from nightshift import lake
 from nightshift import query as sql
 from nightshift.settings import Settings
-from nightshift.tables import Column, Table
+from nightshift.tables import Table
+from tests.declaring import column
 
 FIRST, SECOND, THIRD = (dt.date(2013, 1, day) for day in (1, 2, 3))
-
-
-def column(name: str, kind: str = "string", **fields: Any) -> Column:
-    return Column(name=name, type=kind, description=name, **fields)
 
 
 TABLE = Table(

@@ -7,7 +7,6 @@ import hashlib
 import json
 
 import pytest
-import sqlalchemy as sa
 from click.testing import CliRunner
 
 from nightshift import ledger
@@ -72,14 +71,7 @@ def files(version: str = "1") -> dict[str, str]:
 
 
 @pytest.fixture
-def empty_ledger(home) -> None:
-    """The tests of a session share one database."""
-    with ledger.engine().begin() as connection:
-        connection.execute(sa.delete(ledger.Entry))
-
-
-@pytest.fixture
-def nights(empty_ledger) -> None:
+def nights(home) -> None:
     """Five nights in a real landing zone and a real ledger; the delivery of the third never came."""
     for number in (0, 1, 3, 4):
         deliver(day(number), files())
@@ -187,7 +179,7 @@ def test_another_use_case_with_the_same_tables_is_not_mixed_up(nights) -> None:
     assert find(other, CATALOG).dates is None
 
 
-def test_what_was_landed_before_the_ledger_kept_digests_is_not_compared(empty_ledger) -> None:
+def test_what_was_landed_before_the_ledger_kept_digests_is_not_compared(home) -> None:
     common = {"use_case": USE_CASE.name, "stage": LAND, "run_id": "test"}
     for table in TABLES.values():
         with ledger.attempt({**common, "table_name": table}, {day(1): {"rows_in": 7}}) as made:
@@ -232,6 +224,6 @@ def test_programs_get_json(nights) -> None:
     assert values["stages"][LAND] == values["stages"][REFINE] == ["2013-01-02"]
 
 
-def test_nothing_can_be_late_where_nothing_was_landed(empty_ledger) -> None:
+def test_nothing_can_be_late_where_nothing_was_landed(home) -> None:
     answer = CliRunner().invoke(late, ["--use-case", USE_CASE.name])
     assert answer.output == "flight_delays: nothing was ever landed, so nothing can be late\n"
