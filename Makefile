@@ -1,6 +1,6 @@
 # `make help` lists everything that a person can do here.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stop clean doctor test test-fast check format lock docs screenshots bench
+.PHONY: help setup demo up stop clean doctor test test-all test-fast check format lock docs screenshots bench
 
 # The first Python that is new enough; name another with PYTHON=...
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -39,13 +39,17 @@ doctor:  ## Check this machine and name the remedy for what is wrong
 	@[ -x $(BIN)/nightshift ] || $(BOOTSTRAP)
 	@$(BIN)/nightshift doctor
 
-test:  ## Run all tests, the real scheduler and a browser included
+test:  ## Run the tests of every guarantee, the real scheduler and a browser included
+	$(READY)
+	@$(BIN)/python -m pytest -n auto --durations 20 -m "not long"
+
+test-all:  ## Run every test, those that take minutes included
 	$(READY)
 	@$(BIN)/python -m pytest -n auto --durations 20
 
 test-fast:  ## Run the tests that need no services
 	$(READY)
-	@$(BIN)/python -m pytest -n auto -m "not e2e"
+	@$(BIN)/python -m pytest -n auto --durations 20 -m "not e2e and not long"
 
 check:  ## Style, types, layers, lock files and generated pages
 	$(READY)
