@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import AuditFailedError
 from nightshift.tables import Table
 
 Consequence = Literal["blocks", "warns"]
@@ -74,7 +74,7 @@ class Audit(Protocol):
         """
 
 
-class AuditError(NightshiftError):
+class AuditError(AuditFailedError):
     """A slice that was refused by its audit."""
 
     def __init__(self, table: Table, dates: BatchDates, report: AuditReport, next_step: str) -> None:

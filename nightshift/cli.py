@@ -79,13 +79,15 @@ def cli() -> None:
     """Nightly batch extract, transform, machine-learn and load.
 
     All state lies under NIGHTSHIFT_HOME (default: .nightshift in the checkout).
+
+    Exit status: 0 done; 1 the answer is no, or a bug; 2 wrong usage; 65 a person must act; 75 try again later.
     """
 
 
 def main() -> None:
-    """Entry point: what a person can mend is printed without a traceback, with exit status 1."""
+    """Entry point: errors for people are printed without a traceback; their exit status is 65, or 75 if temporary."""
     try:
         cli()
     except NightshiftError as error:
         click.secho(f"nightshift: {error}", fg="red", err=True)
-        sys.exit(1)
+        sys.exit(error.exit_status)

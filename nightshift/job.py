@@ -20,8 +20,6 @@ from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
 
-# sysexits.h EX_DATAERR: a person must act, so that a scheduler knows that a retry will not help.
-EXIT_REFUSED = 65
 _RUN_ID = re.compile(r"[A-Za-z0-9_.:+~-]{1,250}")
 
 
@@ -64,8 +62,8 @@ def run_job(
             runs that end before any table is published.
 
     Returns:
-        The exit status: 0, or 65 when the run was refused for a reason that a person can mend; the reason is
-        then the last thing in the log. Any other exception is a bug and propagates.
+        The exit status: 0, or that of the `NightshiftError` which ended it, 65 or 75; its message is then the last
+        thing in the log. Any other exception is a bug and propagates.
     """
     arguments = _parser(stage, description, add_arguments).parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
@@ -88,7 +86,7 @@ def run_job(
     except NightshiftError as error:
         log.error("%s was refused after %.1f s", stage, time.monotonic() - started)
         print(f"{error}", file=sys.stderr, flush=True)
-        return EXIT_REFUSED
+        return error.exit_status
     log.info("%s %s %s done in %.1f s", stage, use_case.name, job.dates, time.monotonic() - started)
     return 0
 

@@ -20,7 +20,7 @@ from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.delivery import landing_folder
 from nightshift.errors import NightshiftError
-from nightshift.job import EXIT_REFUSED, Job, end
+from nightshift.job import Job, end
 from nightshift.person import person
 from nightshift.privacy.erasures import (
     begin_erasure,
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         erase(wish, dry_run=arguments.dry_run)
     except NightshiftError as error:
         print(f"{error}", file=sys.stderr, flush=True)
-        return EXIT_REFUSED
+        return error.exit_status
     return 0
 
 

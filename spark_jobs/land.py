@@ -21,12 +21,12 @@ import expectations
 from nightshift import lake
 from nightshift.accounting import Accounting
 from nightshift.delivery import Delivery
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, OvertakenError
 from nightshift.home import lock
 from nightshift.job import Job, end, run_job
 from nightshift.privacy.erasures import erased, known_key
 from nightshift.privacy.tokens import personal_columns
-from nightshift.publish import OvertakenError, Slice, publish, publish_all
+from nightshift.publish import Slice, publish, publish_all
 from nightshift.quarantine.decisions import Decision, decisions, note_effect
 from nightshift.session import session
 from nightshift.tables import QUARANTINE, Table

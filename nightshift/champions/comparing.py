@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from nightshift.champions.decisions import Decision
 from nightshift.champions.reigns import blocked, coming, reigns_of
-from nightshift.errors import NightshiftError
+from nightshift.errors import GateError
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
@@ -21,7 +21,7 @@ COMPARED_TAG = "champion_compared"
 NO_CHAMPION = "none"
 
 
-class NeverComparedError(NightshiftError):
+class NeverComparedError(GateError):
     """A version that nobody types in by hand was judged beside another champion than the one of now."""
 
 

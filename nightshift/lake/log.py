@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from nightshift.dates import BatchDates
 from nightshift.declared.writing import command_to_write
-from nightshift.errors import NightshiftError
+from nightshift.errors import MissingError, NightshiftError
 from nightshift.tables import PARTITION, REASONS, Table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 
-class VersionGone(NightshiftError):
+class VersionGone(MissingError):
     """A version of a table was asked for that its log no longer has, or never had."""
 
 

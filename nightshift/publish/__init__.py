@@ -5,6 +5,6 @@ of a stage together.
 """
 
 from nightshift.publish.path import publish, publish_all
-from nightshift.publish.slices import OvertakenError, Published, Slice
+from nightshift.publish.slices import Published, Slice
 
-__all__ = ["OvertakenError", "Published", "Slice", "publish", "publish_all"]
+__all__ = ["Published", "Slice", "publish", "publish_all"]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.audit import Audit
-from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.stages import ERASE, STAGES, command
 from nightshift.tables import Table
@@ -60,10 +59,6 @@ class Ready:
     stage: lake.Stage
     rows: Mapping[dt.date, int]
     record: ledger.Attempt
-
-
-class OvertakenError(NightshiftError):
-    """Another run has published a part of what this one has computed; nothing of it may be published."""
 
 
 def again(job: Job) -> str:

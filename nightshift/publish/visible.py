@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.dates import as_ranges
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, OvertakenError
 from nightshift.job import Job
-from nightshift.publish.slices import OvertakenError, Published, Ready, Slice, again
+from nightshift.publish.slices import Published, Ready, Slice, again
 from nightshift.recovery import recover
 
 log = logging.getLogger("nightshift")

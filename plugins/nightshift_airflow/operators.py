@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from nightshift.errors import NightshiftError
-from nightshift.job import EXIT_REFUSED
+from nightshift.errors import EXIT_FINAL, NightshiftError
 from nightshift.result import VARIABLE, handed_over
 from nightshift.settings import get_settings
 from nightshift_airflow.process import Child
@@ -144,7 +143,7 @@ class JobOperator(BaseOperator):
     def _report(self, status: int, last_lines: Sequence[str]) -> None:
         if status == 0:
             return
-        if status in (EXIT_REFUSED, _EXIT_USAGE):
+        if status in (EXIT_FINAL, _EXIT_USAGE):
             raise AirflowFailException(reason(last_lines))
         how = f"was killed by signal {-status}" if status < 0 else f"crashed with exit status {status}"
         raise AirflowException(f"{self.module} {how}: {reason(last_lines)}")

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from nightshift import cli
+from nightshift.errors import EXIT_FINAL
 
 
 @pytest.mark.parametrize("name", list(cli._COMMANDS))
@@ -36,6 +37,6 @@ def test_what_a_person_can_mend_is_printed_without_a_traceback(tmp_path):
         text=True,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == EXIT_FINAL
     assert "is not removed" in done.stderr
     assert "Traceback" not in done.stderr

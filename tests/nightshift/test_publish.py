@@ -16,11 +16,11 @@ from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.audit import AuditError, AuditReport, Check
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
-from nightshift.job import EXIT_REFUSED, Job, run_job
+from nightshift.errors import EXIT_FINAL, NightshiftError, OvertakenError
+from nightshift.job import Job, run_job
 from nightshift.ledger import Input, attempts
 from nightshift.ledger.attempts import reconcile
-from nightshift.publish import OvertakenError, Slice, publish, publish_all
+from nightshift.publish import Slice, publish, publish_all
 from nightshift.settings import get_settings
 from nightshift.tables import Column, Table
 from nightshift.use_case import UseCase
@@ -212,7 +212,7 @@ def test_a_stage_that_is_refused_before_any_table_is_in_the_ledger(home):
         raise NightshiftError("the delivery is broken")
 
     argv = ["--use-case", "flight_delays", "--dates", "2013-10-01..2013-10-02", "--run-id", "night"]
-    assert run_job("land", "A job.", refuses, argv=argv) == EXIT_REFUSED
+    assert run_job("land", "A job.", refuses, argv=argv) == EXIT_FINAL
     entries = [each for each in ledger.latest("flight_delays", SECOND) if each.run_id == "night"]
     assert [(each.table_name, each.status, each.message) for each in entries] == [
         ("land", "refused", "the delivery is broken")

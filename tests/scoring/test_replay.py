@@ -13,7 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from nightshift import environment, lake, ledger
 from nightshift.commands.replay import replay as command
-from nightshift.job import EXIT_REFUSED
+from nightshift.errors import EXIT_FINAL
 from nightshift.ledger.schema import InputEntry, engine
 from nightshift.models import registered_model
 from scoring import replay as job
@@ -139,7 +139,7 @@ def test_a_date_that_was_scored_without_rows_comes_out_without_rows(scored: Worl
     with engine().begin() as connection:
         connection.execute(sa.update(InputEntry).where(*named).values(version="2"))
     status, out, _ = replay(date=NEXT)
-    assert status == EXIT_REFUSED
+    assert status == EXIT_FINAL
     assert "5 recomputed rows were not published" in out
 
 
@@ -152,7 +152,7 @@ def test_a_changed_bit_is_found_and_shown(scored: World, replay: Replay) -> None
     )
     status, out, err = replay("--json")
     found = json.loads(out)
-    assert status == EXIT_REFUSED
+    assert status == EXIT_FINAL
     assert "could not be computed again bit for bit" in err
     assert found["same"] is False
     assert (found["rows"], found["equal"], found["differing"]) == (FLIGHTS - 1, FLIGHTS - 3, 2)
@@ -170,7 +170,7 @@ def test_a_changed_bit_is_found_and_shown(scored: World, replay: Replay) -> None
 
     # Of one flight only.
     assert replay("--key", "flight=4")[0] == 0
-    assert replay("--key", "flight=1")[0] == EXIT_REFUSED
+    assert replay("--key", "flight=1")[0] == EXIT_FINAL
     assert json.loads(replay("--key", "flight=4", "--json")[1])["rows"] == 1
     assert "write name=value, with a name among time_hour, carrier, flight" in replay("--key", "origin=EWR")[2]
     assert "has no rows with flight=999" in replay("--key", "flight=999")[2]
@@ -191,7 +191,7 @@ def test_another_environment_or_code_than_then_is_said(
 
 def test_what_no_longer_exists_is_named(scored: World, replay: Replay) -> None:
     status, _, err = replay(date=NEXT)
-    assert status == EXIT_REFUSED
+    assert status == EXIT_FINAL
     assert f"has no rows of {NEXT} at version 0" in err
     assert "no longer has version 7" in replay("--score-version", "7")[2]
     # Published again with the same bytes: those are left by a vacuum.
@@ -201,7 +201,7 @@ def test_what_no_longer_exists_is_named(scored: World, replay: Replay) -> None:
     scored.features(seed=9)
     lake.vacuum(scored.catalog["gold.features"], 0)
     status, _, err = replay()
-    assert status == EXIT_REFUSED
+    assert status == EXIT_FINAL
     assert "no longer has version 0, the features that 2013-10-01 was scored from" in err
     assert "1 of its 1 files were removed" in err
 
@@ -211,7 +211,7 @@ def test_a_model_version_that_is_gone_is_named(scored: World, replay: Replay) ->
 
     client().delete_model_version(scored.use_case.model_name, "1")
     status, _, err = replay()
-    assert status == EXIT_REFUSED
+    assert status == EXIT_FINAL
     assert f"{scored.use_case.model_name} has no version 1" in err
 
 
@@ -219,7 +219,7 @@ def test_the_command_runs_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[list[str]] = []
 
     class Done:
-        returncode = EXIT_REFUSED
+        returncode = EXIT_FINAL
 
     def run(arguments: list[str], **_: object) -> Done:
         called.append(arguments)
@@ -227,7 +227,7 @@ def test_the_command_runs_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("nightshift.commands.replay.subprocess.run", run)
     options = ["--use-case", "flight_delays", "--date", str(DAY), "--key", "flight=1", "--score-version", "4", "--json"]
-    assert CliRunner().invoke(command, options).exit_code == EXIT_REFUSED
+    assert CliRunner().invoke(command, options).exit_code == EXIT_FINAL
     assert called[0][1:] == [
         "-m",
         "scoring.replay",

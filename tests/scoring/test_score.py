@@ -14,8 +14,7 @@ from nightshift import champions, ledger
 from nightshift.champions.rollback import put_back
 from nightshift.champions.scored import being_scored_by
 from nightshift.commands.sql import sql
-from nightshift.errors import NightshiftError
-from nightshift.job import EXIT_REFUSED
+from nightshift.errors import EXIT_FINAL, NightshiftError
 from nightshift.models import registry
 from scoring.dictionary import Dictionary
 from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
@@ -124,7 +123,7 @@ def test_many_rows_of_one_file_are_spread_over_the_cores(spark) -> None:
 
 def test_without_a_champion_nothing_is_written_and_the_remedy_is_named(spark, world: World, capsys) -> None:
     world.features()
-    assert score(world) == EXIT_REFUSED
+    assert score(world) == EXIT_FINAL
     assert "has no champion" in capsys.readouterr().err
     assert not world.catalog["gold.scores"].exists()
 
@@ -132,7 +131,7 @@ def test_without_a_champion_nothing_is_written_and_the_remedy_is_named(spark, wo
 def test_a_version_that_does_not_exist_is_not_replaced_by_another(spark, world: World, capsys) -> None:
     world.features()
     world.promote(world.register())
-    assert score(world, DAY, "--model", "99") == EXIT_REFUSED
+    assert score(world, DAY, "--model", "99") == EXIT_FINAL
     assert "99" in capsys.readouterr().err
     assert not world.catalog["gold.scores"].exists()
 
@@ -159,7 +158,7 @@ def test_what_is_rolled_back_between_resolving_and_staging_is_not_published(
     monkeypatch.setattr(registry, "refuse_outdated", looked_again)
     with monkeypatch.context() as patch:
         patch.setattr(registry, "resolve", rolled_back_meanwhile)
-        assert score(world) == EXIT_REFUSED
+        assert score(world) == EXIT_FINAL
     assert "by now it is version 1 for 2013-10-01, which version 2 has scored" in capsys.readouterr().err
     assert not world.catalog["gold.scores"].exists()
     assert score(world) == 0
@@ -170,7 +169,7 @@ def test_what_is_rolled_back_between_resolving_and_staging_is_not_published(
 def test_a_flight_without_features_is_not_lost_in_silence(spark, world: World, capsys) -> None:
     world.publish("gold.features", world.features().slice(1), DAY)
     world.promote(world.register())
-    assert score(world) == EXIT_REFUSED
+    assert score(world) == EXIT_FINAL
     assert f"{FLIGHTS} cases, {FLIGHTS - 1} feature rows" in capsys.readouterr().err
     assert not world.catalog["gold.scores"].exists()
 

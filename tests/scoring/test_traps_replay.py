@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from nightshift import champions
 from nightshift.commands.models import models
-from nightshift.job import EXIT_REFUSED
+from nightshift.errors import EXIT_FINAL
 from nightshift.models.tracking import client
 from scoring import replay, score
 from tests.scoring.conftest import World
@@ -47,7 +47,7 @@ def test_dates_after_two_promotions_and_a_rollback(spark, world: World, capsys: 
     # A champion of the past that is gone is not replaced, and nothing of the range is written.
     client().delete_model_version(world.use_case.model_name, "2")
     before = world.scores()
-    assert job(score, f"{DAYS[0]}..{DAYS[3]}") == EXIT_REFUSED
+    assert job(score, f"{DAYS[0]}..{DAYS[3]}") == EXIT_FINAL
     assert "has no version 2" in capsys.readouterr().err
     assert world.scores() == before
-    assert job(replay, DAYS[1]) == EXIT_REFUSED
+    assert job(replay, DAYS[1]) == EXIT_FINAL

@@ -17,7 +17,7 @@ from nightshift.accounting import Accounting
 from nightshift.audit import AuditReport
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.job import EXIT_REFUSED
+from nightshift.errors import EXIT_FINAL
 from nightshift.ledger import Input
 from nightshift.privacy import tokens as privacy
 from nightshift.privacy.erasures import Erasure, erased, unfinished
@@ -205,7 +205,7 @@ def test_what_a_stage_commits_after_the_audit_is_not_taken_back(
         return audited
 
     monkeypatch.setattr(rows_of_person, "_audit", overtaken)
-    assert erase(shop, monkeypatch) == EXIT_REFUSED
+    assert erase(shop, monkeypatch) == EXIT_FINAL
     assert said in capsys.readouterr().err
     assert len(shop.rows(spark, "bronze.customers", "email")) == rows
 
@@ -248,14 +248,14 @@ def test_a_slice_that_lost_anything_else_is_refused(spark, shop: Shop) -> None:
 
 
 def test_what_is_refused(shop: Shop, monkeypatch, capsys) -> None:
-    assert erase(shop, monkeypatch, value="nobody@example.org") == EXIT_REFUSED
+    assert erase(shop, monkeypatch, value="nobody@example.org") == EXIT_FINAL
     assert "exactly as it was delivered" in capsys.readouterr().err
-    assert erase(shop, monkeypatch, value="") == EXIT_REFUSED
-    assert erase(shop, monkeypatch, "--why", f"asked by {ADA.upper()}") == EXIT_REFUSED
+    assert erase(shop, monkeypatch, value="") == EXIT_FINAL
+    assert erase(shop, monkeypatch, "--why", f"asked by {ADA.upper()}") == EXIT_FINAL
     assert "holds the value itself" in capsys.readouterr().err
-    assert erase(shop, monkeypatch, "--column", "city") == EXIT_REFUSED
+    assert erase(shop, monkeypatch, "--column", "city") == EXIT_FINAL
     assert "no tokenised personal column 'city'; it has: email, name" in capsys.readouterr().err
-    assert erase(shop, monkeypatch, "--token", "tok_1") == EXIT_REFUSED
+    assert erase(shop, monkeypatch, "--token", "tok_1") == EXIT_FINAL
     assert erased(shop.name, ["contact"]) == []
 
 

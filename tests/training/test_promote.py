@@ -8,7 +8,7 @@ import pytest
 
 from nightshift import champions
 from nightshift.champions.decisions import held_if_free
-from nightshift.job import EXIT_REFUSED
+from nightshift.errors import EXIT_FINAL
 from nightshift.models import tracking
 from nightshift.use_case import UseCase
 from tests.registering import register
@@ -40,7 +40,7 @@ def test_whom_a_version_waits_for_is_who_lets_it_in_however_he_is_called(run, ca
     use_case, promote = run
     assert register(use_case, DATES, approval="person") == 2
     for who in (("--who", "mallory"), ("--who", "auto"), ("--who", "maria", "--who-id", "mallory")):
-        assert promote("--version", "2", "--why", "fine", *who) == EXIT_REFUSED
+        assert promote("--version", "2", "--why", "fine", *who) == EXIT_FINAL
         assert "is let in by maria" in capsys.readouterr().err
     assert champions.decisions(use_case) == []
     assert promote("--version", "2", "--why", "fine", "--who", "Maria M. (maria)", "--who-id", "maria") == 0
@@ -65,7 +65,7 @@ def test_by_itself_no_version_becomes_champion_that_was_never_held_against_that_
     use_case, promote = run
     assert promote("--version", "1", "--who", "auto", "--why", "approval is auto") == 0
     register(use_case, DATES, approval="auto", champion_compared="none")
-    assert promote("--version", "2", "--who", "auto", "--why", "approval is auto", run_id="2") == EXIT_REFUSED
+    assert promote("--version", "2", "--who", "auto", "--why", "approval is auto", run_id="2") == EXIT_FINAL
     assert "version 2 was judged beside no champion, and version 1 is champion by now" in capsys.readouterr().err
     assert [each.version for each in champions.history(use_case)] == [1]
 
@@ -115,6 +115,6 @@ def test_declined(run):
 )
 def test_what_makes_no_sense_is_refused_and_nothing_is_kept(run, capsys, options, message):
     use_case, promote = run
-    assert promote(*options) == EXIT_REFUSED
+    assert promote(*options) == EXIT_FINAL
     assert message in capsys.readouterr().err
     assert champions.decisions(UseCase.load(use_case.name)) == []
