@@ -3,7 +3,8 @@
 **Purpose.** The champion turned out to be bad, in the middle of the night or after weeks: make an earlier version
 champion again, from a batch date on that may lie in the past, see which scores the other one made since then, and
 make them anew where that is wanted. It needs no pool slot to put the model back: from then on every stage that begins
-to score takes it, whatever else is running.
+to score takes it, whatever else is running. Where the version is champion of these dates already, nothing is decided:
+`roll_back` is skipped and says by whom and why it was.
 
 **Inputs.** The versions in the registry and the decisions in the ledger. Making scores anew reads the features that
 were published for these dates.
@@ -14,7 +15,8 @@ that is live.
 
 **Params.** `version`: the one to put back; it must have been champion before. `from_date`: the first batch date that it
 is champion of again, included. `why`: kept in the ledger. `block`: the version that is live until then scores nothing
-more, and can't be promoted again. `rescore`: make the scores anew that another version made from that date on.
+more, and can't be promoted again; it can't be the one that is put back. `rescore`: make the scores anew that another
+version made from that date on.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. If `roll_back` is red,
 nothing was changed. If a later task is red, the earlier model is champion already, and clearing the red task goes on.
@@ -67,7 +69,12 @@ def rollback(use_case: UseCase) -> DAG:
             },
         )
         show_affected = JobOperator(
-            task_id="show_affected", module="nightshift.champions.show_affected", use_case=use_case, dates=from_date
+            task_id="show_affected",
+            module="nightshift.champions.show_affected",
+            use_case=use_case,
+            dates=from_date,
+            # Where that version is champion already, scores may be another's all the same.
+            trigger_rule="none_failed",
         )
         rescore = rescore_tasks(
             use_case,
@@ -78,7 +85,13 @@ def rollback(use_case: UseCase) -> DAG:
         )
         chain(roll_back, show_affected, *rescore)
         # Beside the scores, which are first in the queue for the pool: neither waits for the other to be mended.
-        chain(show_affected, describe_features_task(use_case, from_date))
+        describe_features = describe_features_task(
+            use_case,
+            from_date,
+            wanted="{{ ti.xcom_pull(task_ids='roll_back', key='decided') }}",
+            unwanted="nothing was decided, so the registry says what it said",
+        )
+        chain(show_affected, describe_features)
     return dag
 
 

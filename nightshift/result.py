@@ -13,6 +13,8 @@ from typing import Any
 
 # Names the file that the caller reads; jobs that are started by hand have none.
 VARIABLE = "NIGHTSHIFT_RESULT_FILE"
+# Key of the sentence that says why a job did nothing of what it was asked for; its task ends as skipped.
+NOTHING_DONE = "nothing_done"
 
 
 def hand_over(values: Mapping[str, Any]) -> None:

@@ -16,10 +16,12 @@ from functools import partial
 
 from nightshift import champions
 from nightshift.champions.approval import refuse_unasked
+from nightshift.champions.unchanged import NothingDecidedError
 from nightshift.dates import parse_date
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
 from nightshift.person import person
+from nightshift.result import NOTHING_DONE, hand_over
 
 log = logging.getLogger("nightshift")
 
@@ -43,12 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def body(job: Job, arguments: argparse.Namespace) -> None:
-    """Decide, and say what holds from now on.
+    """Decide, and say what holds from now on, or why nothing was changed.
 
     Raises:
         NightshiftError: if the version waits for a person and another one decided, and as :func:`champions.promote`
             and :func:`champions.decline`.
     """
+    try:
+        _decide(job, arguments)
+    except NothingDecidedError as error:
+        log.warning("%s", error)
+        hand_over({NOTHING_DONE: str(error)})
+
+
+def _decide(job: Job, arguments: argparse.Namespace) -> None:
     use_case, version = job.use_case, arguments.version
     at = _moment(arguments.at) if arguments.at else None
     who, why = person(arguments.who, arguments.why)

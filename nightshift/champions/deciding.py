@@ -3,6 +3,9 @@
 Each decision is checked and kept while nobody else decides, so that two promotions at once come one after the other.
 None becomes champion that does not exist, is not complete, is blocked, or cannot score the features of now. Beside
 what is typed by hand stands the operating system's user.
+
+A decision is kept, or `unchanged.NothingDecidedError` says why it would change nothing: then neither the date nor the
+reason that a person gave is in the ledger, and whoever asked must hear so.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from nightshift.champions.decisions import (
 )
 from nightshift.champions.mirror import mend
 from nightshift.champions.reigns import blocked, coming, reigns_of
+from nightshift.champions.unchanged import NothingDecidedError, holds, superseded
 from nightshift.errors import NightshiftError
 from nightshift.models.registered_model import load
 from nightshift.models.tracking import model_version
@@ -66,6 +70,7 @@ def promote(
         decided_at: unset: now.
 
     Raises:
+        NothingDecidedError: if it is champion of these dates already, or somebody decided otherwise since this run did.
         NeverComparedError: if the version was judged beside another champion than that of now, and no person types
             that it becomes champion all the same.
         NightshiftError: if the version does not exist, is not complete, is blocked or cannot score what is declared
@@ -74,20 +79,26 @@ def promote(
     return _crown(use_case, version, PROMOTED, first, who, why, run_id, decided_at)
 
 
-def roll_back(use_case: UseCase, version: int, first: dt.date, who: str, why: str, run_id: str) -> Decision:
+def roll_back(
+    use_case: UseCase, version: int, first: dt.date, who: str, why: str, run_id: str, *, blocks_live: bool = False
+) -> Decision:
     """Put a version back from a batch date on, past or future; like :func:`promote` in all else.
 
+    Args:
+        blocks_live: block the champion of the coming dates in the same transaction: both is kept, or nothing.
+
     Raises:
-        NightshiftError: as :func:`promote` does, and if the version never was champion.
+        NightshiftError: as :func:`promote` does, if the version never was champion, and if it is the one to block.
     """
     _refuse_newcomer(use_case, decisions(use_case), version)
-    return _crown(use_case, version, ROLLED_BACK, first, who, why, run_id)
+    return _crown(use_case, version, ROLLED_BACK, first, who, why, run_id, blocks_live=blocks_live)
 
 
 def block(use_case: UseCase, version: int, who: str, why: str, run_id: str) -> Decision:
     """Refuse a version from now on: it scores nothing more and cannot be promoted. What it scored stays.
 
     Raises:
+        NothingDecidedError: if it is blocked already, or was unblocked since this run blocked it.
         NightshiftError: if there is no such version.
     """
     return _flag(use_case, version, BLOCKED, who, why, run_id)
@@ -108,6 +119,7 @@ def decline(
     """Keep that a version was not let become champion; the champion stays, and a person may promote it later.
 
     Raises:
+        NothingDecidedError: if somebody let the version in since this run declined it.
         NightshiftError: if there is no such version, or it is the champion: that is taken back by a rollback.
     """
     who, why = _said(who, why, run_id)
@@ -122,19 +134,11 @@ def decline(
                 f"{reign.decided_at:%Y-%m-%d}, {reign.dates}, by {reign.who}: put another one back with `nightshift "
                 f"models rollback <version> --use-case {use_case.name} --from {reign.first} --who … --why …`"
             )
-        if before is not None:
-            _say_decided(made, before)
-        else:
+        nothing = None if before is None else superseded(use_case, made, before)
+        if before is None:
             before = add(use_case, version, DECLINED, who=who, why=why, run_id=run_id, decided_at=decided_at)
     mend(use_case)
-    return before
-
-
-def refuse_unfit(use_case: UseCase, made: Sequence[Decision], version: int) -> None:
-    """Raise if there is no way back to a version: it never was champion, is blocked, gone, or cannot score any more."""
-    _refuse_newcomer(use_case, made, version)
-    refuse_blocked(made, use_case, version, "promote")
-    refuse_unusable(load(use_case, version), use_case)
+    return _kept(before, nothing)
 
 
 def refuse_blocked(made: Sequence[Decision], use_case: UseCase, version: int, what: str) -> None:
@@ -165,6 +169,8 @@ def _crown(
     why: str,
     run_id: str,
     decided_at: dt.datetime | None = None,
+    *,
+    blocks_live: bool = False,
 ) -> Decision:
     who, why = _said(who, why, run_id)
     # Before the lock: it may take a download.
@@ -172,24 +178,37 @@ def _crown(
     with taking_turns(use_case):
         made = decisions(use_case)
         if (before := _same(made, version, action, run_id)) is not None:
-            _say_decided(made, before)
+            nothing = superseded(use_case, made, before)
         else:
             refuse_blocked(made, use_case, version, "promote")
             refuse_unusable(model, use_case)
             begin = first() if callable(first) else first
+            out = _to_block(use_case, made, version) if blocks_live else None
             before = _already(made, version, begin)
-            if before is None:
-                if action == PROMOTED:
-                    by_hand = run_id == BY_HAND and who != AUTO
-                    refuse_never_compared(use_case, made, version, model.tags.get(COMPARED_TAG), by_hand=by_hand)
-                before = add(
-                    use_case, version, action, first=begin, who=who, why=why, run_id=run_id, decided_at=decided_at
-                )
-                log.info("%s version %d is champion from %s on", use_case.model_name, version, begin)
-            else:
-                log.info("%s version %d is so already, decided by %s", use_case.model_name, version, before.who)
+            nothing = None if before is None else holds(use_case, before)
+        if before is None:
+            if action == PROMOTED:
+                by_hand = run_id == BY_HAND and who != AUTO
+                refuse_never_compared(use_case, made, version, model.tags.get(COMPARED_TAG), by_hand=by_hand)
+            said = {"who": who, "why": why, "run_id": run_id}
+            before = add(use_case, version, action, first=begin, decided_at=decided_at, blocks=out, **said)
+            log.info("%s version %d is champion from %s on", use_case.model_name, version, begin)
+            if out is not None:
+                log.info("%s version %d is blocked", use_case.model_name, out)
     mend(use_case)
-    return before
+    return _kept(before, nothing)
+
+
+def _to_block(use_case: UseCase, made: Sequence[Decision], version: int) -> int | None:
+    """The champion of the coming dates, which ``version`` replaces; None where it is blocked already."""
+    reign = coming(reigns_of(made))
+    if reign is not None and reign.version == version:
+        raise NightshiftError(
+            f"{use_case.model_name} version {version} is live and cannot replace itself: to block it, give as version "
+            f"the one that takes its place; `nightshift models history --use-case {use_case.name}` shows those that "
+            "were champion. Nothing was decided, and nothing is blocked"
+        )
+    return None if reign is None or reign.version in blocked(made) else reign.version
 
 
 def _flag(use_case: UseCase, version: int, action: Action, who: str, why: str, run_id: str) -> Decision:
@@ -200,15 +219,17 @@ def _flag(use_case: UseCase, version: int, action: Action, who: str, why: str, r
     with taking_turns(use_case):
         made = decisions(use_case)
         is_blocked = blocked(made)
-        before = _same(made, version, action, run_id)
-        if before is None and action == BLOCKED:
-            before = is_blocked.get(version)
-        elif before is None and version not in is_blocked:
+        nothing = None
+        if (before := _same(made, version, action, run_id)) is not None:
+            nothing = superseded(use_case, made, before)
+        elif action == BLOCKED and (before := is_blocked.get(version)) is not None:
+            nothing = holds(use_case, before)
+        elif action == UNBLOCKED and version not in is_blocked:
             raise NightshiftError(f"{use_case.model_name} version {version} is not blocked")
         if before is None:
             before = add(use_case, version, action, who=who, why=why, run_id=run_id)
     mend(use_case)
-    return before
+    return _kept(before, nothing)
 
 
 def _same(made: Sequence[Decision], version: int, action: Action, run_id: str) -> Decision | None:
@@ -237,11 +258,7 @@ def _said(who: str, why: str, run_id: str) -> tuple[str, str]:
     return who, signed(why) if run_id == BY_HAND else why
 
 
-def _say_decided(made: Sequence[Decision], before: Decision) -> None:
-    later = [each for each in made if each.number > before.number and each.action in (PROMOTED, ROLLED_BACK)]
-    log.info("run %s has decided this before, by %s on %s", before.run_id, before.who, f"{before.decided_at:%Y-%m-%d}")
-    if later:
-        log.warning(
-            "since then version %d was %s from %s on; that holds, and this run changes nothing: start a new one",
-            later[-1].version, later[-1].action, later[-1].first,
-        )  # fmt: skip
+def _kept(decision: Decision, nothing: str | None) -> Decision:
+    if nothing is not None:
+        raise NothingDecidedError(nothing)
+    return decision

@@ -99,22 +99,27 @@ def add(
     run_id: str,
     first: dt.date | None = None,
     decided_at: dt.datetime | None = None,
+    blocks: int | None = None,
 ) -> Decision:
-    """Keep a decision; call it while :func:`taking_turns`."""
-    made = ModelDecision(
-        use_case=use_case.name,
-        model_name=use_case.model_name,
-        model_version=version,
-        action=action,
-        from_date=first,
-        who=who,
-        why=why,
+    """Keep a decision; call it while :func:`taking_turns`.
+
+    Args:
+        blocks: another version that is blocked by the same decision: both are kept, or none.
+    """
+    common = {
+        "use_case": use_case.name,
+        "model_name": use_case.model_name,
+        "who": who,
+        "why": why,
         # The same action by hand may come twice; a run that is cleared decides once.
-        run_id=f"{BY_HAND}-{uuid.uuid4().hex[:12]}" if run_id == BY_HAND else run_id,
-    )
-    if decided_at is not None:
-        made.decided_at = decided_at
+        "run_id": f"{BY_HAND}-{uuid.uuid4().hex[:12]}" if run_id == BY_HAND else run_id,
+        **({} if decided_at is None else {"decided_at": decided_at}),
+    }
+    made = ModelDecision(model_version=version, action=action, from_date=first, **common)
     with orm.Session(engine()) as session, session.begin():
+        if blocks is not None:
+            session.add(ModelDecision(model_version=blocks, action=BLOCKED, **common))
+            session.flush()
         session.add(made)
         session.flush()
         session.refresh(made)

@@ -10,15 +10,13 @@ they are made anew; `nightshift.champions.show_affected` says which.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import logging
 
-from nightshift.champions.deciding import block, refuse_unfit, roll_back
-from nightshift.champions.decisions import Decision, decisions
-from nightshift.champions.reigns import coming, reigns_of
+from nightshift.champions.deciding import roll_back
+from nightshift.champions.unchanged import NothingDecidedError
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end, run_job
-from nightshift.use_case import UseCase
+from nightshift.result import NOTHING_DONE, hand_over
 
 log = logging.getLogger("nightshift")
 
@@ -37,40 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def body(job: Job, arguments: argparse.Namespace) -> None:
-    """Roll back, and say what holds from now on.
+    """Roll back, and say what holds from now on, or why nothing was changed.
 
     Raises:
-        NightshiftError: if it is asked for more than one batch date, and as :func:`put_back`.
+        NightshiftError: if it is asked for more than one batch date, and as :func:`deciding.roll_back`.
     """
     if len(job.dates) != 1:
         raise NightshiftError(f"--dates {job.dates}: a rollback has one batch date, the first that it is about")
-    blocks = arguments.block == "yes"
-    kept = put_back(job.use_case, arguments.version, job.dates.first, arguments.who, arguments.why, job.run_id, blocks)
+    asked = (job.use_case, arguments.version, job.dates.first, arguments.who, arguments.why, job.run_id)
+    try:
+        kept = roll_back(*asked, blocks_live=arguments.block == "yes")
+    except NothingDecidedError as error:
+        log.warning("%s", error)
+        hand_over({NOTHING_DONE: str(error)})
+        return
     log.info(
         "%s version %d is back from batch date %s on, decided by %s: %s",
         job.use_case.model_name, kept.version, kept.first, kept.who, kept.why,
     )  # fmt: skip
-
-
-def put_back(
-    use_case: UseCase, version: int, first: dt.date, who: str, why: str, run_id: str, blocks_live: bool
-) -> Decision:
-    """Roll back, and where wanted block the version that is champion until then.
-
-    Raises:
-        NightshiftError: if the version never was champion, does not exist, is not complete, is blocked or cannot score
-            what is declared now; then nothing was decided.
-    """
-    made = decisions(use_case)
-    reign = coming(reigns_of(made))
-    live = reign.version if reign else None
-    if blocks_live and live is not None and live != version:
-        # All that could refuse the rollback comes before the block. Killed after it, the nights refuse to score
-        # until this runs again; the other way round, it would no longer know whom to block.
-        refuse_unfit(use_case, made, version)
-        block(use_case, live, who, why, run_id)
-        log.info("%s version %d is blocked", use_case.model_name, live)
-    return roll_back(use_case, version, first, who, why, run_id)
+    hand_over({"decided": True})
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None) 
 
     case = UseCase.load(use_case)
     who, why = typed(case, who, why)
-    date = parse_date(first) if first else _default_first(case, version)
+    date = case.batch_dates(str(parse_date(first))).first if first else _default_first(case, version)
     kept = champions.promote(case, version, date, who, why, BY_HAND)
     _say_champion(kept, use_case)
 
@@ -63,12 +63,18 @@ def rollback(version: int, use_case: str, who: str, why: str, first: str, block_
     from nightshift import champions
     from nightshift.catalog import Catalog
     from nightshift.champions.decisions import BY_HAND
-    from nightshift.champions.rollback import put_back
+    from nightshift.champions.unchanged import NothingDecidedError
 
     case = UseCase.load(use_case)
-    date = parse_date(first)
-    kept = put_back(case, version, date, who, why, BY_HAND, block_live)
-    _say_champion(kept, use_case)
+    date = case.batch_dates(str(parse_date(first))).first
+    try:
+        kept = champions.roll_back(case, version, date, who, why, BY_HAND, blocks_live=block_live)
+        _say_champion(kept, use_case)
+    except NothingDecidedError as error:
+        if not rescore:
+            raise
+        # The scores may be another version's all the same, and that they are made anew was asked for as well.
+        click.echo(str(error))
     found = champions.affected(Catalog(case), date)
     if not found.scored_by:
         click.echo(f"no score from {date} on was made by another version")

@@ -15,7 +15,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from nightshift.errors import EXIT_FINAL, NightshiftError
-from nightshift.result import VARIABLE, handed_over
+from nightshift.result import NOTHING_DONE, VARIABLE, handed_over
 from nightshift.settings import get_settings
 from nightshift_airflow.process import Child
 from nightshift_airflow.runs import DatesOfRun, Run
@@ -101,7 +101,7 @@ class JobOperator(BaseOperator):
         """Run the job to its end.
 
         Raises:
-            AirflowSkipException: if the job is not wanted in this run, or there is no date for it.
+            AirflowSkipException: if the job is not wanted in this run, there is no date for it, or it did nothing.
             AirflowFailException: if a person must act; its message says what to do.
             AirflowException: if the job crashed or was killed.
         """
@@ -117,8 +117,11 @@ class JobOperator(BaseOperator):
             result = Path(folder) / "result.json"
             for arguments in commands:
                 self._run(arguments, result)
-            for key, value in handed_over(result).items():
+            left = handed_over(result)
+            for key, value in left.items():
                 context["ti"].xcom_push(key=key, value=value)
+            if NOTHING_DONE in left:
+                raise AirflowSkipException(left[NOTHING_DONE])
 
     def _run(self, arguments: Sequence[str], result: Path) -> None:
         folder = get_settings().project_dir

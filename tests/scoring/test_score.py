@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from deltalake import DeltaTable
 
 from nightshift import champions, ledger
-from nightshift.champions.rollback import put_back
 from nightshift.champions.scored import being_scored_by
 from nightshift.commands.sql import sql
 from nightshift.errors import EXIT_FINAL, NightshiftError
@@ -146,7 +145,9 @@ def test_what_is_rolled_back_between_resolving_and_staging_is_not_published(
 
     def rolled_back_meanwhile(*asked):
         found = resolve(*asked)
-        put_back(world.use_case, 1, DAY, "maria", "version 2 warns of everything", "manual", blocks_live=True)
+        champions.roll_back(
+            world.use_case, 1, DAY, "maria", "version 2 warns of everything", "manual", blocks_live=True
+        )
         # The rollback can tell of nothing: the ledger has no entry of this job yet.
         assert champions.affected(world.catalog, DAY).scored_by == {}
         return found

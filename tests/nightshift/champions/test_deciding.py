@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from sqlalchemy.exc import StatementError
 
 from nightshift import champions
 from nightshift.catalog import Catalog
 from nightshift.champions import deciding
 from nightshift.champions.comparing import NeverComparedError
-from nightshift.champions.decisions import held_if_free
+from nightshift.champions.decisions import add, held_if_free
 from nightshift.champions.mirror import ALIAS
-from nightshift.champions.rollback import put_back
+from nightshift.champions.unchanged import NothingDecidedError
 from nightshift.errors import NightshiftError
 from nightshift.ledger.attempts import attempt
 from nightshift.models import registry, tracking, usable
@@ -64,12 +65,60 @@ def test_a_promotion_is_kept_with_who_when_and_why_and_shown_in_mlflow(two):
     assert champions.live_on(two, dt.date(2013, 9, 30)) is None
 
 
-def test_a_run_that_is_cleared_decides_once_even_where_others_have_decided_since(two, caplog):
-    champions.roll_back(two, 1, D9, "paul", "it warns of everything", "rollback")
+def test_a_run_that_is_cleared_decides_once(two):
     again = champions.promote(two, 2, D9, "maria", "it is better", f"train {D5}")
     assert again.first == D5
+    assert len(champions.decisions(two)) == 2
+
+
+def test_a_run_that_is_cleared_after_others_decided_otherwise_says_that_it_changes_nothing(two):
+    champions.roll_back(two, 1, D9, "paul", "it warns of everything", "rollback")
+    with pytest.raises(
+        NothingDecidedError,
+        match=r"nothing was decided: .*version 1 was rolled back from 2013-10-09 on, by paul on .*: it warns of every",
+    ):
+        champions.promote(two, 2, D9, "maria", "it is better", f"train {D5}")
     assert reigns(two)[-1] == (1, D9, None)
-    assert "since then version 1 was rolled back from 2013-10-09 on" in caplog.text
+    champions.block(two, 2, "maria", "it warns of everything", "run")
+    champions.unblock(two, 2, "paul", "the data were wrong", "manual")
+    with pytest.raises(NothingDecidedError, match="since then version 2 was unblocked, by paul"):
+        champions.block(two, 2, "maria", "it warns of everything", "run")
+    assert champions.blocked(champions.decisions(two)) == {}
+
+
+def test_what_is_so_already_is_not_decided_again_and_says_by_whom_it_was(two):
+    before = champions.decisions(two)
+    for decide in (champions.promote, champions.roll_back):
+        with pytest.raises(
+            NothingDecidedError, match=r"version 2 is champion from 2013-10-05 on already, by maria on .*: it is better"
+        ):
+            decide(two, 2, D9, "paul", "from the 9th on", "manual")
+    assert champions.decisions(two) == before
+    champions.block(two, 1, "maria", "it warns of everything", "manual")
+    with pytest.raises(NothingDecidedError, match=r"version 1 is blocked already, by maria on .*: it warns of every"):
+        champions.block(two, 1, "paul", "it warns of nothing", "manual")
+
+
+def test_the_version_that_is_live_is_not_blocked_in_its_own_place(two):
+    before = champions.decisions(two)
+    for first in (D1, D9):
+        with pytest.raises(NightshiftError, match="version 2 is live and cannot replace itself: to block it, give as"):
+            champions.roll_back(two, 2, first, "maria", "it warns of everything", "rollback", blocks_live=True)
+    assert champions.decisions(two) == before
+
+
+def test_a_live_version_that_is_blocked_already_is_replaced_all_the_same(two):
+    champions.block(two, 2, "paul", "it warns of everything", "manual")
+    champions.roll_back(two, 1, D9, "maria", "so it does", "rollback", blocks_live=True)
+    assert reigns(two)[-1] == (1, D9, None)
+    assert champions.blocked(champions.decisions(two))[2].who == "paul"
+
+
+def test_a_block_that_goes_with_a_rollback_is_kept_with_it_or_not_at_all(two):
+    # The database refuses the second of the two rows.
+    with pytest.raises(StatementError):
+        add(two, 1, "rolled back", first="never", who="maria", why="why", run_id="rollback", blocks=2)
+    assert [each.action for each in champions.decisions(two)] == ["promoted", "promoted"]
 
 
 def test_what_is_decided_by_hand_may_be_decided_again(two):
@@ -80,7 +129,9 @@ def test_what_is_decided_by_hand_may_be_decided_again(two):
 
 
 def test_a_rollback_into_the_past_ends_what_reigned_since(two):
-    put_back(two, 1, dt.date(2013, 10, 6), "maria", "version 2 warns of everything", "manual", blocks_live=True)
+    champions.roll_back(
+        two, 1, dt.date(2013, 10, 6), "maria", "version 2 warns of everything", "manual", blocks_live=True
+    )
     assert reigns(two) == [(1, D1, dt.date(2013, 10, 4)), (2, D5, D5), (1, dt.date(2013, 10, 6), None)]
     assert alias(two) == "1"
     assert tags(two, 2) == {"status": "blocked", "champion_from": str(D5), "champion_to": "2013-10-06"}
@@ -89,9 +140,9 @@ def test_a_rollback_into_the_past_ends_what_reigned_since(two):
 def test_a_rollback_that_is_refused_blocks_nobody(two):
     register(two)
     with pytest.raises(NightshiftError, match="version 3 never was champion"):
-        put_back(two, 3, D9, "maria", "why", "manual", blocks_live=True)
+        champions.roll_back(two, 3, D9, "maria", "why", "manual", blocks_live=True)
     with pytest.raises(NightshiftError, match="version 9 never was champion"):
-        put_back(two, 9, D9, "maria", "why", "manual", blocks_live=True)
+        champions.roll_back(two, 9, D9, "maria", "why", "manual", blocks_live=True)
     assert champions.blocked(champions.decisions(two)) == {}
 
 
@@ -102,7 +153,7 @@ def test_a_version_whose_features_are_gone_is_neither_put_back_nor_promoted_and_
     monkeypatch.setattr(usable, "Catalog", lambda _: without_distance)
     for blocks_live in (True, False):
         with pytest.raises(NightshiftError, match=r"version 1 needs distance, and .* declares no such features"):
-            put_back(two, 1, D9, "maria", "why", "manual", blocks_live=blocks_live)
+            champions.roll_back(two, 1, D9, "maria", "why", "manual", blocks_live=blocks_live)
     with pytest.raises(NightshiftError, match="version 1 needs distance"):
         champions.promote(two, 1, D9, "maria", "why", "manual")
     assert [each.action for each in champions.decisions(two)] == ["promoted", "promoted"]
@@ -110,7 +161,7 @@ def test_a_version_whose_features_are_gone_is_neither_put_back_nor_promoted_and_
 
 def test_a_rollback_that_was_cleared_blocks_once_and_not_what_it_put_back(two):
     for _ in range(2):
-        put_back(two, 1, D9, "maria", "why", "rollback__1", blocks_live=True)
+        champions.roll_back(two, 1, D9, "maria", "why", "rollback__1", blocks_live=True)
     # No person typed the reason of a run.
     assert [(each.action, each.version, each.why) for each in champions.decisions(two)[2:]] == [
         ("blocked", 2, "why"),
@@ -201,7 +252,7 @@ def test_a_champion_is_not_declined_and_it_is_said_what_takes_it_back(two):
     assert reigns(two)[-1] == (2, D5, None)
 
 
-def test_a_no_that_was_followed_by_a_yes_of_the_same_run_is_no_no(two, caplog):
+def test_a_no_that_was_followed_by_a_yes_of_the_same_run_is_no_no(two):
     version = register(two)
     champions.decline(two, version, "maria", "too many warnings", "train 3")
     champions.promote(two, version, D9, "maria", "it is better", "train 3")
@@ -210,16 +261,16 @@ def test_a_no_that_was_followed_by_a_yes_of_the_same_run_is_no_no(two, caplog):
     # What somebody else let in since is not for this run to take back.
     champions.decline(two, register(two), "maria", "too many warnings", "train 4")
     champions.promote(two, 4, D9, "paul", "it is better", "manual")
-    champions.decline(two, 4, "maria", "too many warnings", "train 4")
-    assert "since then version 4 was promoted from 2013-10-09 on" in caplog.text
+    with pytest.raises(NothingDecidedError, match="since then version 4 was promoted from 2013-10-09 on, by paul"):
+        champions.decline(two, 4, "maria", "too many warnings", "train 4")
     assert reigns(two)[-1] == (4, D9, None)
 
 
 def test_what_is_so_already_is_told_by_the_decision_that_made_it_so(two):
     champions.block(two, 2, "maria", "it warns of everything", f"train {D5}")
     champions.unblock(two, 2, "maria", "the data were wrong", "manual")
-    kept = champions.promote(two, 2, D9, "paul", "please", "manual")
-    assert (kept.action, kept.first, kept.who) == ("promoted", D5, "maria")
+    with pytest.raises(NothingDecidedError, match="version 2 is champion from 2013-10-05 on already, by maria"):
+        champions.promote(two, 2, D9, "paul", "please", "manual")
 
 
 def test_where_a_reign_begins_is_found_when_nobody_else_decides_and_the_model_is_there(two, monkeypatch):

@@ -7,20 +7,27 @@ import json
 import os
 import pwd
 import uuid
+from argparse import Namespace
 from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
+import nightshift.catalog
 from nightshift import champions
 from nightshift.catalog import Catalog
+from nightshift.champions import rollback
+from nightshift.champions.unchanged import NothingDecidedError
 from nightshift.commands import model_decisions
 from nightshift.commands import models as commands
+from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
+from nightshift.job import Job
 from nightshift.ledger import Entry, engine
 from nightshift.ledger.attempts import attempt
 from nightshift.models import tracking
+from nightshift.result import NOTHING_DONE, VARIABLE, handed_over
 from nightshift.settings import Settings
 from nightshift.training_plan import Approval
 from nightshift.use_case import UseCase
@@ -174,6 +181,39 @@ def test_a_rollback_makes_scores_anew_on_request_and_stops_where_that_fails(use_
     assert ran == ["scoring.score", "spark_jobs.build"]
     with pytest.raises(NightshiftError, match=r"spark_jobs\.build .* ended with status 65"):
         run(*arguments, use_case=use_case)
+
+
+def test_a_rollback_to_what_is_live_blocks_nothing_and_says_so(use_case, monkeypatch, tmp_path):
+    # The job and the command read the tables of the flights.
+    tables = nightshift.catalog.Catalog(use_case)
+    before = champions.decisions(use_case)
+    asked = ("rollback", "2", "--from", "2013-10-06", *WHO)
+    with pytest.raises(
+        NightshiftError, match="version 2 is live and cannot replace itself: to block it, give as version"
+    ):
+        run(*asked, "--block-live", use_case=use_case)
+    with pytest.raises(NothingDecidedError, match="version 2 is champion from 2013-10-05 on already, by auto"):
+        run(*asked, use_case=use_case)
+    # The job of the DAG ends as one that did nothing, with the reason.
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "result.json"))
+    job = Job("rollback", use_case, tables, BatchDates.parse("2013-10-06"), "manual__1")
+    rollback.body(job, Namespace(version=2, who="maria", why="it warns of everything", block="no"))
+    assert "version 2 is champion from 2013-10-05 on already" in handed_over(tmp_path / "result.json")[NOTHING_DONE]
+    assert champions.decisions(use_case) == before
+    # That scores are made anew was asked for as well, and another version may have made them.
+    ran = []
+    monkeypatch.setattr(model_decisions, "_rescore", ran.append)
+    scored(use_case, "2013-10-06", 1)
+    assert "nothing was decided: " in run(*asked, "--rescore", use_case=use_case)
+    assert [dict(found.scored_by) for found in ran] == [{dt.date(2013, 10, 6): 1}]
+
+
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+@pytest.mark.parametrize("first", ["2012-12-31", "2031-01-01"])
+def test_a_first_date_that_the_use_case_does_not_have_is_refused(use_case, command, first):
+    with pytest.raises(NightshiftError, match=f"{first} is outside the batch dates"):
+        run(command, "1", "--from", first, "--who", "admin", "--why", "why", use_case=use_case)
+    assert len(champions.decisions(use_case)) == 2
 
 
 def test_block_says_which_dates_can_no_longer_be_scored(use_case):
