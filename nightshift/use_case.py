@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from nightshift.dates import BatchDates
+from nightshift.declared.country import unknown_country, unknown_subdivision
 from nightshift.declared.form import Declared, Name, load_yaml
 from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
@@ -70,7 +71,13 @@ class UseCase(Declared):
     description: str
     owner: str
     timezone: str
-    country: str = Field(description="ISO 3166 code whose public holidays the calendar knows.")
+    country: str | None = Field(
+        None,
+        description=(
+            'ISO 3166 code of the public holidays in the calendar, like US; `"NO"` in quotes. Unset: no holidays.'
+        ),
+    )
+    subdivision: str | None = Field(None, description="State or province with holidays of its own, like NY of US.")
     dates: Dates
     delivery: Delivery = Delivery()
     nightly: Nightly = Nightly()
@@ -88,6 +95,24 @@ class UseCase(Declared):
         if self.timezone not in available_timezones():
             raise ValueError(f"timezone {self.timezone!r} is not an IANA time zone, like America/New_York")
         return self
+
+    @field_validator("country")
+    @classmethod
+    def _known_country(cls, given: str | None) -> str | None:
+        if given is not None and (reason := unknown_country(given)):
+            raise ValueError(f"{given!r} {reason}")
+        return given
+
+    @field_validator("subdivision")
+    @classmethod
+    def _known_subdivision(cls, given: str | None, info: ValidationInfo) -> str | None:
+        if given is None or "country" not in info.data:
+            return given
+        if info.data["country"] is None:
+            raise ValueError(f"{given!r} is a part of a country: declare `country`, too")
+        if reason := unknown_subdivision(info.data["country"], given):
+            raise ValueError(f"{given!r} {reason}")
+        return given
 
     @model_validator(mode="after")
     def _training_fits_the_task(self) -> Self:

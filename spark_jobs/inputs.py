@@ -41,7 +41,8 @@ def find_input(spark: SparkSession, job: Job, name: str, version: int | None = N
     """
     if name == CALENDAR:
         # The day before is the date of the outcomes.
-        return calendar(spark, job.use_case.country, BatchDates(job.dates.shifted(-1).first, job.dates.last))
+        dates = BatchDates(job.dates.shifted(-1).first, job.dates.last)
+        return calendar(spark, job.use_case.country, job.use_case.subdivision, dates)
     table = job.catalog[f"bronze.{name}"]
     if table.source is None:
         raise NightshiftError(f"{table.label} does not arrive in deliveries, so no refine function can ask for it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -65,6 +66,23 @@ def validated(model: type[Model], raw: Any, path: Path) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         faults = "\n".join(
-            f"  {'.'.join(str(part) for part in fault['loc']) or '(file)'}: {fault['msg']}" for fault in error.errors()
+            f"  {'.'.join(str(part) for part in fault['loc']) or '(file)'}: {fault['msg']}{_unquoted(fault)}"
+            for fault in error.errors()
         )
         raise NightshiftError(f"{path} is not a valid {model.__name__}:\n{faults}") from error
+
+
+# What YAML 1.1 takes for true and false.
+_WORDS = {True: "yes, on and true", False: "no, off and false"}
+
+
+def _unquoted(fault: Mapping[str, Any]) -> str:
+    """What to do where YAML took text for something else, like the country NO for false."""
+    given = fault.get("input")
+    if fault["type"] != "string_type" or given is None or isinstance(given, dict | list):
+        return ""
+    if isinstance(given, bool):
+        word = "NO" if given is False else "ON"
+        return f': YAML took it for {str(given).lower()}, as it does {_WORDS[given]}; put it in quotes, like "{word}"'
+    kind = "number" if isinstance(given, int | float) else type(given).__name__
+    return f": YAML took {given} for a {kind}; put it in quotes"

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from nightshift.declared.country import _assigned_codes
 from nightshift.errors import NightshiftError
 from nightshift.use_case import UseCase
 from tests.declaring import Shop
@@ -38,3 +39,54 @@ def test_a_name_that_begins_with_anothers_is_refused(shop: Shop, name: str, long
     for folder in ("second", "shop"):
         assert str(shop.folder.with_name(folder) / "use_case.yaml") in str(error.value)
     assert "rename one use case" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        (
+            "country: XX",
+            "country: Value error, 'XX' is no country code of ISO 3166 with a calendar of holidays, like A",
+        ),
+        ("country: EU", "country: Value error, 'EU' is no country code"),
+        ("country: us", "'us' is no country code of ISO 3166 with a calendar of holidays: did you mean US?"),
+        ("country: Germany", "did you mean DE?"),
+        ("country: US-NY", "write `country: US` and `subdivision: NY`"),
+        (
+            "country: NO",
+            "country: Input should be a valid string: YAML took it for false, as it does no, off and false; ",
+        ),
+        ("country: 49", "country: Input should be a valid string: YAML took 49 for a number; put it in quotes"),
+        ("country: US\nsubdivision: New York", "subdivision: Value error, 'New York' is no part of US with holidays"),
+        ("country: US\nsubdivision: US-NY", "did you mean NY?"),
+        (
+            "country: CA\nsubdivision: ON",
+            'YAML took it for true, as it does yes, on and true; put it in quotes, like "ON"',
+        ),
+        ("subdivision: NY", "'NY' is a part of a country: declare `country`, too"),
+    ],
+)
+def test_a_calendar_that_does_not_exist_is_refused_with_the_likely_one(shop: Shop, declared: str, said: str) -> None:
+    file = shop.folder / "use_case.yaml"
+    file.write_text(file.read_text().replace("country: DE", declared))
+    with pytest.raises(NightshiftError) as error:
+        UseCase.load("shop")
+    assert said in str(error.value)
+    assert str(file) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "declared", ["", "country: 'NO'", "country: USA", "country: US\nsubdivision: NY", "country: XK"]
+)
+def test_a_calendar_that_exists_is_taken(shop: Shop, declared: str) -> None:
+    file = shop.folder / "use_case.yaml"
+    file.write_text(file.read_text().replace("country: DE", declared))
+    assert UseCase.load("shop").country == (declared.partition(": ")[2].split("\n")[0].strip("'") or None)
+
+
+def test_every_country_that_is_taken_at_first_sight_has_a_calendar() -> None:
+    from holidays.registry import COUNTRIES
+
+    known = {code for _, *codes in COUNTRIES.values() for code in codes}
+    assert known > _assigned_codes()
+    assert len(_assigned_codes()) > 200

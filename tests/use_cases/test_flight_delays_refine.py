@@ -119,10 +119,36 @@ def test_the_label(spark, transforms, case: dict, is_late: bool) -> None:
     assert row.is_late is is_late
 
 
+def calendar_of(country: str | None, dates: str, subdivision: str | None = None) -> list[tuple[object, ...]]:
+    return [row[1:] for row in calendar_rows(country, subdivision, BatchDates.parse(dates))]
+
+
 def test_holidays_and_their_distance() -> None:
-    rows = {row[0]: row[1:] for row in calendar_rows("US", BatchDates.parse("2013-07-03..2013-07-05"))}
-    assert rows == {
-        dt.date(2013, 7, 3): (None, 1, 37),
-        dt.date(2013, 7, 4): ("Independence Day", 0, 0),
-        dt.date(2013, 7, 5): (None, 59, 1),
-    }
+    assert calendar_of("US", "2013-07-03..2013-07-05") == [
+        (None, 1, 37),
+        ("Independence Day", 0, 0),
+        (None, 59, 1),
+    ]
+    assert calendar_of("US", "2013-03-31", "CA") == [("Cesar Chavez Day", 0, 0)], "a holiday of one state"
+
+
+@pytest.mark.parametrize(
+    ("country", "date", "row"),
+    [
+        (None, "2013-07-04", (None, None, None)),
+        ("UA", "2024-06-01", (None, None, None)),  # under martial law there are none
+        ("SS", "2011-07-01", (None, 184, None)),  # founded on the 9th, the law begins with 2012
+        ("US", "0001-01-02", (None, None, None)),  # before the first year of the library, and of Python
+        ("US", "9999-12-30", (None, None, None)),
+        ("US", "2101-06-01", (None, None, 152)),  # the library ends with 2100
+        ("NO", "2013-05-17", ("Constitution Day", 0, 0)),
+    ],
+)
+def test_where_no_holiday_is_near_its_distance_is_null(country: str | None, date: str, row: tuple[object, ...]) -> None:
+    assert calendar_of(country, date) == [row]
+
+
+def test_a_range_of_years_has_the_calendar_of_its_dates() -> None:
+    dates = BatchDates.parse("2021-12-30..2026-01-02")  # the holidays of UA end in 2022
+    alone = [calendar_rows("UA", None, BatchDates.of(date))[0] for date in dates if date.day < 3]
+    assert [row for row in calendar_rows("UA", None, dates) if row[0].day < 3] == alone
