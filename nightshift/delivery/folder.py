@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import stat
 from collections.abc import Iterator
@@ -24,9 +25,13 @@ class Folder:
 
     An object store's endpoint and credentials come from its own variables, like AWS_ENDPOINT_URL and
     AWS_ACCESS_KEY_ID; the endpoint may also stand in the URL, as ``?endpoint_override=host:port&scheme=http``.
+
+    Attributes:
+        zone: folders that links of a local one may lead into; none but itself if empty.
     """
 
     location: str
+    zone: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.is_remote and "@" in urlsplit(self.location).netloc:
@@ -42,7 +47,7 @@ class Folder:
 
     def __truediv__(self, name: str) -> Folder:
         path, query = self._parts()
-        return Folder(f"{path.rstrip('/')}/{name}{query}")
+        return Folder(f"{path.rstrip('/')}/{name}{query}", self.zone or (self.location,))
 
     def __str__(self) -> str:
         return self._parts()[0]
@@ -55,19 +60,19 @@ class Folder:
         return path, f"{question}{query}"
 
     def has(self, name: str) -> bool:
-        """Whether a file of that name is there; loads no library for a local folder."""
+        """Whether a file of that name is there, or a link to one; loads no library for a local folder."""
         if not self.is_remote:
             return (Path(self.location) / name).is_file()
         return bool(self._info(name).is_file)
 
     def sizes(self) -> dict[str, int | None]:
-        """The bytes of each file by name; None for what is no plain file, like a folder or a link.
+        """The bytes of each file by name; None for what is no file, like a folder or a link that is not followed.
 
         Raises:
             OSError: if it can't be listed.
         """
         if not self.is_remote:
-            return dict(_sizes(Path(self.location)))
+            return dict(self._sizes())
         from pyarrow.fs import FileSelector
 
         files, path = self._opened()
@@ -95,10 +100,43 @@ class Folder:
 
         Raises:
             OSError: if it can't be opened.
+            NightshiftError: if it is a link that is not followed.
         """
+        if reason := self.broken_link(name):
+            raise NightshiftError(f"{self / name} {reason}")
         files, path = self._opened()
         # Neither its name nor its headers decide what the bytes are: the digest is of the bytes as they lie there.
         return files.open_input_stream(f"{path}/{name}", compression=None)
+
+    def broken_link(self, name: str) -> str | None:
+        """Why a name is, or lies behind, a link that is not followed; None where it is no such link.
+
+        Links within the landing zone are: volumes of Kubernetes consist of them.
+        """
+        if self.is_remote:
+            return None
+        path = Path(self.location) / name
+        remedy = "deliver the file itself, or link to one within the landing zone"
+        try:
+            target = path.resolve(strict=True)
+        except FileNotFoundError:
+            return f"is a link that leads nowhere, to {path.readlink()}: {remedy}" if path.is_symlink() else None
+        except (OSError, RuntimeError) as error:
+            # What can't be looked at says so where it is opened. Python up to 3.12 finds circles by itself.
+            is_circle = isinstance(error, RuntimeError) or error.errno == errno.ELOOP
+            return f"is a link that leads in a circle: {remedy}" if is_circle else None
+        if any(target.is_relative_to(Path(folder).resolve()) for folder in self.zone or (self.location,)):
+            return None
+        return f"is a link that leads out of the landing zone, to {target}: {remedy}"
+
+    def _sizes(self) -> Iterator[tuple[str, int | None]]:
+        for path in sorted(Path(self.location).iterdir()):
+            # A file may go, or get its final name, while the others are looked at.
+            with contextlib.suppress(FileNotFoundError):
+                found = path.lstat()
+                if stat.S_ISLNK(found.st_mode):
+                    found = found if self.broken_link(path.name) else path.stat()
+                yield path.name, found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def _info(self, name: str) -> Any:
         files, path = self._opened()
@@ -110,14 +148,6 @@ class Folder:
         parts = urlsplit(self.location)
         root = _store(f"{parts.scheme}://{parts.netloc}{'?' if parts.query else ''}{parts.query}")
         return root, f"{parts.netloc}{parts.path}"
-
-
-def _sizes(folder: Path) -> Iterator[tuple[str, int | None]]:
-    for path in sorted(folder.iterdir()):
-        # A file may go, or get its final name, while the others are looked at.
-        with contextlib.suppress(FileNotFoundError):
-            found = path.lstat()
-            yield path.name, found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 @functools.cache

@@ -25,10 +25,11 @@ def landing_folder(use_case: UseCase) -> Folder:
     """Where the deliveries of a use case lie."""
     settings = get_settings()
     url = settings.landing_url
-    if url is None:
-        return Folder(str(settings.landing / use_case.name))
-    local = url.removeprefix("file://")
-    return Folder(str(Path(local).absolute()) if "://" not in local else local) / use_case.name
+    local = str(settings.landing) if url is None else url.removeprefix("file://")
+    root = Folder(str(Path(local).absolute()) if "://" not in local else local)
+    folder = root / use_case.name
+    # The folder of the use case may itself be a link, of whoever runs the landing zone.
+    return Folder(folder.location, (root.location, folder.location))
 
 
 def delivery_folder(use_case: UseCase, date: dt.date) -> Folder:

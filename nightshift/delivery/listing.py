@@ -58,7 +58,7 @@ def listed(catalog: Catalog, date: dt.date, folder: Folder, manifest: Manifest) 
             reason = f"is not a declared source; declared are: {known}"
             faults.append(Fault(date, entry.name, entry.name, reason, rule="undeclared", promised=entry.sha256))
         elif found.get(entry.name) is None:
-            reason = "is listed in the manifest, but is no file in the folder"
+            reason = folder.broken_link(entry.name) or "is listed in the manifest, but is no file in the folder"
             faults.append(Fault(date, table.name, entry.name, reason, promised=entry.sha256, rows=entry.rows))
         else:
             tasks.append(Task(table, sources[table], date, folder, entry))

@@ -122,6 +122,8 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def missing(folder: Folder) -> str:
     """What to say where a manifest is waited for."""
     use_case, date = str(folder).split("/")[-2:]
+    if reason := folder.broken_link(MANIFEST):
+        return f"waited for {folder / MANIFEST}, which {reason}"
     return (
         f"waited for {folder / MANIFEST}, and it is not there: the delivery is missing or not complete (the manifest "
         "is written last). Ask the sender, or for the sample data run "

@@ -114,6 +114,8 @@ class WaitForDelivery(_DeliveryOperator):
             self.log.info("The delivery is complete: %s", folder)
             return
         minutes = self.use_case.delivery.deadline_minutes
+        if reason := folder.broken_link(MANIFEST):
+            raise AirflowFailException(f"waited {minutes} minutes for {folder / MANIFEST}, which {reason}")
         raise AirflowFailException(
             f"waited {minutes} minutes for {folder / MANIFEST} and it did not come: ask the sender for the delivery, "
             "then clear this task"

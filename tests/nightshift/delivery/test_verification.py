@@ -83,13 +83,6 @@ def test_a_listed_file_that_did_not_come_is_a_fault(landing: Path, catalog: Cata
     assert "is listed in the manifest, but is no file in the folder" in only_fault(catalog)
 
 
-def test_a_link_is_not_a_file(landing: Path, catalog: Catalog, tmp_path: Path) -> None:
-    folder = deliver(catalog)
-    (folder / "schedule.csv").rename(tmp_path / "elsewhere.csv")
-    (folder / "schedule.csv").symlink_to(tmp_path / "elsewhere.csv")
-    assert "is no file in the folder" in only_fault(catalog)
-
-
 def test_a_fault_keeps_the_digest_that_the_manifest_promised(landing: Path, catalog: Catalog) -> None:
     folder = deliver(catalog)
     promised = {file.name: file.sha256 for file in read_manifest(Folder(str(folder))).files}
