@@ -58,7 +58,7 @@ def _countries() -> dict[str, str]:
     """Codes of two and three letters by themselves, and two letters by the country's name."""
     from holidays.registry import COUNTRIES
 
-    found = {}
+    found: dict[str, str] = {}
     for name, (_, two, three, *_) in COUNTRIES.items():
         found |= {name.replace("_", " "): two, two: two, three: three}
     return found
