@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from nightshift.errors import NightshiftError
+from nightshift.outside import unusable
 from nightshift.settings import get_settings
 
 ABANDONED_SECONDS = 24 * 3600
@@ -114,7 +114,5 @@ def archiving() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise NightshiftError(
-            f"the archive {get_settings().archive} can't be used: {error}; nothing was published, and the delivery is "
-            "not at fault. Make room or mend the access, then run the stage again"
-        ) from error
+        what = f"the archive {get_settings().archive} can't be used (the delivery is not at fault)"
+        raise unusable(what, error, "run the stage again") from error

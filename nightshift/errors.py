@@ -174,3 +174,9 @@ class ResourcesError(TemporaryError):
 
     kind = "resources"
     on_call = "Make room (`nightshift doctor` names the disk) or give more memory, then clear the task."
+
+
+def kinds() -> dict[str, type[NightshiftError]]:
+    """The classes of this module by the name of their kind, final ones first."""
+    found = [each for each in globals().values() if isinstance(each, type) and issubclass(each, NightshiftError)]
+    return {each.kind: each for each in found}

@@ -16,6 +16,7 @@ from typing import NoReturn
 from nightshift.catalog import Catalog
 from nightshift.dates import ALLOWED, BatchDates
 from nightshift.errors import NightshiftError
+from nightshift.result import hand_over_failure
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
@@ -62,8 +63,8 @@ def run_job(
             runs that end before any table is published.
 
     Returns:
-        The exit status: 0, or that of the `NightshiftError` which ended it, 65 or 75; its message is then the last
-        thing in the log. Any other exception is a bug and propagates.
+        The exit status: 0, or that of the `NightshiftError` which ended it, 65 or 75; its message then goes to whoever
+        started the job, or is the last thing in the log. Any other exception is a bug and propagates.
     """
     arguments = _parser(stage, description, add_arguments).parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
@@ -84,8 +85,9 @@ def run_job(
         with _recorded(job, getattr(arguments, "layer", stage)) if recorded else nullcontext(job) as begun:
             body(begun, arguments)
     except NightshiftError as error:
-        log.error("%s was refused after %.1f s", stage, time.monotonic() - started)
-        print(f"{error}", file=sys.stderr, flush=True)
+        log.error("%s failed after %.1f s (%s)", stage, time.monotonic() - started, error.kind)
+        if not hand_over_failure(error):
+            print(f"{error}", file=sys.stderr, flush=True)
         return error.exit_status
     log.info("%s %s %s done in %.1f s", stage, use_case.name, job.dates, time.monotonic() - started)
     return 0

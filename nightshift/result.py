@@ -1,4 +1,4 @@
-"""What a job hands over to whoever started it, beside its exit status: a few values, as JSON.
+"""What a job hands over to whoever started it, beside its exit status: a few values, or why it failed, as JSON.
 
 A DAG needs some of them to go on: the version that was registered, the dates that a rollback touches.
 """
@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nightshift.errors import NightshiftError, kinds
+
 # Names the file that the caller reads; jobs that are started by hand have none.
 VARIABLE = "NIGHTSHIFT_RESULT_FILE"
 # Key of the sentence that says why a job did nothing of what it was asked for; its task ends as skipped.
 NOTHING_DONE = "nothing_done"
+_FAILURE = "failure"
 
 
 def hand_over(values: Mapping[str, Any]) -> None:
@@ -26,8 +29,29 @@ def hand_over(values: Mapping[str, Any]) -> None:
         new.replace(path)
 
 
+def hand_over_failure(error: NightshiftError) -> bool:
+    """Leave an error for the caller, in place of any values; false where nobody gets it, and it must be printed."""
+    try:
+        hand_over({_FAILURE: {"kind": error.kind, "message": error.message, "remedy": error.remedy}})
+    except OSError:
+        # A disk that is full may be the very failure.
+        return False
+    return VARIABLE in os.environ
+
+
 def handed_over(path: Path) -> dict[str, Any]:
-    """What a job left; nothing where it left nothing."""
+    """What a job left; nothing where it left nothing, or failed."""
+    values = _left(path)
+    return {} if _FAILURE in values else values
+
+
+def failure(path: Path) -> NightshiftError | None:
+    """The error that a job ended by; None where it left none."""
+    told = _left(path).get(_FAILURE)
+    return None if told is None else kinds()[told["kind"]](told["message"], remedy=told["remedy"])
+
+
+def _left(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -12,7 +12,8 @@ from pathlib import Path
 from nightshift.catalog import Catalog
 from nightshift.delivery.folder import Folder
 from nightshift.delivery.manifest import MANIFEST, content, parsed
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, TemporaryError
+from nightshift.outside import unusable
 from nightshift.settings import get_settings
 from nightshift.source import FileSource
 from nightshift.use_case import UseCase
@@ -40,18 +41,14 @@ def delivery_folder(use_case: UseCase, date: dt.date) -> Folder:
 def is_complete(folder: Folder) -> bool:
     """Whether a delivery is there as a whole: its manifest is written last.
 
-    An object store that does not answer has no delivery yet, and is asked again at the next look.
-
     Raises:
-        NightshiftError: if a local folder can't be looked into.
+        StoreUnreachableError: if the store does not answer; that says nothing about the delivery.
+        SettingsError: if it can't be looked into.
     """
     try:
         return folder.has(MANIFEST)
     except OSError as error:
-        if not folder.is_remote:
-            raise NightshiftError(f"{folder} can't be read: {error}; mend the access, then try again") from error
-        log.warning("%s does not answer: %s", folder, error)
-        return False
+        raise unusable(f"{folder} can't be read", error) from error
 
 
 def expects_manifest(catalog: Catalog) -> bool:
@@ -78,6 +75,8 @@ def _digests(folder: Folder) -> dict[str, str] | None:
         if raw is None:
             return None
         return {file.name: file.sha256 for file in parsed(folder, raw).files}
+    except TemporaryError:
+        raise
     except NightshiftError as error:
         log.warning("%s", error)
         return {MANIFEST: hashlib.sha256(raw or b"").hexdigest()}

@@ -10,7 +10,7 @@ from nightshift.catalog import Catalog
 from nightshift.delivery.folder import Folder
 from nightshift.delivery.manifest import MANIFEST, Manifest, ManifestFile
 from nightshift.delivery.verdict import Fault
-from nightshift.errors import NightshiftError
+from nightshift.outside import unusable
 from nightshift.source import FileSource
 from nightshift.tables import Table
 
@@ -47,7 +47,7 @@ def listed(catalog: Catalog, date: dt.date, folder: Folder, manifest: Manifest) 
     try:
         found = folder.sizes()
     except OSError as error:
-        raise NightshiftError(f"{folder} can't be listed: {error}; mend the access, then try again") from error
+        raise unusable(f"{folder} can't be listed", error) from error
     tasks: list[Task] = []
     faults: list[Fault] = []
     for entry in manifest.files:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BeforeValidator, Field, NonNegativeInt, StringConstraints, ValidationError, model_validator
 
 from nightshift.declared.form import Declared
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeliveryError
+from nightshift.outside import unusable
 
 if TYPE_CHECKING:
     from nightshift.delivery.folder import Folder
@@ -64,7 +65,7 @@ def read_manifest(folder: Folder) -> Manifest:
     """
     found = content(folder)
     if found is None:
-        raise NightshiftError(missing(folder))
+        raise DeliveryError(missing(folder))
     return parsed(folder, found)
 
 
@@ -81,9 +82,9 @@ def content(folder: Folder) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise NightshiftError(f"{folder / MANIFEST} can't be read: {error}; mend the access, then try again") from error
+        raise unusable(f"{folder / MANIFEST} can't be read", error) from error
     if len(found) > MANIFEST_BYTES:
-        raise NightshiftError(f"{folder / MANIFEST} is larger than {MANIFEST_BYTES} bytes; ask the sender for another")
+        raise DeliveryError(f"{folder / MANIFEST} is larger than {MANIFEST_BYTES} bytes; ask the sender for another")
     return found
 
 
@@ -105,9 +106,9 @@ def parsed(folder: Folder, found: bytes) -> Manifest:
         ]
         more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         faults = "; ".join(broken[:SHOWN]) + more
-        raise NightshiftError(f"{path} breaks the landing contract (docs/landing-contract.md): {faults}") from error
+        raise DeliveryError(f"{path} breaks the landing contract (docs/landing-contract.md): {faults}") from error
     except (ValueError, RecursionError) as error:
-        raise NightshiftError(f"{path} is not valid JSON: {error}; ask the sender to deliver again") from error
+        raise DeliveryError(f"{path} is not valid JSON: {error}; ask the sender to deliver again") from error
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from nightshift.delivery.manifest import Manifest, ManifestFile, missing, read_m
 from nightshift.delivery.parquet import fits, is_readable, unreadable_name, untyped
 from nightshift.delivery.repeats import History, mark_duplicates, of_other_dates, of_other_sources, without_rows
 from nightshift.delivery.verdict import Delivery, Fault, LandedFile
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeliveryError
+from nightshift.outside import unusable
 from nightshift.privacy.tokens import masked_words, personal_columns
 from nightshift.source import FileSource
 from nightshift.tables import Column, Table
@@ -83,7 +84,7 @@ def _manifests(
     waited_for = [folder for folder, is_there in zip(folders.values(), complete, strict=True) if not is_there]
     if waited_for:
         more = f" (and {len(waited_for) - 1} more of {dates})" if len(waited_for) > 1 else ""
-        raise NightshiftError(missing(waited_for[0]) + more)
+        raise DeliveryError(missing(waited_for[0]) + more)
     return dict(zip(folders, pool.map(read_manifest, folders.values()), strict=True))
 
 
@@ -107,9 +108,8 @@ def _examine(task: Task) -> LandedFile | Fault:
         try:
             contents = reader.read()
         except OSError as error:
-            raise NightshiftError(
-                f"{task.folder / expected.name} could not be read just now: {error}; nothing was published. Run the "
-                "stage again; if it stays so, mend the access"
+            raise unusable(
+                f"{task.folder / expected.name} can't be read, nothing was published", error, "run the stage again"
             ) from error
         if reasons := list(_disagreements(contents, expected)):
             return fault("unreadable" if contents.damage else "manifest", "; ".join(reasons), contents)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
+from nightshift.errors import DecisionError, DeclarationError, MissingError
 from nightshift.person import WHO_LENGTH, WHY_LENGTH
+from nightshift_airflow.ending import tells_people
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,19 +53,20 @@ class ApproveModel(ApprovalOperator):
         self.use_case = use_case
         self.trained = trained
 
+    @tells_people
     def execute(self, context: Context) -> Any:
         """Ask, where a person is to be asked.
 
         Raises:
             AirflowSkipException: if none is; it says why.
-            AirflowFailException: if the training left no outcome, or another version became champion since.
+            NightshiftError: if the training left no outcome, or another version became champion since.
         """
         told = {
             key: context["ti"].xcom_pull(task_ids=self.trained, key=key)
             for key in ("version", "approval", "refused", "subject", "comparison")
         }
         if told["subject"] is None:
-            raise AirflowFailException(f"{self.trained} has left no outcome: clear it, and with it this task")
+            raise MissingError(f"{self.trained} has left no outcome: clear it, and with it this task")
         if told["version"] is None:
             why = f"not promoted, its gates refused the model: {told['refused']}. The champion stays"
             self._order(context, promote=False, decline=False, why=why)
@@ -73,7 +76,7 @@ class ApproveModel(ApprovalOperator):
             self._order(context, promote=True, decline=False, who="auto", why=why)
             raise AirflowSkipException(why)
         if not self.assigned_users:
-            raise AirflowFailException(
+            raise DeclarationError(
                 "a person must approve, and training.approval.by in use_case.yaml names nobody: add a user of Airflow"
             )
         self.subject, self.body = told["subject"], told["comparison"]
@@ -81,17 +84,18 @@ class ApproveModel(ApprovalOperator):
         self._refuse_never_compared(context)
         return super().execute(context)
 
+    @tells_people
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Take the answer; that of ApprovalOperator would skip the task that keeps a rejection.
 
         Raises:
-            AirflowFailException: if the form that was answered is about another version, or somebody approved after a
+            NightshiftError: if the form that was answered is about another version, or somebody approved after a
                 comparison with a version that is champion no more.
         """
         version = context["ti"].xcom_pull(task_ids=self.trained, key="version")
         self._offer(version)
         if other := set(event.get("chosen_options", ())) - set(self.options):
-            raise AirflowFailException(
+            raise DecisionError(
                 f"{', '.join(sorted(other))} was answered, and version {version} is asked about: {self.trained} was "
                 "cleared and trained another model, and Airflow kept the form as it was. Nothing was decided; start a "
                 "new run of this DAG"
@@ -133,14 +137,11 @@ class ApproveModel(ApprovalOperator):
         first, and takes the answer off only.
         """
         # The ledger's libraries are not for the process that reads DAG files.
-        from nightshift.champions.comparing import NeverComparedError, refuse_never_compared
+        from nightshift.champions.comparing import refuse_never_compared
         from nightshift.champions.decisions import decisions
 
         version, compared = (context["ti"].xcom_pull(task_ids=self.trained, key=key) for key in ("version", "compared"))
-        try:
-            refuse_never_compared(self.use_case, decisions(self.use_case), version, compared)
-        except NeverComparedError as error:
-            raise AirflowFailException(str(error)) from error
+        refuse_never_compared(self.use_case, decisions(self.use_case), version, compared)
 
     def _order(self, context: Context, *, promote: bool, decline: bool, why: str, **said: str) -> None:
         """Leave the orders; ``said`` is `who`, `who_id` and `at`, which are known where somebody answered."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift_airflow.ending import tells_people
 from nightshift_airflow.runs import Run
 
 if TYPE_CHECKING:
@@ -32,11 +32,12 @@ class FindChanges(BaseOperator):
         super().__init__(task_id=TASK_ID, **kwargs)
         self.use_case = use_case
 
+    @tells_people
     def execute(self, context: Context) -> None:
         """Look, say what was found, and leave the ranges for the stages.
 
         Raises:
-            AirflowFailException: if the run was given fields that make no sense.
+            NightshiftError: if the run was given fields that make no sense.
             DownstreamTasksSkipped: if there are stages without any date; this is no failure.
         """
         # The ledger's libraries are not for the process that reads DAG files.
@@ -44,13 +45,10 @@ class FindChanges(BaseOperator):
         from nightshift.late import find
         from nightshift.late.text import describe
 
-        try:
-            run = Run.of(self.use_case, context)
-            leave_out = run.params.get("leave_out")
-            passed_over = frozenset(BatchDates.parse(leave_out)) if leave_out else frozenset()
-            changes = find(self.use_case, Catalog(self.use_case), bool(run.params.get("all_dates")), passed_over)
-        except NightshiftError as error:
-            raise AirflowFailException(str(error)) from None
+        run = Run.of(self.use_case, context)
+        leave_out = run.params.get("leave_out")
+        passed_over = frozenset(BatchDates.parse(leave_out)) if leave_out else frozenset()
+        changes = find(self.use_case, Catalog(self.use_case), bool(run.params.get("all_dates")), passed_over)
         lines = describe(self.use_case, changes)
         for line in lines:
             self.log.info("%s", line)

@@ -9,6 +9,7 @@ from typing import Any
 
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
+from nightshift_airflow.ending import Retries
 from nightshift_airflow.timetable import BatchDateTicks
 
 RUNBOOKS = PROJECT_DIR / "docs" / "runbooks"
@@ -17,17 +18,19 @@ PEOPLE: Any = ("manual",)
 PEOPLE_AND_SCHEDULE: Any = ("manual", "scheduled")
 # Of a range of batch dates, which may be a year.
 LONGEST_STAGE = dt.timedelta(hours=6)
+_RETRIES = Retries()
 
 
 def default_args(use_case: UseCase) -> dict[str, Any]:
     """Arguments of every task.
 
-    A crash is retried after 20 s and 40 s: long enough for a database or a full memory to recover, short enough
-    for a night. What a person must mend is not retried, see :class:`nightshift_airflow.operators.JobOperator`.
+    What is temporary is retried after 20, 40, 80, 160 and 300 s: ten minutes are enough for a server to restart, and
+    few for a night. Crashes are retried less often, and what a person must fix not at all: `ending.Retries`.
     """
     return {
         "owner": use_case.owner,
-        "retries": 2,
+        "retries": 5,
+        "retry_policy": _RETRIES,
         "retry_delay": dt.timedelta(seconds=20),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": dt.timedelta(minutes=5),

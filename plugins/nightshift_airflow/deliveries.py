@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, timezone
-from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from nightshift.catalog import Catalog
 from nightshift.delivery import MANIFEST, Folder, delivery_folder, expects_manifest, is_complete
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeliveryError, NightshiftError, TemporaryError
+from nightshift_airflow.ending import tells_people
 from nightshift_airflow.runs import DatesOfRun, Run
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from nightshift.dates import BatchDates
     from nightshift.use_case import UseCase
 
+log = logging.getLogger(__name__)
 _COMPLETE = "complete"
+_UNREACHABLE = "unreachable"
 _SHOWN = 5
 
 
@@ -48,18 +51,26 @@ class DeliveryTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Fires once: with ``complete``, true or false."""
+        """Fires once: with ``complete``, true or false, and why the store could not be asked at the last look."""
         deadline = dt.datetime.fromisoformat(self.deadline)
         while True:
             # A lake on a network share may take its time, and one triggerer serves many waits.
-            if await asyncio.to_thread(is_complete, Folder(self.folder)):
-                yield TriggerEvent({_COMPLETE: True})  # type: ignore[no-untyped-call]
-                return
+            complete, unreachable = await asyncio.to_thread(_look, Folder(self.folder))
             left = (deadline - timezone.utcnow()).total_seconds()
-            if left <= 0:
-                yield TriggerEvent({_COMPLETE: False})  # type: ignore[no-untyped-call]
+            if complete or left <= 0:
+                told = {_COMPLETE: complete} | ({_UNREACHABLE: unreachable} if unreachable else {})
+                yield TriggerEvent(told)  # type: ignore[no-untyped-call]
                 return
             await asyncio.sleep(min(self.poll_seconds, left))
+
+
+def _look(folder: Folder) -> tuple[bool, str | None]:
+    """Whether a delivery is complete; a store that can't be asked says nothing about it, and is asked again."""
+    try:
+        return is_complete(folder), None
+    except NightshiftError as error:
+        log.warning("%s", error)
+        return False, error.message
 
 
 class _DeliveryOperator(BaseOperator):
@@ -77,22 +88,26 @@ class WaitForDelivery(_DeliveryOperator):
     """Ends as soon as the delivery of the run's batch date is complete; fails at the use case's deadline.
 
     The wait is deferred: it holds no worker and no pool slot. It is not retried, a delivery does not come sooner
-    for a second deadline.
+    for a second deadline. A store that can't be asked is asked again until the deadline.
     """
 
+    @tells_people
     def execute(self, context: Context) -> None:
         """Look once; if the delivery is not there, go on looking in the triggerer.
 
         Raises:
-            AirflowFailException: if the run has no batch date, or a wrong one.
+            NightshiftError: if the run has no batch date, or a wrong one.
         """
         folder = self._folder(context)
         if not expects_manifest(Catalog(self.use_case)):
             self.log.info("%s reads databases only: there is no delivery to wait for", self.use_case.name)
             return
-        if is_complete(folder):
-            self.log.info("The delivery is complete: %s", folder)
-            return
+        try:
+            if is_complete(folder):
+                self.log.info("The delivery is complete: %s", folder)
+                return
+        except TemporaryError as error:
+            self.log.warning("%s", error)
         wait = dt.timedelta(minutes=self.use_case.delivery.deadline_minutes)
         deadline = timezone.utcnow() + wait
         self.log.info("Waiting for %s until %s", folder / MANIFEST, deadline.isoformat(timespec="seconds"))
@@ -103,22 +118,27 @@ class WaitForDelivery(_DeliveryOperator):
             timeout=wait + dt.timedelta(minutes=10),
         )
 
+    @tells_people
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
         """End the wait.
 
         Raises:
-            AirflowFailException: if the deadline passed; it names the path.
+            DeliveryError: if the deadline passed; it names the path, or the store that could not be reached.
         """
         folder = self._folder(context)
         if event.get(_COMPLETE) is True:
             self.log.info("The delivery is complete: %s", folder)
             return
-        minutes = self.use_case.delivery.deadline_minutes
+        waited = f"waited {self.use_case.delivery.deadline_minutes} minutes for {folder / MANIFEST}"
+        if why := event.get(_UNREACHABLE):
+            raise DeliveryError(
+                f"{waited}, and the store could not be asked: {why}",
+                remedy="see that the store answers and lets us in, then clear this task",
+            )
         if reason := folder.broken_link(MANIFEST):
-            raise AirflowFailException(f"waited {minutes} minutes for {folder / MANIFEST}, which {reason}")
-        raise AirflowFailException(
-            f"waited {minutes} minutes for {folder / MANIFEST} and it did not come: ask the sender for the delivery, "
-            "then clear this task"
+            raise DeliveryError(f"{waited}, which {reason}")
+        raise DeliveryError(
+            f"{waited}, and it did not come", remedy="ask the sender for the delivery, then clear this task"
         )
 
     def _folder(self, context: Context) -> Folder:
@@ -128,11 +148,13 @@ class WaitForDelivery(_DeliveryOperator):
 class CheckDeliveries(_DeliveryOperator):
     """Fails at once when a delivery of the run's range is missing: what is past will not come by waiting."""
 
+    @tells_people
     def execute(self, context: Context) -> None:
         """Look for each delivery.
 
         Raises:
-            AirflowFailException: if the range is refused, or naming the first deliveries that are missing.
+            NightshiftError: if the range is refused or the store can't be reached, or naming the first deliveries
+                that are missing.
         """
         dates = _dates(self.use_case, self.dates, context)
         if not expects_manifest(Catalog(self.use_case)):
@@ -143,15 +165,12 @@ class CheckDeliveries(_DeliveryOperator):
         if missing:
             shown = "\n".join(f"  {folder / MANIFEST}" for folder in missing[:_SHOWN])
             more = f"\n  and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-            raise AirflowFailException(
-                f"{len(missing)} of the {len(dates)} deliveries of {dates} are not there:\n{shown}{more}\n"
-                "ask the sender for them, or start the backfill with other dates"
+            raise DeliveryError(
+                f"{len(missing)} of the {len(dates)} deliveries of {dates} are not there:\n{shown}{more}",
+                remedy="ask the sender for them, or start the backfill with other dates",
             )
         self.log.info("All %d deliveries of %s are there", len(dates), dates)
 
 
 def _dates(use_case: UseCase, dates: DatesOfRun, context: Context) -> BatchDates:
-    try:
-        return dates(Run.of(use_case, context))
-    except NightshiftError as error:
-        raise AirflowFailException(str(error)) from None
+    return dates(Run.of(use_case, context))

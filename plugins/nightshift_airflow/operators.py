@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from nightshift.errors import EXIT_FINAL, NightshiftError
-from nightshift.result import NOTHING_DONE, VARIABLE, handed_over
+from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError, TemporaryError, UsageError
+from nightshift.result import NOTHING_DONE, VARIABLE, failure, handed_over
 from nightshift.settings import get_settings
+from nightshift_airflow.ending import tells_people
 from nightshift_airflow.process import Child
 from nightshift_airflow.runs import DatesOfRun, Run
 
@@ -26,17 +27,16 @@ if TYPE_CHECKING:
     from nightshift.dates import BatchDates
     from nightshift.use_case import UseCase
 
-_EXIT_USAGE = 2
-# What job.py logs right before the message that a person has to read.
-_REFUSED = " was refused after "
+# Exit statuses of failures that people are told, and their kinds where the job did not come to hand over more.
+_KINDS = {EXIT_FINAL: NightshiftError, EXIT_TEMPORARY: TemporaryError, 2: UsageError}
 
 
 class JobOperator(BaseOperator):
     """Runs ``python -m <module> --use-case … --dates … --run-id …`` and streams its output into the task's log.
 
-    A job that refuses (exit status 65, its reason last in the log) fails the task for good: a failed audit does
-    not heal by trying again. Any other failure, a crash or a kill, is retried. What a job hands over
-    (`nightshift.result`) stands in the task's XCom, value by value.
+    How a job failed stands in what it hands over (`nightshift.result`): a final failure ends the task for good, as a
+    failed audit does not heal by trying again; a temporary one, a crash or a kill is retried (`ending.Retries`). What
+    a job that succeeds hands over stands in the task's XCom, value by value.
 
     Args:
         module: the job, like ``spark_jobs.land``.
@@ -97,20 +97,18 @@ class JobOperator(BaseOperator):
         options = [part for name, value in given.items() if value for part in (name, value)]
         return ["-m", self.module, *options]
 
+    @tells_people
     def execute(self, context: Context) -> None:
         """Run the job to its end.
 
         Raises:
             AirflowSkipException: if the job is not wanted in this run, there is no date for it, or it did nothing.
-            AirflowFailException: if a person must act; its message says what to do.
+            NightshiftError: if a person must act, or what failed heals by itself; it says what to do.
             AirflowException: if the job crashed or was killed.
         """
         if self.wanted != "True":
             raise AirflowSkipException(f"{self.task_id} is skipped: {self.unwanted}")
-        try:
-            commands = self.commands(context)
-        except NightshiftError as error:
-            raise AirflowFailException(str(error)) from None
+        commands = self.commands(context)
         if not commands:
             raise AirflowSkipException(f"{self.task_id} has no dates to work on in this run")
         with tempfile.TemporaryDirectory(prefix="nightshift-") as folder:
@@ -136,28 +134,21 @@ class JobOperator(BaseOperator):
         except BaseException:
             self.on_kill()
             raise
-        self._report(self._child.wait(), list(last_lines))
+        self._report(self._child.wait(), failure(result), last_lines)
 
     def on_kill(self) -> None:
         """End the job and all that it started."""
         if self._child is not None:
             self._child.end()
 
-    def _report(self, status: int, last_lines: Sequence[str]) -> None:
+    def _report(self, status: int, told: NightshiftError | None, last_lines: Sequence[str]) -> None:
         if status == 0:
             return
-        if status in (EXIT_FINAL, _EXIT_USAGE):
-            raise AirflowFailException(reason(last_lines))
+        last = next((line for line in reversed(last_lines) if line.strip()), "it printed nothing")
+        if status in _KINDS:
+            raise told or _KINDS[status](last)
         how = f"was killed by signal {-status}" if status < 0 else f"crashed with exit status {status}"
-        raise AirflowException(f"{self.module} {how}: {reason(last_lines)}")
-
-
-def reason(last_lines: Sequence[str]) -> str:
-    """The part of a failed job's output that says why: what it printed after refusing, or else its last line."""
-    for position in range(len(last_lines) - 1, -1, -1):
-        if _REFUSED in last_lines[position] and position + 1 < len(last_lines):
-            return "\n".join(last_lines[position + 1 :]).strip()
-    return next((line for line in reversed(last_lines) if line.strip()), "it printed nothing")
+        raise AirflowException(f"{self.module} {how}: {last}")
 
 
 def job_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from nightshift.settings import PROJECT_DIR
 from nightshift.stages import STAGES
 from nightshift.use_case import UseCase
 from nightshift_airflow.defaults import default_args
+from nightshift_airflow.ending import Retries
 from nightshift_airflow.kinds import KINDS, kind_of
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.timetable import BatchDateTicks
@@ -50,7 +51,8 @@ def test_every_task_has_the_shared_default_arguments(dag: DAG) -> None:
     assert dag.default_args == default_args(use_case)
     for task in tasks_of(dag):
         assert task.owner == use_case.owner
-        assert task.retries == 2
+        assert task.retries == 5
+        assert isinstance(task.retry_policy, Retries)
         assert dt.timedelta(seconds=5) <= task.retry_delay <= dt.timedelta(minutes=1)
         assert task.retry_exponential_backoff == 2
         assert task.max_retry_delay == dt.timedelta(minutes=5)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from nightshift.champions.decisions import PROMOTED, ROLLED_BACK, Action, Decision
 from nightshift.training_plan import Approval
 from nightshift.use_case import UseCase
 from nightshift_airflow.approval import ApproveModel, ordered
+from nightshift_airflow.ending import TaskFailedError
 
 AT = dt.datetime(2013, 10, 2, 9, 30, tzinfo=dt.UTC)
 TOLD = {
@@ -139,14 +140,14 @@ def test_where_no_person_is_asked_the_promotion_goes_on() -> None:
 
 def test_without_an_outcome_nobody_is_asked_and_nothing_is_promoted() -> None:
     pushed = Pushed({})
-    with pytest.raises(AirflowFailException, match="train has left no outcome"):
+    with pytest.raises(TaskFailedError, match="train has left no outcome"):
         operator().execute(pushed.context())
     assert pushed == {}
 
 
 def test_a_person_is_asked_only_where_the_use_case_names_one() -> None:
     nobody = operator(first="auto", later="auto", by=[])
-    with pytest.raises(AirflowFailException, match="names nobody"):
+    with pytest.raises(TaskFailedError, match="names nobody"):
         nobody.execute(Pushed(TOLD).context())
 
 
@@ -164,14 +165,14 @@ def test_the_form_shows_the_comparison_and_answers_no_by_itself(monkeypatch: pyt
 
 @pytest.mark.parametrize("option", ["Approve version 1", "Reject version 1"])
 def test_the_answer_to_a_form_about_another_version_decides_nothing(option: str) -> None:
-    with pytest.raises(AirflowFailException, match=f"{option} was answered, and version 2 is asked about"):
+    with pytest.raises(TaskFailedError, match=f"{option} was answered, and version 2 is asked about"):
         answered(option, "fine", MARIA)
 
 
 def test_nobody_is_asked_about_a_model_that_was_judged_beside_another_champion(made: list[Decision]) -> None:
     decide(made, PROMOTED, 3)
     pushed = Pushed(TOLD)
-    with pytest.raises(AirflowFailException, match="version 2 was judged beside version 1, and version 3 is champion"):
+    with pytest.raises(TaskFailedError, match="version 2 was judged beside version 1, and version 3 is champion"):
         operator().execute(pushed.context())
     assert pushed == {}
 
@@ -185,7 +186,7 @@ def test_a_yes_is_none_where_the_champion_changed_while_the_form_was_open(
     monkeypatch.setattr(HITLOperator, "execute", lambda self, context: "waiting")
     assert operator().execute(Pushed(TOLD).context()) == "waiting"
     decide(made, ROLLED_BACK, 3)
-    with pytest.raises(AirflowFailException, match=r"version 3 is champion by now.* train anew.*models promote 2 "):
+    with pytest.raises(TaskFailedError, match=r"version 3 is champion by now.* train anew.*models promote 2 "):
         answered("Approve version 2", "better than version 1", MARIA)
     # A no keeps the champion, whichever it is.
     assert answered("Reject version 2", "worse than version 1", MARIA)["who"] == "maria"

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 import nightshift.late
 from nightshift.dates import BatchDates
@@ -16,6 +16,7 @@ from nightshift.late import Change, Changes
 from nightshift.stages import STAGES
 from nightshift.use_case import UseCase
 from nightshift_airflow.catch_up import FindChanges
+from nightshift_airflow.ending import TaskFailedError
 
 USE_CASE = UseCase.load("flight_delays")
 PARAMS = {"all_dates": False, "leave_out": None, "model": "as_of"}
@@ -59,7 +60,7 @@ def run(found: Changes | NightshiftError, monkeypatch: pytest.MonkeyPatch, **fil
     context = {"dag_run": dag_run, "dag": SimpleNamespace(params=PARAMS), "params": params, "ti": instance}
     task = FindChanges(use_case=USE_CASE)
     # Airflow warns that no task runner calls.
-    monkeypatch.setattr(type(task), "log", SimpleNamespace(info=print, warning=lambda *_: None))
+    monkeypatch.setattr(type(task), "log", SimpleNamespace(info=print, warning=lambda *_: None, error=print))
     try:
         task.execute(context)
     except DownstreamTasksSkipped as skipped:
@@ -122,10 +123,10 @@ def test_what_a_person_filled_in_is_asked_for(monkeypatch: pytest.MonkeyPatch) -
 def test_fields_that_make_no_sense_fail_for_good(
     filled_in: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(AirflowFailException, match=message):
+    with pytest.raises(TaskFailedError, match=message):
         run(ALL, monkeypatch, **filled_in)
 
 
 def test_what_a_person_must_mend_fails_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AirflowFailException, match="no such database"):
+    with pytest.raises(TaskFailedError, match="no such database"):
         run(NightshiftError("no such database"), monkeypatch)

@@ -10,13 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import TaskDeferred
 
 from nightshift.delivery import MANIFEST, landing_folder
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from nightshift_airflow import deliveries
 from nightshift_airflow.deliveries import CheckDeliveries, DeliveryTrigger, WaitForDelivery
+from nightshift_airflow.ending import TaskFailedError
 from nightshift_airflow.runs import asked_range, night
 
 USE_CASE = UseCase.load("flight_delays")
@@ -86,7 +87,7 @@ def test_a_half_written_delivery_is_waited_for(landing: Path) -> None:
 
 
 def test_a_run_without_a_date_does_not_wait(landing: Path) -> None:
-    with pytest.raises(AirflowFailException, match="fill in batch_date"):
+    with pytest.raises(TaskFailedError, match="fill in batch_date"):
         waiting().execute(context(batch_date=None))
 
 
@@ -115,12 +116,12 @@ def test_a_trigger_keeps_where_an_object_store_is(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_deadline_that_passed_fails_for_good_and_names_the_path(landing: Path) -> None:
-    with pytest.raises(AirflowFailException, match=str(landing / "2013-10-01" / MANIFEST)):
+    with pytest.raises(TaskFailedError, match=str(landing / "2013-10-01" / MANIFEST)):
         waiting().execute_complete(context(batch_date="2013-10-01"), {"complete": False})
 
 
 def test_an_event_that_says_nothing_is_no_delivery(landing: Path) -> None:
-    with pytest.raises(AirflowFailException):
+    with pytest.raises(TaskFailedError):
         waiting().execute_complete(context(batch_date="2013-10-01"), {})
 
 
@@ -160,7 +161,7 @@ def test_a_trigger_is_the_same_after_its_journey_to_the_triggerer() -> None:
 def test_a_backfill_fails_at_once_naming_the_missing_deliveries(landing: Path) -> None:
     deliver(landing, "2013-10-01", "2013-10-03")
     task = CheckDeliveries(task_id="check_deliveries", use_case=USE_CASE, dates=asked_range)
-    with pytest.raises(AirflowFailException) as missing:
+    with pytest.raises(TaskFailedError) as missing:
         task.execute(context(first_date="2013-10-01", last_date="2013-10-10"))
     message = str(missing.value)
     first_line, second_line = message.splitlines()[:2]

@@ -1,8 +1,7 @@
-"""The operator runs a job as a child, shows its output, and tells refusals from crashes."""
+"""The operator runs a job as a child, shows its output, and tells failures from crashes."""
 
 from __future__ import annotations
 
-import datetime as dt
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from nightshift.settings import PROJECT_DIR, get_settings
 from nightshift.use_case import UseCase
-from nightshift_airflow.operators import JobOperator, job_environment, reason
+from nightshift_airflow.ending import TaskFailedError
+from nightshift_airflow.operators import JobOperator, job_environment
 from nightshift_airflow.runs import night
 
 
@@ -43,7 +43,9 @@ def run(project: Path, job: str, monkeypatch: pytest.MonkeyPatch, **arguments: A
     )
     shown: list[str] = []
     # Airflow warns that no task runner calls.
-    log = SimpleNamespace(info=lambda text, *values: shown.append(text % values), warning=lambda *_: None)
+    log = SimpleNamespace(
+        info=lambda text, *values: shown.append(text % values), warning=lambda *_: None, error=lambda *_: None
+    )
     monkeypatch.setattr(type(task), "log", log)
     task.execute(context())
     return shown
@@ -58,20 +60,37 @@ def test_a_job_gets_the_dates_of_the_run_and_its_output_is_the_log(
     assert shown == [f"In {project}: python -m stand_in {command}", command, "to stderr"]
 
 
-def test_a_refusal_is_final_and_its_message_is_what_the_job_said(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+FAILS = """
+    import sys
+    from nightshift.errors import {kind}
+    from nightshift.result import hand_over_failure
+    print("12:00:01 ERROR land failed after 1.0 s")
+    error = {kind}("3 rows of bronze/flight_delays/schedule break a rule:\\n  line 7: ZZ", remedy="ask the sender")
+    assert hand_over_failure(error)
+    sys.exit(error.exit_status)
+"""
+
+
+@pytest.mark.parametrize(("kind", "status"), [("DeliveryError", 65), ("StoreUnreachableError", 75)])
+def test_a_failure_ends_the_task_as_the_job_ended_with_cause_and_next_step(
+    kind: str, status: int, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = """
-        import sys
-        print("12:00:00 INFO land flight_delays 2013-10-01, run manual__x")
-        print("12:00:01 ERROR land was refused after 1.0 s")
-        print("3 rows of bronze/flight_delays/schedule break carrier_is_known:\\n  line 7: ZZ\\nNext: ask the sender")
-        sys.exit(65)
-    """
-    with pytest.raises(AirflowFailException) as refused:
-        run(project, job, monkeypatch)
-    expected = "3 rows of bronze/flight_delays/schedule break carrier_is_known:\n  line 7: ZZ\nNext: ask the sender"
-    assert str(refused.value) == expected
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR))
+    with pytest.raises(TaskFailedError) as failed:
+        run(project, FAILS.format(kind=kind), monkeypatch)
+    assert failed.value.code == status
+    assert type(failed.value.error).__name__ == kind
+    message = "3 rows of bronze/flight_delays/schedule break a rule:\n  line 7: ZZ\nNext: ask the sender"
+    assert str(failed.value) == message
+
+
+@pytest.mark.parametrize(("status", "kind"), [(65, "refused"), (75, "temporary"), (2, "usage")])
+def test_a_job_that_could_not_hand_over_why_is_known_by_its_exit_status(
+    status: int, kind: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TaskFailedError, match="the last line") as failed:
+        run(project, f"import sys; print('the last line'); sys.exit({status})", monkeypatch)
+    assert failed.value.error.kind == kind
 
 
 @pytest.mark.parametrize(
@@ -81,15 +100,10 @@ def test_a_refusal_is_final_and_its_message_is_what_the_job_said(
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "stand_in was killed by signal 9: it printed"),
     ],
 )
-def test_a_crash_is_retried(project: Path, monkeypatch: pytest.MonkeyPatch, job: str, message: str) -> None:
-    with pytest.raises(AirflowException, match=message) as crashed:
-        run(project, job, monkeypatch)
-    assert not isinstance(crashed.value, AirflowFailException)
-
-
-def test_wrong_usage_is_a_bug_that_no_retry_heals(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = "import argparse; argparse.ArgumentParser(prog='stand_in').parse_args()"
-    with pytest.raises(AirflowFailException, match="stand_in: error: unrecognized arguments"):
+def test_a_crash_is_no_failure_that_people_are_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch, job: str, message: str
+) -> None:
+    with pytest.raises(AirflowException, match=message):
         run(project, job, monkeypatch)
 
 
@@ -104,7 +118,7 @@ def test_ranges_are_worked_on_one_by_one(project: Path, monkeypatch: pytest.Monk
 
 def test_a_range_that_is_refused_ends_the_task(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "stand_in.py").write_text(RECORD.format(status=65))
-    with pytest.raises(AirflowFailException, match="2013-10-01"):
+    with pytest.raises(TaskFailedError, match="2013-10-01"):
         execute_ranges("2013-10-01 2013-10-05", monkeypatch)
 
 
@@ -119,7 +133,7 @@ def test_ranges_that_make_no_sense_start_no_job(
     ranges: str, message: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / "stand_in.py").write_text("import pathlib; pathlib.Path('started').touch()")
-    with pytest.raises(AirflowFailException, match=message):
+    with pytest.raises(TaskFailedError, match=message):
         execute_ranges(ranges, monkeypatch)
     assert not (project / "started").exists()
 
@@ -134,7 +148,9 @@ def execute_ranges(ranges: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Run the job of a catch-up; gives what the task's log shows."""
     task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), ranges=ranges)
     shown: list[str] = []
-    log = SimpleNamespace(info=lambda text, *values: shown.append(text % values), warning=lambda *_: None)
+    log = SimpleNamespace(
+        info=lambda text, *values: shown.append(text % values), warning=lambda *_: None, error=lambda *_: None
+    )
     monkeypatch.setattr(type(task), "log", log)
     task.execute(context())
     return shown
@@ -143,7 +159,7 @@ def execute_ranges(ranges: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_run_without_a_date_starts_no_job(project: Path) -> None:
     (project / "stand_in.py").write_text("import pathlib; pathlib.Path('started').touch()")
     task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)
-    with pytest.raises(AirflowFailException, match="fill in batch_date"):
+    with pytest.raises(TaskFailedError, match="fill in batch_date"):
         task.execute(context(batch_date=None))
     assert not (project / "started").exists()
 
@@ -191,24 +207,3 @@ def test_jobs_do_not_get_the_secrets_of_airflow() -> None:
         "PATH": "/bin",
     }
     assert job_environment(given) == {"NIGHTSHIFT_HOME": "/there", "PATH": "/bin", "PYTHONUNBUFFERED": "1"}
-
-
-@pytest.mark.parametrize(
-    ("lines", "expected"),
-    [
-        (["Traceback (most recent call last):", "KeyError: 'x'", ""], "KeyError: 'x'"),
-        (["a was refused after 1.0 s"], "a was refused after 1.0 s"),
-        (["a was refused after 1.0 s", "first reason", "b was refused after 2.0 s", "second"], "second"),
-        ([], "it printed nothing"),
-    ],
-)
-def test_the_reason_is_the_end_of_the_output(lines: list[str], expected: str) -> None:
-    assert reason(lines) == expected
-
-
-def test_only_short_waits_lie_between_retries() -> None:
-    from nightshift_airflow.defaults import default_args
-
-    arguments = default_args(UseCase.load("flight_delays"))
-    assert arguments["retries"] == 2
-    assert arguments["retry_delay"] <= dt.timedelta(minutes=1)

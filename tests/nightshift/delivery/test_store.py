@@ -15,7 +15,7 @@ import pytest
 
 from nightshift.dates import BatchDates
 from nightshift.delivery import delivered_digests, delivery_folder, is_complete, verify
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, StoreUnreachableError
 from nightshift.settings import get_settings
 from tests.deliveries import OneSource, lines, manifest, things
 
@@ -130,11 +130,9 @@ def test_credentials_in_the_url_are_refused_without_being_repeated(monkeypatch: 
         get_settings.cache_clear()
 
 
-def test_a_store_that_does_not_answer_has_no_delivery_yet(
-    bucket: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_store_that_does_not_answer_says_nothing_of_a_delivery(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTSHIFT_LANDING_URL", f"s3://{BUCKET}/landing?endpoint_override=127.0.0.1:1&scheme=http")
     get_settings.cache_clear()
     folder = delivery_folder(OneSource(things({"file": "x", "format": "csv"})).use_case, DATE)
-    assert not is_complete(folder)
-    assert "does not answer" in caplog.text
+    with pytest.raises(StoreUnreachableError, match="Next: see that the store answers"):
+        is_complete(folder)
