@@ -34,16 +34,11 @@ GIGABYTES_PER_WORKER = 4
 # Folders whose tests share what is dear: a running installation, landed lakes.
 TOGETHER = ("tests/end_to_end", "tests/dbt")
 # What takes longest begins first, so that no worker is left alone with it at the end.
-LONGEST = (
-    "tests/end_to_end",
-    "tests/spark_jobs/test_any_order.py",
-    "tests/spark_jobs/test_late_deliveries.py",
-    "tests/nightshift/test_kills.py",
-    "tests/dbt",
-    "tests/spark_jobs",
-    "tests/scoring",
-    "tests/expectations",
-    "tests/training",
+LONGEST_FIRST = (
+    lambda item: item.get_closest_marker("e2e"),
+    lambda item: item.get_closest_marker("long"),
+    lambda item: "spark" in item.fixturenames,
+    lambda item: "home" in item.fixturenames,
 )
 
 
@@ -51,7 +46,7 @@ class ByPlace(LoadFileScheduling):
     """A file of tests runs on one worker, and so does a folder whose tests share what is dear."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(f"{folder}/")), super()._split_scope(nodeid))
+        return group_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -67,14 +62,27 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(1, min(os.cpu_count() or 1, psutil.virtual_memory().total // (GIGABYTES_PER_WORKER * 2**30)))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Among workers, longest first; without them, as they stand."""
+    """Among workers, longest groups first; without them, as they stand.
+
+    Services come before what is long, that before Spark, and that before what needs neither.
+    """
     if hasattr(config, "workerinput"):
-        items.sort(key=_place)
+        places: dict[str, int] = {}
+        for item in items:
+            group = group_of(item.nodeid)
+            places[group] = min(places.get(group, len(LONGEST_FIRST)), _place(item))
+        items.sort(key=lambda item: places[group_of(item.nodeid)])
+
+
+def group_of(nodeid: str) -> str:
+    """The folder or file whose tests run on one worker."""
+    return next((folder for folder in TOGETHER if nodeid.startswith(f"{folder}/")), nodeid.partition("::")[0])
 
 
 def _place(item: pytest.Item) -> int:
-    return next((number for number, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
+    return next((number for number, takes_long in enumerate(LONGEST_FIRST) if takes_long(item)), len(LONGEST_FIRST))
 
 
 @pytest.fixture(scope="session")
