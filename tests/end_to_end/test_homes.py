@@ -1,4 +1,8 @@
-"""The embedded services of two homes side by side: started together, crashed, mended, ended."""
+"""The embedded services of two homes side by side: started together, crashed, mended, ended.
+
+In `make test` one installation serves all of this folder; its services are looked at in `test_services.py`, and what
+tells the processes, ports and databases of two homes apart in `tests/nightshift/services` and `test_database.py`.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +25,9 @@ from nightshift.services.airflow_api import AirflowApi
 from nightshift.services.airflow_env import SERVICE_MARK, connection_info
 from nightshift.services.ports import Ports
 from nightshift.settings import PROJECT_DIR, Settings
+from tests.end_to_end.test_services import HEALTHY
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
-HEALTHY = {"metadatabase": "healthy", "scheduler": "healthy", "triggerer": "healthy", "dag_processor": "healthy"}
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(1500)]
 
 
 def _command(settings: Settings, *arguments: str) -> subprocess.Popen[str]:

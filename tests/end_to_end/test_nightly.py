@@ -41,10 +41,6 @@ def _tasks(station: Station, run: dict[str, Any]) -> dict[str, str]:
     return station.states(run["dag_id"], run["dag_run_id"])
 
 
-def test_no_dag_file_fails_to_import(station: Station) -> None:
-    assert station.api.import_errors() == []
-
-
 def test_an_ingest_runs_up_to_the_features_and_no_further(ingested: Station) -> None:
     states = _tasks(ingested, ingested.finished["ingest"])
     done = {"check_deliveries", "land", "refine", "features"}
@@ -157,6 +153,7 @@ def test_a_scheduled_run_waits_for_the_delivery_of_its_day_and_fails_by_its_dead
     assert "deferred" in log.lower()
 
 
+@pytest.mark.long
 def test_a_corrected_delivery_is_found_and_redone_downstream(scored: Station) -> None:
     """One outcome of the newest delivery is corrected: that date is done again in every layer, and no other one."""
     day, untouched = BACKFILLED, NIGHT
@@ -201,6 +198,7 @@ def test_a_run_started_from_the_form_without_a_date_is_never_green(station: Stat
     assert "fill in batch_date" in station.whole_log(NIGHTLY, run_id, "wait_for_delivery")
 
 
+@pytest.mark.long
 def test_a_task_that_is_killed_leaves_no_jvm(scored: Station) -> None:
     """First its process is killed, as the kernel does when memory is short; then a person marks the retry failed."""
     dag_id = f"{USE_CASE}_backfill"
