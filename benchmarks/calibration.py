@@ -10,6 +10,12 @@ each fitted on train days left out in turn and validation (`training.cross_fit`)
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import sys

@@ -9,6 +9,12 @@ With ``--groups`` the model is also made without each group of features, and wit
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import logging
 import sys

@@ -13,6 +13,12 @@ Takes about half an hour on two cores: to publish a night again, all its tables,
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import hashlib

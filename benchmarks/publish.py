@@ -8,6 +8,12 @@ night's job does each of them only once or twice, so it pays first-round prices.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import os

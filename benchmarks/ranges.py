@@ -8,6 +8,12 @@ That is an extrapolation, and says so: 365 nights are not run.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import statistics

@@ -5,6 +5,12 @@ Needs the services of a home to be up, and a Chromium: Playwright's own, or the 
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import shutil

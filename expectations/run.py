@@ -101,7 +101,7 @@ def _suite(table: Table, dates: BatchDates, expected_rows: int | None) -> Iterat
 
 @functools.cache
 def _context() -> Any:
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 

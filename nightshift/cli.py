@@ -8,6 +8,7 @@ import sys
 import click
 
 from nightshift.errors import NightshiftError
+from nightshift.variables import entry
 
 # name → (module, function, one line of help). The line stands here so that `nightshift --help` imports nothing.
 _COMMANDS = {
@@ -86,6 +87,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: errors for people are printed without a traceback; their exit status is 65, or 75 if temporary."""
+    entry.start()
     try:
         cli()
     except NightshiftError as error:

@@ -6,12 +6,15 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 from pathlib import Path
 
 from nightshift.settings import get_settings
 
 PACKAGES = ("lightgbm", "numpy", "pyarrow", "pyspark")
+# Chooses the loops that numpy calculates with.
+VARIABLES = ("OPENBLAS_CORETYPE",)
 LOCK = "requirements.lock"
 _PROCESSOR = Path("/proc/cpuinfo")
 # Instruction sets by which numpy and LightGBM choose their loops, the widest first.
@@ -27,6 +30,7 @@ def described() -> dict[str, str]:
         "machine": platform.machine(),
         "vector instructions": _vector_instructions(),
         **{name: _version(name) for name in PACKAGES},
+        **{name: os.environ[name] for name in VARIABLES if os.environ.get(name)},
         LOCK: _digest(get_settings().project_dir / LOCK),
     }
 

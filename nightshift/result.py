@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.errors import NightshiftError, kinds
+from nightshift.variables.table import RESULT_FILE
 
-# Names the file that the caller reads; jobs that are started by hand have none.
-VARIABLE = "NIGHTSHIFT_RESULT_FILE"
 # Key of the sentence that says why a job did nothing of what it was asked for; its task ends as skipped.
 NOTHING_DONE = "nothing_done"
 _FAILURE = "failure"
@@ -22,7 +21,8 @@ _FAILURE = "failure"
 
 def hand_over(values: Mapping[str, Any]) -> None:
     """Leave values for the caller, all of them or none; what was left before is replaced."""
-    if named := os.environ.get(VARIABLE):
+    # Jobs that are started by hand have none.
+    if named := os.environ.get(RESULT_FILE):
         path = Path(named)
         new = path.with_name(f"{path.name}.new")
         new.write_text(json.dumps(dict(values), allow_nan=False) + "\n", encoding="utf-8")
@@ -36,7 +36,7 @@ def hand_over_failure(error: NightshiftError) -> bool:
     except OSError:
         # A disk that is full may be the very failure.
         return False
-    return VARIABLE in os.environ
+    return RESULT_FILE in os.environ
 
 
 def handed_over(path: Path) -> dict[str, Any]:

@@ -88,5 +88,5 @@ def _take_local_folder(parent: Path) -> None:
     """Let Spark spill and shuffle, deliveries in clear among it, where the next session removes what a kill left."""
     scratch.sweep(parent)
     # As a setting of Spark it would draw a warning in every log. Whoever gives another place tidies it.
-    if "SPARK_LOCAL_DIRS" not in os.environ:
+    if not os.environ.get("SPARK_LOCAL_DIRS"):
         os.environ["SPARK_LOCAL_DIRS"] = str(scratch.take(parent))

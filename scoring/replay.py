@@ -9,6 +9,12 @@ status is 65 where anything differs, or where something that is needed no longer
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import functools
 import itertools

@@ -8,6 +8,12 @@ champion. Rows are scored where they are, and publishing replaces the batch date
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import functools

@@ -6,6 +6,12 @@ for the asked batch dates only. Its data tests and the audit read them there; th
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import logging

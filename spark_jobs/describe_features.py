@@ -8,6 +8,12 @@ the newest batch date that has features; the dates only name the run.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import logging
 from dataclasses import replace

@@ -6,6 +6,12 @@ ledger keeps the person's token, so that landing their files again does not brin
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import logging

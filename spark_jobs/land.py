@@ -9,6 +9,12 @@ becomes of it (docs/runbooks/quarantine.md). Personal data is replaced by tokens
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import contextlib
 import logging

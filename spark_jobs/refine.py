@@ -6,6 +6,12 @@ without a function has the columns of the bronze table of its name, as they are.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import functools

@@ -16,10 +16,13 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 import __main__
+from nightshift.variables import table
 
 # Before anything of nightshift is imported: no test ever touches a person's home.
 _SESSION_HOME = tempfile.TemporaryDirectory(prefix="nightshift-tests-")
 os.environ["NIGHTSHIFT_HOME"] = str(Path(_SESSION_HOME.name) / "home")
+# As every entry point does, here for jobs that tests call.
+os.environ.update({each.name: each.value for each in table.FIXED})
 
 if not hasattr(__main__, "__file__"):
     # A worker's main module is a line of code. PySpark takes a process without a main file for a run of its doctests,

@@ -9,6 +9,12 @@ The dates are those of its training: it reigns from after them on, and from afte
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import datetime as dt
 import logging

@@ -9,6 +9,12 @@ registered; it becomes champion at once where `training.approval` says `auto`, e
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import logging
 import time

@@ -9,6 +9,12 @@ they are made anew; `nightshift.champions.show_affected` says which.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import logging
 

@@ -7,6 +7,12 @@ It looks at all batch dates from the named one on, and hands their ranges over t
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import argparse
 import logging
 

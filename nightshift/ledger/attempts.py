@@ -34,7 +34,8 @@ def code_version() -> str:
     """Commit of the checkout, with ``+changes`` when files differ from it; ``unknown`` outside git."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(get_settings().project_dir), *arguments]
+        # A checkout that another user made, as in a container, is the one that was asked for.
+        command = ["git", "-c", "safe.directory=*", "-C", str(get_settings().project_dir), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:

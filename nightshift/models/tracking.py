@@ -16,6 +16,7 @@ from nightshift.database import database_url
 from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
+from nightshift.variables.table import MLFLOW
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,20 +30,6 @@ PATIENCE_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 1.0
 # Versions that one answer of the registry may hold.
 PAGE = 1000
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # It narrates every step of its database and misses pip, which no model needs.
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "GIT_PYTHON_REFRESH": "quiet",
-    # One request to a server is retried for seconds, not for the four minutes that are MLflow's own choice:
-    # `patiently` begins the whole step again.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-}
 
 
 def tracking_uri() -> str:
@@ -53,8 +40,7 @@ def tracking_uri() -> str:
 @functools.cache
 def client() -> MlflowClient:
     """MLflow's client for tracking and registry; the first call imports mlflow."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    os.environ.update({each.name: each.value for each in MLFLOW})
     import mlflow
 
     uri = tracking_uri()

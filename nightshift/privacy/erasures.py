@@ -16,6 +16,7 @@ from nightshift.ledger import Base, Entry, engine
 from nightshift.ledger.schema import ProfileEntry
 from nightshift.privacy import tokens
 from nightshift.tables import PiiClass
+from nightshift.variables.table import PII_KEY
 
 
 class PiiKey(Base):
@@ -61,7 +62,7 @@ def known_key(use_case: str) -> bytes:
         raise NightshiftError(
             f"the key for personal data has the fingerprint {mine}, and the tokens of {use_case} were made with the "
             f"key {known}: nothing was read, as the same person would get two tokens. Give back the old key "
-            f"({tokens.KEY_VARIABLE}, or secrets/pii_key in the home); for a new one see docs/privacy.md"
+            f"({PII_KEY}, or secrets/pii_key in the home); for a new one see docs/privacy.md"
         )
     return key
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
 from nightshift.tables import Column, PiiClass, Table
+from nightshift.variables.table import PII_KEY
 
-KEY_VARIABLE = "NIGHTSHIFT_PII_KEY"
 # As many characters as HMAC-SHA256 has bytes; hexadecimal digits of that many carry 128 bits.
 KEY_LENGTH = 32
 PREFIX = "tok_"
@@ -69,9 +69,9 @@ def load_key() -> bytes:
     Raises:
         NightshiftError: if it is short, or others can read its file.
     """
-    given = os.environ.get(KEY_VARIABLE)
+    given = os.environ.get(PII_KEY)
     if given is not None:
-        return _sound(given, f"the environment variable {KEY_VARIABLE}")
+        return _sound(given, f"the environment variable {PII_KEY}")
     path = get_settings().home / "secrets" / "pii_key"
     with contextlib.suppress(FileExistsError):
         _create(path)

@@ -5,6 +5,12 @@ With ``--check`` nothing is written, and the exit status is 1 when a page is sta
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

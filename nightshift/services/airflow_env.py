@@ -14,10 +14,10 @@ from nightshift.database import database_url
 from nightshift.errors import NightshiftError
 from nightshift.services.ports import Ports
 from nightshift.settings import Settings, get_settings
+from nightshift.variables.cleaning import cleaned, directly_reached
+from nightshift.variables.table import DIRECT
 
 ADMIN = "admin"
-# Set for everything that services start, and for nothing else: `nightshift down` ends what carries it.
-SERVICE_MARK = "NIGHTSHIFT_SERVICE"
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,10 @@ def environment(settings: Settings | None = None, ports: Ports | None = None) ->
     ports = ports or Ports.load(settings)
     if ports is None:
         raise NightshiftError(f"the services of {settings.home} were never started: run `nightshift up`")
-    # Someone's own Airflow variables must not reach this Airflow.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    return inherited | _airflow(settings, ports) | _project(settings)
+    inherited = cleaned(os.environ)
+    # Tasks ask the API server, wherever it listens, by itself.
+    direct = dict.fromkeys(DIRECT, directly_reached(inherited, settings.bind_address))
+    return inherited | direct | _airflow(settings, ports) | _project(settings)
 
 
 def load_secrets(settings: Settings) -> dict[str, str]:
@@ -137,10 +138,6 @@ def _project(settings: Settings) -> dict[str, str]:
         # Else Airflow's process titles overwrite the environment by which a process is known as this home's.
         "SPT_NOENV": "1",
         "PYTHONUNBUFFERED": "1",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "GX_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
         # macOS ends forked children that touch its frameworks unless told not to.
         "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     }

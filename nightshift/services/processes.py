@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from nightshift.services.airflow_env import SERVICE_MARK
+from nightshift.variables.table import SERVICE_MARK
 
 
 def of_home(home: Path) -> list[psutil.Process]:

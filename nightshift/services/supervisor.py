@@ -13,9 +13,10 @@ from typing import Any
 
 from nightshift.database import database_url, socket_folder
 from nightshift.errors import NightshiftError
-from nightshift.services.airflow_env import SERVICE_MARK, environment
+from nightshift.services.airflow_env import environment
 from nightshift.services.ports import Ports
 from nightshift.settings import Settings
+from nightshift.variables.table import SERVICE_MARK
 
 GROUP = "nightshift"
 # The scheduler may take a minute to end; what it started is killed with it and resumes from the database.

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import re
 import sys
 import tomllib

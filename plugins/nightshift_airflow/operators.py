@@ -15,8 +15,10 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError, TemporaryError, UsageError
-from nightshift.result import NOTHING_DONE, VARIABLE, failure, handed_over
+from nightshift.result import NOTHING_DONE, failure, handed_over
 from nightshift.settings import get_settings
+from nightshift.variables.cleaning import cleaned
+from nightshift.variables.table import RESULT_FILE
 from nightshift_airflow.ending import tells_people
 from nightshift_airflow.process import Child
 from nightshift_airflow.runs import DatesOfRun, Run
@@ -124,8 +126,9 @@ class JobOperator(BaseOperator):
     def _run(self, arguments: Sequence[str], result: Path) -> None:
         folder = get_settings().project_dir
         self.log.info("In %s: python %s", folder, shlex.join(arguments))
-        environment = {**job_environment(os.environ), VARIABLE: str(result)}
-        self._child = Child([sys.executable, *arguments], folder, environment)
+        # Neither Airflow's settings nor its secrets, which no job needs.
+        environment = {**cleaned(os.environ), RESULT_FILE: str(result)}
+        self._child = Child([sys.executable, "-u", *arguments], folder, environment)
         last_lines: deque[str] = deque(maxlen=200)
         try:
             for line in self._child.lines():
@@ -149,9 +152,3 @@ class JobOperator(BaseOperator):
             raise told or _KINDS[status](last)
         how = f"was killed by signal {-status}" if status < 0 else f"crashed with exit status {status}"
         raise AirflowException(f"{self.module} {how}: {last}")
-
-
-def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a job: a task's, without Airflow's settings and secrets, which no job needs."""
-    kept = {name: value for name, value in environment.items() if not name.lstrip("_").startswith("AIRFLOW")}
-    return {**kept, "PYTHONUNBUFFERED": "1"}

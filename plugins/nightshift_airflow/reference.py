@@ -5,6 +5,12 @@ With ``--check`` nothing is written, and the exit status is 1 when a page is sta
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import os
 import runpy
 import sys
@@ -35,7 +41,7 @@ def pages() -> dict[Path, str]:
     """The text of every page by its path."""
     with tempfile.TemporaryDirectory() as airflow_home:
         # Importing Airflow writes a configuration file.
-        os.environ.setdefault("AIRFLOW_HOME", airflow_home)
+        os.environ["AIRFLOW_HOME"] = airflow_home
         return {REFERENCE / f"{dag_id}.md": page(dag) for dag_id, dag in load_dags().items()}
 
 

@@ -22,9 +22,10 @@ import pytest
 from nightshift import database
 from nightshift.services import processes
 from nightshift.services.airflow_api import AirflowApi
-from nightshift.services.airflow_env import SERVICE_MARK, connection_info
+from nightshift.services.airflow_env import connection_info
 from nightshift.services.ports import Ports
 from nightshift.settings import PROJECT_DIR, Settings
+from nightshift.variables.table import SERVICE_MARK
 from tests.end_to_end.test_services import HEALTHY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(1500)]

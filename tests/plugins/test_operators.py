@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from nightshift.settings import PROJECT_DIR, get_settings
+from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from nightshift_airflow.ending import TaskFailedError
-from nightshift_airflow.operators import JobOperator, job_environment
+from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import night
 
 
@@ -75,7 +75,6 @@ FAILS = """
 def test_a_failure_ends_the_task_as_the_job_ended_with_cause_and_next_step(
     kind: str, status: int, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR))
     with pytest.raises(TaskFailedError) as failed:
         run(project, FAILS.format(kind=kind), monkeypatch)
     assert failed.value.code == status
@@ -175,9 +174,8 @@ HANDS_OVER = """
 """
 
 
-def pushed_by(project: Path, job: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def pushed_by(project: Path, job: str) -> dict[str, Any]:
     (project / "stand_in.py").write_text(textwrap.dedent(job))
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR))
     task = JobOperator(task_id="train", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)
     pushed: dict[str, Any] = {}
     instance = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
@@ -185,9 +183,9 @@ def pushed_by(project: Path, job: str, monkeypatch: pytest.MonkeyPatch) -> dict[
     return pushed
 
 
-def test_what_a_job_hands_over_stands_in_the_xcom(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pushed_by(project, HANDS_OVER, monkeypatch) == {"version": 3, "dates": "2013-10-01"}
-    assert pushed_by(project, "", monkeypatch) == {}
+def test_what_a_job_hands_over_stands_in_the_xcom(project: Path) -> None:
+    assert pushed_by(project, HANDS_OVER) == {"version": 3, "dates": "2013-10-01"}
+    assert pushed_by(project, "") == {}
 
 
 @pytest.mark.parametrize("wanted", ["None", "", "no"])
@@ -198,12 +196,14 @@ def test_what_is_not_clearly_wanted_is_skipped_and_says_why(
         run(project, "", monkeypatch, wanted=wanted, unwanted="nobody approved")
 
 
-def test_jobs_do_not_get_the_secrets_of_airflow() -> None:
-    given = {
-        "AIRFLOW__CORE__FERNET_KEY": "secret",
-        "_AIRFLOW__AS_LIBRARY": "1",
-        "__AIRFLOW_SUPERVISOR_FDS": "3",
-        "NIGHTSHIFT_HOME": "/there",
-        "PATH": "/bin",
-    }
-    assert job_environment(given) == {"NIGHTSHIFT_HOME": "/there", "PATH": "/bin", "PYTHONUNBUFFERED": "1"}
+def test_jobs_get_neither_the_secrets_of_airflow_nor_anything_foreign(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = ("AIRFLOW__CORE__FERNET_KEY", "_AIRFLOW__AS_LIBRARY", "__AIRFLOW_SUPERVISOR_FDS", "DBT_EMPTY", "PGHOST")
+    for name in foreign:
+        monkeypatch.setenv(name, "3")
+    shown = run(project, "import os; print(*sorted(os.environ)); print(os.environ['TZ'])", monkeypatch)
+    names = shown[1].split()
+    assert not {*foreign} & {*names}
+    assert {"NIGHTSHIFT_PROJECT_DIR", "NIGHTSHIFT_RESULT_FILE", "PATH"} <= {*names}
+    assert shown[2] == "UTC"

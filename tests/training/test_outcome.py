@@ -9,9 +9,10 @@ import pytest
 
 from nightshift import champions
 from nightshift.errors import NightshiftError
-from nightshift.result import VARIABLE, hand_over, handed_over
+from nightshift.result import hand_over, handed_over
 from nightshift.settings import get_settings
 from nightshift.training_plan import Approval
+from nightshift.variables.table import RESULT_FILE
 from tests.registering import register
 from training.judging.gates import Verdict
 from training.outcome import Outcome, comparison, say_what_follows, tell
@@ -39,7 +40,7 @@ def outcome(version=4, verdicts=(PASSED,), approval="auto", compared="none", fla
 @pytest.fixture
 def result(tmp_path, monkeypatch):
     file = tmp_path / "result.json"
-    monkeypatch.setenv(VARIABLE, str(file))
+    monkeypatch.setenv(RESULT_FILE, str(file))
     return file
 
 
@@ -121,6 +122,6 @@ def test_a_refused_model_leaves_the_champion_and_without_one_it_is_said_that_not
 
 
 def test_without_a_caller_nothing_is_left_behind(tmp_path, monkeypatch):
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(RESULT_FILE, raising=False)
     hand_over({"version": 1})
     assert handed_over(tmp_path / "result.json") == {}

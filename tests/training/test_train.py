@@ -24,8 +24,9 @@ from nightshift.database import database_url
 from nightshift.errors import NightshiftError
 from nightshift.models import registry
 from nightshift.models.tracking import client, experiment_id, model_version, model_versions
-from nightshift.result import VARIABLE, handed_over
+from nightshift.result import handed_over
 from nightshift.settings import PROJECT_DIR
+from nightshift.variables.table import RESULT_FILE
 from training.challenger import challenge
 from training.data.rows import Rows
 from training.data.split import Periods
@@ -158,7 +159,7 @@ def test_killed_after_its_registration_the_next_attempt_ends_with_the_same_versi
     assert len(decided) == (0 if moment == "registered" else 1)
     (killed,) = runs_of(job)
     result = tmp_path / "result.json"
-    monkeypatch.setenv(VARIABLE, str(result))
+    monkeypatch.setenv(RESULT_FILE, str(result))
     with monkeypatch.context() as once:
         # Its version is champion, and must not be held against itself.
         once.setattr("training.train.challenge", None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Callback = Callable[[CallbackEnv], None]
-
-# Threads that spin while they wait for each other took a trial from 2 s to 15 on a machine that was busy.
-# Read by OpenMP when LightGBM is first imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Objective and metric of LightGBM by task; the metric is the loss that search and early stopping look at.
 OBJECTIVES: Mapping[Task, tuple[str, str]] = {

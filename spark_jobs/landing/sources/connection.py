@@ -43,7 +43,7 @@ class Connection:
             NightshiftError: naming the variables that are missing or can't be used.
         """
         variables = {part: f"NIGHTSHIFT_JDBC_{name.upper()}_{part.upper()}" for part in ("url", "user", "password")}
-        missing = [variable for variable in variables.values() if variable not in os.environ]
+        missing = [variable for variable in variables.values() if not os.environ.get(variable)]
         if missing:
             raise NightshiftError(
                 f"the database {name!r} is not known here: set {', '.join(missing)} in the environment of the job, "

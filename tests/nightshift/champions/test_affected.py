@@ -17,8 +17,8 @@ from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.ledger import Entry, engine
 from nightshift.ledger.attempts import attempt
-from nightshift.result import VARIABLE
 from nightshift.use_case import UseCase
+from nightshift.variables.table import RESULT_FILE
 from tests.registering import register
 
 D1, D5, D6, D7, D8 = (dt.date(2013, 10, number) for number in (1, 5, 6, 7, 8))
@@ -92,7 +92,7 @@ def test_the_job_hands_over_the_ranges_and_says_what_makes_them_anew(catalog, tm
         scored(use_case, date, 2)
     scored(use_case, D5, 1, "running")
     result = tmp_path / "result.json"
-    monkeypatch.setenv(VARIABLE, str(result))
+    monkeypatch.setenv(RESULT_FILE, str(result))
     job = Job("show_affected", use_case, catalog, BatchDates(D5, D5), "rollback__1")
     with caplog.at_level("INFO", "nightshift"):
         show_affected.body(job, argparse.Namespace())
@@ -105,7 +105,7 @@ def test_the_job_hands_over_the_ranges_and_says_what_makes_them_anew(catalog, tm
 def test_the_job_says_so_where_nothing_is_affected(catalog, tmp_path, monkeypatch, caplog):
     scored(catalog.use_case, D5, 1)
     result = tmp_path / "result.json"
-    monkeypatch.setenv(VARIABLE, str(result))
+    monkeypatch.setenv(RESULT_FILE, str(result))
     with caplog.at_level("INFO", "nightshift"):
         show_affected.body(
             Job("show_affected", catalog.use_case, catalog, BatchDates(D5, D5), "rollback__1"), argparse.Namespace()

@@ -27,10 +27,11 @@ from nightshift.job import Job
 from nightshift.ledger import Entry, engine
 from nightshift.ledger.attempts import attempt
 from nightshift.models import tracking
-from nightshift.result import NOTHING_DONE, VARIABLE, handed_over
+from nightshift.result import NOTHING_DONE, handed_over
 from nightshift.settings import Settings
 from nightshift.training_plan import Approval
 from nightshift.use_case import UseCase
+from nightshift.variables.table import RESULT_FILE
 from tests.registering import a_use_case, register
 
 WHO = ("--who", "maria", "--why", "it warns of everything")
@@ -195,7 +196,7 @@ def test_a_rollback_to_what_is_live_blocks_nothing_and_says_so(use_case, monkeyp
     with pytest.raises(NothingDecidedError, match="version 2 is champion from 2013-10-05 on already, by auto"):
         run(*asked, use_case=use_case)
     # The job of the DAG ends as one that did nothing, with the reason.
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "result.json"))
+    monkeypatch.setenv(RESULT_FILE, str(tmp_path / "result.json"))
     job = Job("rollback", use_case, tables, BatchDates.parse("2013-10-06"), "manual__1")
     rollback.body(job, Namespace(version=2, who="maria", why="it warns of everything", block="no"))
     assert "version 2 is champion from 2013-10-05 on already" in handed_over(tmp_path / "result.json")[NOTHING_DONE]

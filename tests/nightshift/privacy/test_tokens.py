@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from nightshift.errors import NightshiftError
-from nightshift.privacy import tokens as privacy
 from nightshift.privacy.tokens import fingerprint, is_token, load_key, masked_words, token
+from nightshift.variables.table import PII_KEY
 
 KEY = b"a key that is long enough for this"
 
@@ -25,7 +25,7 @@ def test_equal_values_have_one_token_and_classes_keep_apart() -> None:
 
 
 def test_a_key_is_made_once_for_its_owner_alone(home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(privacy.KEY_VARIABLE, raising=False)
+    monkeypatch.delenv(PII_KEY, raising=False)
     with ThreadPoolExecutor(8) as pool:
         keys = set(pool.map(lambda _: load_key(), range(16)))
     assert len(keys) == 1
@@ -41,7 +41,7 @@ def test_a_key_is_made_once_for_its_owner_alone(home, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("weak", ["", "short", "a" * 64, "abcabcabc" * 10, " " * 80])
 def test_weak_keys_are_refused_and_not_shown(home, monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
-    monkeypatch.setenv(privacy.KEY_VARIABLE, weak)
+    monkeypatch.setenv(PII_KEY, weak)
     with pytest.raises(NightshiftError) as refused:
         load_key()
     assert "32 or more random characters" in str(refused.value)
@@ -49,7 +49,7 @@ def test_weak_keys_are_refused_and_not_shown(home, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_given_key_counts_and_leaves_no_file(home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(privacy.KEY_VARIABLE, KEY.decode())
+    monkeypatch.setenv(PII_KEY, KEY.decode())
     assert load_key() == KEY
     assert not (home.home / "secrets").exists()
     assert re.fullmatch("[0-9a-f]{8}", fingerprint(KEY))

@@ -11,6 +11,7 @@ from nightshift.services import airflow_env
 from nightshift.services.ports import Ports
 from nightshift.services.supervisor import Supervisor, programs
 from nightshift.settings import get_settings
+from nightshift.variables.table import SERVICE_MARK
 
 PORTS = Ports(airflow=18080, mlflow=15000, data_docs=18090)
 
@@ -28,7 +29,7 @@ def test_another_airflows_variables_do_not_reach_this_one(home, monkeypatch):
     assert "AIRFLOW_CONFIG" not in found
     assert found["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:18080"
     assert found["NIGHTSHIFT_HOME"] == str(home.home)
-    assert airflow_env.SERVICE_MARK not in found, "what a person starts with it is not ended by `down`"
+    assert SERVICE_MARK not in found, "what a person starts with it is not ended by `down`"
 
 
 def test_no_night_begins_before_a_person_switches_it_on(home, monkeypatch):

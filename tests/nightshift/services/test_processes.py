@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from nightshift.services import processes
-from nightshift.services.airflow_env import SERVICE_MARK
+from nightshift.variables.table import SERVICE_MARK
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"

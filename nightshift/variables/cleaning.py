@@ -1,0 +1,43 @@
+"""An environment without what means nothing to nightshift."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from nightshift.variables import table
+
+
+def cleaned(environment: Mapping[str, str]) -> dict[str, str]:
+    """What entry points keep of an environment, with the values that are always the same.
+
+    A variable that is empty counts as unset. Cleaning what is clean changes nothing.
+    """
+    # An empty key is refused where it is read: another one would be made, and nobody would be told.
+    kept = {n: value for n, value in environment.items() if (value or n == table.PII_KEY) and table.is_kept(n)}
+    kept.pop(table.LEFT_OUT, None)
+    for name in table.PROXIES:
+        if name in kept and not _is_proxy(kept[name]):
+            del kept[name]
+    if not kept.get("NIGHTSHIFT_MLFLOW_TRACKING_URI", "").startswith(("http://", "https://")):
+        for name in table.MLFLOW_LOGIN:
+            kept.pop(name, None)
+    direct = directly_reached(kept)
+    return kept | dict.fromkeys(table.DIRECT, direct) | {each.name: each.value for each in table.FIXED}
+
+
+def directly_reached(environment: Mapping[str, str], *further: str) -> str:
+    """Hosts that no proxy is asked for, as NO_PROXY names them: those that are named there, and loopback."""
+    named = ",".join(environment.get(name, "") for name in table.DIRECT).split(",")
+    hosts = [host for host in (*map(str.strip, named), *table.LOOPBACK, *further) if host]
+    # Beside others, an asterisk would not be understood.
+    return "*" if "*" in hosts else ",".join(dict.fromkeys(hosts))
+
+
+def _is_proxy(value: str) -> bool:
+    """Whether every library here understands it: one that does not ends the first request, to whatever host."""
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,80 @@
+"""Every process of this project begins with a clean environment, whatever it was started in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nightshift.settings import PROJECT_DIR
+from nightshift.variables import table
+from tests.hostile import HOSTILE
+
+SHOWS = """
+import os
+
+from nightshift.variables import entry
+entry.start()
+import json, subprocess, sys, time
+child = subprocess.run(["env", "-0"], capture_output=True).stdout.decode().split("\\0")
+print(json.dumps({
+    "argv": sys.argv, "child": sorted(line.partition("=")[0] for line in child if line), "pid": os.getpid(),
+    "environment": dict(os.environ), "zone": time.tzname, "letters": sys.getfilesystemencoding(),
+    "optimize": sys.flags.optimize, "path": sys.path, "left_out": entry.left_out(),
+}))
+"""
+
+
+def shown(environment: dict[str, str], *arguments: str) -> dict:
+    done = subprocess.Popen(
+        [sys.executable, "-c", SHOWS, *arguments], env=environment, stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR
+    )
+    out, _ = done.communicate(timeout=60)
+    return {**json.loads(out), "is the same process": json.loads(out)["pid"] == done.pid}
+
+
+def test_a_start_among_hostile_variables_is_one_without_them() -> None:
+    basic = {"PATH": os.environ["PATH"], "NIGHTSHIFT_HOME": "/there"}
+    clean, hostile = shown(basic, "an argument"), shown(basic | HOSTILE, "an argument")
+    kept = {"HTTP_PROXY", "https_proxy", "JAVA_HOME"}
+    assert set(hostile["environment"]) - set(clean["environment"]) == kept
+    assert set(hostile["child"]) == set(hostile["environment"])
+    assert hostile["argv"] == ["-c", "an argument"]
+    assert hostile["is the same process"], "a supervisor waits for the process that it started"
+    for name in ("zone", "letters", "optimize", "path"):
+        assert hostile[name] == clean[name], name
+    assert clean["left_out"] == []
+    assert set(hostile["left_out"]) == HOSTILE.keys() - kept
+
+
+def test_the_list_of_what_was_left_out_cannot_keep_anything() -> None:
+    found = shown({"PATH": os.environ["PATH"], "PGHOST": "x", "PYTHONOPTIMIZE": "2", table.LEFT_OUT: "forged"})
+    assert not {"PGHOST", "PYTHONOPTIMIZE", table.LEFT_OUT} & found["environment"].keys()
+    assert found["optimize"] == 0
+
+
+def test_importing_jobs_changes_no_environment() -> None:
+    code = "import os; was = dict(os.environ); import spark_jobs.land; assert was == dict(os.environ)"
+    environment = {"PATH": os.environ["PATH"], "DBT_EMPTY": "1", "TZ": "Asia/Tokyo", "NIGHTSHIFT_HOME": "/there"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, cwd=PROJECT_DIR)
+
+
+def _programs() -> list[Path]:
+    rooms = ("nightshift", "spark_jobs", "training", "scoring", "plugins", "benchmarks", "docs")
+    files = [file for room in rooms for file in sorted((PROJECT_DIR / room).rglob("*.py"))]
+    # One makes the environment in which everything else runs; the other is started clean by `nightshift setup`.
+    apart = ("bootstrap.py", "class_data_run.py")
+    return [file for file in files if '__name__ == "__main__"' in file.read_text() and file.name not in apart]
+
+
+@pytest.mark.parametrize("file", _programs(), ids=lambda file: str(file.relative_to(PROJECT_DIR)))
+def test_every_program_starts_clean_before_it_imports_a_library(file: Path) -> None:
+    code = file.read_text(encoding="utf-8")
+    start = code.index("entry.start()")
+    before = set(re.findall(r"^\s*(?:from|import) ([\w.]+)", code[:start], re.MULTILINE))
+    assert before <= {"__future__", "nightshift.variables"}
