@@ -45,6 +45,11 @@ def snapshot(table: Table, version: int | None = None) -> DeltaTable:
         raise VersionGone(f"the log of {table.label} has no version {version}: {error!s:.200}") from error
 
 
+def opened(table: Table) -> DeltaTable | None:
+    """The newest version of a table; None if nothing was ever published to it."""
+    return snapshot(table) if table.exists() else None
+
+
 def newest_version(table: Table) -> int:
     """The Delta version that readers see now, to be pinned by who reads more than once.
 

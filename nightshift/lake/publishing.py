@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import BusyError, ConflictError, DeclarationError
 from nightshift.home import lock
 from nightshift.lake import log
 from nightshift.lake.staging import Stage, StagedFile
 from nightshift.tables import PARTITION, Table
 
 if TYPE_CHECKING:
-    from deltalake import CommitProperties
+    from deltalake import CommitProperties, DeltaTable
     from deltalake.transaction import AddAction
 
 LOCK_SECONDS = 600
@@ -28,26 +28,41 @@ FOR_GOOD_DAYS = 36_500
 def publish(stage: Stage, metadata: Mapping[str, object]) -> int:
     """`commit`, with the table's write lock around it."""
     with writing(stage.table):
-        return commit(stage, metadata)
+        return commit(stage, metadata, log.opened(stage.table))
 
 
-def commit(stage: Stage, metadata: Mapping[str, object]) -> int:
+def commit(stage: Stage, metadata: Mapping[str, object], seen: DeltaTable | None) -> int:
     """Replace the slice's batch dates with the staged files, in one commit; to be called within `writing`.
 
     Args:
+        seen: the table as it was before the ledger was asked what others have published: any commit since then is
+            one that the ledger did not tell of. None: there was no table.
         metadata: goes into the commit beside the stage's digest; names run, attempt, code and sources.
 
     Returns:
         The Delta version of the commit; the stage's folder is left to be discarded.
 
     Raises:
-        NightshiftError: if the stage is not what was pinned; the table is then as it was.
+        ConflictError: if the stage is not what was pinned, or the table is no longer as it was seen; nothing was
+            published then.
     """
     from deltalake import CommitProperties
+    from deltalake.exceptions import DeltaError
 
     note = json.dumps({**metadata, "stage_sha256": stage.digest}, default=str, sort_keys=True)
     stage.refuse_changed()
-    return _commit(stage, CommitProperties(custom_metadata={"userMetadata": note}))
+    version = -1 if seen is None else seen.version()
+    try:
+        # A commit that is tried again lands upon what came in between, and both are visible then.
+        _commit(stage, seen, CommitProperties(custom_metadata={"userMetadata": note}, max_commit_retries=0))
+    except DeltaError as error:
+        if stage.table.exists() and (newest := log.newest_version(stage.table)) > version:
+            raise ConflictError(
+                f"{stage.table.label} became version {newest} while this run was about to publish {stage.dates}: "
+                "nothing of it was published"
+            ) from error
+        raise
+    return version + 1
 
 
 def vacuum(table: Table, hours: int) -> list[str]:
@@ -67,14 +82,14 @@ def vacuum(table: Table, hours: int) -> list[str]:
         )
 
 
-def _commit(stage: Stage, properties: CommitProperties) -> int:
-    """Move the files into the table and replace the slice's batch dates by them; returns the new version."""
+def _commit(stage: Stage, seen: DeltaTable | None, properties: CommitProperties) -> None:
+    """Move the files into the table and replace the slice's batch dates by them."""
     from deltalake import Schema
     from deltalake.transaction import create_table_with_add_actions
 
     table = stage.table
     schema = Schema.from_json(log.delta_schema(table))
-    if not table.exists():
+    if seen is None:
         files = [_moved(file, table) for file in stage.files]
         table.path.mkdir(parents=True, exist_ok=True)
         create_table_with_add_actions(
@@ -87,9 +102,9 @@ def _commit(stage: Stage, properties: CommitProperties) -> int:
             configuration=_configuration(table),
             commit_properties=properties,
         )
-        return 0
+        return
     refuse_other_schema(table)
-    log.snapshot(table).create_write_transaction(
+    seen.create_write_transaction(
         [_moved(file, table) for file in stage.files],
         mode="overwrite",
         schema=schema,
@@ -97,7 +112,6 @@ def _commit(stage: Stage, properties: CommitProperties) -> int:
         partition_filters=log.partitions_of(stage.dates),
         commit_properties=properties,
     )
-    return log.newest_version(table)
 
 
 def _configuration(table: Table) -> dict[str, str | None]:
@@ -116,7 +130,7 @@ def refuse_other_schema(table: Table) -> None:
     """New columns may come; the columns that published files have must stay as they are.
 
     Raises:
-        NightshiftError: naming a column that is declared with another type, or no longer.
+        DeclarationError: naming a column that is declared with another type, or no longer.
     """
     if not table.exists():
         return
@@ -124,7 +138,7 @@ def refuse_other_schema(table: Table) -> None:
     for field in json.loads(log.snapshot(table).schema().to_json())["fields"]:
         if declared.get(field["name"]) != field["type"]:
             declaration = f"with type {declared[field['name']]}" if field["name"] in declared else "without it"
-            raise NightshiftError(
+            raise DeclarationError(
                 f"{table.label} has the column {field['name']} of type {field['type']}, and is declared {declaration}: "
                 "nothing was published; leave the column declared, say since which version of the table it is no "
                 "longer delivered (`until`), and give what replaces it a name of its own (`was`)"
@@ -156,15 +170,15 @@ def writing(table: Table) -> Iterator[None]:
     both go through.
 
     Raises:
-        NightshiftError: if another process does not end its turn.
+        BusyError: if another process does not end its turn.
     """
     turn = lock(f"{table.layer}.{table.identifier}")
     try:
         taken = turn.acquire(timeout=LOCK_SECONDS)
     except Timeout:
-        raise NightshiftError(
-            f"another process has been writing {table.label} for more than {LOCK_SECONDS} s: nothing was published; "
-            f"see which one holds {turn.lock_file}, and run the stage again"
+        raise BusyError(
+            f"another process has been writing {table.label} for more than {LOCK_SECONDS} s: nothing was published",
+            remedy=f"see which one holds {turn.lock_file}, and run the stage again",
         ) from None
     with taken:
         yield

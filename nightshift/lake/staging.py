@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nightshift import scratch
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import ConflictError
 from nightshift.lake.reading import parquet
 from nightshift.settings import get_settings
 from nightshift.tables import PARTITION, Table
@@ -78,7 +78,7 @@ class Stage:
             differences = pinned ^ set(zip(paths, pool.map(_sha256, paths), strict=True))
         if differences:
             changed = sorted({path.name for path, _ in differences})
-            raise NightshiftError(
+            raise ConflictError(
                 f"the stage of {self.table.label} {self.dates} changed after it was written ({', '.join(changed)}): "
                 "nothing was published; run the stage again"
             )
@@ -123,7 +123,7 @@ def pin(folder: Path, table: Table, dates: BatchDates) -> Stage:
         NightshiftError: if whoever writes it has not finished.
     """
     if not (folder / WRITTEN).is_file():
-        raise NightshiftError(f"{folder} is not completely written: run the stage of {table.label} again")
+        raise ConflictError(f"{folder} is not completely written: run the stage of {table.label} again")
     with ThreadPoolExecutor(8) as pool:
         return Stage(table, dates, folder, tuple(pool.map(_pinned, _parquet_files(folder))))
 

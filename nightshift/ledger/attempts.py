@@ -19,7 +19,8 @@ from sqlalchemy import orm
 from sqlalchemy.dialects import postgresql
 
 from nightshift import environment
-from nightshift.errors import NightshiftError
+from nightshift.errors import ConflictError, NightshiftError
+from nightshift.ledger.attempt_lock import AttemptLock, lock_number
 from nightshift.ledger.queries import dates_of
 from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
 from nightshift.settings import get_settings
@@ -74,6 +75,23 @@ class Attempt:
     message: str | None = None
     rows_published: Mapping[dt.date, int] = field(default_factory=dict)
     delta_version: int | None = None
+    lock: AttemptLock | None = None
+
+    def refuse_lost(self) -> None:
+        """Make sure that others know that this attempt lives, as they may have taken it for dead.
+
+        Raises:
+            ConflictError: if it lost its lock, as when PostgreSQL restarts, and was closed by another process.
+        """
+        if self.lock is None or self.lock.held():
+            return
+        self.lock.take()
+        running = sa.select(sa.func.count()).where(Entry.attempt_id == self.attempt_id, Entry.status == "running")
+        with engine().connect() as connection:
+            if not connection.scalar(running):
+                raise ConflictError(
+                    "the database lost this attempt's lock, and another run took it for dead: nothing was published"
+                )
 
     def audited(
         self, stage_sha256: str, warnings: int, page: str | None, profiles: Mapping[dt.date, Mapping[str, Any]]
@@ -138,7 +156,7 @@ def attempt(
         "environment": environment.digest_of(described),
     }
     started = time.monotonic()
-    with _alive(made.attempt_id):
+    with _alive(made):
         with engine().begin() as connection:
             _note_environment(connection, shared["environment"], described)
             rows = [{**shared, **values, "batch_date": date} for date, values in by_date.items()]
@@ -211,7 +229,7 @@ def reconcile(found: Callable[[Entry], Committed | None], **which: str) -> list[
     closed = []
     for attempt_id, entry in by_attempt.items():
         with engine().connect() as connection:
-            if not connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_lock_number(attempt_id)))):
+            if not connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(lock_number(attempt_id)))):
                 continue
             if _close_lost(attempt_id, found(entry)):
                 closed.append(entry)
@@ -251,16 +269,11 @@ def _close(
 
 
 @contextmanager
-def _alive(attempt_id: uuid.UUID) -> Iterator[None]:
-    """Show others that the attempt's process lives: PostgreSQL frees the lock when its connection ends."""
-    number = _lock_number(attempt_id)
-    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_lock(number)))
-        try:
-            yield
-        finally:
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
-
-
-def _lock_number(attempt_id: uuid.UUID) -> int:
-    return attempt_id.int % 2**63
+def _alive(made: Attempt) -> Iterator[None]:
+    """Show others that an attempt's process lives."""
+    made.lock = AttemptLock(made.attempt_id)
+    made.lock.take()
+    try:
+        yield
+    finally:
+        made.lock.leave()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.dates import as_ranges
-from nightshift.errors import NightshiftError, OvertakenError
+from nightshift.errors import ConflictError, OvertakenError
 from nightshift.job import Job
 from nightshift.publish.slices import Published, Ready, Slice, again
 from nightshift.recovery import recover
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 log = logging.getLogger("nightshift")
 # A night has a handful of sources; a range of a year has hundreds, all of them in the ledger.
@@ -23,7 +27,7 @@ def make_visible(job: Job, ready: Sequence[Ready]) -> list[Published]:
     """Publish all of them, or none where one is not as it was audited or was overtaken.
 
     Raises:
-        NightshiftError: if a stage changed.
+        ConflictError: if a stage changed, or a table while it was about to be published.
         OvertakenError: if another run has published a part of them meanwhile.
     """
     # Before the first of them is visible; each is looked at once more at its own commit.
@@ -59,7 +63,8 @@ def _are_overtaken(job: Job, ready: Sequence[Ready], published: Sequence[Mapping
     mine = ", ".join(each.slice.table.short_name for each in ready)
     raise OvertakenError(
         f"run {runs} has published {tables} of {ranges} while this one was computing {job.dates}: {mine} of this run "
-        f"was not published\n  next: when no other run works on these batch dates, {again(job)}"
+        "was not published",
+        remedy=f"when no other run works on these batch dates, {again(job)}",
     )
 
 
@@ -76,16 +81,19 @@ def _commit(job: Job, ready: Ready) -> Published:
     each, record, counts = ready.slice, ready.record, ready.rows
     table = each.table
     with lake.writing(table):
+        record.refuse_lost()
         recover(job.use_case.name, table)
+        # First what the log holds, then what the ledger says of it: so no commit can come in between unseen.
+        seen = lake.opened(table)
         published = record.overtaken()
         if _are_overtaken(job, [ready], [published]):
             return _overtaken(job, ready)
-        _refuse_newer(each)
+        _refuse_newer(each, seen)
         # What is left was published by jobs that began earlier and opened their entries later.
         if published:
             record.move_to_the_end()
         try:
-            version = lake.commit(ready.stage, _metadata(job, record.attempt_id, each.accounting))
+            version = lake.commit(ready.stage, _metadata(job, record.attempt_id, each.accounting), seen)
         except Exception as error:
             # What follows a commit may fail, like a checkpoint; then the slice is visible all the same.
             found = lake.committed(table, record.attempt_id)
@@ -98,11 +106,13 @@ def _commit(job: Job, ready: Ready) -> Published:
     return Published(version, counts)
 
 
-def _refuse_newer(each: Slice) -> None:
-    if each.replaces_version is not None and (newest := lake.newest_version(each.table)) != each.replaces_version:
-        raise NightshiftError(
+def _refuse_newer(each: Slice, seen: DeltaTable | None) -> None:
+    newest = None if seen is None else seen.version()
+    if each.replaces_version is not None and newest != each.replaces_version:
+        raise ConflictError(
             f"{each.table.label} became version {newest} while its version {each.replaces_version} was worked on: "
-            "nothing was published; run this again"
+            "nothing was published",
+            remedy="run this again",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
@@ -16,11 +17,12 @@ from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.audit import AuditError, AuditReport, Check
 from nightshift.dates import BatchDates
-from nightshift.errors import EXIT_FINAL, NightshiftError, OvertakenError
+from nightshift.errors import EXIT_FINAL, ConflictError, NightshiftError, OvertakenError
 from nightshift.job import Job, run_job
 from nightshift.ledger import Input, attempts
 from nightshift.ledger.attempts import reconcile
 from nightshift.publish import Slice, publish, publish_all
+from nightshift.recovery import recover
 from nightshift.settings import get_settings
 from nightshift.tables import Column, Table
 from nightshift.use_case import UseCase
@@ -258,11 +260,13 @@ def test_a_column_that_was_another_keeps_the_values_of_older_dates(spark, job):
 def test_a_slice_is_published_even_if_what_follows_its_commit_fails(spark, job, monkeypatch):
     publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
 
-    def breaks(_table):
+    committed = DeltaTable.create_write_transaction
+
+    def breaks(*arguments, **options):
+        committed(*arguments, **options)
         raise OSError("no space left for a checkpoint")
 
-    # Called right after the commit, to tell its version.
-    monkeypatch.setattr("nightshift.lake.log.newest_version", breaks)
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", breaks)
     publish(job, TABLE, things(spark, (FIRST, "a", 2)), audit=passes)
     assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
     assert (entry(FIRST).status, entry(FIRST).delta_version, entry(FIRST).rows_published) == ("published", 1, 1)
@@ -314,6 +318,59 @@ def test_what_was_computed_before_a_person_was_erased_is_refused_and_not_lost_in
     with pytest.raises(OvertakenError, match="run erasure has published"):
         publish(dataclasses.replace(job, began=0), TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
     assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
+
+
+def cut_the_locks():
+    """What a restart of PostgreSQL does to the attempts that run."""
+    locks = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+    with ledger.engine().connect() as connection:
+        assert connection.execute(sa.text(locks)).all()
+
+
+def test_an_attempt_whose_lock_is_cut_goes_on_where_nobody_took_it_for_dead(spark, job):
+    def cut(rows, table, dates, expected_rows):
+        cut_the_locks()
+        return passes(rows, table, dates, expected_rows)
+
+    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=cut)
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 1}]
+    assert entry(FIRST).status == "published"
+
+
+def test_an_attempt_whose_lock_is_cut_and_that_was_taken_for_dead_publishes_nothing(spark, job):
+    def cut(rows, table, dates, expected_rows):
+        cut_the_locks()
+        recover("flight_delays", TABLE)
+        return passes(rows, table, dates, expected_rows)
+
+    with pytest.raises(ConflictError, match="took it for dead"):
+        publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=cut)
+    assert not TABLE.exists()
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["new table", "table with the slice"])
+def test_an_older_run_whose_locks_are_cut_between_ledger_and_commit_publishes_nothing(spark, job, monkeypatch, new):
+    if not new:
+        publish(job, TABLE, things(spark, (FIRST, "a", 0)), audit=passes)
+    # The table's turn vanishes like the attempt's lock.
+    monkeypatch.setattr(lake, "writing", lambda _table: contextlib.nullcontext())
+    commit = lake.commit
+
+    def newer_first(*arguments):
+        monkeypatch.setattr(lake, "commit", commit)
+        cut_the_locks()
+        newer = dataclasses.replace(job, run_id="newer")
+        publish(newer, TABLE, things(spark, (FIRST, "a", 2), (SECOND, "b", 2)), audit=passes)
+        return commit(*arguments)
+
+    monkeypatch.setattr(lake, "commit", newer_first)
+    with pytest.raises(ConflictError, match="became version"):
+        publish(job, TABLE, things(spark, (FIRST, "a", 1), (SECOND, "b", 1)), audit=passes)
+    assert visible() == [
+        {"batch_date": FIRST, "thing": "a", "size": 2},
+        {"batch_date": SECOND, "thing": "b", "size": 2},
+    ]
+    assert entry(FIRST).run_id == "newer"
 
 
 def test_an_attempt_that_ended_in_the_meantime_is_not_closed_again(spark, job):
