@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from expectations.profile import PROBABILITIES
+from nightshift.figures import finite
 
 BINS = 24
 # The usual reading of a population stability index (Siddiqi, Credit Risk Scorecards, 2006).
@@ -24,7 +25,7 @@ def share_below(quantiles: Sequence[float], value: float) -> float:
         return 0.0
     if place >= len(quantiles) - 1:
         return 1.0
-    within = (value - quantiles[place]) / (quantiles[place + 1] - quantiles[place])
+    within = _part(quantiles[place], value, quantiles[place + 1])
     return PROBABILITIES[place] + within * (PROBABILITIES[place + 1] - PROBABILITIES[place])
 
 
@@ -43,7 +44,8 @@ def histogram(quantiles: Sequence[float], whole: bool) -> tuple[list[float], lis
     elif low == high:
         edges = [low, high]
     else:
-        edges = [low + (high - low) * step / BINS for step in range(BINS + 1)]
+        # Not by their difference, which may be too large for a double.
+        edges = [low * (1 - step / BINS) + high * (step / BINS) for step in range(BINS + 1)]
     return edges, _shares(quantiles, edges[1:-1])
 
 
@@ -66,18 +68,23 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], name: str) ->
     if name not in before["columns"] or not before["rows"] or not now["rows"]:
         return {}
     old, new = before["columns"][name], now["columns"][name]
-    found = {
+    found: dict[str, float | None] = {
         "null_share": new["nulls"] / now["rows"] - old["nulls"] / before["rows"],
         "distinct": new["distinct"] - old["distinct"],
         "stability_index": stability_index(old, new, before["rows"], now["rows"]),
     }
     if new["type"] not in _NOT_COMPARED and "quantiles" in old and "quantiles" in new:
-        found["mean"] = new["mean"] - old["mean"]
-        found["median"] = median(new) - median(old)
+        found["mean"] = _difference(new["mean"], old["mean"])
+        found["median"] = _difference(median(new), median(old))
     filled = before["rows"] - old["nulls"], now["rows"] - new["nulls"]
     if "true" in old and "true" in new and all(filled):
         found["true share"] = new["true"] / filled[1] - old["true"] / filled[0]
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _difference(new: float | None, old: float | None) -> float | None:
+    """None where a double can't hold it, or one of them."""
+    return None if new is None or old is None else finite(float(new) - float(old))
 
 
 def median(column: Mapping[str, Any]) -> float:
@@ -92,6 +99,13 @@ def _shown(quantiles: Sequence[float]) -> tuple[float, float]:
     if tail == 0:
         return quantiles[0], quantiles[-1]
     return max(quantiles[0], low - tail / 2), min(quantiles[-1], high + tail / 2)
+
+
+def _part(low: float, value: float, high: float) -> float:
+    """How far a value is on the way between two others."""
+    if math.isinf(high - low):
+        low, value, high = low / 2, value / 2, high / 2
+    return (value - low) / (high - low)
 
 
 def _shares(quantiles: Sequence[float], inner_edges: Sequence[float]) -> list[float]:

@@ -13,7 +13,6 @@ from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.tables import Table
 
-DAY = dt.timedelta(days=1)
 Profile = Mapping[str, Any]
 
 
@@ -36,11 +35,11 @@ class History:
         """Earlier slices that should have as many rows, newest first: of the weekday of ``date``, or snapshots."""
         if self.of_snapshots:
             return self.comparable(date)
-        return self._found([date - 7 * DAY * week for week in range(1, self.thresholds.weeks + 1)])
+        return self._found(_weekly(date, self.thresholds))
 
     def recent(self, date: dt.date) -> list[Profile]:
         """The slices of the days before, newest first."""
-        return self._found([date - DAY * days for days in range(1, self.thresholds.recent_days + 1)])
+        return self._found(_recent(date, self.thresholds))
 
     def comparable(self, date: dt.date) -> list[Profile]:
         """All of them, each once."""
@@ -81,9 +80,21 @@ def load(table: Table, dates: BatchDates, own: Mapping[dt.date, Profile], thresh
 
 def compared_dates(date: dt.date, thresholds: Thresholds) -> list[dt.date]:
     """The batch dates that ``date`` is compared with, newest first."""
-    recent = {date - DAY * days for days in range(1, thresholds.recent_days + 1)}
-    weekly = {date - 7 * DAY * week for week in range(1, thresholds.weeks + 1)}
-    return sorted(recent | weekly, reverse=True)
+    recent, weekly = _recent(date, thresholds), _weekly(date, thresholds)
+    return sorted({*recent, *weekly}, reverse=True)
+
+
+def _recent(date: dt.date, thresholds: Thresholds) -> list[dt.date]:
+    return _before(date, range(1, thresholds.recent_days + 1))
+
+
+def _weekly(date: dt.date, thresholds: Thresholds) -> list[dt.date]:
+    return _before(date, range(7, 7 * thresholds.weeks + 1, 7))
+
+
+def _before(date: dt.date, days: Iterable[int]) -> list[dt.date]:
+    """The dates so many days before, as far as the calendar has them."""
+    return [date - dt.timedelta(days=each) for each in days if each < date.toordinal()]
 
 
 def snapshots_before(date: dt.date, known: Iterable[dt.date], thresholds: Thresholds) -> list[dt.date]:

@@ -9,12 +9,12 @@ rows; frequent items), distinct counts HyperLogLog with a standard error of 1.6 
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from expectations import personal_data
 from nightshift.dates import BatchDates
+from nightshift.figures import finite, storable
 from nightshift.tables import NUMBERS, PARTITION, REASONS, Column, Table
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ TOP_VALUES = 10
 # Frequent values are kept where a column has no more distinct ones than this.
 FEW_VALUES = 200
 SHOWN_CHARACTERS = 80
+# Whole numbers up to here are kept digit by digit.
+LONG = 2.0**63
+# By what a correlation may be off one, of which squares that a double can't hold make nonsense.
+ROUNDING = 1e-6
 _SKETCH_SIZE = 1024
 _TRACKED_VALUES = 1024
 _DISTINCT_BITS = 12
@@ -105,7 +109,9 @@ def _record(number: int, column: Column) -> str:
     """SQL of one column's record: its place, its value as number and as text where it has one, and a digest."""
     name = f"`{column.name}`"
     as_number, as_text = "CAST(NULL AS double)", "CAST(NULL AS string)"
-    if column.pii is None:
+    if column.pii is None and column.role == "version":
+        as_text = f"CAST({name} AS string)"
+    elif column.pii is None:
         match column.type:
             case "string":
                 as_number = f"CAST(length({name}) AS double)"
@@ -113,7 +119,8 @@ def _record(number: int, column: Column) -> str:
             case "date":
                 as_number = f"CAST(unix_date({name}) AS double)"
             case "timestamp":
-                as_number = f"unix_micros({name}) / 1e6D"
+                # Seconds: a double has no microseconds of the year 9999, and would be the year 10000.
+                as_number = f"CAST(unix_seconds({name}) AS double)"
             case nested if nested == REASONS:
                 as_number = f"CAST(array_size({name}) AS double)"
             case "double":
@@ -132,6 +139,8 @@ def _column(column: Column, row: Row, *, has_target: bool) -> dict[str, Any]:
     }
     if column.pii is not None:
         return found | {"pii": column.pii}
+    if column.role == "version":
+        return found | {"top": _frequent(row)}
     if column.type == "string":
         return found | _text(column, row)
     if column.type == "boolean":
@@ -139,11 +148,21 @@ def _column(column: Column, row: Row, *, has_target: bool) -> dict[str, Any]:
     else:
         found |= {"not_finite": row.filled - row.numbers} if row.filled > row.numbers else {}
         if row.numbers:
-            found |= {name: _rounded(row[name]) for name in ("min", "max", "mean", "stddev")}
-            found["quantiles"] = [_rounded(value) for value in row.quantiles]
-    if has_target and row.covariance is not None and row.number_stddev and row.target_stddev:
-        found["correlation"] = round(row.covariance / row.number_stddev / row.target_stddev, 3)
+            whole = column.type in ("date", "timestamp")
+            found |= {name: _rounded(row[name], whole) for name in ("min", "max", "mean", "stddev")}
+            found["quantiles"] = [_rounded(value, whole) for value in row.quantiles]
+    if has_target and (correlation := _correlation(row)) is not None:
+        found["correlation"] = correlation
     return found
+
+
+def _correlation(row: Row) -> float | None:
+    """With the target; None of a constant, and where squares are too large or too small for a double."""
+    parts = [finite(row[name]) for name in ("covariance", "number_stddev", "target_stddev")]
+    if not all(parts[1:]) or parts[0] is None:
+        return None
+    found = finite(parts[0] / parts[1] / parts[2])  # type: ignore[operator]
+    return None if found is None or abs(found) > 1 + ROUNDING else round(found, 3)
 
 
 def _text(column: Column, row: Row) -> dict[str, Any]:
@@ -155,25 +174,21 @@ def _text(column: Column, row: Row) -> dict[str, Any]:
         found["looks_like"] = looks_like
     elif column.name not in _NEVER_SHOWN and row.distinct <= FEW_VALUES:
         # What occurs once tells of one row, and not of the column.
-        found["top"] = [[_storable(item["item"]), item["count"]] for item in row.top if item["count"] > 1]
+        found["top"] = [pair for pair in _frequent(row) if pair[1] > 1]
     return found
 
 
-def _storable(text: str) -> str:
-    """PostgreSQL's JSON has no NUL."""
-    return text.replace("\0", "␀")
+def _frequent(row: Row) -> list[list[Any]]:
+    return [[storable(item["item"]), item["count"]] for item in row.top]
 
 
-def _rounded(value: float | None) -> float | int | None:
-    """Seven digits, which keep a profile small; whole numbers as they are."""
-    if not _is_finite(value):
+def _rounded(value: float | None, whole: bool = False) -> float | int | None:
+    """Seven digits, which keep a profile small; whole numbers as they are; None for what could not be computed."""
+    if (value := finite(value)) is None:
         return None
-    assert value is not None
-    return int(value) if value.is_integer() else float(f"{value:.7g}")
-
-
-def _is_finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+    if whole:
+        return round(value)
+    return int(value) if value.is_integer() and abs(value) < LONG else float(f"{value:.7g}")
 
 
 def target_of(table: Table) -> str | None:

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 # A context is not made for threads; audits of one process take turns.
 _one_at_a_time = threading.Lock()
+# Of two threads that import the package at once, one would find half of it.
+_importing = threading.Lock()
 
 
 def preload() -> None:
     """Import Great Expectations in the background: its seconds then pass while the JVM starts."""
-    threading.Thread(target=_context, name="preload-great-expectations", daemon=True).start()
+    threading.Thread(target=_imported_context, name="preload-great-expectations", daemon=True).start()
 
 
 def audit(
@@ -48,6 +50,7 @@ def audit(
     from expectations.pages.data_docs import write_page
 
     with _one_at_a_time, ThreadPoolExecutor(1) as pool:
+        _imported_context()
         # Both are mostly waiting for short Spark jobs to be planned.
         looking = pool.submit(look_further, rows, table, dates, expected_rows)
         checks = _declared_checks(rows, table, dates, expected_rows)
@@ -97,6 +100,11 @@ def _suite(table: Table, dates: BatchDates, expected_rows: int | None) -> Iterat
     module = domain_module(table)
     if expected_rows != 0 and module is not None:
         yield from module.expectations(table, dates)
+
+
+def _imported_context() -> Any:
+    with _importing:
+        return _context()
 
 
 @functools.cache

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from expectations.masking import hidden_columns, masked
 from nightshift import lake
 from nightshift.audit import EXAMPLES, Check
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, near
 from nightshift.tables import PARTITION, Table
 
 if TYPE_CHECKING:
@@ -26,9 +25,9 @@ def uniqueness_checks(rows: DataFrame, table: Table, dates: BatchDates) -> Itera
     if not table.unique_for_days:
         return
     own = rows.select(PARTITION, *table.keys)
-    near = _near(own, table, dates).withColumnRenamed(PARTITION, "also_on")
+    others = _near(own, table, dates).withColumnRenamed(PARTITION, "also_on")
     distance = F.abs(F.datediff(PARTITION, "also_on"))
-    doubled = own.join(near, on=list(table.keys), how="inner").where(distance.between(1, table.unique_for_days))
+    doubled = own.join(others, on=list(table.keys), how="inner").where(distance.between(1, table.unique_for_days))
     hidden = hidden_columns(table)
     examples: list[Mapping[str, Any]] = [masked(row.asDict(), hidden) for row in doubled.limit(EXAMPLES).collect()]
     yield Check(
@@ -49,8 +48,8 @@ def _near(own: DataFrame, table: Table, dates: BatchDates) -> DataFrame:
 
     if not table.exists():
         return own
-    reach = dt.timedelta(days=table.unique_for_days)
-    around = lake.read(own.sparkSession, table, BatchDates(dates.first - reach, dates.last + reach))
+    reach = table.unique_for_days
+    around = lake.read(own.sparkSession, table, BatchDates(near(dates.first, -reach), near(dates.last, reach)))
     others = around.where(~F.col(PARTITION).between(dates.first, dates.last)).select(PARTITION, *table.keys)
     # A single batch date has none nearby within the slice.
     return others if len(dates) == 1 else others.unionByName(own)

@@ -93,6 +93,11 @@ class BatchDates:
         return f"{column} >= DATE'{self.first}' AND {column} <= DATE'{self.last}'"
 
 
+def near(date: dt.date, days: int) -> dt.date:
+    """The date so many days later, or earlier; the calendar's own first or last where it has none."""
+    return dt.date.fromordinal(min(max(date.toordinal() + days, 1), dt.date.max.toordinal()))
+
+
 def as_ranges(dates: Iterable[dt.date], longest: int | None = None) -> list[BatchDates]:
     """Batch dates, in any order, as few ranges without gaps.
 

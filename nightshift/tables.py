@@ -44,8 +44,12 @@ class Column(Declared):
     pattern: str | None = Field(None, description="Regular expression that the whole text must match.")
     minimum: float | None = None
     maximum: float | None = None
-    role: Literal["feature", "lineage"] | None = Field(
-        None, description="`feature`: an input of the model. `lineage`: added when landing, not part of the file."
+    role: Literal["feature", "lineage", "version"] | None = Field(
+        None,
+        description=(
+            "`feature`: an input of the model. `lineage`: added when landing, not part of the file. `version`: which "
+            "version of something a row comes from; a name, even where it is a number, which does not drift."
+        ),
     )
     categorical: bool = Field(False, description="For features: a category, not a quantity.")
     group: str | None = Field(None, description="For features: the family it belongs to, like `calendar`.")

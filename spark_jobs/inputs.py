@@ -10,7 +10,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from nightshift import lake
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, near
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
 from nightshift.published import came_without_rows, unpublished
@@ -41,7 +41,7 @@ def find_input(spark: SparkSession, job: Job, name: str, version: int | None = N
     """
     if name == CALENDAR:
         # The day before is the date of the outcomes.
-        dates = BatchDates(job.dates.shifted(-1).first, job.dates.last)
+        dates = BatchDates(near(job.dates.first, -1), job.dates.last)
         return calendar(spark, job.use_case.country, job.use_case.subdivision, dates)
     table = job.catalog[f"bronze.{name}"]
     if table.source is None:

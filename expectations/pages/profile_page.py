@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,14 +13,15 @@ from expectations import personal_data
 from expectations.comparison import SHIFTED, STABLE, differences, histogram, median
 from expectations.history import History
 from expectations.pages import plots
+from nightshift.figures import number
 from nightshift.tables import Column, Table
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+EPOCH = dt.datetime(1970, 1, 1)
+FIRST, LAST = ((end - EPOCH).total_seconds() for end in (dt.datetime.min, dt.datetime.max))
+DAY_SECONDS = 24 * 3600
 MOST_SHOWN = 8
 # Half of what is shown of a share.
 SMALL_CHANGE = 0.0005
-# Below these, a plain or a scientific notation reads better.
-SMALL, LARGE = 1e-4, 1e15
 
 
 def described(table: Table, profiles: Mapping[dt.date, Mapping[str, Any]], history: History | None) -> dict[str, Any]:
@@ -60,8 +62,8 @@ def _column(
 ) -> dict[str, Any]:
     filled = profile["rows"] - found["nulls"]
     changes = differences(last, profile, column.name) if last else {}
-    # Where a row stood in its file follows the number of rows, and says nothing of them.
-    index = changes.get("stability_index", 0) if column.role != "lineage" else 0
+    # Where a row stood in its file follows the number of rows, and says nothing of them; versions only ever change.
+    index = changes.get("stability_index", 0) if column.role not in ("lineage", "version") else 0
     return {
         "declared": column,
         "found": found,
@@ -95,7 +97,7 @@ def _figures(column: Column, found: Mapping[str, Any], filled: int) -> list[tupl
     if "quantiles" in found:
         figures.append(("median", _value(column, median(found))))
         figures.append(("mean", _value(column, found["mean"])))
-        if column.type not in ("date", "timestamp") and found.get("stddev") is not None:
+        if column.type not in ("date", "timestamp") and found["distinct"] > 1:
             figures.append(("std. dev.", number(found["stddev"])))
     if "length" in found:
         figures.append(("length", f"{found['length']['min']:,} to {found['length']['max']:,}"))
@@ -123,20 +125,13 @@ def _rows_plot(profiles: Mapping[dt.date, Mapping[str, Any]], history: History |
 
 def _value(column: Column, value: float | None) -> str:
     """A value in the words of its type."""
-    if value is None:
-        return "–"
-    if column.type == "date":
-        return f"{EPOCH + dt.timedelta(days=value):%Y-%m-%d}"
-    if column.type == "timestamp":
-        return f"{EPOCH + dt.timedelta(seconds=value):%Y-%m-%d %H:%M}"
-    return number(value)
-
-
-def number(value: float) -> str:
-    """Four digits that matter, and thousands kept apart."""
-    if value == 0 or SMALL <= abs(value) < LARGE:
-        return f"{value:,.0f}" if abs(value) >= 1000 or float(value).is_integer() else f"{value:.4g}"
-    return f"{value:.3e}"
+    if value is None or column.type not in ("date", "timestamp"):
+        return number(value)
+    is_date = column.type == "date"
+    # The edge of a bar may lie beyond the calendar.
+    seconds = min(max(value * DAY_SECONDS if is_date else value, FIRST), math.floor(LAST))
+    moment = EPOCH + dt.timedelta(seconds=math.floor(seconds))
+    return moment.date().isoformat() if is_date else moment.isoformat(" ", "minutes")
 
 
 def _signed(value: float) -> str:

@@ -121,12 +121,13 @@ _EXPLANATION = (
         "Sum of the contributions of all other features; with base and reasons, it gives the raw score.",
     ),
     _always("model_name", "string", "Registered model that made the score."),
-    _always("model_version", "int", "Its version in the registry.", minimum=1),
+    _always("model_version", "int", "Its version in the registry.", minimum=1, role="version"),
     _always(
         "feature_version",
         "bigint",
         "Delta version of gold.features that the row was scored from; with the model, it gives the same score again.",
         minimum=0,
+        role="version",
     ),
 )
 

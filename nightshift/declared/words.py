@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nightshift.figures import LARGE
 from nightshift.source import FileSource
 from nightshift.tables import Agreement, Column, Table
 
@@ -24,7 +25,7 @@ def values(column: Column) -> str:
 
 def number(bound: float) -> str:
     """A bound as people write it."""
-    return str(int(bound)) if bound.is_integer() else str(bound)
+    return str(int(bound)) if bound.is_integer() and abs(bound) < LARGE else str(bound)
 
 
 def personal(column: Column, table: Table) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from nightshift.database import database_url
+from nightshift.figures import from_json, to_json
 
 # One lock number for changing the schema, so that jobs starting together don't race.
 SCHEMA_LOCK = 72_416
@@ -162,7 +163,13 @@ class Input:
 def engine() -> sa.Engine:
     """The ledger's engine; brings the schema up to date where it is older than the code."""
     # Each attempt keeps a connection while it runs, and a stage has one for every table: no limit but the server's.
-    made = sa.create_engine(database_url("ledger"), pool_pre_ping=True, max_overflow=-1)
+    made = sa.create_engine(
+        database_url("ledger"),
+        pool_pre_ping=True,
+        max_overflow=-1,
+        json_serializer=to_json,
+        json_deserializer=from_json,
+    )
     with made.begin() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
         upgrade(connection)

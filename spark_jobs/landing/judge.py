@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from nightshift import tables
+from nightshift.declared.words import number
 from nightshift.delivery.drift import FORMS, landed_columns
 from nightshift.lake.reading import inherited
 from nightshift.privacy.tokens import MASK, personal_columns
@@ -175,9 +176,9 @@ def _checks(column: tables.Column, delivered: Column, typed: Column) -> dict[tup
     if column.pattern is not None:
         checks["pattern", f"does not match {column.pattern}"] = ~typed.rlike(rf"\A(?:{column.pattern})\z")
     if column.minimum is not None:
-        checks["minimum", f"is under {_plain(column.minimum)}"] = typed < column.minimum
+        checks["minimum", f"is under {number(column.minimum)}"] = typed < column.minimum
     if column.maximum is not None:
-        checks["maximum", f"is over {_plain(column.maximum)}"] = ~F.isnan(typed) & (typed > column.maximum)
+        checks["maximum", f"is over {number(column.maximum)}"] = ~F.isnan(typed) & (typed > column.maximum)
     return checks
 
 
@@ -199,7 +200,3 @@ def _between(rule: tables.Rule, table: Table, is_typed: bool = False) -> Finding
 
 def _mentions(rule: tables.Rule, name: str) -> bool:
     return re.search(rf"\b{name}\b", rule.must, re.IGNORECASE) is not None
-
-
-def _plain(bound: float) -> str:
-    return str(int(bound)) if bound.is_integer() else str(bound)

@@ -76,3 +76,21 @@ def test_a_boolean_is_compared_by_its_true_share():
     before = {"rows": 100, "columns": {"late": {"type": "boolean", "nulls": 0, "distinct": 2, "true": 20}}}
     now = {"rows": 60, "columns": {"late": {"type": "boolean", "nulls": 10, "distinct": 2, "true": 25}}}
     assert differences(before, now, "late")["true share"] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("most", [1.7976931348623157e308, 1e300, 1e-322, 1e-310])
+def test_shares_and_bars_are_numbers_at_the_ends_of_a_double(most: float) -> None:
+    wide = [-most] * 10 + [0.0] * 21 + [most] * 10
+    assert share_below(wide, -most / 2) == pytest.approx(0.25, abs=0.026)
+    edges, shares = histogram(wide, whole=False)
+    assert (edges[0], edges[-1]) == (-most, most)
+    assert sum(shares) == pytest.approx(1)
+    assert stability_index(numbers(wide), numbers(wide), 100, 100) == pytest.approx(0)
+    changes = differences(profile_of(numbers(wide)), profile_of(numbers([most] * 41)), "amount")
+    assert changes["mean"] == most
+    far = differences(profile_of(numbers([-1e308] * 41)), profile_of(numbers([1e308] * 41)), "amount")
+    assert far.keys() == {"null_share", "distinct", "stability_index"}, "a double can't hold how far they are apart"
+
+
+def profile_of(column: dict) -> dict:
+    return {"rows": 100, "columns": {"amount": column}}

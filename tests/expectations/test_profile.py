@@ -5,11 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
+import sys
 
 import pytest
 
+from expectations.history import History
+from expectations.pages.data_docs import template
+from expectations.pages.profile_page import described
 from expectations.profile import PROBABILITIES, profile, target_of
+from expectations.statistical import statistical_checks
+from expectations.thresholds import Thresholds
 from nightshift.dates import BatchDates
+from nightshift.figures import from_json, to_json
 from nightshift.tables import REASONS, Column, Table
 from nightshift.use_case import UseCase
 from tests.declaring import column
@@ -17,6 +25,7 @@ from tests.declaring import column
 DAY = dt.date(2013, 10, 1)
 NEXT = DAY + dt.timedelta(days=1)
 NIGHT = BatchDates.of(DAY)
+MOST = sys.float_info.max
 
 
 def table_of(*columns: Column, layer: str = "silver") -> Table:
@@ -115,6 +124,52 @@ def test_correlation_with_the_target(spark):
     assert found["is_late"]["true"] == 5
     assert "correlation" not in found["constant"]
     assert "correlation" not in found["is_late"]
+
+
+EDGES = {
+    # What each column holds, on the day of it all and on the usual day after it.
+    "most": ("double", [MOST, MOST, -MOST, MOST], [1.5, 2.5, 3.5, 4.5]),
+    "spread": ("double", [-MOST, MOST, 0.0, -0.0], [1.0, 2.0, 3.0, 4.0]),
+    "not_finite": ("double", [math.nan, math.inf, -math.inf, 1.0], [math.nan] * 4),
+    "least": ("double", [5e-324, 1e-323, 5e-324, 0.0], [5e-324] * 4),
+    "large": ("double", [1e200, 2e200, 3e200, 4e200], [1e-200, 2e-200, 3e-200, 4e-200]),
+    "long": ("bigint", [2**63 - 1, -(2**63), 0, 2**63 - 1], [1, 2, 3, 4]),
+    "constant": ("double", [MOST] * 4, [-MOST] * 4),
+    "nothing": ("double", [None] * 4, [1.0, None, None, None]),
+    "day": ("date", [dt.date.min, dt.date(1582, 10, 4), dt.date.max, None], [dt.date.max] * 4),
+    "at": ("timestamp", [dt.datetime.min, dt.datetime.max, None, dt.datetime(1582, 10, 10)], [dt.datetime.max] * 4),
+    "model_version": ("int", [1, 1, 1, 1], [7, 7, 7, 7]),
+}
+
+
+def test_values_at_the_edge_have_a_profile_a_page_and_a_day_after(spark):
+    roles = {"model_version": "version"}
+    columns = [column(name, kind, role=roles.get(name)) for name, (kind, *_) in EDGES.items()]
+    table = table_of(column("is_late", "boolean"), *columns)
+    rows = []
+    for place, date in enumerate((DAY, NEXT), 1):
+        values = zip(*(each[place] for each in EDGES.values()), strict=True)
+        rows += [(date, number > 1, *each) for number, each in enumerate(values)]
+    # As the ledger gives them back.
+    made = profiled(spark, table, rows, BatchDates(DAY, NEXT), "is_late")
+    found = {date: from_json(to_json(each)) for date, each in made.items()}
+    odd = found[DAY]["columns"]
+    assert (odd["most"]["max"], odd["most"]["mean"], odd["most"]["stddev"]) == (1.797693e308, None, None)
+    assert {name for name in odd if "correlation" in odd[name]} == {"long", "day", "at"}
+    assert (odd["day"]["min"], odd["day"]["max"]) == (-719162, 2932896)
+    assert (odd["at"]["min"], odd["at"]["max"]) == (-62135596800, 253402300799)
+    assert odd["model_version"]["top"] == [["1", 4]]
+    for before, now in ((found[DAY], found[NEXT]), (found[NEXT], found[DAY])):
+        history = History({DAY: before}, Thresholds(column_history_at_least=1, history_at_least=1))
+        checks = list(statistical_checks(table, {NEXT: now}, history))
+        assert [check.name for check in checks if not check.passed] == ["null_shares_are_as_usual"]
+        shown = described(table, {NEXT: now}, history)
+        assert "model_version" not in [each["declared"].name for each in shown["moved"]]
+        page = template("profile.html.j2").render(
+            **shown, table=table, dates=NIGHT, attempt=1, blocked=False, checks=[], audit_page="", index_page=""
+        )
+        assert "mean</span> –" in page
+        assert not re.search(r"\b(nan|inf|None)\b", re.sub(r"<[^>]*>", " ", page))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""Numbers for people, and for the ledger's JSON, whatever a double can be."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+
+import pytest
+
+from nightshift.figures import from_json, number, to_json
+
+MOST = sys.float_info.max
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (-0.0, "-0"),
+        (0.03049, "0.03049"),
+        (9635, "9,635"),
+        (9635.4, "9,635"),
+        (2.5, "2.5"),
+        (2**63 - 1, "9.223e+18"),
+        (MOST, "1.798e+308"),
+        (5e-324, "4.941e-324"),
+        *((unknown, "–") for unknown in (None, math.nan, math.inf, -math.inf)),
+    ],
+)
+def test_numbers_are_shown_as_people_read_them(value: float | None, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_json_of_the_ledger_has_nothing_that_postgresql_refuses(home) -> None:
+    given = {"nan": math.nan, "inf": [-math.inf], "nul\0": "a\0b", "half": "\ud83d", "most": MOST, "long": 2**63 - 1}
+    kept = {"nan": None, "inf": [None], "nul␀": "a␀b", "half": "?", "most": MOST, "long": 2**63 - 1}
+    assert from_json(to_json(given)) == kept
+    # PostgreSQL writes out all 309 digits; as a whole number no fraction could be divided by it.
+    most = from_json(json.dumps(int(MOST)))
+    assert (type(most), most) == (float, MOST)
