@@ -17,6 +17,7 @@ from expectations.thresholds import thresholds_of
 from expectations.uniqueness import uniqueness_checks
 from nightshift.audit import Check
 from nightshift.dates import BatchDates
+from nightshift.outside import explained
 from nightshift.tables import Table
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def evaluated(name: str, why: str, checks: Callable[[], Iterable[Check]]) -> lis
     try:
         return list(checks())
     except Exception as error:
+        if told := explained(error):
+            raise told from error
         log.debug("%s could not be evaluated", name, exc_info=True)
         reason = f"could not be evaluated: {type(error).__name__}: {str(error).partition('JVM stacktrace')[0].strip()}"
         return [Check(name, "blocks", why, passed=False, observed=reason)]

@@ -8,6 +8,7 @@ import sys
 import click
 
 from nightshift.errors import NightshiftError
+from nightshift.outside import explaining
 from nightshift.variables import entry
 
 # name → (module, function, one line of help). The line stands here so that `nightshift --help` imports nothing.
@@ -89,7 +90,8 @@ def main() -> None:
     """Entry point: errors for people are printed without a traceback; their exit status is 65, or 75 if temporary."""
     entry.start()
     try:
-        cli()
+        with explaining():
+            cli()
     except NightshiftError as error:
         click.secho(f"nightshift: {error}", fg="red", err=True)
         sys.exit(error.exit_status)

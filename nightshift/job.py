@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from nightshift.catalog import Catalog
 from nightshift.dates import ALLOWED, BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, UsageError
+from nightshift.outside import explaining
 from nightshift.result import hand_over_failure
 from nightshift.use_case import UseCase
 
@@ -73,17 +74,18 @@ def run_job(
         logging.getLogger(noisy).setLevel(logging.WARNING)
     started = time.monotonic()
     try:
-        use_case = UseCase.load(arguments.use_case)
-        job = Job(
-            stage=stage,
-            use_case=use_case,
-            catalog=Catalog(use_case),
-            dates=use_case.batch_dates(arguments.dates),
-            run_id=_run_id(arguments.run_id),
-        )
-        log.info("%s %s %s, run %s", stage, use_case.name, job.dates, job.run_id)
-        with _recorded(job, getattr(arguments, "layer", stage)) if recorded else nullcontext(job) as begun:
-            body(begun, arguments)
+        with explaining():
+            use_case = UseCase.load(arguments.use_case)
+            job = Job(
+                stage=stage,
+                use_case=use_case,
+                catalog=Catalog(use_case),
+                dates=use_case.batch_dates(arguments.dates),
+                run_id=_run_id(arguments.run_id),
+            )
+            log.info("%s %s %s, run %s", stage, use_case.name, job.dates, job.run_id)
+            with _recorded(job, getattr(arguments, "layer", stage)) if recorded else nullcontext(job) as begun:
+                body(begun, arguments)
     except NightshiftError as error:
         log.error("%s failed after %.1f s (%s)", stage, time.monotonic() - started, error.kind)
         if not hand_over_failure(error):
@@ -130,5 +132,5 @@ def _parser(
 
 def _run_id(text: str) -> str:
     if not _RUN_ID.fullmatch(text):
-        raise NightshiftError(f"{text!r} is not a run id: letters, digits and _.:+~- only, at most 250 of them")
+        raise UsageError(f"{text!r} is not a run id: letters, digits and _.:+~- only, at most 250 of them")
     return text

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift.audit import EXAMPLES, Check
-from nightshift.errors import NightshiftError
+from nightshift.errors import AuditFailedError, DeclarationError, NightshiftError
+from nightshift.outside import explained, explained_words
 from nightshift.reference.dbt_models import options
 from nightshift.settings import get_settings
 
@@ -118,8 +119,10 @@ class DbtProject:
         )
         wrong = [result for result in results if result.status in ("error", "fail", "runtime error")]
         if wrong:
+            if told := explained_words("\n".join(str(result.message) for result in wrong)):
+                raise told
             found = "\n".join(_described(result) for result in wrong)
-            raise NightshiftError(
+            raise AuditFailedError(
                 f"dbt: {len(wrong)} of {len(results)} models and tests failed, nothing was published\n{found}\n"
                 f"  next: {remedy}"
             )
@@ -146,7 +149,9 @@ class DbtProject:
         # A run changes its manifest; the next one parses again, from the cache.
         self._manifest = self._parser = None
         if outcome.result is None or not list(outcome.result):
-            raise NightshiftError(f"`dbt {command}` in {self._folder} did not run: {outcome.exception or 'no node'}")
+            raise explained(outcome.exception) or DeclarationError(
+                f"`dbt {command}` in {self._folder} did not run: {outcome.exception or 'no node'}"
+            )
         return list(outcome.result)
 
     def _parse(self) -> None:

@@ -27,6 +27,7 @@ from nightshift.dates import BatchDates
 from nightshift.delivery import landing_folder
 from nightshift.errors import NightshiftError
 from nightshift.job import Job, end
+from nightshift.outside import explaining
 from nightshift.person import person
 from nightshift.privacy.erasures import (
     begin_erasure,
@@ -77,9 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for noisy in ("py4j", "great_expectations", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
-        value = None if arguments.token else sys.stdin.read().rstrip("\r\n")
-        wish = _wish(Catalog(UseCase.load(arguments.use_case)), arguments, value)
-        erase(wish, dry_run=arguments.dry_run)
+        with explaining():
+            value = None if arguments.token else sys.stdin.read().rstrip("\r\n")
+            wish = _wish(Catalog(UseCase.load(arguments.use_case)), arguments, value)
+            erase(wish, dry_run=arguments.dry_run)
     except NightshiftError as error:
         print(f"{error}", file=sys.stderr, flush=True)
         return error.exit_status

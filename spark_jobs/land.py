@@ -27,7 +27,7 @@ import expectations
 from nightshift import lake
 from nightshift.accounting import Accounting
 from nightshift.delivery import Delivery
-from nightshift.errors import NightshiftError, OvertakenError
+from nightshift.errors import NightshiftError, TemporaryError
 from nightshift.home import lock
 from nightshift.job import Job, end, run_job
 from nightshift.privacy.erasures import erased, known_key
@@ -71,7 +71,7 @@ def land(job: Job, arguments: argparse.Namespace) -> None:
             delivery.refuse_faults()
             refuse_excess(job.use_case, job.dates, sources)
             publish_delivery(spark, job, delivery, sources, made)
-        except OvertakenError:
+        except TemporaryError:
             raise
         except NightshiftError:
             publish_blocked(spark, job, delivery, sources)

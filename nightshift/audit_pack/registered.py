@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.audit_pack.zip_file import Content
 from nightshift.models.tracking import client, model_version, patiently
+from nightshift.outside import explained
 from nightshift.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ def _fetched(folder: Path, name: str, **where: str) -> dict[str, Content]:
             lambda: download_artifacts(**where, dst_path=str(below)),
         )
     except (OSError, MlflowException) as error:
+        if told := explained(error):
+            raise told from error
         log.warning("the files of the %s cannot be fetched: %.200s", name, error)
         return {}
     return {

@@ -113,7 +113,7 @@ def _models(use_case: UseCase, champion: int | None) -> list[RegisteredModel]:
         try:
             models.append(registered_model.load(use_case, version))
         except NightshiftError as error:
-            if version == champion:
+            if version == champion or error.temporary:
                 raise
             # A registration that broke off; it can never be scored with.
             log.warning("version %s is left out: %s", version, error)

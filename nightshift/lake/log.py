@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from nightshift.dates import BatchDates
 from nightshift.declared.writing import command_to_write
 from nightshift.errors import MissingError, NightshiftError
+from nightshift.outside import explained
 from nightshift.tables import PARTITION, REASONS, Table
 
 if TYPE_CHECKING:
@@ -36,13 +37,15 @@ def snapshot(table: Table, version: int | None = None) -> DeltaTable:
     from deltalake.exceptions import DeltaError
 
     if not table.exists():
-        raise NightshiftError(f"nothing was ever published to {table.label}: first run `{command_to_write(table)}`")
+        raise MissingError(f"nothing was ever published to {table.label}: first run `{command_to_write(table)}`")
     if version is None:
         return DeltaTable(table.path)
     try:
         return DeltaTable(table.path, version=version)
     except (DeltaError, OSError) as error:
-        raise VersionGone(f"the log of {table.label} has no version {version}: {error!s:.200}") from error
+        raise explained(error) or VersionGone(
+            f"the log of {table.label} has no version {version}: {error!s:.200}"
+        ) from error
 
 
 def opened(table: Table) -> DeltaTable | None:

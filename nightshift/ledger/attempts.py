@@ -23,6 +23,7 @@ from nightshift.errors import ConflictError, NightshiftError
 from nightshift.ledger.attempt_lock import AttemptLock, lock_number
 from nightshift.ledger.queries import dates_of
 from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
+from nightshift.outside import explained
 from nightshift.settings import get_settings
 from nightshift.stages import ERASE
 
@@ -173,10 +174,11 @@ def attempt(
             yield made
             outcome = {"status": made.status, "message": made.message}
         except NightshiftError as error:
-            outcome = {"status": "refused", "message": str(error)}
+            heals = error.temporary and not isinstance(error, ConflictError)
+            outcome = {"status": "failed" if heals else "refused", "message": str(error)}
             raise
         except Exception as error:
-            outcome = {"status": "failed", "message": _unforeseen(error)}
+            outcome = {"status": "failed", "message": str(explained(error) or _unforeseen(error))}
             raise
         finally:
             # An interrupted process leaves its entries open, like a killed one: the next start finds out how it ended.

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import MissingError, NightshiftError
 from nightshift.models.calibration import Calibration, Interval
 from nightshift.models.encoding import Encoding
 from nightshift.models.tracking import model_version, patiently
+from nightshift.outside import explained
 from nightshift.training_plan import BINARY, REGRESSION, Task
 from nightshift.use_case import UseCase
 
@@ -90,7 +91,7 @@ def load(use_case: UseCase, version: int) -> RegisteredModel:
             tags=dict(found.tags),
         )
     except (OSError, KeyError, TypeError, ValueError, NightshiftError) as error:
-        raise _incomplete(use_case, version, f"{error!s:.300} (in {folder})") from error
+        raise explained(error) or _incomplete(use_case, version, f"{error!s:.300} (in {folder})") from error
 
 
 def _decides(kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,11 +124,11 @@ def _artifacts(use_case: UseCase, version: int) -> Path:
             lambda: Path(download_artifacts(artifact_uri=f"models:/{name}/{version}")),
         )
     except (OSError, MlflowException) as error:
-        raise _incomplete(use_case, version, f"{error!s:.300}") from error
+        raise explained(error) or _incomplete(use_case, version, f"{error!s:.300}") from error
 
 
 def _incomplete(use_case: UseCase, version: int, why: str) -> NightshiftError:
-    return NightshiftError(
+    return MissingError(
         f"{use_case.model_name} version {version} is not complete, so nothing can be scored with it: {why}. Take "
         f"another version (`nightshift models list --use-case {use_case.name}`), or restore its files from a backup"
     )

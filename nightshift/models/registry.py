@@ -15,9 +15,8 @@ from nightshift.champions import Reign
 from nightshift.champions.deciding import refuse_blocked
 from nightshift.champions.decisions import taking_turns
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, TemporaryError
 from nightshift.models.registered_model import RegisteredModel, load
-from nightshift.models.tracking import is_unreachable
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
@@ -52,9 +51,9 @@ def champion(use_case: UseCase) -> RegisteredModel | None:
         return None
     try:
         found = load(use_case, version)
+    except TemporaryError:
+        raise
     except NightshiftError as error:
-        if error.__cause__ is not None and is_unreachable(error.__cause__):
-            raise
         raise NightshiftError(
             f"the champion cannot be read: {error}\nnext: if it is gone for good, `nightshift models block {version} "
             f"--use-case {use_case.name} --who … --why …`; then a new model is judged without it"

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from nightshift.database import database_url
-from nightshift.errors import NightshiftError
+from nightshift.errors import DatabaseUnreachableError, MissingError, ServerUnreachableError
+from nightshift.outside import explained
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from nightshift.variables.table import MLFLOW
@@ -57,8 +58,8 @@ def patiently(what: str, step: Callable[[], Result]) -> Result:
         step: may be run several times; it must find out itself what an earlier run of it has left.
 
     Raises:
-        NightshiftError: if MLflow did not answer for :data:`PATIENCE_SECONDS`. Whatever else the step raises is raised
-            at once: no connection must never pass for "there is none".
+        ServerUnreachableError: if MLflow did not answer for :data:`PATIENCE_SECONDS`. Whatever else the step raises is
+            raised at once: no connection must never pass for "there is none".
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     pause = FIRST_PAUSE_SECONDS
@@ -66,39 +67,19 @@ def patiently(what: str, step: Callable[[], Result]) -> Result:
         try:
             return step()
         except Exception as error:
-            if not is_unreachable(error):
+            told = explained(error)
+            if not isinstance(told, DatabaseUnreachableError | ServerUnreachableError):
                 raise
             left = deadline - time.monotonic()
             if left <= 0:
-                raise NightshiftError(
-                    f"MLflow did not answer while {what}, for {PATIENCE_SECONDS:.0f} s and more: "
-                    f"{_first_line(error)}\nnext: see that it runs (`nightshift doctor`; `nightshift up` starts that "
-                    "of this home), then run this again: it goes on where it stood"
+                raise ServerUnreachableError(
+                    f"MLflow did not answer while {what}, for {PATIENCE_SECONDS:.0f} s and more: {_first_line(error)}",
+                    remedy="see that it runs (`nightshift doctor`; `nightshift up` starts that of this home), then run "
+                    "this again: it resumes where it stood",
                 ) from error
             log.warning("MLflow does not answer while %s, it is asked again: %s", what, _first_line(error))
             time.sleep(min(pause, left))
             pause *= 2
-
-
-def is_unreachable(error: BaseException) -> bool:
-    """Whether an exception says that MLflow, its database or its server, did not answer."""
-    import requests
-    import sqlalchemy.exc
-    from mlflow.exceptions import MlflowException
-
-    lost = (
-        requests.exceptions.ConnectionError,
-        requests.exceptions.Timeout,
-        # More answers like 503 than are retried.
-        requests.exceptions.RetryError,
-        sqlalchemy.exc.OperationalError,
-        sqlalchemy.exc.InterfaceError,
-    )
-    if isinstance(error, lost):
-        return True
-    if not isinstance(error, MlflowException):
-        return False
-    return error.error_code == "TEMPORARILY_UNAVAILABLE" or isinstance(error.__cause__ or error.__context__, lost)
 
 
 def experiment_id(use_case: UseCase) -> str:
@@ -128,7 +109,7 @@ def _experiment_id(use_case: UseCase) -> str:
             if found is None:
                 raise
     if found.lifecycle_stage != "active":
-        raise NightshiftError(
+        raise MissingError(
             f"the MLflow experiment {use_case.name!r} is deleted: restore it (`mlflow experiments restore "
             f"--experiment-id {found.experiment_id}`) and train again"
         )
@@ -158,7 +139,7 @@ def model_version(use_case: UseCase, version: int) -> ModelVersion:
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        raise NightshiftError(
+        raise MissingError(
             f"{name} has no version {version}: see those that exist with `nightshift models list --use-case "
             f"{use_case.name}`"
         ) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from nightshift import scratch
+from nightshift.outside import explained
 from nightshift.settings import get_settings
 
 if TYPE_CHECKING:
@@ -106,8 +107,10 @@ def _parquet_records(path: Path, value: str) -> Iterator[int]:
                     hits.update(pc.indices_nonzero(pc.equal(column.cast(pa.large_string()), value)).to_pylist())
                 yield from (before + hit + 1 for hit in sorted(hits))
                 before += batch.num_rows
-    except (pa.ArrowException, OSError):
-        return
+    except (pa.ArrowException, OSError) as error:
+        # A file that is no Parquet holds no such rows; one that can't be read just now might.
+        if told := explained(error):
+            raise told from error
 
 
 def _is_text(kind: pa.DataType) -> bool:

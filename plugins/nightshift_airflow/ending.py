@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
 from nightshift.errors import NightshiftError
+from nightshift.outside import explaining
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,7 +45,8 @@ def tells_people(method: Callable[Concatenate[Operator, Parameters], Result]) ->
     @functools.wraps(method)
     def ended(self: Operator, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         try:
-            return method(self, *args, **kwargs)
+            with explaining():
+                return method(self, *args, **kwargs)
         except NightshiftError as error:
             for line in wrapped(str(error)):
                 self.log.error("%s", line)

@@ -1,0 +1,145 @@
+"""What outside things say, by their own exceptions: temporary, for a person to fix, or a bug."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import filelock
+import httpx
+import psycopg2
+import pytest
+import requests
+import sqlalchemy as sa
+from deltalake.exceptions import DeltaError
+
+from nightshift.errors import (
+    BusyError,
+    DatabaseUnreachableError,
+    NightshiftError,
+    ResourcesError,
+    ServerUnreachableError,
+    SettingsError,
+    StoreUnreachableError,
+    TemporaryError,
+)
+from nightshift.outside import explained, explained_words, explaining, unusable
+
+# Nothing listens there.
+LOCK = f"{tempfile.gettempdir()}/nightshift-tests-{os.getpid()}.lock"
+CLOSED = "http://127.0.0.1:1"
+
+
+def full_disk() -> None:
+    Path("/dev/full").write_text("no room")
+
+
+def locked_twice() -> None:
+    with filelock.FileLock(LOCK), filelock.FileLock(LOCK, timeout=0):
+        pass
+
+
+def silent_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        requests.get(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=0.1)
+
+
+def no_server() -> None:
+    sa.create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/x").connect()
+
+
+@pytest.mark.parametrize(
+    ("fails", "kind"),
+    [
+        (full_disk, ResourcesError),
+        (locked_twice, BusyError),
+        (silent_server, ServerUnreachableError),
+        (lambda: requests.get(CLOSED, timeout=1), ServerUnreachableError),
+        (lambda: httpx.get(CLOSED), ServerUnreachableError),
+        (lambda: psycopg2.connect(host="127.0.0.1", port=1), DatabaseUnreachableError),
+        (no_server, DatabaseUnreachableError),
+    ],
+)
+def test_what_heals_by_itself_is_told_as_temporary(fails: Callable[[], object], kind: type[NightshiftError]) -> None:
+    with pytest.raises(kind) as told, explaining():
+        fails()
+    assert told.value.temporary
+    assert told.value.remedy
+
+
+def test_the_cause_is_found_below_what_is_wrapped_around_it() -> None:
+    with pytest.raises(ResourcesError), explaining():
+        try:
+            full_disk()
+        except OSError as error:
+            raise ValueError("the report could not be written") from error
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), FileNotFoundError(errno.ENOENT, "x"), DeltaError("schema mismatch")])
+def test_a_bug_stays_a_bug(error: Exception) -> None:
+    assert explained(error) is None
+    with pytest.raises(type(error)), explaining():
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ('FATAL:  password authentication failed for user "ledger"', SettingsError),
+        ('FATAL:  database "ledger" does not exist', SettingsError),
+        ("FATAL:  sorry, too many clients already", DatabaseUnreachableError),
+        ("FATAL:  the database system is starting up", DatabaseUnreachableError),
+        ("server closed the connection unexpectedly\n\tThis probably means", DatabaseUnreachableError),
+    ],
+)
+def test_what_postgres_refuses_for_good_is_for_a_person(said: str, kind: type[NightshiftError]) -> None:
+    statement = sa.exc.OperationalError("SELECT 'ada@example.org'", {}, psycopg2.OperationalError(said))
+    told = explained(statement)
+    assert type(told) is kind
+    assert said.partition("\n")[0] in str(told)
+    # Values of a statement may be a person's.
+    assert "ada@" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), ResourcesError),
+        (OSError(errno.ESTALE, "Stale file handle"), StoreUnreachableError),
+        (OSError(errno.EIO, "Input/output error"), StoreUnreachableError),
+        (PermissionError(errno.EACCES, "Permission denied"), SettingsError),
+        (OSError("When getting information for key 'a' in bucket 'b': AWS Error ACCESS_DENIED"), SettingsError),
+        (OSError("When reading … AWS Error NETWORK_CONNECTION … curlCode: 7, Couldn't connect"), StoreUnreachableError),
+        (OSError("AWS Error SLOW_DOWN during GetObject operation: reduce your request rate"), StoreUnreachableError),
+    ],
+)
+def test_a_store_that_hiccups_is_temporary_and_one_that_refuses_us_is_final(
+    error: OSError, kind: type[NightshiftError]
+) -> None:
+    told = unusable("s3://deliveries can't be read", error)
+    assert type(told) is kind
+    assert str(told).startswith("s3://deliveries can't be read: ")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Job aborted: java.io.IOException: No space left on device at …(ada@example.org)", "No space left on device"),
+        ("java.lang.OutOfMemoryError: Java heap space\n\tat …", "java.lang.OutOfMemoryError: Java heap space"),
+    ],
+)
+def test_of_what_spark_says_only_the_cause_is_told(said: str, told: str) -> None:
+    error = explained_words(said)
+    assert isinstance(error, ResourcesError)
+    assert error.message.endswith(told)
+    assert explained_words("[CAST_INVALID_INPUT] The value 'ada@example.org' cannot be cast") is None
+
+
+def test_a_disk_that_delta_finds_full_is_full() -> None:
+    error = DeltaError("Generic LocalFileSystem error: Unable to write: No space left on device (os error 28)")
+    assert isinstance(explained(error), ResourcesError)
+    assert isinstance(explained(TemporaryError("x")), TemporaryError)
