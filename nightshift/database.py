@@ -7,32 +7,34 @@ not to the process that happened to start it, and runs until :func:`stop`.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
-import tempfile
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from nightshift.errors import NightshiftError
+from nightshift import sockets
+from nightshift.errors import BusyError, InstallationError, NightshiftError
 from nightshift.home import prepare_home
-from nightshift.postgres_tools import SUPERUSER, hand_over, run_tool, system_user
+from nightshift.postgres_tools import SUPERUSER, hand_over, run_tool
 from nightshift.settings import Settings, get_settings
 
 DATABASES = ("airflow", "ledger", "mlflow", "optuna")
-SOCKET_LIMIT = 100
 _READY = "nightshift.databases"
+_SOCKET = ".s.PGSQL.5432"
+_SPARE = "postgres.spare"
 # Airflow's components, MLflow and two jobs hold about 60 connections; one backend costs 2 to 3 MB.
 _SERVER_SETTINGS = {
     "max_connections": "150",
     "shared_buffers": "128MB",
     "max_wal_size": "256MB",
     "listen_addresses": "",
+    # Relative to the data folder: so short in every home that it always fits, and no cleaner comes there.
+    "unix_socket_directories": ".",
     # Parallel workers and I/O workers would compete with Spark for two cores.
     "max_parallel_workers_per_gather": "0",
     "io_method": "sync",
@@ -93,22 +95,47 @@ def ensure_server(settings: Settings | None = None) -> Server:
 
 
 def running(settings: Settings | None = None) -> Server | None:
-    """The embedded server of this home, if it accepts connections."""
-    data = (settings or get_settings()).postgres
+    """The embedded server of this home, if it accepts connections; its socket is put back where it was removed.
+
+    Raises:
+        NightshiftError: if the server runs and cannot be reached. It is left alone, as jobs may use it.
+    """
+    settings = settings or get_settings()
+    pid, status = _pid_file(settings.postgres)
+    if pid is None:
+        return None
+    home = sockets.short(settings.home)
+    server = Server(pid, home / settings.postgres.name)
+    if status != "ready":
+        return None
+    if sockets.listens(server.socket_folder / _SOCKET, home / settings.run.name / _SPARE):
+        return server
+    if serving(settings) is not None:
+        raise InstallationError(
+            f"PostgreSQL runs and cannot be reached (process {pid}): its socket in {settings.postgres} was removed; "
+            "what is connected goes on",
+            remedy="when no task runs, run `nightshift down` and `nightshift up`",
+        )
+    return None
+
+
+def serving(settings: Settings) -> int | None:
+    """Process id of the server on this home's data, whether or not it can be reached.
+
+    A pid file outlives a crash, a restart of the machine, a move and a copy of the home: what counts is that the
+    process is a server and works in this very folder.
+    """
+    import psutil
+
+    pid, _ = _pid_file(settings.postgres)
     try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
-    except OSError:
-        return None
-    # Lines: process id, data folder, start time, port, socket folder, address, shared memory, status.
-    if len(lines) < 8 or lines[7].strip() != "ready" or not _same_folder(Path(lines[1]), data):
-        return None
-    server = Server(int(lines[0]), Path(lines[4]))
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(server.socket_folder / ".s.PGSQL.5432"))
-        except OSError:
+        process = psutil.Process(pid) if pid else None
+        # Where nothing reaps orphans, a killed server stays as a zombie, which PostgreSQL takes for a live one.
+        if process is None or process.status() == psutil.STATUS_ZOMBIE or process.name() != "postgres":
             return None
-    return server
+        return pid if Path(process.cwd()).samefile(settings.postgres) else None
+    except (psutil.Error, OSError):
+        return None
 
 
 def stop(settings: Settings | None = None) -> bool:
@@ -121,26 +148,30 @@ def stop(settings: Settings | None = None) -> bool:
     if not (settings.postgres / "postmaster.pid").is_file():
         return False
     with _locked(settings):
-        was_running = running(settings) is not None
-        # A crash leaves the pid file behind: then pg_ctl reports that there is no such process, and that is fine.
-        stopped = run_tool("pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", settings.postgres)
-        if was_running and stopped.returncode != 0:
-            raise NightshiftError(f"PostgreSQL of {settings.home} does not end: {stopped.stdout.strip()}")
-        shutil.rmtree(socket_folder(settings), ignore_errors=True)
+        # pg_ctl signals whatever has the number by now.
+        if was_running := serving(settings) is not None:
+            stopped = _in_data_folder(settings, "pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", ".")
+            if stopped.returncode != 0:
+                raise NightshiftError(f"PostgreSQL of {settings.home} does not end: {stopped.stdout.strip()}")
+        # What a server leaves that did not end by itself.
+        for left in (settings.postgres / "postmaster.pid", settings.run / _SPARE):
+            left.unlink(missing_ok=True)
     return was_running
 
 
-def socket_folder(settings: Settings) -> Path:
-    """Where the server puts its socket: short, because socket paths over about 100 bytes fail."""
-    digest = hashlib.sha256(str(settings.postgres).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"nightshift-{os.getuid()}-{digest}"
-
-
-def _locked(settings: Settings) -> contextlib.AbstractContextManager[Any]:
-    from filelock import FileLock
+@contextlib.contextmanager
+def _locked(settings: Settings) -> Iterator[None]:
+    from filelock import FileLock, Timeout
 
     settings.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return FileLock(settings.run / "database.lock", timeout=180)
+    try:
+        with FileLock(settings.run / "database.lock", timeout=180):
+            yield
+    except Timeout as error:
+        raise BusyError(
+            f"another process has been starting PostgreSQL of {settings.home} for 3 minutes",
+            remedy=f"see {settings.postgres / 'server.log'}, and end that process",
+        ) from error
 
 
 def _create_cluster(settings: Settings) -> None:
@@ -164,54 +195,40 @@ def _create_cluster(settings: Settings) -> None:
 
 
 def _start(settings: Settings) -> Server:
-    folder = socket_folder(settings)
-    if len(os.fsencode(folder / ".s.PGSQL.5432")) > SOCKET_LIMIT:
-        raise NightshiftError(f"the socket folder {folder} is too long for a socket: set TMPDIR to a shorter folder")
-    # A folder that another user put there first could hold a server that only looks like ours.
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid not in {os.getuid(), system_user().pw_uid}:
-        raise NightshiftError(f"{folder} belongs to another user: remove it, or set TMPDIR to a folder of your own")
-    folder.chmod(0o700)
-    hand_over(folder)
-    _remove_stale_pid_file(settings.postgres)
-    log = settings.postgres / "server.log"
-    _must(
-        run_tool(
-            *("pg_ctl", "start", "-w", "-t", "120", "-D", settings.postgres, "-l", log),
-            *("-o", f"-c unix_socket_directories='{folder}'"),
-        ),
-        settings,
-    )
-    server = running(settings)
-    if server is None:
-        raise NightshiftError(f"PostgreSQL started and does not answer at {folder}: see {log}")
+    if serving(settings) is None:
+        # PostgreSQL itself refuses to start when the id of a server that is gone is another process by now.
+        for left in ("postmaster.pid", _SOCKET, f"{_SOCKET}.lock"):
+            (settings.postgres / left).unlink(missing_ok=True)
+        started = _in_data_folder(
+            settings,
+            *("pg_ctl", "start", "-w", "-t", "120", "-D", ".", "-l", "server.log"),
+            # Data folders of earlier versions have other settings.
+            *("-o", f"-c unix_socket_directories={_SERVER_SETTINGS['unix_socket_directories']}"),
+        )
+        _must(started, settings)
+    # One that another process began to start is waited for.
+    deadline = time.monotonic() + 120
+    while (server := running(settings)) is None:
+        if serving(settings) is None or time.monotonic() > deadline:
+            log = settings.postgres / "server.log"
+            raise NightshiftError(f"PostgreSQL of {settings.home} started and accepts no connection: see {log}")
+        time.sleep(0.1)
     return server
 
 
-def _remove_stale_pid_file(data: Path) -> None:
-    """Forget a server that is gone; PostgreSQL itself refuses to start when its old id is another process by now."""
-    import psutil
+def _in_data_folder(settings: Settings, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a program there: pg_ctl hands paths to a shell, where those of some homes would mean something else."""
+    return run_tool(name, *arguments, folder=settings.postgres)
 
-    pid_file = data / "postmaster.pid"
+
+def _pid_file(data: Path) -> tuple[int | None, str]:
+    """Process id and status that a server of this data folder left."""
     try:
-        lines = pid_file.read_text().splitlines()
-        owner = psutil.Process(int(lines[0]))
-        # Where nothing reaps orphans, a killed server stays as a zombie, which PostgreSQL takes for a live one.
-        lives = owner.status() != psutil.STATUS_ZOMBIE
-        is_ours = lives and owner.name() == "postgres" and _same_folder(Path(lines[1]), data)
-    except FileNotFoundError:
-        return
-    except (psutil.NoSuchProcess, ValueError, IndexError):
-        is_ours = False
-    if not is_ours:
-        pid_file.unlink()
-
-
-def _same_folder(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
+        lines = (data / "postmaster.pid").read_text(errors="replace").splitlines()
+        # Lines: process id, data folder, start time, port, socket folder, address, shared memory, status.
+        return int(lines[0]), lines[7].strip() if len(lines) > 7 else ""
+    except (OSError, ValueError, IndexError):
+        return None, ""
 
 
 def _create_databases(server: Server) -> None:
@@ -237,5 +254,5 @@ def _must(done: subprocess.CompletedProcess[str], settings: Settings) -> None:
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.is_file() else ""
     raise NightshiftError(
         f"PostgreSQL of {settings.home} did not start ({Path(done.args[0]).name}):\n{done.stdout.strip()}\n{tail}\n"
-        "`nightshift doctor` checks disk, memory and the socket folder"
+        "`nightshift doctor` checks disk and memory"
     )

@@ -42,10 +42,7 @@ def prepare_home(settings: Settings | None = None) -> Path:
     home = settings.home
     marker = home / MARKER
     if not marker.is_file():
-        foreign = (
-            sorted(entry.name for entry in home.iterdir() if entry.name not in _OWN_ENTRIES) if home.is_dir() else []
-        )
-        if foreign:
+        if foreign := foreign_entries(home):
             raise NightshiftError(
                 f"{home} is no nightshift home, it holds {', '.join(foreign[:3])}: "
                 "let NIGHTSHIFT_HOME name a new or empty folder"
@@ -56,6 +53,11 @@ def prepare_home(settings: Settings | None = None) -> Path:
     settings.run.mkdir(mode=0o700, exist_ok=True)
     settings.logs.mkdir(exist_ok=True)
     return home
+
+
+def foreign_entries(home: Path) -> list[str]:
+    """What lies in a folder that no nightshift put there; a job or a delivery may come before the mark."""
+    return sorted(entry.name for entry in home.iterdir() if entry.name not in _OWN_ENTRIES) if home.is_dir() else []
 
 
 def is_home(folder: Path) -> bool:

@@ -16,7 +16,7 @@ from nightshift.errors import NightshiftError
 SUPERUSER = "postgres"
 
 
-def run_tool(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_tool(name: str, *arguments: object, folder: Path = Path("/")) -> subprocess.CompletedProcess[str]:
     """Run a program of the wheel, as a system user without rights where this process is root.
 
     Its output goes through a file: a server that it starts keeps the descriptors, and a pipe would never close.
@@ -31,7 +31,7 @@ def run_tool(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd="/",
+            cwd=folder,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
             check=False,
             **as_user,

@@ -15,6 +15,7 @@ from nightshift.champions.comparing import COMPARED_TAG, NO_CHAMPION, never_comp
 from nightshift.errors import NightshiftError
 from nightshift.models.tracking import experiment_id, model_version, patiently
 from nightshift.result import hand_over
+from nightshift.services.airflow_env import local_url
 from nightshift.services.ports import Ports
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
@@ -231,4 +232,4 @@ def _mlflow() -> str | None:
     if (uri := settings.mlflow_tracking_uri) is not None:
         return uri.rstrip("/") if uri.startswith("http") else None
     ports = Ports.load(settings)
-    return None if ports is None else f"http://{settings.bind_address}:{ports.mlflow}"
+    return None if ports is None else local_url(ports.mlflow)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -56,6 +57,15 @@ class AirflowApi:
             raise AirflowRefused(method, url, response.status_code, response.text)
         return response.json() if response.content else None
 
+    def _all(self, path: str, key: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        # Airflow gives a hundred at a time, whatever is asked for.
+        while page := self.call("GET", path, params={"limit": 100, "offset": len(found)})[key]:
+            found += page
+            if len(page) < 100:
+                break
+        return found
+
     def _log_in(self) -> None:
         login = {"username": self.connection.user, "password": self.connection.password}
         response = self._client.post("/auth/token", json=login)
@@ -71,6 +81,18 @@ class AirflowApi:
         except httpx.HTTPError:
             return {}
         return {name: str(part.get("status")) for name, part in response.json().items() if isinstance(part, dict)}
+
+    def serves_tasks(self) -> bool:
+        """Whether the server answers people and the part that tasks report to."""
+        try:
+            return bool(self.health()) and self._client.get("/execution/health", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
+    def files_read(self) -> set[str]:
+        """Names of the DAG files that were read, with or without an error."""
+        read = [dag["fileloc"] for dag in self._all("dags", "dags")]
+        return {Path(str(file)).name for file in read + [error["filename"] for error in self.import_errors()]}
 
     def ensure_pool(self, name: str, slots: int, description: str) -> None:
         """Create a pool, or give it this many slots."""
@@ -109,8 +131,7 @@ class AirflowApi:
 
     def import_errors(self) -> list[dict[str, Any]]:
         """DAG files that could not be read."""
-        errors: list[dict[str, Any]] = self.call("GET", "importErrors")["import_errors"]
-        return errors
+        return self._all("importErrors", "import_errors")
 
     def set_paused(self, dag_id: str, paused: bool) -> None:
         """Switch a DAG off or on."""

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from nightshift.database import database_url
 from nightshift.errors import NightshiftError
-from nightshift.services.ports import Ports
+from nightshift.services.ports import LOOPBACK, Ports
 from nightshift.settings import Settings, get_settings
 from nightshift.variables.cleaning import cleaned, directly_reached
 from nightshift.variables.table import DIRECT
 
 ADMIN = "admin"
+_EVERY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,14 @@ def connection_info(home: Path | None = None) -> Connection:
 
 
 def url(settings: Settings, port: int) -> str:
-    """Address of a service for a browser on this machine."""
-    host = "127.0.0.1" if settings.bind_address == "0.0.0.0" else settings.bind_address
-    return f"http://{host}:{port}"
+    """Address of Airflow for a browser and for tasks on this machine."""
+    host = _EVERY_ADDRESS.get(settings.bind_address, settings.bind_address)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def local_url(port: int) -> str:
+    """Address of MLflow and of the audit pages."""
+    return f"http://{LOOPBACK}:{port}"
 
 
 def password_file(settings: Settings) -> Path:
@@ -108,6 +114,8 @@ def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
         "core.load_examples": False,
         # A Spark job uses every core: more tasks than this at once only take each other's memory.
         "core.parallelism": 4,
+        "core.dagbag_import_timeout": 120,
+        "dag_processor.dag_file_processor_timeout": 180,
         "dag_processor.min_file_process_interval": 60,
         "dag_processor.parsing_processes": 1,
         "dag_processor.refresh_interval": 15,
@@ -121,6 +129,12 @@ def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
         "scheduler.orphaned_tasks_check_interval": 60,
         "scheduler.task_instance_heartbeat_timeout": 120,
         "usage_data_collection.enabled": False,
+        # A machine that is busy with Spark answers late. A request that is given up after 5 s, as by default, may
+        # have been carried out: the next try then finds the task running already, and fails it.
+        "workers.execution_api_timeout": 60,
+        # An API server that crashed is back within a minute or two.
+        "workers.execution_api_retries": 10,
+        "workers.execution_api_retry_wait_max": 20,
     }
     named = {f"AIRFLOW__{name.upper().replace('.', '__')}": str(value) for name, value in options.items()}
     return {"AIRFLOW_HOME": str(settings.home / "airflow"), **named}

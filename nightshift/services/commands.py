@@ -6,7 +6,7 @@ import time
 
 import click
 
-from nightshift.services import start as services
+from nightshift.services import start, stop
 from nightshift.settings import get_settings
 
 
@@ -15,10 +15,10 @@ def up() -> None:
     """Start the embedded services and print where they are.
 
     PostgreSQL, Airflow, MLflow and a page of audit reports, all on this machine only. Running it again starts
-    what does not run.
+    what does not run, and ends nothing that does.
     """
     began = time.monotonic()
-    found = services.start(lambda text: click.echo(f"{time.monotonic() - began:5.0f} s  {text}"))
+    found = start.start(lambda text: click.echo(f"{time.monotonic() - began:5.0f} s  {text}"))
     click.secho(f"{time.monotonic() - began:5.0f} s  up", fg="green")
     click.echo(
         f"\n  Airflow    {found.airflow}   user {found.user}, password {found.password}"
@@ -32,7 +32,7 @@ def up() -> None:
 @click.command()
 def down() -> None:
     """End every process that this home started, also what a crash left behind."""
-    ended = services.stop(click.echo)
+    ended = stop.stop(click.echo)
     click.echo(f"{ended} processes ended." if ended else "Nothing was running.")
 
 
@@ -43,4 +43,4 @@ def clean(yes: bool) -> None:
     home = get_settings().home
     if home.exists() and not yes:
         click.confirm(f"Remove {home} with all its tables, models and logs?", abort=True)
-    services.clean(click.echo)
+    stop.clean(click.echo)

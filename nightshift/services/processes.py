@@ -11,16 +11,23 @@ import psutil
 from nightshift.variables.table import SERVICE_MARK
 
 
+def mark(home: Path) -> str:
+    """What the services of a home carry in their environment: the folder itself, which keeps this when it is moved."""
+    stat = home.stat()
+    return f"{stat.st_dev}:{stat.st_ino}"
+
+
 def of_home(home: Path) -> list[psutil.Process]:
     """Every live process that the services of this home started, and what those started, whoever owns it now.
 
     The calling process and the ones above it are never among them.
     """
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    marks = {mark(home)} if home.is_dir() else set()
     real_home = os.path.realpath(home)
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
-        if process.pid in found or not _is_marked(process, real_home):
+        if process.pid in found or not _is_marked(process, real_home, marks):
             continue
         found[process.pid] = process
         with contextlib.suppress(psutil.Error):
@@ -54,13 +61,19 @@ def wait_gone(processes: list[psutil.Process], seconds: float) -> list[psutil.Pr
     return [process for process in alive if _lives(process)]
 
 
-def _is_marked(process: psutil.Process, home: str) -> bool:
+def variable(process: psutil.Process, name: str) -> str:
+    """A variable of a process's environment; empty where it has ended or may not be looked at."""
     try:
-        environment = process.environ()
+        return process.environ().get(name, "")
     except (psutil.Error, OSError):
+        return ""
+
+
+def _is_marked(process: psutil.Process, home: str, marks: set[str]) -> bool:
+    if not (carried := variable(process, SERVICE_MARK)):
         return False
-    # Resolved: one home may be spelled in two ways, through a link.
-    return environment.get(SERVICE_MARK) == "1" and os.path.realpath(environment.get("NIGHTSHIFT_HOME", "/")) == home
+    # Resolved: one home may be spelled in two ways, through a link. By its path, too: it may have been removed.
+    return carried in marks or os.path.realpath(variable(process, "NIGHTSHIFT_HOME") or "/") == home
 
 
 def _lives(process: psutil.Process) -> bool:

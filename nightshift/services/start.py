@@ -1,26 +1,23 @@
-"""Starting and stopping everything that a home runs."""
+"""Starting everything that a home runs; nothing that runs is ended by it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from nightshift import database
-from nightshift.errors import NightshiftError
-from nightshift.home import MARKER, is_home, prepare_home
-from nightshift.services import processes
+from nightshift import database, sockets
+from nightshift.errors import BusyError, InstallationError, NightshiftError
+from nightshift.home import prepare_home
+from nightshift.services import processes, state
 from nightshift.services.airflow_api import AirflowApi
-from nightshift.services.airflow_env import connection_info, environment, load_secrets, password_file, url
+from nightshift.services.airflow_env import connection_info, environment, load_secrets, local_url, password_file
 from nightshift.services.ports import Ports
 from nightshift.services.supervisor import STOP_SECONDS, Supervisor, log_of
 from nightshift.settings import Settings, get_settings
@@ -55,18 +52,18 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
     say("PostgreSQL: Airflow's, MLflow's and Optuna's data and the ledger")
     database.database_url("airflow")
     supervisor = Supervisor(settings)
-    with port_lock():
-        ports = _launched(supervisor, settings)
+    with _one_at_a_time(say):
+        ports = _launched(supervisor, settings, say)
         supervisor.start("mlflow", "data-docs")
         _migrate(settings, ports, say)
         say("Airflow: API server and DAG processor")
         supervisor.start("api-server", "dag-processor")
         with AirflowApi(connection_info(settings.home)) as api:
-            _until(lambda: bool(api.health()), supervisor, ("api-server",), "the API server answers", _PATIENCE_SECONDS)
+            _until(api.serves_tasks, supervisor, ("api-server",), "the API server answers", _PATIENCE_SECONDS)
             say("Airflow: scheduler and triggerer")
             # A scheduler that starts before the API server answers fails its first tasks.
             supervisor.start("scheduler", "triggerer")
-            for use_case in UseCase.load_all():
+            for use_case in _use_cases(say):
                 api.ensure_pool(use_case.lake_pool, 1, "One writer at a time on the tables of this use case.")
             say("waiting until every component is healthy")
             _until(
@@ -76,8 +73,9 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
                 "Airflow is healthy",
                 _PATIENCE_SECONDS,
             )
-        mlflow = url(settings, ports.mlflow)
-        _until(lambda: _answers(f"{mlflow}/health"), supervisor, ("mlflow",), "MLflow answers", _PATIENCE_SECONDS)
+            _wait_for_dags(api, settings, say)
+        health = f"{local_url(ports.mlflow)}/health"
+        _until(lambda: _answers(health), supervisor, ("mlflow",), "MLflow answers", _PATIENCE_SECONDS)
     return addresses(settings)
 
 
@@ -89,76 +87,97 @@ def addresses(settings: Settings | None = None) -> Addresses:
     assert ports is not None
     return Addresses(
         airflow=connection.base_url,
-        mlflow=url(settings, ports.mlflow),
-        data_docs=url(settings, ports.data_docs),
+        mlflow=local_url(ports.mlflow),
+        data_docs=local_url(ports.data_docs),
         user=connection.user,
         password=connection.password,
         password_file=password_file(settings),
     )
 
 
-def stop(say: Say = print, settings: Settings | None = None) -> int:
-    """End every process that this home's services started, and its PostgreSQL; how many there were.
-
-    Works on what a killed supervisor left behind as well.
-    """
-    settings = settings or get_settings()
-    supervised = [process for process in processes.of_home(settings.home) if "supervisord" in _command(process)]
-    ended = len(processes.of_home(settings.home))
-    if supervised:
-        say("stopping Airflow, MLflow and Data Docs")
-        for process in supervised:
-            with contextlib.suppress(Exception):
-                process.terminate()
-        processes.wait_gone(supervised, STOP_SECONDS + 5)
-    if left := processes.end(settings.home, grace_seconds=0 if supervised else STOP_SECONDS):
-        say(f"ended {left} processes that were left")
-    if database.stop(settings):
-        say("stopped PostgreSQL")
-        ended += 1
-    shutil.rmtree(Supervisor(settings).folder, ignore_errors=True)
-    return ended
-
-
-def clean(say: Say = print, settings: Settings | None = None) -> None:
-    """Stop everything and remove the home with all its data.
-
-    Raises:
-        NightshiftError: if the folder does not carry the mark of a home.
-    """
-    settings = settings or get_settings()
-    home = settings.home
-    if not home.exists():
-        say(f"{home} does not exist")
-        return
-    if home.is_symlink() or not is_home(home):
-        raise NightshiftError(
-            f"{home} is not removed: it has no {MARKER}, so it may hold other things than nightshift's"
-        )
-    stop(say, settings)
-    shutil.rmtree(home)
-    say(f"removed {home}")
-
-
-def port_lock() -> contextlib.AbstractContextManager[Any]:
+@contextlib.contextmanager
+def _one_at_a_time(say: Say) -> Iterator[None]:
     """Held from choosing ports until the services listen, so that two homes started at once take different ones."""
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
-    return FileLock(Path(tempfile.gettempdir()) / f"nightshift-{os.getuid()}-ports.lock", timeout=600)
+    lock = FileLock(sockets.TEMPORARY / f"nightshift-{os.getuid()}-ports.lock")
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say("waiting for another `nightshift up` of this user to end")
+            lock.acquire(timeout=2 * _PATIENCE_SECONDS)
+    except Timeout:
+        raise BusyError(
+            f"another `nightshift up` of this user has not ended for {2 * _PATIENCE_SECONDS // 60} minutes",
+            remedy="look what it waits for, and end it",
+        ) from None
+    except OSError as error:
+        raise InstallationError(
+            f"{lock.lock_file} cannot be opened ({error.strerror}), and keeps two homes from taking one port",
+            remedy="remove it, or have its owner remove it",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def _launched(supervisor: Supervisor, settings: Settings) -> Ports:
+def _launched(supervisor: Supervisor, settings: Settings, say: Say) -> Ports:
+    """Ports of the services, whose supervisor runs afterwards.
+
+    Nothing that runs is ended, but for what a supervisor that was killed left, when no task runs: it would hold the
+    ports, and run every task twice.
+    """
+    services = state.look(settings)
+    if services.state == "ending":
+        say("waiting until the services have ended that are being stopped")
+        deadline = time.monotonic() + 2 * STOP_SECONDS
+        while services.state == "ending" and time.monotonic() < deadline:
+            time.sleep(0.5)
+            services = state.look(settings)
+    if services.state in {"ending", "silent", "moved"} or (services.state == "orphaned" and services.tasks):
+        raise InstallationError(
+            f"services of {settings.home}: {services.found}; nothing was ended", remedy=services.remedy
+        )
     ports = Ports.load(settings)
-    if ports is not None and supervisor.is_running():
+    if services.state == "running" and ports is not None:
+        if services.found:
+            say(f"the services {services.found}: {services.remedy}")
         return ports
-    # Orphans of a supervisor that was killed hold the ports and would run every task twice.
-    processes.end(settings.home, grace_seconds=5)
+    if services.state == "orphaned":
+        say(f"{services.found}: starting the services again")
+        processes.end(settings.home, grace_seconds=5)
     ports = Ports.choose(settings)
     load_secrets(settings)
     for folder in (settings.data_docs, settings.mlflow_artifacts, settings.home / "airflow"):
         folder.mkdir(parents=True, exist_ok=True)
     supervisor.launch(ports)
     return ports
+
+
+def _use_cases(say: Say) -> list[UseCase]:
+    """Those whose declarations can be read: one that can't stops no service, and `doctor` shows where it is wrong."""
+    try:
+        return UseCase.load_all()
+    except NightshiftError as error:
+        say(f"use cases cannot be read: {error}")
+        return []
+
+
+def _wait_for_dags(api: AirflowApi, settings: Settings, say: Say) -> None:
+    """Until the DAG processor has come to every file, as no task runs of a DAG that is not there."""
+    texts = {file: file.read_bytes().lower() for file in (settings.project_dir / "dags").glob("*.py")}
+    # By these words Airflow, too, decides which files it reads.
+    files = {file.name for file, text in texts.items() if b"dag" in text and b"airflow" in text}
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while unread := files - api.files_read():
+        if time.monotonic() > deadline:
+            say(f"Airflow has found no DAG in {', '.join(sorted(unread))} yet")
+            break
+        time.sleep(0.5)
+    for error in api.import_errors():
+        say(f"Airflow cannot read {error['filename']}: it shows why under Dag Import Errors")
 
 
 def _migrate(settings: Settings, ports: Ports, say: Say) -> None:
@@ -205,10 +224,3 @@ def _answers(address: str) -> bool:
         return httpx.get(address, timeout=5, trust_env=False).is_success
     except httpx.HTTPError:
         return False
-
-
-def _command(process: Any) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except Exception:
-        return ""

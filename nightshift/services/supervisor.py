@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightshift.database import database_url, socket_folder
+from nightshift.database import database_url
 from nightshift.errors import NightshiftError
+from nightshift.services import control
 from nightshift.services.airflow_env import environment
-from nightshift.services.ports import Ports
+from nightshift.services.ports import LOOPBACK, Ports
+from nightshift.services.processes import mark
 from nightshift.settings import Settings
 from nightshift.variables.table import SERVICE_MARK
 
@@ -34,12 +37,12 @@ class Program:
 def programs(settings: Settings, ports: Ports) -> list[Program]:
     """All services but PostgreSQL, which outlives a supervisor so that jobs run by hand can use it."""
     airflow = (sys.executable, "-m", "airflow")
-    address = settings.bind_address
+    # Neither has a login, so neither ever listens beyond this machine, whatever the bind address is.
     mlflow = (
-        *(sys.executable, "-m", "mlflow", "server", "--host", address, "--port", str(ports.mlflow), "--workers", "1"),
+        *(sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
         *("--no-serve-artifacts", "--default-artifact-root", settings.mlflow_artifacts.as_uri()),
     )
-    docs = (sys.executable, "-m", "http.server", "--bind", address, "--directory", str(settings.data_docs))
+    docs = (sys.executable, "-m", "http.server", "--bind", LOOPBACK, "--directory", str(settings.data_docs))
     return [
         Program("mlflow", mlflow),
         Program("data-docs", (*docs, str(ports.data_docs))),
@@ -62,16 +65,6 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         """Connect to nothing yet."""
         self.settings = settings
-        # A socket path must be short, as PostgreSQL's must.
-        self.folder = socket_folder(settings).with_name(socket_folder(settings).name + "-control")
-
-    def is_running(self) -> bool:
-        """Whether it answers."""
-        try:
-            self._ask("getState")
-        except (OSError, xmlrpc.client.Error):
-            return False
-        return True
 
     def launch(self, ports: Ports) -> None:
         """Start it as a daemon with no program running yet.
@@ -81,15 +74,16 @@ class Supervisor:
         """
         settings = self.settings
         log_of(settings, "x").parent.mkdir(parents=True, exist_ok=True)
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        if self.folder.is_symlink() or self.folder.stat().st_uid != os.getuid():
-            raise NightshiftError(f"{self.folder} belongs to another user: set TMPDIR to a folder of your own")
         configuration = settings.run / "supervisord.conf"
         configuration.write_text(self._configuration(ports), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", configuration],
-            env=environment(settings, ports)
-            | {SERVICE_MARK: "1", "MLFLOW_BACKEND_STORE_URI": database_url("mlflow"), "PYTHONWARNINGS": "ignore"},
+            env={
+                **environment(settings, ports),
+                SERVICE_MARK: mark(settings.home),
+                "MLFLOW_BACKEND_STORE_URI": database_url("mlflow"),
+                "PYTHONWARNINGS": "ignore",
+            },
             cwd=settings.project_dir,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -97,19 +91,26 @@ class Supervisor:
             check=False,
         )
         deadline = time.monotonic() + 20
-        while not self.is_running():
-            if done.returncode != 0 or time.monotonic() > deadline:
+        while True:
+            try:
+                self._ask("getState")
+            except control.Silent as silent:
+                if done.returncode == 0 and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    continue
                 raise NightshiftError(
                     f"the supervisor did not start: {done.stdout}{done.stderr}see {log_of(settings, 'supervisor')}; "
                     "`nightshift down` ends what is left of an earlier one"
-                )
-            time.sleep(0.1)
+                ) from silent
+            return
 
     def start(self, *names: str) -> None:
         """Start those of the named programs that do not run; returns at once."""
         for name in names:
             if self.state(name) not in {"RUNNING", "STARTING", "BACKOFF"}:
-                self._ask("startProcess", f"{GROUP}:{name}", False)
+                # One that ends at once is an error for supervisord, which tries it again; `check` sees it give up.
+                with contextlib.suppress(xmlrpc.client.Fault):
+                    self._ask("startProcess", f"{GROUP}:{name}", False)
 
     def state(self, name: str) -> str:
         """Supervisord's word for a program's state, like RUNNING or FATAL."""
@@ -127,18 +128,14 @@ class Supervisor:
             raise NightshiftError(f"{name} does not stay up; the end of {log}:\n" + "\n".join(tail))
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        from supervisor.xmlrpc import SupervisorTransport
-
-        transport = SupervisorTransport(serverurl=f"unix://{self.folder / 'control.sock'}")
-        with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as server:
-            return getattr(server.supervisor, method)(*arguments)
+        return control.ask(self.settings, method, *arguments)
 
     def _configuration(self, ports: Ports) -> str:
         settings = self.settings
         listed = programs(settings, ports)
         user = "user=root\n" if os.getuid() == 0 else ""
         head = (
-            f"[unix_http_server]\nfile={self.folder / 'control.sock'}\nchmod=0600\n\n"
+            f"[unix_http_server]\nfile={control.socket_file(settings)}\nchmod=0600\n\n"
             f"[supervisord]\n{user}logfile={_quoted(log_of(settings, 'supervisor'))}\nlogfile_maxbytes=5MB\n"
             f"logfile_backups=1\npidfile={_quoted(settings.run / 'supervisord.pid')}\n\n"
             "[rpcinterface:supervisor]\n"

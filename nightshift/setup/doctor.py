@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import psutil
 
-from nightshift.home import is_home
+from nightshift.home import foreign_entries, is_home
 from nightshift.settings import Settings, get_settings
 from nightshift.setup import class_data, jars, java, locks
 from nightshift.setup.finding import Finding
@@ -50,10 +50,12 @@ def examine(settings: Settings) -> list[Finding]:
     """All findings; a check that breaks is itself a finding that failed."""
     found: list[Finding] = []
     for check in (_python, _packages, _java, _jars, _archive, _home, _disk, _memory, _running):
+        name = check.__name__.strip("_")
         try:
             found.extend(check(settings))
+        except OSError as error:
+            found.append(Finding(name, "fail", f"could not be checked: {error}", "see that this user may read it"))
         except Exception as error:
-            name = check.__name__.strip("_")
             found.append(Finding(name, "fail", f"could not be checked: {error}", "run `make setup`"))
     return found
 
@@ -138,12 +140,15 @@ def _home(settings: Settings) -> Iterator[Finding]:
     home = settings.home
     above = next(folder for folder in (home, *home.parents) if folder.exists())
     remedy = "let NIGHTSHIFT_HOME name a new or empty folder that you may write to"
-    if not os.access(above, os.W_OK | os.X_OK):
+    if not above.is_dir():
+        yield Finding("home", "fail", f"{above} is no folder", remedy)
+    elif not os.access(above, os.W_OK | os.X_OK):
         yield Finding("home", "fail", f"{above} is not writable", remedy)
-    elif home.exists() and not is_home(home) and any(home.iterdir()):
-        yield Finding("home", "warn", f"{home} has no mark of a nightshift home", remedy)
+    elif not is_home(home) and (foreign := foreign_entries(home)):
+        found = f"{home} is no nightshift home: it holds {', '.join(foreign[:3])}"
+        yield Finding("home", "fail", found, remedy)
     else:
-        yield Finding("home", "ok", f"{home}{'' if home.exists() else ' (new)'}")
+        yield Finding("home", "ok", f"{home}{'' if is_home(home) else ' (new)'}")
 
 
 def _running(settings: Settings) -> Iterator[Finding]:

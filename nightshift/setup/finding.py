@@ -14,3 +14,8 @@ class Finding:
     result: Literal["ok", "warn", "fail"]
     found: str
     remedy: str = ""
+
+
+def first_line(error: BaseException) -> str:
+    """Of what an error says; its type where it says nothing."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

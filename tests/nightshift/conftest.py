@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from nightshift.settings import get_settings
+from nightshift.services import stop, supervisor
+from nightshift.services.supervisor import Program, Supervisor
+from nightshift.settings import Settings, get_settings
 from tests.declaring import Shop
+from tests.nightshift.supervised import Pages, was_started
 
 
 @pytest.fixture
@@ -16,3 +20,32 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A use case of its own, whose declarations the test changes."""
     yield Shop(tmp_path, monkeypatch)
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def pages() -> Iterator[Pages]:
+    made = Pages()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def started(home: Settings, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Supervisor]]:
+    """Starts a real supervisor whose programs sleep, but for those that a test lets end at once."""
+
+    def launch(*ending: str) -> Supervisor:
+        ports = was_started(home, pages.port)
+        names = [program.name for program in supervisor.programs(home, ports)]
+        listed = [Program(name, ("false",) if name in ending else ("sleep", "600")) for name in names]
+        monkeypatch.setattr(supervisor, "programs", lambda *_: listed)
+        made = Supervisor(home)
+        made.launch(ports)
+        made.start(*names)
+        deadline = time.monotonic() + 20
+        while any(made.state(name) not in {"BACKOFF", "FATAL"} for name in ending) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return made
+
+    yield launch
+    stop.stop(lambda _: None, home)

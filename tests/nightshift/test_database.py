@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -10,12 +11,13 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
 import pytest
 
-from nightshift import database, postgres_tools
+from nightshift import database, postgres_tools, sockets
 from nightshift.errors import NightshiftError
 from nightshift.settings import Settings, get_settings
 
@@ -37,11 +39,20 @@ def own_home(monkeypatch):
         get_settings.cache_clear()
 
 
-def _ask_in_new_process(_: int) -> tuple[str, int]:
+def _ask_in_new_process(temporary: str) -> tuple[str, int]:
     code = "from nightshift.database import *; print(database_url('ledger'), ensure_server().pid)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    environment = os.environ | {"TMPDIR": temporary}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     url, pid = done.stdout.split()
     return url, int(pid)
+
+
+def _asked(server: database.Server, question: str) -> object:
+    with contextlib.closing(psycopg2.connect(server.url("ledger", "psycopg2").replace("+psycopg2", ""))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(question)
+            return cursor.fetchone()[0]
 
 
 def lives(pid: int) -> bool:
@@ -62,9 +73,9 @@ def _names(server: database.Server) -> set[str]:
         connection.close()
 
 
-def test_processes_that_ask_at_once_share_one_server_that_outlives_them(own_home):
+def test_processes_of_any_temporary_folder_that_ask_at_once_share_one_server_that_outlives_them(own_home, tmp_path):
     with ThreadPoolExecutor(4) as pool:
-        answers = set(pool.map(_ask_in_new_process, range(4)))
+        answers = set(pool.map(_ask_in_new_process, ["", "/tmp", str(tmp_path), str(tmp_path / "missing")]))
 
     assert len(answers) == 1
     server = database.running(own_home)
@@ -102,8 +113,12 @@ def test_a_pid_file_that_names_another_process_by_now_does_not_block_the_start(o
     database.stop(own_home)
     # As after a restart of the machine: the number is taken, by this very test.
     lines[0] = str(os.getpid())
-    (own_home.postgres / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    pid_file = own_home.postgres / "postmaster.pid"
+    pid_file.write_text("\n".join(lines) + "\n")
 
+    assert not database.stop(own_home), "what has the number by now is not ended"
+    pid_file.write_text("\n".join(lines) + "\n")
+    (own_home.postgres / ".s.PGSQL.5432.lock").write_text("\n".join(lines) + "\n")
     assert database.ensure_server(own_home).pid != os.getpid()
 
 
@@ -133,8 +148,9 @@ def test_another_system_user_is_refused_even_where_the_socket_is_reachable(own_h
     server = database.ensure_server(own_home)
     server.socket_folder.chmod(0o755)
     ask = [postgres_tools.programs() / "psql", "-h", server.socket_folder, "-U", "postgres", "-c", "SELECT 1", "ledger"]
-    nobody = pwd.getpwnam("nobody").pw_uid
-    done = subprocess.run(ask, capture_output=True, text=True, user=nobody, cwd="/", check=False)
+    nobody = pwd.getpwnam("nobody")
+    as_nobody: dict[str, Any] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    done = subprocess.run(ask, capture_output=True, text=True, cwd="/", check=False, **as_nobody)
 
     assert done.returncode != 0
     assert "Peer authentication failed" in done.stderr
@@ -163,6 +179,42 @@ def test_a_server_of_ones_own_is_used_as_given(monkeypatch, given, expected):
     get_settings.cache_clear()
 
 
-def test_the_socket_path_is_short_however_long_the_home_is():
-    folder = database.socket_folder(Settings(home=Path("/" + "long/" * 60)))
-    assert len(str(folder / ".s.PGSQL.5432")) < database.SOCKET_LIMIT
+def test_a_socket_that_was_removed_is_put_back_under_a_server_that_goes_on(own_home):
+    server = database.ensure_server(own_home)
+    with contextlib.closing(psycopg2.connect(host=str(server.socket_folder), user="postgres", dbname="ledger")) as task:
+        task.cursor().execute("SELECT pg_advisory_lock(7)")
+        (own_home.postgres / ".s.PGSQL.5432").unlink()
+
+        assert database.running(own_home) == server
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        assert _asked(server, held) == 1, "a session that was open is still open"
+
+
+def test_a_server_that_cannot_be_reached_any_more_is_left_alone_and_said_so(own_home):
+    server = database.ensure_server(own_home)
+    (own_home.postgres / ".s.PGSQL.5432").unlink()
+    (own_home.run / "postgres.spare").unlink()
+
+    with pytest.raises(NightshiftError, match=r"(?s)cannot be reached .* was removed.*`nightshift up`"):
+        database.ensure_server(own_home)
+    assert lives(server.pid)
+    assert database.stop(own_home)
+    assert not lives(server.pid)
+    assert database.ensure_server(own_home).pid != server.pid
+
+
+def test_a_home_of_any_name_and_length_has_a_server_that_survives_its_move(own_home):
+    odd = Settings(home=own_home.home / "it's a $HOME, 100%25; naïve" / ("long" * 35))
+    server = database.ensure_server(odd)
+    link = sockets.short(odd.home)
+    assert _asked(server, "SELECT 1") == 1
+    link.unlink()
+    assert database.running(odd) == server, "a link that a cleaner removed is made again"
+    assert _asked(server, "SELECT 1") == 1
+
+    moved = Settings(home=own_home.home / "moved")
+    odd.home.rename(moved.home)
+    found = database.ensure_server(moved)
+    assert (found.pid, _asked(found, "SELECT 1")) == (server.pid, 1)
+    assert database.stop(moved)
+    link.unlink()

@@ -6,7 +6,7 @@ import pytest
 
 from nightshift.errors import NightshiftError
 from nightshift.home import is_home, prepare_home
-from nightshift.services.start import clean
+from nightshift.services.stop import clean
 from nightshift.settings import Settings
 
 

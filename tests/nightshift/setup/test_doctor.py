@@ -52,7 +52,20 @@ def test_a_java_that_is_gone_fails_and_a_stale_archive_only_warns(settings):
 def test_a_folder_of_other_things_is_no_home(settings):
     settings.home.mkdir()
     (settings.home / "thesis.tex").touch()
-    assert _results(settings)["home"].result == "warn"
+    finding = _results(settings)["home"]
+    assert (finding.result, "thesis.tex" in finding.found) == ("fail", True)
+    assert "NIGHTSHIFT_HOME" in finding.remedy
+
+
+def test_a_new_home_into_which_something_was_delivered_is_one(settings):
+    (settings.home / "landing" / "flight_delays" / "2013-08-03").mkdir(parents=True)
+    assert _results(settings)["home"].result == "ok"
+
+
+def test_a_file_in_the_place_of_the_home_is_said(settings):
+    settings.home.touch()
+    finding = _results(settings)["home"]
+    assert (finding.result, finding.found) == ("fail", f"{settings.home} is no folder")
 
 
 def test_too_little_disk_fails(settings, monkeypatch):

@@ -1,0 +1,111 @@
+"""What of a home's services runs: found by the home, and decided in one place for `up` and `doctor`."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from nightshift.services import control, processes
+from nightshift.services.ports import Ports
+from nightshift.settings import Settings
+
+AGAIN = "when no task runs, run `nightshift down` and `nightshift up`"
+# Titles that Airflow gives to processes which may run a task; one that waits for a task ends in <idle>.
+_WORKER = re.compile(r"airflow (?:worker -- LocalExecutor.*?:|supervisor:) (?P<task>.+)")
+
+
+@dataclass(frozen=True)
+class Services:
+    """The state of a home's services, and what to tell a person where it is not as it should be."""
+
+    state: Literal["never", "stopped", "ending", "orphaned", "silent", "moved", "running"]
+    found: str = ""
+    remedy: str = ""
+    # Names of tasks that run; ending their processes would fail them.
+    tasks: tuple[str, ...] = ()
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether the supervisor knows its programs."""
+        return self.state == "running"
+
+
+def look(settings: Settings, seconds: float = control.PATIENCE_SECONDS) -> Services:
+    """The state of the services; a control socket that was removed is put back, and nothing is started or ended.
+
+    Args:
+        settings: of the home.
+        seconds: how long the supervisor has to answer.
+    """
+    marked = processes.of_home(settings.home)
+    tasks = tuple(sorted({task for process in marked if (task := _task(process))}))
+    try:
+        pid = control.ask(settings, "getPID", seconds=seconds)
+        return _supervised(settings, psutil.Process(pid), tasks)
+    except control.Ending:
+        return Services("ending", "are being ended", "ask again in half a minute", tasks)
+    except (control.Silent, psutil.NoSuchProcess):
+        pass
+    supervisor = next(filter(is_supervisor, marked), None)
+    if supervisor is None:
+        return _unsupervised(settings, marked, tasks)
+    found = (
+        f"the supervisor (process {supervisor.pid}) does not answer at {control.socket_file(settings)}; "
+        f"the services go on without it{_with(tasks)}"
+    )
+    return Services("silent", found, f"{AGAIN}; a supervisor that hangs for a moment answers again by itself", tasks)
+
+
+def is_supervisor(process: psutil.Process) -> bool:
+    """Whether a process of a home is its supervisor."""
+    return "supervisord" in _command(process)
+
+
+def _unsupervised(settings: Settings, marked: list[psutil.Process], tasks: tuple[str, ...]) -> Services:
+    if marked:
+        found = f"{len(marked)} processes run without their supervisor, which was killed{_with(tasks)}"
+        wait = "when that has ended, run" if tasks else "run"
+        return Services("orphaned", found, f"{wait} `nightshift up`: it starts the services again", tasks)
+    if Ports.load(settings) is None:
+        return Services("never", "never started here; `make up` does it")
+    return Services("stopped", "stopped: no night runs, and no page answers", "run `nightshift up`")
+
+
+def _supervised(settings: Settings, supervisor: psutil.Process, tasks: tuple[str, ...]) -> Services:
+    home = processes.variable(supervisor, "NIGHTSHIFT_HOME")
+    if os.path.realpath(home) != os.path.realpath(settings.home):
+        found = f"run for {home}, where this home was when they were started: they find nothing there{_with(tasks)}"
+        return Services("moved", found, "run `nightshift down` and `nightshift up`", tasks)
+    checkout = processes.variable(supervisor, "NIGHTSHIFT_PROJECT_DIR")
+    if not _same(Path(checkout), settings.project_dir):
+        found = f"run the code of another checkout, {checkout}"
+        return Services("running", found, f"to run this one's, {AGAIN}", tasks)
+    return Services("running", tasks=tasks)
+
+
+def _with(tasks: tuple[str, ...]) -> str:
+    return f", and {', '.join(tasks)} with them" if tasks else ""
+
+
+def _task(process: psutil.Process) -> str | None:
+    title = _WORKER.match(_command(process))
+    return None if title is None or title["task"] == "<idle>" else title["task"]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).strip()
+    except (psutil.Error, OSError):
+        return ""
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

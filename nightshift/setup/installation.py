@@ -1,0 +1,66 @@
+"""What the checks of `nightshift doctor` look at: found out once, for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nightshift.catalog import Catalog
+from nightshift.errors import NightshiftError
+from nightshift.services.ports import Ports
+from nightshift.services.state import Services
+from nightshift.settings import Settings
+from nightshift.setup.finding import Finding
+from nightshift.use_case import UseCase
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What checks look at: settings, and what was found out once for all of them."""
+
+    settings: Settings
+    services: Services
+    use_cases: tuple[UseCase, ...]
+    # What is wrong with each use case whose declarations cannot be read, by name.
+    unreadable: Mapping[str, str]
+
+    @property
+    def ports(self) -> Ports | None:
+        """Of services that were started once."""
+        return Ports.load(self.settings)
+
+    @property
+    def serves(self) -> bool:
+        """Whether services run, with or without a supervisor that can be asked."""
+        return self.services.state in {"running", "silent", "orphaned", "moved"}
+
+
+def installation(settings: Settings, services: Services) -> Installation:
+    """The installation of a home, with the use cases that can be read."""
+    read: list[UseCase] = []
+    wrong: dict[str, str] = {}
+    for file in sorted(settings.use_cases_dir.glob("*/use_case.yaml")):
+        try:
+            use_case = UseCase.load(file.parent.name)
+            Catalog(use_case)
+            read.append(use_case)
+        except NightshiftError as error:
+            wrong[file.parent.name] = " ".join(str(error).split())
+    return Installation(settings, services, tuple(read), wrong)
+
+
+def use_cases(here: Installation) -> Iterator[Finding]:
+    """A finding for each use case that can't be read, so that no other check is blamed for it."""
+    for said in here.unreadable.values():
+        remedy = "correct the declaration: until then Airflow reads no DAG, and no job of this use case starts"
+        yield Finding("use cases", "fail", said, remedy)
+    if not here.unreadable:
+        # Names of two that could be taken for each other.
+        yield Finding("use cases", "ok", ", ".join(use_case.name for use_case in UseCase.load_all()) or "none")
+
+
+def left_out(here: Installation, check: str) -> Iterator[Finding]:
+    """What a check says that cannot look at every use case."""
+    if here.unreadable:
+        found = f"not looked at for {', '.join(here.unreadable)}, whose declarations cannot be read"
+        yield Finding(check, "warn", found, "correct the declaration, see use cases")

@@ -1,0 +1,97 @@
+"""What `nightshift doctor` asks of databases and of the landing zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+
+from nightshift import database
+from nightshift.catalog import Catalog
+from nightshift.dates import parse_date
+from nightshift.delivery import MANIFEST, Folder, expects_manifest, is_complete, landing_folder
+from nightshift.errors import InstallationError, NightshiftError
+from nightshift.services.state import AGAIN
+from nightshift.setup.finding import Finding, first_line
+from nightshift.setup.installation import Installation, left_out
+
+
+def databases(here: Installation) -> Iterator[Finding]:
+    """Whether each database answers, and what of it runs where it does not."""
+    settings = here.settings
+    if settings.database_url:
+        _query(settings.database_url)
+        yield Finding("database", "ok", "a server of your own (NIGHTSHIFT_DATABASE_URL), answers")
+        return
+    log = settings.postgres / "server.log"
+    try:
+        server = database.running(settings)
+    except InstallationError as error:
+        yield Finding("database", "fail", error.message, error.remedy or AGAIN)
+        return
+    if server is not None:
+        _query(server.url("ledger", "psycopg2"))
+        yield Finding("database", "ok", "embedded PostgreSQL, answers")
+    elif database.serving(settings) is not None:
+        yield Finding("database", "warn", "embedded PostgreSQL starts or ends", f"ask again in a minute; log: {log}")
+    elif here.serves:
+        remedy = f"run `nightshift up`; its log is {log}"
+        yield Finding("database", "fail", "embedded PostgreSQL does not run, and the services need it", remedy)
+    else:
+        yield Finding("database", "ok", "embedded PostgreSQL, not running; it starts when it is needed")
+
+
+def _query(address: str) -> None:
+    """Ask each database something.
+
+    Raises:
+        NightshiftError: if one does not answer; the password is not told.
+    """
+    parts = urlsplit(address)
+    for name in database.DATABASES:
+        libpq = urlunsplit(parts._replace(scheme="postgresql", path=f"/{name}"))
+        try:
+            connection = psycopg2.connect(libpq, connect_timeout=2)
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+            finally:
+                connection.close()
+        except psycopg2.Error as error:
+            said = first_line(error).replace(parts.password or "\0", "***")
+            raise NightshiftError(f"database {name}: {said}") from None
+
+
+def landing(here: Installation) -> Iterator[Finding]:
+    """The newest delivery of each use case, and whether it is complete."""
+    settings = here.settings
+    yield from left_out(here, "landing")
+    for use_case in here.use_cases:
+        if not expects_manifest(Catalog(use_case)):
+            continue
+        folder = landing_folder(use_case)
+        above = Path(folder.location).parent
+        if settings.landing_url and not folder.is_remote and not above.is_dir():
+            remedy = "is it mounted? else correct NIGHTSHIFT_LANDING_URL"
+            yield Finding("landing", "fail", f"{above} is not there", remedy)
+            return
+        there = folder.is_remote or Path(folder.location).is_dir()
+        dates = sorted(name for name in folder.sizes() if _is_date(name)) if there else []
+        yield Finding("landing", "ok", f"{use_case.name}: {_newest(folder, dates)}")
+
+
+def _newest(folder: Folder, dates: list[str]) -> str:
+    if not dates:
+        return f"nothing was delivered to {folder} yet"
+    complete = "complete" if is_complete(folder / dates[-1]) else f"not complete: it has no {MANIFEST}"
+    return f"newest delivery {dates[-1]} in {folder}, {complete}"
+
+
+def _is_date(name: str) -> bool:
+    try:
+        parse_date(name)
+    except NightshiftError:
+        return False
+    return True
