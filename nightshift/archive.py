@@ -114,5 +114,5 @@ def archiving() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = f"the archive {get_settings().archive} can't be used (the delivery is not at fault)"
-        raise unusable(what, error, "run the stage again") from error
+        what = f"the archive {get_settings().archive} can't be used"
+        raise unusable(what, error, "run the stage again; the delivery is not at fault") from error

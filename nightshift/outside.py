@@ -53,7 +53,8 @@ def unusable(what: object, error: OSError, then: str = "try again") -> Nightshif
     said = f"{what}: {error}"
     if error.errno in _FULL:
         return _full(said, then)
-    if error.errno in _FINAL or any(word in str(error) for word in _REFUSED):
+    is_final = error.errno in _FINAL or isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError)
+    if is_final or any(word in str(error) for word in _REFUSED):
         return SettingsError(said, remedy=f"fix the access, or the setting that names the place, then {then}")
     return StoreUnreachableError(said, remedy=f"see that the store answers, then {then}")
 

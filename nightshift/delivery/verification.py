@@ -108,9 +108,8 @@ def _examine(task: Task) -> LandedFile | Fault:
         try:
             contents = reader.read()
         except OSError as error:
-            raise unusable(
-                f"{task.folder / expected.name} can't be read, nothing was published", error, "run the stage again"
-            ) from error
+            unread = f"{task.folder / expected.name} can't be read"
+            raise unusable(unread, error, "run the stage again; nothing was published") from error
         if reasons := list(_disagreements(contents, expected)):
             return fault("unreadable" if contents.damage else "manifest", "; ".join(reasons), contents)
         try:

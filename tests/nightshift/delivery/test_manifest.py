@@ -18,7 +18,7 @@ from nightshift.delivery import (
     is_complete,
     read_manifest,
 )
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, StoreUnreachableError
 from tests.nightshift.delivery.flights import DAY, FIRST, SCHEDULE, deliver, only_fault, verified
 
 
@@ -104,11 +104,16 @@ def test_what_readers_of_json_would_differ_in_is_no_manifest(
 
 @pytest.mark.parametrize(
     ("error", "stands_for"),
-    [(OSError("input/output error"), {DAY: {"manifest.json": hashlib.sha256(b"").hexdigest()}}), (None, {})],
-    ids=["broken", "vanished"],
+    [
+        (PermissionError("input is not ours"), {DAY: {"manifest.json": hashlib.sha256(b"").hexdigest()}}),
+        # Of a store that does not answer nothing can be said, not even that the delivery changed.
+        (OSError("input/output error"), None),
+        (None, {}),
+    ],
+    ids=["not ours", "unreachable", "vanished"],
 )
 def test_a_manifest_that_can_not_be_read_is_named(
-    landing: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, error: OSError | None, stands_for: dict
+    landing: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, error: OSError | None, stands_for: dict | None
 ) -> None:
     path = deliver(catalog) / "manifest.json"
 
@@ -118,7 +123,11 @@ def test_a_manifest_that_can_not_be_read_is_named(
     monkeypatch.setattr(Folder, "read", fail)
     with pytest.raises(NightshiftError, match=f"{path} can't be read: input" if error else f"waited for {path}"):
         verified(catalog)
-    assert delivered_digests(catalog.use_case, [DAY]) == stands_for
+    if stands_for is None:
+        with pytest.raises(StoreUnreachableError):
+            delivered_digests(catalog.use_case, [DAY])
+    else:
+        assert delivered_digests(catalog.use_case, [DAY]) == stands_for
 
 
 def test_a_folder_that_can_not_be_looked_into_is_named(

@@ -60,8 +60,9 @@ def test_a_file_that_can_not_be_read_just_now_is_not_set_aside(
         with pytest.raises(NightshiftError) as refusal:
             verified(catalog)
     said = str(refusal.value)
-    assert said.startswith(f"{folder}/airlines.csv could not be read just now: [Errno 110] Connection timed out")
-    assert "nothing was published. Run the stage again" in said
+    assert refusal.value.temporary
+    assert said.startswith(f"{folder}/airlines.csv can't be read: [Errno 110] Connection timed out")
+    assert "run the stage again; nothing was published" in said
     assert [path for path in get_settings().archive.rglob("*") if path.is_file() and "incoming" in path.parts] == []
 
     assert verified(catalog).faults == ()
@@ -92,6 +93,7 @@ def test_what_the_archive_refuses_is_not_blamed_on_the_sender(
     monkeypatch.setattr(where, name, failing(number))
     with pytest.raises(NightshiftError) as refusal:
         verified(catalog)
+    assert refusal.value.temporary == (number != errno.EROFS)
     said = str(refusal.value)
     assert said.startswith(f"the archive {get_settings().archive} can't be used: [Errno {number}] ")
     assert "the delivery is not at fault" in said
@@ -101,7 +103,7 @@ def test_a_folder_that_can_not_be_listed_is_named(landing: Path, catalog: Catalo
     folder = deliver(catalog)
     manifest = read_manifest(Folder(str(folder)))
     no_folder = Folder(str(folder / "schedule.csv"))
-    with pytest.raises(NightshiftError, match=r"schedule\.csv can't be listed: .*Not a directory.*mend the access"):
+    with pytest.raises(NightshiftError, match=r"(?s)schedule\.csv can't be listed: .*Not a directory.*fix the access"):
         listing.listed(catalog, DAY, no_folder, manifest)
 
 
