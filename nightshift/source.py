@@ -65,15 +65,29 @@ class FileSource(_Source):
         return fnmatch.fnmatchcase(name, self.file)
 
 
+# Of a name in a database: as it is, or in double quotes, which are doubled within.
+RELATION_PART = r"(?:\"(?:[^\"]|\"\")+\"|[^\".]+)"
+
+
 class JdbcSource(_Source):
     """A table that is read from a relational database: the rows whose `date_column` falls on the batch date."""
 
     connection: Name = Field(
         description="Its URL, user and password stand in NIGHTSHIFT_JDBC_<CONNECTION>_URL, …_USER and …_PASSWORD."
     )
-    relation: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$", description="Table or view.")
-    date_column: Name = Field(description="Date, or instant in the use case's time zone, that gives the batch date.")
-    partition_column: Name | None = Field(None, description="Integer column by whose ranges tasks share the reading.")
+    relation: str = Field(
+        pattern=rf"^{RELATION_PART}(\.{RELATION_PART})?$",
+        description="Table or view, with its schema or without; a name that holds a dot stands in double quotes.",
+    )
+    date_column: str = Field(
+        min_length=1, description="Date, or instant in the use case's time zone, that gives the batch date."
+    )
+    partition_column: str | None = Field(
+        None, min_length=1, description="Integer column by whose ranges tasks share the reading."
+    )
+    names: dict[Name, str] = Field(
+        {}, description="What the database calls a declared column, where more than its case differs."
+    )
     partitions: PositiveInt = Field(1, description="How many connections read at once.")
     days_before: int = Field(
         0, ge=0, description="How many days before the batch date: 1 for what happened the day before and is known now."
@@ -81,6 +95,10 @@ class JdbcSource(_Source):
     settled_after_hours: int = Field(
         24, description="Hours after such a day begins until no more rows of it come, by the database's own clock."
     )
+
+    def __hash__(self) -> int:
+        # A mapping has no hash.
+        return hash((self.connection, self.relation, self.date_column))
 
     @model_validator(mode="after")
     def _can_be_shared(self) -> Self:

@@ -64,6 +64,8 @@ def _query(table: Table) -> Iterator[Fault]:
     if not isinstance(table.source, JdbcSource):
         return
     types = {column.name: column.type for column in table.delivered_columns}
+    if unknown := sorted(table.source.names.keys() - types.keys()):
+        yield table, f"source: names: {', '.join(unknown)} is no column that it delivers"
     for field, name, allowed in (
         ("date_column", table.source.date_column, ("date", "timestamp")),
         ("partition_column", table.source.partition_column, ("int", "bigint")),

@@ -14,6 +14,9 @@ from nightshift import scratch
 from nightshift.outside import explained
 from nightshift.settings import get_settings
 
+# Where extracts of databases have a JSON object of what nobody declared.
+ASIDE = "extra"
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -103,8 +106,12 @@ def _parquet_records(path: Path, value: str) -> Iterator[int]:
             before = 0
             for batch in file.iter_batches(columns=texts) if texts else ():
                 hits: set[int] = set()
-                for column in batch.columns:
-                    hits.update(pc.indices_nonzero(pc.equal(column.cast(pa.large_string()), value)).to_pylist())
+                for name, column in zip(texts, batch.columns, strict=True):
+                    text = column.cast(pa.large_string())
+                    is_it = pc.equal(text, value)
+                    if name == ASIDE:
+                        is_it = pc.or_(is_it, pc.match_substring(text, json.dumps(value, ensure_ascii=False)))
+                    hits.update(pc.indices_nonzero(is_it).to_pylist())
                 yield from (before + hit + 1 for hit in sorted(hits))
                 before += batch.num_rows
     except (pa.ArrowException, OSError) as error:

@@ -73,7 +73,7 @@ def judged(records: DataFrame, table: Table) -> DataFrame:
         where each value is there and of its type; one that comes out as null has failed. A column that `was` another
         one has its values in records of before, as in published rows, and null where they can't be cast.
     """
-    is_text = isinstance(table.source, FileSource) and table.source.format != "parquet"
+    texts = [name for name, kind in records.select("fields.*").dtypes if kind == "string"]
     # One comma too many, and every value stands under the name of its neighbour.
     may_slip = bool(personal_columns(table)) and isinstance(table.source, FileSource) and table.source.format == "csv"
     columns = landed_columns(table)
@@ -85,7 +85,7 @@ def judged(records: DataFrame, table: Table) -> DataFrame:
     delivered = records.select(
         *(*PLACE, "extra", "_version"),
         *[F.col(name).alias(f"_{name}") for name in ("raw", "faults", "fault_rules", "fields")],
-        *[_typed(column, is_text).alias(column.name) for column in columns],
+        *[_typed(column, column.name in texts).alias(column.name) for column in columns],
     )
     typed = delivered.withColumns(inherited(table)).withColumn("_own", _names(own))
     # Reasons are put together for bad rows only, of which there are few.

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from nightshift.delivery import LandedFile
 from nightshift.source import FileSource
 from nightshift.tables import Table
+from spark_jobs.landing.extract_records import extract_records
 from spark_jobs.landing.parquet_records import added_types, parquet_records
 from spark_jobs.landing.record_form import literal
 from spark_jobs.landing.text_records import csv_records, json_records
@@ -33,7 +34,7 @@ def read_records(spark: SparkSession, table: Table, files: Sequence[LandedFile])
     Returns:
         ``batch_date, file, file_sha256, record, raw, faults, fault_rules, fields, extra, _version``: ``faults`` says
         why a record can't be parsed, ``fault_rules`` names those faults by commas, and both are empty where it can.
-        ``fields`` is a struct of all columns that files of the table hold, as text unless the file is Parquet; null
+        ``fields`` is a struct of all columns that files of the table hold, as text unless the file is typed; null
         are those that files of the ``_version`` do not have. ``extra`` is a JSON object of what is not declared.
     """
     groups: dict[tuple[int, tuple[str, ...]], list[LandedFile]] = {}
@@ -57,8 +58,8 @@ def _layout(table: Table, file: LandedFile) -> tuple[str, ...]:
 
 
 def form_of(table: Table) -> str:
-    """How the landed files of a source are written; extracts of databases are Parquet."""
-    return table.source.format if isinstance(table.source, FileSource) else "parquet"
+    """How the landed files of a source are written."""
+    return table.source.format if isinstance(table.source, FileSource) else "extract"
 
 
 def _of_one_layout(spark: SparkSession, table: Table, files: Sequence[LandedFile]) -> DataFrame:
@@ -66,6 +67,8 @@ def _of_one_layout(spark: SparkSession, table: Table, files: Sequence[LandedFile
     paths = sorted({literal(file.path) for file in files})
     if form == "parquet":
         records = parquet_records(spark, table, files[0], paths)
+    elif form == "extract":
+        records = extract_records(spark, table, version, paths)
     else:
         lines = numbered_lines(spark, paths)
         if form == "csv":

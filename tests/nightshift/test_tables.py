@@ -101,7 +101,8 @@ SOURCE = {"file": "orders.csv", "format": "csv"}
         ([column("id", pii="identifier")], {"layer": "gold"}, "columns id: personal data ends in silver"),
         ([column("id")], {"source": {**SOURCE, "file": "a*b*.csv"}}, "source.file.file"),
         ([column("id")], {"source": {**SOURCE, "file": ".orders.csv"}}, "source.file.file"),
-        ([column("id")], {"source": {"connection": "erp", "relation": "a; drop table b"}}, "source.jdbc.relation"),
+        ([column("id")], {"source": {"connection": "erp", "relation": "a.b.c"}}, "source.jdbc.relation"),
+        ([column("id")], {"source": {"connection": "erp", "relation": 'a."b'}}, "source.jdbc.relation"),
         (
             [column("id")],
             {"source": {"connection": "erp", "relation": "orders", "date_column": "day", "partitions": 4}},

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,18 +18,21 @@ from nightshift.delivery.drift import DriftError, delivered_names
 from nightshift.delivery.verification import kept_aside
 from nightshift.errors import NightshiftError
 from nightshift.job import Job
-from nightshift.privacy.person_files import extracts
+from nightshift.privacy.person_files import ASIDE, extracts
 from nightshift.privacy.tokens import personal_columns
 from nightshift.source import JdbcSource
 from nightshift.tables import Table
-from spark_jobs.landing.sources import columns, layout
-from spark_jobs.landing.sources.connection import Connection, without_log
+from spark_jobs.landing.sources import layout
+from spark_jobs.landing.sources.columns import Fitting, fitting
+from spark_jobs.landing.sources.connection import Connection
 from spark_jobs.landing.sources.proof import Counted, Counting, Proof
-from spark_jobs.landing.sources.slices import Slice, midnight, slices, within
+from spark_jobs.landing.sources.reading import Reading
+from spark_jobs.landing.sources.refusal import DatabaseError, told, without_log, without_values
+from spark_jobs.landing.sources.relation import Relation, relation
+from spark_jobs.landing.sources.slices import Slice, midnight, slices
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
 
 log = logging.getLogger("nightshift")
 
@@ -62,11 +65,14 @@ class Extract:
     dates: Sequence[dt.date]
 
     def __post_init__(self) -> None:
-        with self.connection.asked_for(self.source.relation):
-            nothing = f"SELECT * FROM {self.source.relation} WHERE 1 = 0"
-            self.schema: StructType = self.connection.query(self.spark, nothing).schema
-        self.added = self._fitted()
-        self.counting = self._counting()
+        self.is_personal = bool(personal_columns(self.table))
+        with self._asking():
+            there = relation(self.spark, self.connection, self.source.relation)
+            found = self._fitted(there)
+        # Columns that nobody declared and that can't be read, with the reason.
+        self.left_out = dict.fromkeys(found.hidden, "the user may not read it")
+        self.counting = self._counting(there, found)
+        self.reading = Reading(self.spark, self.connection, self.counting, found.declared, found.added)
 
     def files(self) -> list[LandedFile]:
         """The extract in the archive, one file per batch date, or several where it is large.
@@ -83,54 +89,56 @@ class Extract:
             paths = self._extracted(before, folder) if before.rows else {}
             if self.source.required and self.source.empty_allowed:
                 for each in self.counting.slices:
-                    paths[each] = paths.get(each) or [layout.write_nothing(columns.declared(self.table), folder)]
+                    types = {column.name: column.type for column in self.reading.declared}
+                    paths[each] = paths.get(each) or [layout.write_nothing({**types, ASIDE: "string"}, folder)]
             return [file for each in paths for file in self._kept(each, paths[each], before.proofs[each.batch_date])]
         finally:
             scratch.discard(folder)
 
     def warnings(self) -> Iterator[str]:
         """What is taken as it is, and deserves a look."""
-        if self.added:
-            yield kept_aside(name_of(self.source), self.table, self.added)
+        if added := [each.name for each in self.reading.added]:
+            yield kept_aside(name_of(self.source), self.table, added)
+        for name, reason in self.left_out.items():
+            yield f"{name_of(self.source)} has the undeclared {name!r}, which is left out: {reason}"
 
-    def _fitted(self) -> tuple[str, ...]:
-        """Hold the relation's columns against the declaration; returns those that nobody declared."""
+    def _fitted(self, there: Relation) -> Fitting:
+        """Hold the relation's columns against the declaration."""
         try:
-            return columns.added_to(self.table, self.source, self.schema)
+            return fitting(self.table, self.source, there)
         except DriftError as error:
             fault = Fault(self.dates[0], self.table.name, name_of(self.source), str(error), "columns", tolerable=False)
             raise RefusedError([fault]) from None
 
-    def _counting(self) -> Counting:
-        source, names = self.source, delivered_names(self.table, self.table.version)
-        quoted = {name: self.connection.quoted(self.spark, name) for name in names.values()}
+    def _counting(self, there: Relation, found: Fitting) -> Counting:
         # Sums and bounds of personal data would stand in messages and the ledger.
-        shown = {names[each.name]: each.type for each in self.table.delivered_columns if each.pii is None}
-        is_date = self.schema[source.date_column].dataType.simpleString() == "date"
+        names = delivered_names(self.table, self.table.version)
+        shown = {names[each.name] for each in self.table.delivered_columns if each.pii is None}
+        open_ones = [each for each in found.declared if each.name in shown]
+        dated, part = found.date_column, found.partition_column
         return Counting(
-            source.relation,
-            source.date_column,
-            is_date,
-            slices(self.dates, None if is_date else self.job.use_case.zone, source.days_before),
-            source.partition_column,
-            {name: quoted[name] for name, kind in shown.items() if kind in WHOLE_NUMBERS},
-            source.date_column in shown,
-            self.connection.row_digest(list(quoted.values())),
+            there.sql,
+            f"CAST({dated.sql} AS {'date' if found.is_date else 'timestamptz'})",
+            next((each.name for each in open_ones if each.source == dated), None),
+            found.is_date,
+            slices(self.dates, None if found.is_date else self.job.use_case.zone, self.source.days_before),
+            part.sql if part is not None else None,
+            {each.name: each.sql for each in open_ones if each.type in WHOLE_NUMBERS},
+            [each.source.sql for each in found.declared],
         )
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Ask for rows: what is said of them quotes no personal data."""
-        is_personal = bool(personal_columns(self.table))
-        with (
-            without_log(self.spark) if is_personal else contextlib.nullcontext(),
-            self.connection.asked_for(self.source.relation, is_personal),
-        ):
+    def _asking(self, reading: Reading | None = None) -> Iterator[None]:
+        """Turn what the database refuses into a message for people, which quotes no personal data."""
+        try:
             yield
+        except DatabaseError as error:
+            column, cause = reading.culprit(error) if reading else (None, error)
+            raise told(self.connection.name, self.source.relation, cause, column, self.is_personal) from None
 
     def _counted(self) -> Counted:
-        with self._reading():
-            return self.counting.of_database(self.connection.query(self.spark, self.counting.sql))
+        with self._asking(self.reading):
+            return self.reading.counted()
 
     def _once_settled(self) -> Counted:
         """The counts, as soon as no more rows of the dates come, by the database's own clock.
@@ -161,40 +169,39 @@ class Extract:
         Raises:
             RefusedError: if not.
         """
-        with self._reading():
-            self._write(before, folder)
-        paths = {each: layout.written(folder, each.batch_date) for each in self.counting.slices}
+        written = self._written(before, folder)
+        paths = {each: layout.written(written, each.batch_date) for each in self.counting.slices}
         read = {each.batch_date: self.counting.of_extract(paths[each]) for each in paths}
         self._refuse_changed(before, read, self._counted())
         return paths
 
+    def _written(self, counted: Counted, folder: Path) -> Path:
+        """Write the rows; once more, without them, where columns that nobody declared can't be read."""
+        with self._asking(self.reading):
+            try:
+                self._write(counted, folder / "rows")
+                return folder / "rows"
+            except DatabaseError:
+                unreadable = self.reading.unreadable(self.reading.added)
+                if not unreadable:
+                    raise
+            for name, error in unreadable.items():
+                self.left_out[name] = without_values(error.said) if self.is_personal else error.said
+            readable = [each for each in self.reading.added if each.name not in unreadable]
+            self.reading = replace(self.reading, added=readable)
+            self._write(counted, folder / "again")
+        return folder / "again"
+
     def _write(self, counted: Counted, folder: Path) -> None:
         """Read in as many connections as are declared, and write a folder per batch date."""
-        from pyspark.sql import functions as F
-
-        column = F.col(self.source.date_column)
-        zone = self.job.use_case.timezone
-        date = column if self.counting.is_date else F.to_date(F.from_utc_timestamp(column, zone))
         names = delivered_names(self.table, self.table.version)
-        dated = F.date_add(date, self.source.days_before).alias(layout.SLICE)
-        rows = self._read(counted).select(dated, *columns.selected(self.table, self.added, self.schema))
         counts = {each: proof.rows for each, proof in counted.proofs.items()}
-        layout.write(rows, [names[key] for key in self.table.keys], counts, folder)
+        is_quiet = without_log(self.spark) if self.is_personal else contextlib.nullcontext()
+        with is_quiet, self.connection.refusals():
+            layout.write(self._read(counted), [names[key] for key in self.table.keys], counts, folder)
 
     def _read(self, counted: Counted) -> DataFrame:
-        source = self.source
-        condition = within(source.date_column, self.counting.slices)
-        reader = self.connection.reader(self.spark).option(
-            "dbtable", f"(SELECT * FROM {source.relation} WHERE {condition}) landed"
-        )
-        if source.partitions > 1 and source.partition_column and counted.lowest is not None:
-            reader = reader.options(
-                partitionColumn=source.partition_column,
-                lowerBound=str(counted.lowest),
-                upperBound=str((counted.highest or 0) + 1),
-                numPartitions=str(source.partitions),
-            )
-        return reader.load()
+        return self.reading.rows(counted, self.source.partitions)
 
     def _refuse_changed(self, before: Counted, read: Mapping[dt.date, Proof], after: Counted) -> None:
         found = {
@@ -229,7 +236,7 @@ class Extract:
         proved = proof.told(names[key] for key in self.table.keys)
         origin = f"jdbc:{source.connection} {source.relation} {source.date_column} {part} {proved}"
         # Of a day without rows the file holds what is declared, and no more.
-        held = (*names.values(), *(self.added if sum(rows) else ()))
+        held = (*names.values(), *(each.name for each in self.reading.added if sum(rows)))
         for number, ((path, sha256), count) in enumerate(zip(kept, rows, strict=True), 1):
             name = name_of(source, number)
             yield LandedFile(self.table, part.batch_date, name, path, count, sha256, held, version, origin=origin)

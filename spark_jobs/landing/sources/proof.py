@@ -1,8 +1,8 @@
 """What a database says of the rows of a batch date, and what their extract holds: the two must agree.
 
 Rows, the least and the greatest of the date column, and the sum and number of values of each whole-number column are
-the same in any database and in Parquet. Where a database can also give all declared values of a row one number, it is
-asked for the sum of those before and after, so that a change in place shows whatever the column.
+the same in a database and in Parquet. The database also adds up a hash of all declared values of each row, before and
+after, so that a change in place shows whatever the column.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from spark_jobs.landing.sources.slices import Slice, within
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+from spark_jobs.landing.sources.slices import Slice, place, within
 
 READERS = 8
-# The widest number that databases, Spark and Arrow have in common: 10^19 rows of 64 bits.
+# The widest number that PostgreSQL and Arrow have in common: 10^19 rows of 64 bits.
 WIDE = "DECIMAL(38, 0)"
+BIGGEST = 2**62
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Proof:
     Attributes:
         first, last: bounds of the date column, in days or microseconds since 1970; None where there are none.
         sums: by column.
-        digest: of all declared columns; None where it is not known.
+        digest: of all declared columns; None of an extract.
     """
 
     rows: int = 0
@@ -79,78 +77,71 @@ class Counted:
 
 @dataclass(frozen=True)
 class Counting:
-    """What is counted.
+    """What is counted, all of it in SQL.
 
     Attributes:
-        whole_numbers: columns to be added up, by name, as the database writes them.
-        keeps_dates: whether the extract has the date column, too.
-        row_digest: SQL for a number that a row is known by; None where the database has none.
+        dated: the date column.
+        date_name: what the extract calls it; None where it has none.
+        whole_numbers: columns to be added up, by name.
+        values: of all declared columns, by which a row is known.
     """
 
     relation: str
-    date_column: str
+    dated: str
+    date_name: str | None
     is_date: bool
     slices: Sequence[Slice]
-    partition_column: str | None
+    part: str | None
     whole_numbers: Mapping[str, str]
-    keeps_dates: bool
-    row_digest: str | None
+    values: Sequence[str]
 
     @property
     def sql(self) -> str:
         """A query for the database's clock, beside one row per batch date that has rows."""
-        places = " ".join(
-            f"WHEN {within(self.date_column, [each])} THEN {place}" for place, each in enumerate(self.slices)
-        )
-        inner = [f"CASE {places} END AS place", f"{self.date_column} AS dated"]
-        outer = ["place", "count(*) AS counted", "min(dated) AS first_one", "max(dated) AS last_one"]
-        inner.append(f"{self.partition_column or 0} AS part")
-        outer += ["min(part) AS lowest", "max(part) AS highest"]
-        inner.append(f"{self.row_digest or 'NULL'} AS digest")
-        outer.append(f"CAST(sum(CAST(digest AS {WIDE})) AS {WIDE}) AS digests")
-        for place, column in enumerate(self.whole_numbers.values()):
-            inner.append(f"{column} AS value_{place}")
-            outer += [f"count(value_{place}) AS values_{place}"]
-            outer += [f"CAST(sum(CAST(value_{place} AS {WIDE})) AS {WIDE}) AS sum_{place}"]
-        rows = f"SELECT {', '.join(inner)} FROM {self.relation} WHERE {within(self.date_column, self.slices)}"
+        inner = [f"{place(self.dated, self.slices)} AS place", f"{self.dated} AS dated", f"{self.part or 0} AS part"]
+        inner.append(f"hashtextextended(CAST(ROW({', '.join(self.values)}) AS text), 0) AS digest")
+        outer = ["place", "count(*) AS counted", f"{self._number('min(dated)')} AS first"]
+        outer += [f"{self._number('max(dated)')} AS last", f"sum(CAST(digest AS {WIDE})) AS digests"]
+        # A `numeric` may be no number, or beyond what Spark divides into ranges.
+        outer += [
+            f"CAST(least(greatest(floor(CAST({side}(part) AS numeric)), {-BIGGEST}), {BIGGEST}) AS bigint) AS {name}"
+            for side, name in (("min", "lowest"), ("max", "highest"))
+        ]
+        for number, column in enumerate(self.whole_numbers.values()):
+            inner.append(f"{column} AS value_{number}")
+            outer += [f"count(value_{number}) AS values_{number}"]
+            outer += [f"sum(CAST(value_{number} AS {WIDE})) AS sum_{number}"]
+        rows = f"SELECT {', '.join(inner)} FROM {self.relation} WHERE {within(self.dated, self.slices)}"
         # A query without rows would not tell the time.
         return (
-            f"SELECT current_timestamp AS clock, found.* FROM (SELECT count(*) AS nothing FROM {self.relation} "
-            f"WHERE 1 = 0) clocks LEFT JOIN (SELECT {', '.join(outer)} FROM ({rows}) landed GROUP BY place) found "
-            "ON 1 = 1"
+            "SELECT extract(epoch FROM current_timestamp) AS clock, found.* FROM (SELECT 1) clocks LEFT JOIN "
+            f"(SELECT {', '.join(outer)} FROM ({rows}) landed GROUP BY place) found ON true"
         )
 
-    def of_database(self, found: DataFrame) -> Counted:
+    def _number(self, bound: str) -> str:
+        """Days or microseconds since 1970, exactly: an instant's epoch may be a double."""
+        if self.is_date:
+            return f"{bound} - DATE '1970-01-01'"
+        seconds = f"CAST(extract(epoch FROM date_trunc('second', {bound})) AS bigint)"
+        return f"{seconds} * 1000000 + CAST(extract(microseconds FROM {bound}) AS bigint) % 1000000"
+
+    def of_database(self, rows: Sequence[Mapping[str, Any]]) -> Counted:
         """What the result of :attr:`sql` says."""
-        numbers = [f"{kind}_{place}" for place in range(len(self.whole_numbers)) for kind in ("values", "sum")]
-        names = ["clock", "place", "counted", "first", "last", "lowest", "highest", "digest", *numbers]
-        since_1970 = "unix_date" if self.is_date else "unix_micros"
-        # Times as numbers, which Python would otherwise move into its own zone; names as some databases return them.
-        rows = (
-            found.toDF(*names)
-            .selectExpr(
-                "unix_micros(clock) AS clock",
-                *(f"{since_1970}({bound}) AS {bound}" for bound in ("first", "last")),
-                *(name for name in names if name not in ("clock", "first", "last")),
-            )
-            .collect()
-        )
         proofs = {each.batch_date: Proof() for each in self.slices}
-        for row in rows:
-            if row["place"] is not None:
-                sums = {
-                    name: Sum(row[f"values_{place}"], int(row[f"sum_{place}"] or 0))
-                    for place, name in enumerate(self.whole_numbers)
-                }
-                digest = None if row["digest"] is None else int(row["digest"])
-                date = self.slices[int(row["place"])].batch_date
-                proofs[date] = Proof(row["counted"], row["first"], row["last"], sums, digest)
-        parts = [(row["lowest"], row["highest"]) for row in rows if self.partition_column and row["lowest"] is not None]
+        found = [row for row in rows if row["place"] is not None]
+        for row in found:
+            sums = {
+                name: Sum(row[f"values_{number}"], row[f"sum_{number}"] or 0)
+                for number, name in enumerate(self.whole_numbers)
+            }
+            date = self.slices[row["place"]].batch_date
+            proofs[date] = Proof(row["counted"], row["first"], row["last"], sums, row["digests"])
+        parts = [row for row in found if self.part and row["lowest"] is not None]
         return Counted(
-            dt.datetime.fromtimestamp(rows[0]["clock"] / 1e6, dt.UTC),
+            dt.datetime.fromtimestamp(rows[0]["clock"], dt.UTC),
             proofs,
-            min((int(lowest) for lowest, _ in parts), default=None),
-            max((int(highest) for _, highest in parts), default=None),
+            min((row["lowest"] for row in parts), default=None),
+            max((row["highest"] for row in parts), default=None),
         )
 
     def of_extract(self, paths: Sequence[Path]) -> Proof:
@@ -172,14 +163,13 @@ class Counting:
                     total = pc.sum(batch[name].cast(pa.decimal128(38, 0))).as_py()
                     sums[name] = Sum(len(batch) - batch[name].null_count, int(total or 0))
                 first = last = None
-                if self.keeps_dates:
-                    bounds = pc.min_max(batch[self.date_column])
-                    first, last = (bounds[side].cast(kind).as_py() for side in ("min", "max"))
+                if self.date_name is not None:
+                    bounds = pc.min_max(batch[self.date_name].cast(kind))
+                    first, last = (bounds[side].cast(number).as_py() for side in ("min", "max"))
                 yield Proof(0, first, last, sums)
 
-        columns = [*self.whole_numbers, *([self.date_column] if self.keeps_dates else [])]
-        columns = list(dict.fromkeys(columns))
-        kind = pa.int32() if self.is_date else pa.int64()
+        columns = [*self.whole_numbers, *([self.date_name] if self.date_name is not None else [])]
+        kind, number = (pa.date32(), pa.int32()) if self.is_date else (pa.timestamp("us", "UTC"), pa.int64())
         with pq.ParquetFile(path) as file:
             return _merged(parts(file))
 
@@ -191,9 +181,9 @@ class Counting:
             sums = [proof.sums.get(name, Sum()) for proof in (before, read, after)]
             if len(set(sums)) > 1:
                 yield f"sum of {name} {sums[0]} before, {sums[1]} read, {sums[2]} after"
-        bounds = {(proof.first, proof.last) for proof in (before, after, *([read] if self.keeps_dates else []))}
+        bounds = {(proof.first, proof.last) for proof in (before, after, *([read] if self.date_name else []))}
         if len(bounds) > 1:
-            yield f"other bounds of {self.date_column}"
+            yield f"other bounds of {self.date_name or 'the date column'}"
         if before.digest != after.digest:
             yield "other values in some rows after than before"
 

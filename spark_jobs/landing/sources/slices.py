@@ -19,7 +19,8 @@ class Slice:
     end: str
 
     def __str__(self) -> str:
-        return f"[{self.first.strip(chr(39))}, {self.end.strip(chr(39))})"
+        first, end = (bound.split("'")[1] for bound in (self.first, self.end))
+        return f"[{first}, {end})"
 
 
 def slices(dates: Sequence[dt.date], zone: ZoneInfo | None, days_before: int = 0) -> list[Slice]:
@@ -41,9 +42,14 @@ def midnight(date: dt.date, zone: ZoneInfo) -> dt.datetime:
 
 def _literal(date: dt.date, zone: ZoneInfo | None) -> str:
     # With its offset, so that it means the same whatever time zone the database's session has.
-    return f"'{date}'" if zone is None else f"'{midnight(date, zone):%Y-%m-%d %H:%M:%S}+00'"
+    return f"DATE '{date}'" if zone is None else f"TIMESTAMPTZ '{midnight(date, zone):%Y-%m-%d %H:%M:%S}+00'"
 
 
 def within(column: str, wanted: Sequence[Slice]) -> str:
     """SQL predicate for the rows of consecutive slices."""
     return f"{column} >= {wanted[0].first} AND {column} < {wanted[-1].end}"
+
+
+def place(column: str, wanted: Sequence[Slice]) -> str:
+    """SQL for the place, from 0, of the slice that a row within consecutive slices belongs to."""
+    return f"width_bucket({column}, ARRAY[{', '.join(each.first for each in wanted)}]) - 1"

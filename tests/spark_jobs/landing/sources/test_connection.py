@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_jobs.landing.sources.connection import without_values
+from spark_jobs.landing.sources.refusal import without_values
 
 
 @pytest.mark.parametrize(
