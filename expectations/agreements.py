@@ -12,7 +12,7 @@ from nightshift import lake
 from nightshift.audit import EXAMPLES, Check
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import MissingError
 from nightshift.published import unpublished
 from nightshift.tables import PARTITION, Agreement, Table
 from nightshift.use_case import UseCase
@@ -85,7 +85,7 @@ def _refuse_unpublished(other: Table, dates: Iterable[dt.date]) -> None:
         NightshiftError: naming the dates, if there are any.
     """
     if missing := unpublished(other, dates):
-        raise NightshiftError(
+        raise MissingError(
             f"{other.label} was never published for {', '.join(str(date) for date in missing[:EXAMPLES])}"
             f"{' and more' if len(missing) > EXAMPLES else ''}: run the stage that writes it, then this one again"
         )

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 from nightshift.ledger import Entry, Input
 from nightshift.tables import Table
 
@@ -53,7 +53,7 @@ class Accounting:
             if not self.aggregated and count != self.expected(date)
         ]
         if wrong:
-            raise NightshiftError(
+            raise DataError(
                 f"{table.label} does not balance, nothing was published; rows in must equal rows published "
                 "+ quarantined + deduplicated:\n" + "\n".join(wrong)
             )

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from nightshift.declared.built_in import LINEAGE, QUARANTINE_TABLE, RESERVED, SCORES, score_columns
 from nightshift.declared.checks import faults_between
 from nightshift.declared.form import read_yaml
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError, UsageError
 from nightshift.feature_registry.declaration import registry_table
 from nightshift.settings import get_settings
 from nightshift.tables import Layer, Table
@@ -42,7 +42,7 @@ class Catalog:
         for path, table in (*_declared(use_case), *_dbt_models(use_case)):
             if table.short_name in self._tables:
                 places = " and ".join(str(place) for place in dict.fromkeys([self._files[table.short_name], path]))
-                raise NightshiftError(f"{use_case.name} declares the table {table.short_name} twice, in {places}")
+                raise DeclarationError(f"{use_case.name} declares the table {table.short_name} twice, in {places}")
             self._tables[table.short_name], self._files[table.short_name] = table, path
         if any(table.features for table in self._tables.values()):
             self._add_registry()
@@ -52,7 +52,7 @@ class Catalog:
         """The table that describes the features, which every use case with features has."""
         table = registry_table(self.use_case)
         if table.short_name in self._tables:
-            raise NightshiftError(f"{self.use_case.name} declares {table.short_name}, which is built in: remove it")
+            raise DeclarationError(f"{self.use_case.name} declares {table.short_name}, which is built in: remove it")
         self._tables[table.short_name] = table
         self._files[table.short_name] = self.use_case.folder / "tables.yaml"
 
@@ -63,7 +63,7 @@ class Catalog:
             NightshiftError: if there is none.
         """
         if short_name not in self._tables:
-            raise NightshiftError(
+            raise UsageError(
                 f"{self.use_case.name} has no table {short_name!r}; it has: {', '.join(sorted(self._tables))}"
             )
         return self._tables[short_name]
@@ -96,22 +96,24 @@ def refuse(catalog: Catalog, faults: Iterable[tuple[Table, str]]) -> None:
     """
     lines = [f"{catalog.file_of(table)}: {table.short_name}: {fault}" for table, fault in faults]
     if lines:
-        raise NightshiftError("\n".join(lines))
+        raise DeclarationError("\n".join(lines))
 
 
 def _declared(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
     path = use_case.folder / "tables.yaml"
     content = read_yaml(path) if path.is_file() else None
     if not isinstance(content, dict) or not isinstance(content.get("tables"), list):
-        raise NightshiftError(f"{path} must hold a list of tables under `tables:`")
+        raise DeclarationError(f"{path} must hold a list of tables under `tables:`")
     for raw in content["tables"]:
         if not isinstance(raw, dict) or not isinstance(raw.get("columns"), list):
-            raise NightshiftError(f"{path}: a table is a mapping with a list of columns, and this is none: {raw!r:.80}")
+            raise DeclarationError(
+                f"{path}: a table is a mapping with a list of columns, and this is none: {raw!r:.80}"
+            )
         columns = raw["columns"]
         if reserved := [
             column["name"] for column in columns if _name(column) in RESERVED.get(str(raw.get("layer")), ())
         ]:
-            raise NightshiftError(
+            raise DeclarationError(
                 f"{path}: {raw['layer']}.{raw.get('name')}, column {reserved[0]}: the name is reserved, as nightshift "
                 "adds a column of this name itself; call it otherwise, in the delivery too"
             )
@@ -132,7 +134,7 @@ def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path) -
     added = score_columns(use_case.task, use_case.target)
     names = {column["name"] for column in added}
     if twice := [_name(column) for column in columns if _name(column) in names]:
-        raise NightshiftError(
+        raise DeclarationError(
             f"{path}: gold.{SCORES}, column {twice[0]}: every {use_case.task} score has it, so take it out of the "
             "declaration; declared are the keys, and what else shall be carried over from the feature table as it is "
             "(where that is a feature of this name, give the feature another one)"
@@ -177,7 +179,7 @@ def _table(raw: Mapping[str, Any], use_case: UseCase, path: Path) -> Table:
             f"{path}: {table}{_place(raw, fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         ]
-        raise NightshiftError("\n".join(lines)) from error
+        raise DeclarationError("\n".join(lines)) from error
 
 
 def _place(raw: Mapping[str, Any], location: Sequence[int | str]) -> str:

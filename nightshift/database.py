@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from nightshift import sockets
-from nightshift.errors import BusyError, InstallationError, NightshiftError
+from nightshift.errors import BusyError, DatabaseUnreachableError, InstallationError, UsageError
 from nightshift.home import prepare_home
 from nightshift.postgres_tools import SUPERUSER, hand_over, run_tool
 from nightshift.settings import Settings, get_settings
@@ -65,7 +65,7 @@ def database_url(name: str, driver: str = "psycopg2") -> str:
         NightshiftError: if the name is unknown or the server cannot be started, with the end of its log.
     """
     if name not in DATABASES:
-        raise NightshiftError(f"there is no database {name!r}; there are: {', '.join(DATABASES)}")
+        raise UsageError(f"there is no database {name!r}; there are: {', '.join(DATABASES)}")
     settings = get_settings()
     if settings.database_url:
         parts = urlsplit(settings.database_url)
@@ -152,7 +152,7 @@ def stop(settings: Settings | None = None) -> bool:
         if was_running := serving(settings) is not None:
             stopped = _in_data_folder(settings, "pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", ".")
             if stopped.returncode != 0:
-                raise NightshiftError(f"PostgreSQL of {settings.home} does not end: {stopped.stdout.strip()}")
+                raise InstallationError(f"PostgreSQL of {settings.home} does not end: {stopped.stdout.strip()}")
         # What a server leaves that did not end by itself.
         for left in (settings.postgres / "postmaster.pid", settings.run / _SPARE):
             left.unlink(missing_ok=True)
@@ -211,7 +211,9 @@ def _start(settings: Settings) -> Server:
     while (server := running(settings)) is None:
         if serving(settings) is None or time.monotonic() > deadline:
             log = settings.postgres / "server.log"
-            raise NightshiftError(f"PostgreSQL of {settings.home} started and accepts no connection: see {log}")
+            raise DatabaseUnreachableError(
+                f"PostgreSQL of {settings.home} started and accepts no connection: see {log}"
+            )
         time.sleep(0.1)
     return server
 
@@ -252,7 +254,7 @@ def _must(done: subprocess.CompletedProcess[str], settings: Settings) -> None:
         return
     log = settings.postgres / "server.log"
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.is_file() else ""
-    raise NightshiftError(
+    raise InstallationError(
         f"PostgreSQL of {settings.home} did not start ({Path(done.args[0]).name}):\n{done.stdout.strip()}\n{tail}\n"
         "`nightshift doctor` checks disk and memory"
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ALLOWED = "allowed are one date like 2013-10-01 or an inclusive range like 2013-10-01..2013-10-03"
@@ -24,11 +24,11 @@ def parse_date(text: str) -> dt.date:
         NightshiftError: if ``text`` is not exactly ``YYYY-MM-DD`` and a day of the calendar.
     """
     if not _DATE.fullmatch(text):
-        raise NightshiftError(f"{text!r} is not a batch date: {ALLOWED}")
+        raise UsageError(f"{text!r} is not a batch date: {ALLOWED}")
     try:
         return dt.date.fromisoformat(text)
     except ValueError as error:
-        raise NightshiftError(f"{text!r} is not a day of the calendar: {ALLOWED}") from error
+        raise UsageError(f"{text!r} is not a day of the calendar: {ALLOWED}") from error
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +40,7 @@ class BatchDates:
 
     def __post_init__(self) -> None:
         if self.last < self.first:
-            raise NightshiftError(f"the range {self} ends before its start: {ALLOWED}")
+            raise UsageError(f"the range {self} ends before its start: {ALLOWED}")
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -64,7 +64,7 @@ class BatchDates:
             NightshiftError: if it has more.
         """
         if len(self) > limit_days:
-            raise NightshiftError(
+            raise UsageError(
                 f"the range {self} has {len(self)} dates, and one run may have {limit_days} "
                 "(`max_range_days` in use_case.yaml): split it"
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import InstallationError
 from nightshift.settings import Settings, get_settings
 
 MARKER = ".nightshift-home"
@@ -43,7 +43,7 @@ def prepare_home(settings: Settings | None = None) -> Path:
     marker = home / MARKER
     if not marker.is_file():
         if foreign := foreign_entries(home):
-            raise NightshiftError(
+            raise InstallationError(
                 f"{home} is no nightshift home, it holds {', '.join(foreign[:3])}: "
                 "let NIGHTSHIFT_HOME name a new or empty folder"
             )

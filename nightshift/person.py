@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 
 # Characters that are kept.
 WHO_LENGTH, WHY_LENGTH = 100, 1000
@@ -16,7 +16,7 @@ def person(who: str, why: str) -> tuple[str, str]:
     """
     for name, text, limit in (("--who", who, WHO_LENGTH), ("--why", why, WHY_LENGTH)):
         if not text.strip() or not text.isprintable():
-            raise NightshiftError(f"{name} is empty or holds control characters: say it in words, on one line")
+            raise UsageError(f"{name} is empty or holds control characters: say it in words, on one line")
         if len(text) > limit:
-            raise NightshiftError(f"{name} has {len(text)} characters, and {limit} are kept: say it shorter")
+            raise UsageError(f"{name} has {len(text)} characters, and {limit} are kept: say it shorter")
     return who.strip(), why.strip()

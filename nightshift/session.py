@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift import scratch
-from nightshift.errors import NightshiftError
+from nightshift.errors import InstallationError
 from nightshift.settings import get_settings
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _machine_settings() -> dict[str, str]:
     settings = get_settings()
     file = settings.toolchain_dir / "toolchain.json"
     if not file.is_file():
-        raise NightshiftError(f"{file} is missing: run `make setup` (it fetches the JARs and chooses a Java)")
+        raise InstallationError(f"{file} is missing: run `make setup` (it fetches the JARs and chooses a Java)")
     toolchain = json.loads(file.read_text(encoding="utf-8"))
     os.environ["JAVA_HOME"] = toolchain["java_home"]
     log4j = importlib.resources.files("nightshift") / "log4j2.properties"

@@ -11,7 +11,7 @@ from sqlalchemy import orm
 
 from nightshift import accounting, ledger
 from nightshift.catalog import Catalog
-from nightshift.errors import NightshiftError
+from nightshift.errors import MissingError
 from nightshift.ledger import BY_FILE, LOOKED_UP, Entry, Input
 from nightshift.tables import Table
 
@@ -66,7 +66,7 @@ def trace(catalog: Catalog, table: Table, date: dt.date) -> Hop:
     """
     entry = _entry(catalog, table, date)
     if entry is None:
-        raise NightshiftError(
+        raise MissingError(
             f"{table.label} of {date} was never published: see `nightshift status --date {date}` for what happened"
         )
     return _hop(catalog, table, entry)

@@ -14,7 +14,7 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_
 from nightshift.dates import BatchDates
 from nightshift.declared.country import unknown_country, unknown_subdivision
 from nightshift.declared.form import Declared, Name, load_yaml
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError, UsageError
 from nightshift.settings import get_settings
 from nightshift.training_plan import BINARY, ReasonsPlan, Target, Task, Training
 
@@ -157,7 +157,7 @@ class UseCase(Declared):
         dates = BatchDates.parse(text).within(self.dates.max_range_days)
         last = self.dates.last
         if dates.first < self.dates.first or (last is not None and dates.last > last):
-            raise NightshiftError(
+            raise UsageError(
                 f"{dates} is outside the batch dates of {self.name}: {self.dates.first}..{last or 'open'} "
                 "(`dates` in use_case.yaml)"
             )
@@ -171,11 +171,11 @@ class UseCase(Declared):
             NightshiftError: if there is none of that name or its file breaks a rule, naming file and field.
         """
         if not _NAME.fullmatch(name):
-            raise NightshiftError(f"{name!r} is not a use case's name: lower-case letters, digits and underscores")
+            raise UsageError(f"{name!r} is not a use case's name: lower-case letters, digits and underscores")
         path = get_settings().use_cases_dir / name / "use_case.yaml"
         if not path.is_file():
             known = ", ".join(sorted(case.name for case in cls.load_all())) or "none"
-            raise NightshiftError(f"there is no use case {name!r} ({path} is missing); there are: {known}")
+            raise UsageError(f"there is no use case {name!r} ({path} is missing); there are: {known}")
         return load_yaml(cls, path)
 
     @classmethod
@@ -188,7 +188,7 @@ class UseCase(Declared):
         found = [(file, load_yaml(cls, file)) for file in sorted(get_settings().use_cases_dir.glob("*/use_case.yaml"))]
         for (file, use_case), (others_file, other) in permutations(found, 2):
             if f"{other.name}_".startswith(f"{use_case.name}_"):
-                raise NightshiftError(
+                raise DeclarationError(
                     f"{others_file}: the name {other.name} is {use_case.name}, that of {file}, or begins with it and "
                     "`_`, so that tables of both could have one name (a_b_c is table b_c of a, and c of a_b): "
                     "rename one use case, its folder and its folder of dbt models"

@@ -9,7 +9,7 @@ import importlib.util
 import sys
 from types import ModuleType
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from nightshift.use_case import UseCase
 
 
@@ -21,7 +21,7 @@ def load_module(use_case: UseCase, name: str) -> ModuleType:
     """
     path = use_case.folder / f"{name}.py"
     if not path.is_file():
-        raise NightshiftError(f"{use_case.name} has no module {name!r}: {path} is missing")
+        raise DeclarationError(f"{use_case.name} has no module {name!r}: {path} is missing")
     qualified = f"use_cases.{use_case.name}.{name}"
     specification = importlib.util.spec_from_file_location(qualified, path)
     assert specification is not None and specification.loader is not None

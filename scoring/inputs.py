@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 
 from nightshift.declared.built_in import score_columns
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError, DeclarationError
 from nightshift.tables import Table
 from nightshift.use_case import UseCase
 
@@ -23,7 +23,7 @@ def refuse_missing_cases(rows_in: Mapping[dt.date, int], cases: Mapping[dt.date,
         if count != rows_in[date]
     ]
     if wrong:
-        raise NightshiftError(
+        raise DataError(
             f"{features.label} does not have a row for each case, nothing was scored; build the features again:\n  "
             + "\n  ".join(wrong)
         )
@@ -40,7 +40,7 @@ def carried_columns(features: Table, scores: Table) -> tuple[str, ...]:
     carried = tuple(name for name in scores.column_names if name not in computed)
     missing = [name for name in carried if name not in features.column_names]
     if missing:
-        raise NightshiftError(
+        raise DeclarationError(
             f"{scores.label} declares {', '.join(missing)}, which scoring does not compute and {features.label} lacks: "
             "add the columns to the feature model, or take them out of the declaration of the scores"
         )

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 from nightshift.models.calibration import Calibration, Interval
 from nightshift.models.encoding import Encoding
 from nightshift.models.wording import Wording
@@ -141,7 +141,7 @@ def _refuse_wrong_sums(raw: Floats, totals: Floats) -> None:
     wrong = np.flatnonzero(~(np.abs(raw - totals) <= TOLERANCE * np.maximum(1.0, np.abs(raw))))
     if len(wrong):
         first: Any = wrong[0]
-        raise NightshiftError(
+        raise DataError(
             f"the contributions of {len(wrong)} of {len(raw)} rows do not add up to their raw score, as in "
             f"{totals[first]!r} and {raw[first]!r}: nothing was scored; hold the model's file against the registry's"
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nightshift import ledger
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.job import Job
 from nightshift.ledger import Entry
 from nightshift.models.reasons import FILE
@@ -44,7 +44,7 @@ def publication(job: Job, date: dt.date, version: int | None) -> Publication:
     entries = ledger.publications(job.use_case.name, SCORES, [date])
     seen = [entry for entry in entries if version is None or (entry.delta_version or 0) <= version]
     if entries and not seen:
-        raise NightshiftError(
+        raise UsageError(
             f"{date} was first scored in version {entries[-1].delta_version} of {SCORES}, which is after version "
             f"{version}: `nightshift replay --use-case {job.use_case.name} --date {date} --list` lists its versions"
         )

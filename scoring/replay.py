@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from nightshift import lake
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError, DeclarationError, MissingError, UsageError
 from nightshift.job import Job, end, run_job
 from nightshift.models import registered_model
 from nightshift.recovery import recover_entries
@@ -76,7 +76,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     sys.stdout.write(as_json(found) if arguments.json else as_text(found))
     sys.stdout.flush()
     if not found.comparison.same:
-        raise NightshiftError(
+        raise DataError(
             f"{job.catalog[SCORES].label} {job.dates} could not be computed again bit for bit: see above what "
             "differs, and whether code or environment are others than then"
         )
@@ -125,7 +125,7 @@ def keys_of(given: Sequence[str], scores: Table) -> dict[str, str]:
     """
     keys = dict(each.partition("=")[::2] for each in given)
     if wrong := [each for each in given if "=" not in each or each.partition("=")[0] not in scores.keys]:
-        raise NightshiftError(f"--key {wrong[0]}: write name=value, with a name among {', '.join(scores.keys)}")
+        raise UsageError(f"--key {wrong[0]}: write name=value, with a name among {', '.join(scores.keys)}")
     return keys
 
 
@@ -154,7 +154,7 @@ def _of_one_model(
     """The scores of batch dates that one version of the model scored, in the same words."""
     features, scores = job.catalog[FEATURES], job.catalog[SCORES]
     if missing := sorted(set(model.encoding.features) - set(features.column_names)):
-        raise NightshiftError(
+        raise DeclarationError(
             f"{model.name} version {model.version} needs {', '.join(missing)}, which {features.label} no longer "
             "declares: declare the columns again (with `until`), then replay"
         )
@@ -198,7 +198,7 @@ def _refuse_gone(table: Table, version: int, dates: BatchDates, what: str) -> No
     except lake.VersionGone as error:
         why = str(error)
     if why:
-        raise NightshiftError(
+        raise MissingError(
             f"{table.label} no longer has version {version}, {what}, for {dates} ({why}): older versions end with a "
             "vacuum, as after the erasure of a person, and these scores can't be computed again. "
             f"`nightshift replay --use-case {table.use_case} --date {dates.first} --list` lists the others"

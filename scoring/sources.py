@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError, MissingError
 from nightshift.tables import PARTITION, Table
 from scoring.publications import Publication
 
@@ -63,19 +63,19 @@ def sources_of(
     missing = sorted(set(dates) - seen - {each.date for each in without})
     if missing:
         of = f" with {', '.join(f'{name}={value}' for name, value in keys.items())}" if keys else ""
-        raise NightshiftError(
+        raise MissingError(
             f"{scores.label} has no rows{of} of {', '.join(map(str, missing[:5]))} at version {version}: "
             f"`nightshift replay --use-case {scores.use_case} --date {missing[0]} --list` lists what was published"
         )
     if silent := [row[PARTITION] for row in rows if row.feature_version is None or row.model_version is None]:
-        raise NightshiftError(
+        raise MissingError(
             f"{scores.label} of {silent[0]} at version {version} was published before scores named their features' "
             "version: score the date again, then it can be replayed"
         )
     sources = [Source(row[PARTITION], row.model_version, row.feature_version, row.rows) for row in rows]
     for one, other in itertools.pairwise(sources):
         if one.date == other.date:
-            raise NightshiftError(
+            raise DataError(
                 f"{scores.label} of {one.date} at version {version} names several versions, as {one.model_version} and "
                 f"{other.model_version} of the model, {one.feature_version} and {other.feature_version} of the "
                 "features: scoring never publishes that, so the rows were changed since; score the date again"

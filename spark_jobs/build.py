@@ -28,7 +28,7 @@ from nightshift.audit import Check
 from nightshift.dates import BatchDates, as_ranges
 from nightshift.declared.derivation import derivations
 from nightshift.declared.writing import command_to_write
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError, MissingError
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import LOOKED_UP, Input
 from nightshift.publish import Slice, publish_all
@@ -133,7 +133,7 @@ def built_tables(job: Job) -> list[Table]:
     folder = get_settings().dbt_dir / "models" / job.use_case.name / job.stage
     found = [table for table in job.catalog.layer("gold") if (folder / f"{table.identifier}.sql").is_file()]
     if not found:
-        raise NightshiftError(f"{job.use_case.name} has no models of the layer {job.stage}: {folder} holds none")
+        raise DeclarationError(f"{job.use_case.name} has no models of the layer {job.stage}: {folder} holds none")
     return found
 
 
@@ -159,7 +159,7 @@ def _refuse_missing(job: Job, table: Table, needed: BatchDates) -> None:
     missing = unpublished(table, [date for date in needed if date >= starts])
     if missing:
         ranges = ", ".join(str(dates) for dates in as_ranges(missing))
-        raise NightshiftError(
+        raise MissingError(
             f"{job.stage} of {job.dates} need {table.label} of {needed}, and these batch dates are missing: {ranges}\n"
             f"  next: backfill {ranges} in the Airflow UI (DAG {job.use_case.name}_nightly, Trigger, Backfill), or run "
             f"`{command_to_write(table, as_ranges(missing)[0])}`"
@@ -182,7 +182,7 @@ def refuse_unpublished(job: Job, sources: Iterable[Table]) -> None:
     """
     for table in sources:
         if not table.exists() and job.dates.last >= _starts(job, table):
-            raise NightshiftError(
+            raise MissingError(
                 f"nothing was ever published to {table.label}, which {job.stage} read\n"
                 f"  next: run `{command_to_write(table, job.dates)}`; then run this stage again"
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift.audit import EXAMPLES, Check
-from nightshift.errors import AuditFailedError, DeclarationError, NightshiftError
+from nightshift.errors import AuditFailedError, DeclarationError
 from nightshift.outside import explained, explained_words
 from nightshift.reference.dbt_models import options
 from nightshift.settings import get_settings
@@ -54,7 +54,7 @@ class DbtProject:
         assert self._parser is not None
         self._parser.join()
         if self._manifest is None:
-            raise NightshiftError(f"dbt cannot parse {self._folder}: {self._fault}") from self._fault
+            raise DeclarationError(f"dbt cannot parse {self._folder}: {self._fault}") from self._fault
         return self._manifest
 
     def sources_of(self, models: Iterable[str]) -> set[str]:
@@ -89,7 +89,7 @@ class DbtProject:
             )
         ]
         if lacking:
-            raise NightshiftError(
+            raise DeclarationError(
                 "dbt: nothing was built, as no data test would hold these models against their declared keys and "
                 "values:\n" + "\n".join(lacking) + "\n  next: add these tests to `data_tests` in the YAML beside the "
                 "model, with severity error, and without `where` and `error_if`; then run this stage again"

@@ -25,7 +25,7 @@ from nightshift import lake, ledger
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.delivery import landing_folder
-from nightshift.errors import NightshiftError
+from nightshift.errors import ConflictError, NightshiftError, UsageError
 from nightshift.job import Job, end
 from nightshift.outside import explaining
 from nightshift.person import person
@@ -107,13 +107,13 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
     report = merged([*unfinished(use_case.name, wish.pii, wish.token), _report(wish, found)])
     _print(wish, report, dry_run)
     if not any(report.values()) and wish.token not in {each.token for each in erased(use_case.name, [wish.pii])}:
-        raise NightshiftError("nothing of this person is here: the value must be exactly as it was delivered")
+        raise UsageError("nothing of this person is here: the value must be exactly as it was delivered")
     if dry_run:
         return report
     number = begin_erasure(use_case.name, wish.pii, wish.token, wish.who, wish.why, report)
     _remove(wish, found, run_id=f"erase-{number}")
     if again := search(spark, tables, wish.token):
-        raise NightshiftError(
+        raise ConflictError(
             f"rows of the person are in {', '.join(each.table.label for each in again)} again: a stage was running "
             f"meanwhile. Let the runs of {use_case.name} end, then run this command again"
         )
@@ -208,18 +208,18 @@ def _wish(catalog: Catalog, arguments: argparse.Namespace, value: str | None) ->
     columns = {column.name: column for column in personal_columns(table) if column.treatment == "tokenise"}
     if arguments.column not in columns:
         known = ", ".join(columns) or "none"
-        raise NightshiftError(f"{table.label} has no tokenised personal column {arguments.column!r}; it has: {known}")
+        raise UsageError(f"{table.label} has no tokenised personal column {arguments.column!r}; it has: {known}")
     pii = columns[arguments.column].pii
     assert pii is not None
     who, why = person(arguments.who, arguments.why)
     if arguments.token is not None:
         if not is_token(arguments.token):
-            raise NightshiftError(f"{arguments.token!r} is no token: they look like tok_ and 32 hexadecimal digits")
+            raise UsageError(f"{arguments.token!r} is no token: they look like tok_ and 32 hexadecimal digits")
         return Wish(catalog, pii, arguments.token, None, who, why)
     if not value:
-        raise NightshiftError("no value came on standard input: it names the person, exactly as it was delivered")
+        raise UsageError("no value came on standard input: it names the person, exactly as it was delivered")
     if value.casefold() in f"{who}\n{why}".casefold():
-        raise NightshiftError("--who or --why holds the value itself, and the ledger keeps them: leave it out")
+        raise UsageError("--who or --why holds the value itself, and the ledger keeps them: leave it out")
     return Wish(catalog, pii, token(known_key(catalog.use_case.name), pii, value), value, who, why)
 
 

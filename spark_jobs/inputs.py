@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from nightshift import lake
 from nightshift.dates import BatchDates, near
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError, MissingError
 from nightshift.job import Job
 from nightshift.published import came_without_rows, unpublished
 from nightshift.stages import LAND, command
@@ -45,7 +45,7 @@ def find_input(spark: SparkSession, job: Job, name: str, version: int | None = N
         return calendar(spark, job.use_case.country, job.use_case.subdivision, dates)
     table = job.catalog[f"bronze.{name}"]
     if table.source is None:
-        raise NightshiftError(f"{table.label} does not arrive in deliveries, so no refine function can ask for it")
+        raise DeclarationError(f"{table.label} does not arrive in deliveries, so no refine function can ask for it")
     if table.source.required:
         _require_landed(table, job, version)
         return _placed(lake.read(spark, table, job.dates, version))
@@ -100,7 +100,7 @@ def _require_landed(table: Table, job: Job, version: int | None) -> None:
     missing = unpublished(table, [date for date in job.dates if date >= starts], version)
     if missing:
         more = f" and {len(missing) - 1} more dates" if missing[1:] else ""
-        raise NightshiftError(
+        raise MissingError(
             f"{table.label} was not landed for {missing[0]}{more}: "
             f"run the stage before, `{command(LAND, job.use_case.name, job.dates)}`"
         )

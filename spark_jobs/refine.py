@@ -24,7 +24,7 @@ import expectations
 from nightshift import lake
 from nightshift.accounting import Accounting
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError, DeclarationError
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import BY_FILE, LOOKED_UP, Input
 from nightshift.publish import Slice, publish_all
@@ -117,7 +117,7 @@ def _inputs_of(job: Job, table: Table, function: object) -> tuple[str, ...]:
         wrong = f"has {names[0]!r} as its first parameter, which is no table with rows of each batch date"
     else:
         return names
-    raise NightshiftError(
+    raise DeclarationError(
         f"{job.use_case.folder / 'refine.py'}: {table.name} {wrong}\n"
         f"  next: begin it with `def {table.name}(<table>, …)`: the first parameter names the bronze table whose rows "
         f"become {table.label} ({' or '.join(slices) or 'none is declared'}), the others name what it joins, tables or "
@@ -132,7 +132,7 @@ def _as_it_is(job: Job, table: Table) -> Callable[..., DataFrame]:
     other = [column.name for column in table.data_columns if types.get(column.name) != column.type]
     if bronze is None or other:
         wrong = f"has no {', '.join(other)} of that type" if bronze else "does not exist"
-        raise NightshiftError(
+        raise DeclarationError(
             f"{job.use_case.folder / 'refine.py'} has no function {table.name}(…), which {table.label} needs: "
             f"bronze.{table.name} {wrong}, so its rows can't be taken as they are"
         )
@@ -218,7 +218,7 @@ def _refuse_other_records(found: Sequence[Row]) -> None:
             wrong.append(f"  {place}: {row.rows} rows in bronze, {row.records} records made of them{others}")
     if wrong:
         more = [f"  and {len(wrong) - SHOWN} more"] if wrong[SHOWN:] else []
-        raise NightshiftError(
+        raise DataError(
             "a function of refine.py loses or doubles rows, so nothing was published; it must give each row of its "
             "first table once, with the `record` of it:\n" + "\n".join([*wrong[:SHOWN], *more]) + "\n"
             'Next: let it join with how="left", and what has a key once: reference data on both ends of their '

@@ -21,7 +21,7 @@ from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.audit import Audit, AuditReport, Check
 from nightshift.dates import BatchDates, as_ranges
-from nightshift.errors import NightshiftError
+from nightshift.errors import ConflictError
 from nightshift.job import Job
 from nightshift.ledger import Entry, Input
 from nightshift.publish import publish
@@ -175,7 +175,7 @@ def _replaced(
     published = publish(job, table, rows, audit=audit, accounting=accounting, replaces_version=version)
     seen = _entries(job, table, [job.dates.first])[job.dates.first]
     if seen.run_id != job.run_id:
-        raise NightshiftError(
+        raise ConflictError(
             f"{table.label} {job.dates} was published by run {seen.run_id} while the person was removed from it: let "
             f"the runs of {job.use_case.name} end, then run the erasure again"
         )

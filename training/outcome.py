@@ -12,7 +12,7 @@ from typing import Any
 from nightshift import champions
 from nightshift.champions.approval import APPROVAL_TAG, AUTO, PERSON, Who
 from nightshift.champions.comparing import COMPARED_TAG, NO_CHAMPION, never_compared
-from nightshift.errors import NightshiftError
+from nightshift.errors import GateError
 from nightshift.models.tracking import experiment_id, model_version, patiently
 from nightshift.result import hand_over
 from nightshift.services.airflow_env import local_url
@@ -144,7 +144,7 @@ def _say_refused(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
     if outcome.compared != NO_CHAMPION:
         log.warning("not promoted, version %s stays champion; MLflow run %s\n%s", outcome.compared, run_id, reasons)
         return
-    raise NightshiftError(
+    raise GateError(
         f"the model of {use_case.model_name} was refused by its gates, and there is NO CHAMPION: nothing can be "
         f"scored until a model passes\n{reasons}\n"
         f"  next: read the report of MLflow run {run_id}; give more batch dates (--dates), or mend the features"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import ConflictError
 from nightshift.job import Job
 from nightshift.ledger import code_version
 from nightshift.settings import get_settings
@@ -43,7 +43,7 @@ class Pinned:
         gates = load_gates(use_case)
         # Gates are read from the file once more; what is kept and what judges must be the same.
         if _files(use_case) != files or UseCase.load(use_case.name) != use_case:
-            raise NightshiftError(f"{use_case.folder} was changed while the training began: start it again")
+            raise ConflictError(f"{use_case.folder} was changed while the training began: start it again")
         contents = {
             _USE_CASE: files[_USE_CASE],
             _GATES: files[_GATES],

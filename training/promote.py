@@ -24,7 +24,7 @@ from nightshift import champions
 from nightshift.champions.approval import refuse_unasked
 from nightshift.champions.unchanged import NothingDecidedError
 from nightshift.dates import parse_date
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.job import Job, end, run_job
 from nightshift.person import person
 from nightshift.result import NOTHING_DONE, hand_over
@@ -86,9 +86,9 @@ def _moment(text: str) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise NightshiftError(f"--at {text!r} is not a moment in ISO 8601, like 2013-10-01T09:30:00+00:00") from None
+        raise UsageError(f"--at {text!r} is not a moment in ISO 8601, like 2013-10-01T09:30:00+00:00") from None
     if moment.tzinfo is None:
-        raise NightshiftError(f"--at {text!r} has no time zone: add one, like +00:00")
+        raise UsageError(f"--at {text!r} has no time zone: add one, like +00:00")
     return moment
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nightshift.champions.decisions import BY_HAND, decisions, held, held_if_free
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 from nightshift.job import Job
 from nightshift.models.registered_model import metadata
 from nightshift.models.tracking import client, experiment_id, patiently
@@ -103,7 +103,7 @@ def log_training(parameters: Mapping[str, Any], metrics: Mapping[str, float], ta
     changed = sorted(name for name in before.keys() & parameters.keys() if before[name] != str(parameters[name]))
     if changed:
         leave_unfinished(run_id)
-        raise NightshiftError(
+        raise DataError(
             f"MLflow run {run_id}, which was gone on with, had other values of {', '.join(changed)} before, and MLflow "
             "keeps the first: the run is left as it is. Run this again, it begins a new one"
         )

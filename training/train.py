@@ -28,7 +28,7 @@ from nightshift.champions.mirror import AWAITING_APPROVAL, CANDIDATE
 from nightshift.database import database_url
 from nightshift.dates import BatchDates
 from nightshift.environment import described
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.job import Job, end, run_job
 from nightshift.models import registry
 from nightshift.models.reasons import wordings
@@ -179,7 +179,7 @@ def refuse_few_days(dataset: Dataset, periods: Periods) -> None:
     """
     days = len(set(dataset.test.days))
     if days < FEWEST_TEST_DAYS:
-        raise NightshiftError(
+        raise UsageError(
             f"{days} batch dates of the test period {periods.test} have rows with a matured label, and to tell how far "
             f"chance moves a measure {FEWEST_TEST_DAYS} are needed: raise test_days (the option --test-days, the "
             "form's field Test days, or `training.test_days` in use_case.yaml), or let the range end earlier"

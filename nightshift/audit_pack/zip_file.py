@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 
 MANIFEST = "MANIFEST.csv"
 # The earliest moment that a zip can name: when a pack was made is no part of it.
@@ -32,7 +32,7 @@ def write_zip(output: Path, files: Mapping[str, Content]) -> Path:
         output.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
     except OSError as error:
-        raise NightshiftError(f"{output} cannot be written: {error}; say another place with --output") from error
+        raise UsageError(f"{output} cannot be written: {error}; say another place with --output") from error
     made = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -7,7 +7,7 @@ import pwd
 from typing import Final, Literal
 
 from nightshift.champions.reigns import history
-from nightshift.errors import NightshiftError
+from nightshift.errors import DecisionError
 from nightshift.models.tracking import model_version
 from nightshift.person import person
 from nightshift.use_case import UseCase
@@ -68,7 +68,7 @@ def signed(why: str) -> str:
 def _refuse_others(use_case: UseCase, who: str) -> None:
     people = use_case.training.approval.by
     if who not in people:
-        raise NightshiftError(
+        raise DecisionError(
             f"--who {who}: the next champion of {use_case.model_name} is let in by {', '.join(people) or 'a person'} "
             "(`training.approval.by` in use_case.yaml) and by nobody else: ask one of them to decide, in Airflow under "
             "Required actions or by this command"

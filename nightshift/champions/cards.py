@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nightshift.champions.decisions import Decision
 from nightshift.champions.reigns import Reign, reigns_of
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError, NightshiftError
 from nightshift.models.tracking import client, model_version
 from nightshift.use_case import UseCase
 
@@ -59,7 +59,7 @@ def with_decisions(card: str, decided: Sequence[Decision], reigns: Sequence[Reig
     before, begin, rest = card.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise NightshiftError("this model card has no place for decisions: it was not written by nightshift's training")
+        raise DataError("this model card has no place for decisions: it was not written by nightshift's training")
     shown = decisions_text(decided, reigns, as_html=as_html)
     return f"{before}{BEGIN}\n{shown}\n{END}{after}"
 

@@ -32,7 +32,7 @@ from nightshift.champions.decisions import (
 from nightshift.champions.mirror import mend
 from nightshift.champions.reigns import blocked, coming, reigns_of
 from nightshift.champions.unchanged import NothingDecidedError, holds, superseded
-from nightshift.errors import NightshiftError
+from nightshift.errors import DecisionError, UsageError
 from nightshift.models.registered_model import load
 from nightshift.models.tracking import model_version
 from nightshift.models.usable import refuse_unusable
@@ -129,7 +129,7 @@ def decline(
         before, reign = _same(made, version, DECLINED, run_id), coming(reigns_of(made))
         # Somebody else may have let in what this run declined before: then it only says so.
         if reign is not None and reign.version == version and (before is None or reign.run_id == run_id):
-            raise NightshiftError(
+            raise DecisionError(
                 f"{use_case.model_name} version {version} cannot be declined any more, it is champion since "
                 f"{reign.decided_at:%Y-%m-%d}, {reign.dates}, by {reign.who}: put another one back with `nightshift "
                 f"models rollback <version> --use-case {use_case.name} --from {reign.first} --who … --why …`"
@@ -144,7 +144,7 @@ def decline(
 def refuse_blocked(made: Sequence[Decision], use_case: UseCase, version: int, what: str) -> None:
     """Raise if a version is blocked; ``what`` is the verb of what it is wanted for, like ``score with``."""
     if (by := blocked(made).get(version)) is not None:
-        raise NightshiftError(
+        raise DecisionError(
             f"{use_case.model_name} version {version} is blocked and nobody may {what} it: {by.who} on "
             f"{by.decided_at:%Y-%m-%d} said {by.why!r}. Take another version, or, if that is settled: `nightshift "
             f"models unblock {version} --use-case {use_case.name} --who … --why …`"
@@ -153,7 +153,7 @@ def refuse_blocked(made: Sequence[Decision], use_case: UseCase, version: int, wh
 
 def _refuse_newcomer(use_case: UseCase, made: Sequence[Decision], version: int) -> None:
     if version not in {each.version for each in made if each.action in (PROMOTED, ROLLED_BACK)}:
-        raise NightshiftError(
+        raise UsageError(
             f"{use_case.model_name} version {version} never was champion, so there is no way back to it: see those "
             f"that were with `nightshift models history --use-case {use_case.name}`, or promote it: `nightshift models "
             f"promote {version} --use-case {use_case.name} --who … --why …`"
@@ -203,7 +203,7 @@ def _to_block(use_case: UseCase, made: Sequence[Decision], version: int) -> int 
     """The champion of the coming dates, which ``version`` replaces; None where it is blocked already."""
     reign = coming(reigns_of(made))
     if reign is not None and reign.version == version:
-        raise NightshiftError(
+        raise UsageError(
             f"{use_case.model_name} version {version} is live and cannot replace itself: to block it, give as version "
             f"the one that takes its place; `nightshift models history --use-case {use_case.name}` shows those that "
             "were champion. Nothing was decided, and nothing is blocked"
@@ -225,7 +225,7 @@ def _flag(use_case: UseCase, version: int, action: Action, who: str, why: str, r
         elif action == BLOCKED and (before := is_blocked.get(version)) is not None:
             nothing = holds(use_case, before)
         elif action == UNBLOCKED and version not in is_blocked:
-            raise NightshiftError(f"{use_case.model_name} version {version} is not blocked")
+            raise UsageError(f"{use_case.model_name} version {version} is not blocked")
         if before is None:
             before = add(use_case, version, action, who=who, why=why, run_id=run_id)
     mend(use_case)

@@ -20,7 +20,7 @@ import logging
 
 from nightshift.champions.deciding import roll_back
 from nightshift.champions.unchanged import NothingDecidedError
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.job import Job, end, run_job
 from nightshift.result import NOTHING_DONE, hand_over
 
@@ -47,7 +47,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
         NightshiftError: if it is asked for more than one batch date, and as :func:`deciding.roll_back`.
     """
     if len(job.dates) != 1:
-        raise NightshiftError(f"--dates {job.dates}: a rollback has one batch date, the first that it is about")
+        raise UsageError(f"--dates {job.dates}: a rollback has one batch date, the first that it is about")
     asked = (job.use_case, arguments.version, job.dates.first, arguments.who, arguments.why, job.run_id)
     try:
         kept = roll_back(*asked, blocks_live=arguments.block == "yes")

@@ -21,7 +21,7 @@ def contracts(table: str | None, use_case: str | None, to: Path | None) -> None:
     nightshift contracts --use-case flight_delays --to /tmp/contracts
     """
     from nightshift.declared.sql import checked_catalogs
-    from nightshift.errors import NightshiftError
+    from nightshift.errors import UsageError
     from nightshift.reference.contracts import text
 
     found = {
@@ -32,7 +32,7 @@ def contracts(table: str | None, use_case: str | None, to: Path | None) -> None:
     }
     if not found:
         asked = table or f"of the use case {use_case}"
-        raise NightshiftError(f"there is no table {asked}: `nightshift contracts` lists those that there are")
+        raise UsageError(f"there is no table {asked}: `nightshift contracts` lists those that there are")
     if to is not None:
         for each in found.values():
             place = to / each.use_case / f"{each.short_name}.odcs.yaml"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from nightshift.use_case_code import load_module
@@ -22,7 +22,7 @@ def deliver_sample(use_case: str, dates: str, force: bool, quiet: bool) -> None:
     """
     case = UseCase.load(use_case)
     if case.sample_source is None:
-        raise NightshiftError(f"{case.name} has no sample source (`sample_source` in use_case.yaml)")
+        raise UsageError(f"{case.name} has no sample source (`sample_source` in use_case.yaml)")
     source = load_module(case, case.sample_source)
     landing = get_settings().landing
 

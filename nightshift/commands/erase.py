@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.settings import get_settings
 
 
@@ -38,7 +38,7 @@ def erase(
     command += [f"--who={who}", f"--why={why}", *(["--dry-run"] if dry_run else [])]
     if token is not None:
         if value_from_stdin:
-            raise NightshiftError("--token and --value-from-stdin name the person twice: give one of them")
+            raise UsageError("--token and --value-from-stdin name the person twice: give one of them")
         command.append(f"--token={token}")
         value = ""
     elif value_from_stdin:

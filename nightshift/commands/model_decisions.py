@@ -13,7 +13,7 @@ import click
 
 from nightshift import stages
 from nightshift.dates import BatchDates, parse_date
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, UsageError
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 
@@ -131,7 +131,7 @@ def _default_first(case: UseCase, version: int) -> Callable[[], dt.date]:
     run_id = str(tracking.model_version(case, version).run_id)
     trained = tracking.patiently("reading the run", lambda: tracking.client().get_run(run_id)).data.tags.get("dates")
     if trained is None:
-        raise NightshiftError(f"MLflow run {run_id} does not name the dates of its training: say --from")
+        raise UsageError(f"MLflow run {run_id} does not name the dates of its training: say --from")
     return partial(champions.default_first, Catalog(case), BatchDates.parse(trained).last)
 
 

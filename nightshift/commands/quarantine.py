@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nightshift.dates import BatchDates, parse_date
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 
 if TYPE_CHECKING:
     from nightshift.catalog import Catalog
@@ -143,7 +143,7 @@ def _decide(
     from nightshift.quarantine.records import Selection
 
     if record is not None and file is None:
-        raise NightshiftError("--record needs --file: a record's number is its place within a file")
+        raise UsageError("--record needs --file: a record's number is its place within a file")
     dates = BatchDates.of(parse_date(date))
     catalog = _catalog(use_case)
     done = decide(catalog, action, Selection(dates, _source(catalog, table), rule, file, record), who, why)

@@ -46,7 +46,7 @@ def trace(table: str, date: str, use_case: str | None, as_json: bool) -> None:
 
 def _find(table: str, use_case: str | None) -> Any:
     from nightshift.catalog import Catalog
-    from nightshift.errors import NightshiftError
+    from nightshift.errors import UsageError
     from nightshift.use_case import UseCase
 
     cases = [UseCase.load(use_case)] if use_case else UseCase.load_all()
@@ -55,9 +55,9 @@ def _find(table: str, use_case: str | None) -> Any:
     if len(found) == 1:
         return found[0]
     if found:
-        raise NightshiftError(f"several use cases have a table {table}: say which, with --use-case")
+        raise UsageError(f"several use cases have a table {table}: say which, with --use-case")
     known = ", ".join(sorted(each.short_name for catalog in catalogs for each in catalog))
-    raise NightshiftError(f"there is no table {table!r}; there are: {known}")
+    raise UsageError(f"there is no table {table!r}; there are: {known}")
 
 
 def _tree(hop: Hop) -> Tree:

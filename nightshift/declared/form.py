@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Model = TypeVar("Model", bound=BaseModel)
@@ -39,7 +39,7 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except yaml.YAMLError as error:
-        raise NightshiftError(f"{path} is not valid YAML: {error}") from error
+        raise DeclarationError(f"{path} is not valid YAML: {error}") from error
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -69,7 +69,7 @@ def validated(model: type[Model], raw: Any, path: Path) -> Model:
             f"  {'.'.join(str(part) for part in fault['loc']) or '(file)'}: {fault['msg']}{_unquoted(fault)}"
             for fault in error.errors()
         )
-        raise NightshiftError(f"{path} is not a valid {model.__name__}:\n{faults}") from error
+        raise DeclarationError(f"{path} is not a valid {model.__name__}:\n{faults}") from error
 
 
 # What YAML 1.1 takes for true and false.

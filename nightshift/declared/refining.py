@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from nightshift.use_case import UseCase
 
 
@@ -20,5 +20,5 @@ def refine_functions(use_case: UseCase) -> dict[str, list[str]]:
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     except SyntaxError as error:
-        raise NightshiftError(f"{path}, line {error.lineno}, is not valid Python: {error.msg}") from error
+        raise DeclarationError(f"{path}, line {error.lineno}, is not valid Python: {error.msg}") from error
     return {node.name: [each.arg for each in node.args.args] for node in tree.body if isinstance(node, ast.FunctionDef)}

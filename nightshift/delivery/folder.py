@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeliveryError, SettingsError
+from nightshift.outside import unusable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ class Folder:
 
     def __post_init__(self) -> None:
         if self.is_remote and "@" in urlsplit(self.location).netloc:
-            raise NightshiftError(
+            raise SettingsError(
                 "NIGHTSHIFT_LANDING_URL holds credentials, which would reach logs and the scheduler's database: give "
                 "them as variables of the object store, like AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
@@ -103,7 +104,7 @@ class Folder:
             NightshiftError: if it is a link that is not followed.
         """
         if reason := self.broken_link(name):
-            raise NightshiftError(f"{self / name} {reason}")
+            raise DeliveryError(f"{self / name} {reason}")
         files, path = self._opened()
         # Neither its name nor its headers decide what the bytes are: the digest is of the bytes as they lie there.
         return files.open_input_stream(f"{path}/{name}", compression=None)
@@ -169,8 +170,11 @@ def _store(url: str) -> pyarrow.fs.FileSystem:
 
     try:
         return FileSystem.from_uri(url)[0]
-    except (pa.ArrowException, ValueError, OSError) as error:
-        raise NightshiftError(
+    except (pa.ArrowException, ValueError) as error:
+        raise SettingsError(
             f"NIGHTSHIFT_LANDING_URL {url.partition('?')[0]} can't be opened: {error}; known are s3://, gs://, "
             "abfs://, hdfs:// and plain folders"
         ) from None
+    except OSError as error:
+        # Of some stores the first thing asked is where they are.
+        raise unusable(f"NIGHTSHIFT_LANDING_URL {url.partition('?')[0]} can't be opened", error) from error

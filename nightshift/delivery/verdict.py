@@ -11,7 +11,7 @@ from pathlib import Path
 from nightshift.dates import BatchDates
 from nightshift.delivery.drift import delivered_names
 from nightshift.delivery.landing import landing_folder
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeliveryError
 from nightshift.source import FileSource
 from nightshift.stages import LAND, command
 from nightshift.tables import QUARANTINE, Table
@@ -132,7 +132,7 @@ class Delivery:
         if len(self.faults) > len(shown):
             shown.append(f"  and {len(self.faults) - len(shown)} more, in bronze/{self.use_case.name}/quarantine")
         remedies = [remedy for rule, remedy in _REMEDIES.items() if any(fault.rule == rule for fault in self.faults)]
-        raise NightshiftError(
+        raise DeliveryError(
             f"{len(self.faults)} files of the delivery {self.dates} of {self.use_case.name} can't be used, "
             f"{tolerated} of each batch date are tolerated (`delivery.tolerated_corrupt_files` in use_case.yaml), "
             "and never what a run can't do without:\n"

@@ -16,7 +16,7 @@ from nightshift.demo import report
 from nightshift.demo.challenger import Challenger, outcome
 from nightshift.demo.memory import PeakMemory
 from nightshift.demo.runs import finish_run, wall_seconds
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.services.airflow_api import AirflowApi
 from nightshift.services.start import Addresses, start
 from nightshift.settings import get_settings
@@ -38,7 +38,7 @@ def demo(use_case: str) -> None:
     """
     case = UseCase.load(use_case)
     if case.demo is None or case.sample_source is None:
-        raise NightshiftError(f"{case.name} has no `demo` with a `sample_source` in use_case.yaml")
+        raise UsageError(f"{case.name} has no `demo` with a `sample_source` in use_case.yaml")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     began = time.monotonic()
 

@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 
 from nightshift import champions, ledger
 from nightshift.catalog import Catalog
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.query import query
 from nightshift.scores import SCORES
 from nightshift.tables import QUARANTINE
@@ -85,7 +85,7 @@ def print_nights(console: Console, nights: list[Night]) -> None:
 def print_query(console: Console, use_case: UseCase) -> None:
     """The use case's own closing query."""
     if use_case.demo is None:
-        raise NightshiftError(f"{use_case.name} has no `demo` in use_case.yaml")
+        raise UsageError(f"{use_case.name} has no `demo` in use_case.yaml")
     rows = query(use_case.demo.show)
     grid = Grid(*rows.column_names, title=use_case.demo.show_title, title_justify="left", show_edge=False)
     for row in rows.to_pylist():

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from nightshift.catalog import Catalog
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from nightshift.lineage import Lineage, Window, lineage
 from nightshift.reference.dbt_models import compiled
 from nightshift.tables import Column, Table
@@ -57,14 +57,14 @@ def declared_features(use_case: UseCase) -> list[Feature]:
     features: list[Feature] = []
     for table in tables:
         if table.identifier not in queries:
-            raise NightshiftError(
+            raise DeclarationError(
                 f"{table.label} declares features, and no dbt model {table.identifier} computes them: add "
                 f"dbt/models/{use_case.name}/features/{table.identifier}.sql, or take `role: feature` away"
             )
         origins = lineage(table.identifier, queries[table.identifier], catalog)
         missing = [column.name for column in table.features if column.name not in origins]
         if missing:
-            raise NightshiftError(
+            raise DeclarationError(
                 f"{table.label} declares {', '.join(missing)}, which the SQL of {table.identifier} does not give: "
                 "select it there, or remove its declaration"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import MissingError
 from nightshift.feature_registry.live import FeatureInUse, Registry
 from nightshift.stages import FEATURES, command
 
@@ -18,7 +18,7 @@ def newest_date(registry: Registry) -> dt.date:
     """
     date = max((feature.batch_date for feature in registry.features if feature.batch_date), default=None)
     if date is None:
-        raise NightshiftError(
+        raise MissingError(
             f"{registry.use_case} has no published features yet, so there is no batch date to file its registry under: "
             f"run `{command(FEATURES, registry.use_case, '<first>..<last>')}`"
         )

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from nightshift.dates import BatchDates
 from nightshift.declared.writing import command_to_write
-from nightshift.errors import MissingError, NightshiftError
+from nightshift.errors import MissingError
 from nightshift.outside import explained
 from nightshift.tables import PARTITION, REASONS, Table
 
@@ -86,7 +86,7 @@ def rows_by_date(table: Table, dates: BatchDates, version: int | None = None) ->
     for file in files.filter(asked).to_pylist():
         date = dt.date.fromisoformat(str(file[column]))
         if file["num_records"] is None:
-            raise NightshiftError(f"{table.label} {date}: {file['path']} has no row count: run its stage again")
+            raise MissingError(f"{table.label} {date}: {file['path']} has no row count: run its stage again")
         counts[date] += file["num_records"]
     return counts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from nightshift.lineage.frames import join_windows, window_frame
 from nightshift.lineage.known import (
     ANY_OUTPUT,
@@ -61,7 +61,7 @@ def lineage(name: str, sql: str, tables: Iterable[Table]) -> dict[str, Lineage]:
         tracer = _Tracer(views)
         return {column: tracer.column(scope, column) for column in query.named_selects}
     except (SqlglotError, _Untraceable) as error:
-        raise NightshiftError(
+        raise DeclarationError(
             f"the lineage of {name} cannot be read from its SQL: {error}\n"
             "  next: name the table before the column, or declare the table or column that is not known; "
             f"the SQL as it is read lies below {get_settings().dbt_target / 'compiled'}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,9 +53,9 @@ class Calibration:
             NightshiftError: naming what is wrong.
         """
         if self.kind not in get_args(Kind):
-            raise NightshiftError(f"{self.kind!r} is not a calibration; there are {', '.join(get_args(Kind))}")
+            raise DataError(f"{self.kind!r} is not a calibration; there are {', '.join(get_args(Kind))}")
         if not (math.isfinite(self.slope) and self.slope > 0 and math.isfinite(self.intercept)):
-            raise NightshiftError(
+            raise DataError(
                 f"a calibration needs a finite slope above 0 and a finite intercept, not {self.slope!r} and "
                 f"{self.intercept!r}"
             )
@@ -98,7 +98,7 @@ class Calibration:
                 probabilities=tuple(float(value) for value in raw.get("probabilities", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise NightshiftError(f"this is no calibration of a model: {dict(raw)!r:.200}") from error
+            raise DataError(f"this is no calibration of a model: {dict(raw)!r:.200}") from error
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,9 @@ class Interval:
             NightshiftError: naming the bounds.
         """
         if not (math.isfinite(self.lower) and math.isfinite(self.upper) and self.lower <= self.upper):
-            raise NightshiftError(
-                f"an interval needs two finite bounds in order, not {self.lower!r} and {self.upper!r}"
-            )
+            raise DataError(f"an interval needs two finite bounds in order, not {self.lower!r} and {self.upper!r}")
         if not 0 < self.coverage < 1:
-            raise NightshiftError(f"the coverage of an interval lies between 0 and 1, and is not {self.coverage!r}")
+            raise DataError(f"the coverage of an interval lies between 0 and 1, and is not {self.coverage!r}")
 
     def around(self, values: Floats) -> tuple[Floats, Floats]:
         """Lower and upper bound of each value, each of shape (rows,)."""
@@ -146,7 +144,7 @@ class Interval:
         try:
             return cls(float(raw["lower"]), float(raw["upper"]), float(raw["coverage"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise NightshiftError(f"this is no interval of a model: {dict(raw)!r:.200}") from error
+            raise DataError(f"this is no interval of a model: {dict(raw)!r:.200}") from error
 
 
 def sigmoid(margins: Floats) -> Floats:
@@ -159,8 +157,8 @@ def _refuse_unfit_knots(knots: Sequence[float], probabilities: Sequence[float]) 
     """Hold the knots of an isotonic calibration against what they must be."""
     x, y = np.asarray(knots, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
     if not len(x) or len(x) != len(y):
-        raise NightshiftError(f"an isotonic calibration needs a probability per knot, not {len(y)} for {len(x)} knots")
+        raise DataError(f"an isotonic calibration needs a probability per knot, not {len(y)} for {len(x)} knots")
     if not np.isfinite(x).all() or (np.diff(x) <= 0).any():
-        raise NightshiftError("the knots of an isotonic calibration must be finite and rise")
+        raise DataError("the knots of an isotonic calibration must be finite and rise")
     if not ((y > 0) & (y < 1)).all() or (np.diff(y) < 0).any():
-        raise NightshiftError("the probabilities of an isotonic calibration must lie within (0, 1) and never fall")
+        raise DataError("the probabilities of an isotonic calibration must lie within (0, 1) and never fall")

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,14 +91,14 @@ def check_types(table: Table) -> None:
         NightshiftError: naming the features, or saying that none is declared.
     """
     if not table.features:
-        raise NightshiftError(f"{table.label} declares no feature: give its columns `role: feature` in their meta")
+        raise DeclarationError(f"{table.label} declares no feature: give its columns `role: feature` in their meta")
     wrong = [
         f"  {column.name}: {column.type}"
         for column in table.features
         if column.type not in (_CATEGORIES if column.categorical else _QUANTITIES)
     ]
     if wrong:
-        raise NightshiftError(
+        raise DeclarationError(
             f"{table.label} declares features of types that a model cannot take; quantities are "
             f"{', '.join(sorted(_QUANTITIES))}, columns with `categorical: true` are "
             f"{', '.join(sorted(_CATEGORIES))}:\n" + "\n".join(wrong)

@@ -7,7 +7,7 @@ import string
 from pydantic import Field, field_validator
 
 from nightshift.declared.form import Declared, Name, load_yaml
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from nightshift.models.wording import PLACEHOLDER, Form, Wording
 from nightshift.tables import Column, Table
 from nightshift.use_case import UseCase
@@ -69,7 +69,7 @@ def wordings(use_case: UseCase, features: Table) -> dict[str, Wording]:
     given = load_yaml(Dictionary, path).features if path.is_file() else {}
     known = {column.name: column for column in features.features}
     if unknown := sorted(given.keys() - known.keys()):
-        raise NightshiftError(
+        raise DeclarationError(
             f"{path}: {', '.join(unknown)}: {features.short_name} has no such feature, so that nothing would ever be "
             "said of it: take its phrases out, or mend the name"
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from nightshift.errors import MissingError, NightshiftError
+from nightshift.errors import DataError, MissingError, NightshiftError
 from nightshift.models.calibration import Calibration, Interval
 from nightshift.models.encoding import Encoding
 from nightshift.models.tracking import model_version, patiently
@@ -98,12 +98,12 @@ def _decides(kept: Mapping[str, Any]) -> dict[str, Any]:
     """Task, calibration, threshold and interval, which must fit each other."""
     task = kept[TASK_KEY]
     if task not in (BINARY, REGRESSION):
-        raise NightshiftError(f"{task!r} is not a task that nightshift scores")
+        raise DataError(f"{task!r} is not a task that nightshift scores")
     threshold, interval = kept.get(THRESHOLD_KEY), kept.get(INTERVAL_KEY)
     needed = {THRESHOLD_KEY: threshold} if task == BINARY else {INTERVAL_KEY: interval}
     for key, value in needed.items():
         if value is None:
-            raise NightshiftError(f"MLmodel lacks {key}, which a {task} model needs")
+            raise DataError(f"MLmodel lacks {key}, which a {task} model needs")
     return {
         "task": cast("Task", task),
         "calibration": Calibration.from_dict(kept[CALIBRATION_KEY]),
@@ -138,7 +138,7 @@ def _booster(path: Path) -> str:
     """LightGBM's text form, whole: it ends with its parameters, so a file that was cut short shows."""
     text = path.read_text(encoding="utf-8")
     if not text.startswith("tree\n") or "end of trees" not in text:
-        raise NightshiftError(f"{path.name} is no whole model of LightGBM")
+        raise DataError(f"{path.name} is no whole model of LightGBM")
     return text
 
 
@@ -150,5 +150,5 @@ def _description(folder: Path) -> dict[str, Any]:
     missing = [key for key in ("flavors", "signature", "metadata") if not raw.get(key)]
     missing = missing or [key for key in (ENCODING_KEY, CALIBRATION_KEY, TASK_KEY) if key not in raw["metadata"]]
     if missing:
-        raise NightshiftError(f"MLmodel lacks {', '.join(missing)}, so nightshift did not register it")
+        raise DataError(f"MLmodel lacks {', '.join(missing)}, so nightshift did not register it")
     return raw

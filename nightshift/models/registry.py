@@ -15,7 +15,7 @@ from nightshift.champions import Reign
 from nightshift.champions.deciding import refuse_blocked
 from nightshift.champions.decisions import taking_turns
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError, TemporaryError
+from nightshift.errors import ConflictError, MissingError, NightshiftError, TemporaryError, UsageError
 from nightshift.models.registered_model import RegisteredModel, load
 from nightshift.use_case import UseCase
 
@@ -54,7 +54,7 @@ def champion(use_case: UseCase) -> RegisteredModel | None:
     except TemporaryError:
         raise
     except NightshiftError as error:
-        raise NightshiftError(
+        raise MissingError(
             f"the champion cannot be read: {error}\nnext: if it is gone for good, `nightshift models block {version} "
             f"--use-case {use_case.name} --who … --why …`; then a new model is judged without it"
         ) from error
@@ -89,7 +89,7 @@ def versions_of(use_case: UseCase, wanted: str, dates: BatchDates) -> list[tuple
     number = wanted.removeprefix(VERSION)
     is_number = number.isascii() and number.isdigit() and int(number) > 0
     if wanted not in (AS_OF, CHAMPION) and not is_number:
-        raise NightshiftError(
+        raise UsageError(
             f"{wanted!r} is not a model: allowed are `{AS_OF}`, `{CHAMPION}` and a version, like `{VERSION}3` or `3`"
         )
     made = champions.decisions(use_case)
@@ -119,7 +119,7 @@ def refuse_outdated(use_case: UseCase, wanted: str, resolved: Sequence[tuple[Bat
         now = versions_of(use_case, wanted, dates)
     for part, version in now:
         if changed := [date for date in part if then[date] != version]:
-            raise NightshiftError(
+            raise ConflictError(
                 f"the champion changed while {dates} was being scored: by now it is version {version} for "
                 f"{changed[0]}, which version {then[changed[0]]} has scored. Nothing was published: run this again"
             )
@@ -130,7 +130,7 @@ def _reigning(
 ) -> list[tuple[BatchDates, int]]:
     live = champions.coming(reigns)
     if live is None:
-        raise NightshiftError(
+        raise MissingError(
             f"{use_case.model_name} has no champion, so nothing was scored: run the DAG {use_case.name}_train or "
             f"`.venv/bin/python -m training.train --use-case {use_case.name} --dates <first>..<last>`, read its gates, "
             "then score again"
@@ -139,7 +139,7 @@ def _reigning(
         return [(dates, live.version)]
     # Reigns follow each other without gaps, so only dates before the first have none.
     if dates.first < reigns[0].first:
-        raise NightshiftError(
+        raise MissingError(
             f"{use_case.model_name} had no champion on {dates.first}: the first, version {reigns[0].version}, reigns "
             f"from {reigns[0].first} on. Ask for dates from then on, or say which model is to score the earlier ones: "
             f"--model {CHAMPION}, or --model {reigns[0].version}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightshift.catalog import Catalog
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from nightshift.models.registered_model import RegisteredModel
 from nightshift.scores import FEATURES
 from nightshift.tables import Table
@@ -27,7 +27,7 @@ def check_task(model: RegisteredModel, use_case: UseCase) -> None:
         NightshiftError: if they differ.
     """
     if model.task != use_case.task:
-        raise NightshiftError(
+        raise DeclarationError(
             f"{model.name} version {model.version} was trained when the task of {use_case.name} was {model.task}, and "
             f"now it is {use_case.task}: take another version, or train a new model"
         )
@@ -42,14 +42,14 @@ def check_features(model: RegisteredModel, features: Table) -> None:
     declared = {column.name: column for column in features.features}
     missing = sorted({*model.signature, *model.encoding.features} - declared.keys())
     if missing:
-        raise NightshiftError(
+        raise DeclarationError(
             f"{model.name} version {model.version} needs {', '.join(missing)}, and {features.label} declares no such "
             "features: bring them back, take another version, or train a model on the features that there are"
         )
     encoding = model.encoding
     changed = [name for name in encoding.features if declared[name].categorical != (name in encoding.categories)]
     if changed:
-        raise NightshiftError(
+        raise DeclarationError(
             f"{model.name} version {model.version} was trained when `categorical` of {', '.join(changed)} was declared "
             f"otherwise in {features.label}: undo that, take another version, or train a new model"
         )

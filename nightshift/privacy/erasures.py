@@ -11,7 +11,7 @@ from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import SettingsError
 from nightshift.ledger import Base, Entry, engine
 from nightshift.ledger.schema import ProfileEntry
 from nightshift.privacy import tokens
@@ -59,7 +59,7 @@ def known_key(use_case: str) -> bytes:
         connection.execute(insert(PiiKey).values(use_case=use_case, fingerprint=mine).on_conflict_do_nothing())
         known = connection.scalar(sa.select(PiiKey.fingerprint).where(PiiKey.use_case == use_case))
     if known != mine:
-        raise NightshiftError(
+        raise SettingsError(
             f"the key for personal data has the fingerprint {mine}, and the tokens of {use_case} were made with the "
             f"key {known}: nothing was read, as the same person would get two tokens. Give back the old key "
             f"({PII_KEY}, or secrets/pii_key in the home); for a new one see docs/privacy.md"

@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Collection
 from pathlib import Path
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import SettingsError
 from nightshift.settings import get_settings
 from nightshift.tables import Column, PiiClass, Table
 from nightshift.variables.table import PII_KEY
@@ -76,7 +76,7 @@ def load_key() -> bytes:
     with contextlib.suppress(FileExistsError):
         _create(path)
     if path.stat().st_mode & 0o077:
-        raise NightshiftError(f"{path} can be read by others than its owner: run `chmod 600 {path}`")
+        raise SettingsError(f"{path} can be read by others than its owner: run `chmod 600 {path}`")
     return _sound(path.read_text(encoding="ascii", errors="replace"), str(path))
 
 
@@ -107,7 +107,7 @@ def _create(path: Path) -> None:
 def _sound(text: str, where: str) -> bytes:
     key = text.strip().encode("utf-8", "surrogateescape")
     if len(key) < KEY_LENGTH or len(set(key)) < KEY_LENGTH // 4:
-        raise NightshiftError(
+        raise SettingsError(
             f"the key for personal data in {where} is too weak: it needs {KEY_LENGTH} or more random characters, "
             "such as `openssl rand -hex 32` prints"
         )

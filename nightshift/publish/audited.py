@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from nightshift import lake, ledger
 from nightshift.accounting import Accounting
 from nightshift.audit import Audit, AuditError, AuditReport, describe
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 from nightshift.job import Job
 from nightshift.publish.slices import Models, Ready, Slice, again
 from nightshift.recovery import recover
@@ -68,7 +68,7 @@ def _counted(stage: lake.Stage, accounting: Accounting | None) -> dict[dt.date, 
     table, found = stage.table, stage.rows
     counts = {date: found.pop(str(date), 0) for date in stage.dates}
     if found:
-        raise NightshiftError(
+        raise DataError(
             f"{table.label}: the slice {stage.dates} holds rows of other batch dates "
             f"({', '.join(f'{date}: {count}' for date, count in found.items())}); nothing was published"
         )

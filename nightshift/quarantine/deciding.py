@@ -9,7 +9,7 @@ from typing import Any
 
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.person import person
 from nightshift.quarantine.decisions import Action, Decision, decisions, record_decisions, releasable
 from nightshift.quarantine.records import ERASED, Selection, ask, source_table
@@ -45,14 +45,14 @@ def decide(catalog: Catalog, action: Action, selection: Selection, who: str, why
     table = source_table(catalog, selection.table)
     waivable = releasable(table)
     if action == "release" and selection.rule is not None and selection.rule not in waivable:
-        raise NightshiftError(_final(table, {selection.rule: 0}))
+        raise UsageError(_final(table, {selection.rule: 0}))
     query = """SELECT file, file_sha256, rules, waived, state, record = 0 AS is_file, count(*) AS rows FROM asked
         GROUP BY ALL ORDER BY file, rules, state"""
     found = ask(catalog, selection, query)
     if not found:
         return _decide_about_landed(catalog, action, selection, who, why)
     if all(group["is_file"] for group in found):
-        raise NightshiftError(
+        raise UsageError(
             f"{selection} is a whole file that can't be used: only a new delivery helps (docs/landing-contract.md)"
         )
     return _decide_about(table, action, selection, found, Decision(who=who, why=why, action=action))
@@ -90,7 +90,7 @@ def _decide_about(
             rules[group["file"], group["file_sha256"]] |= asked
             numbers[group["file"], group["file_sha256"]] += group["rows"]
     if not rules and not already:
-        raise NightshiftError(_final(table, left))
+        raise UsageError(_final(table, left))
     record_decisions(
         Decision(
             use_case=table.use_case,
@@ -118,7 +118,7 @@ def _decide_about_landed(catalog: Catalog, action: Action, selection: Selection,
         if _is_about(each, selection):
             newest[each.file_sha256, each.record, each.rules] = each
     if not newest:
-        raise NightshiftError(
+        raise UsageError(
             f"no row of {selection} is in the quarantine of {name}: see what is with "
             f"`nightshift quarantine list --use-case {name} --dates {selection.dates}`"
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.quarantine.decisions import Decision, decisions
 from nightshift.tables import QUARANTINE, Table
 
@@ -116,7 +116,7 @@ def source_table(catalog: Catalog, name: str) -> Table:
     sources = {table.name: table for table in catalog.sources}
     short = name.removeprefix("bronze.")
     if short not in sources:
-        raise NightshiftError(f"{name!r} is no source of {catalog.use_case.name}; there are: {', '.join(sources)}")
+        raise UsageError(f"{name!r} is no source of {catalog.use_case.name}; there are: {', '.join(sources)}")
     return sources[short]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.catalog import Catalog
 from nightshift.declared.built_in import all_columns
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError, InstallationError
 from nightshift.settings import get_settings
 from nightshift.tables import Table
 from nightshift.use_case import UseCase
@@ -58,7 +58,9 @@ def write_docs(use_cases: Sequence[UseCase] | None = None) -> Path:
     page = (target / "index.html").read_text(encoding="utf-8")
     for mark, name in _PAGE_DATA.items():
         if mark not in page:
-            raise NightshiftError(f"this version of dbt has another page: {mark} is missing in {target / 'index.html'}")
+            raise InstallationError(
+                f"this version of dbt has another page: {mark} is missing in {target / 'index.html'}"
+            )
         # A description that holds the end of a script must not end this one.
         page = page.replace(mark, json.dumps(data[name]).replace("</", "<\\/"))
     place = get_settings().data_docs / "dbt" / "index.html"
@@ -83,7 +85,7 @@ def _parsed() -> Manifest:
 
     outcome = dbtRunner().invoke(["parse", *options(get_settings().dbt_dir, get_settings().dbt_target)])
     if not outcome.success:
-        raise NightshiftError(f"dbt cannot parse {get_settings().dbt_dir}: {outcome.exception}")
+        raise DeclarationError(f"dbt cannot parse {get_settings().dbt_dir}: {outcome.exception}")
     return outcome.result
 
 
@@ -95,7 +97,7 @@ def _invoke(manifest: Manifest, *arguments: str, target: Path) -> list[Any]:
     results = list(getattr(outcome.result, "results", ()))
     wrong = [f"{result.node.name}: {str(result.message).strip()}" for result in results if result.status == "error"]
     if wrong or outcome.exception is not None:
-        raise NightshiftError(
+        raise DeclarationError(
             f"`dbt {arguments[0]}` cannot compile the models: {outcome.exception or '; '.join(wrong)}\n"
             f"  next: mend the model; it must compile without a database (no `run_query`), and gets no other variables "
             f"than {', '.join(_stand_ins([]))}"

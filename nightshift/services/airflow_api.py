@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import httpx
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, ServerUnreachableError
 from nightshift.services.airflow_env import Connection, connection_info
 
 FINAL_STATES = frozenset({"success", "failed"})
@@ -50,7 +50,7 @@ class AirflowApi:
                 self._log_in()
                 response = self._client.request(method, url, json=json, params=params)
         except httpx.HTTPError as error:
-            raise NightshiftError(
+            raise ServerUnreachableError(
                 f"Airflow at {self.connection.base_url} does not answer ({error}): is it up? `nightshift up` starts it"
             ) from error
         if response.is_error:

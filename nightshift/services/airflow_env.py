@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.database import database_url
-from nightshift.errors import NightshiftError
+from nightshift.errors import InstallationError
 from nightshift.services.ports import LOOPBACK, Ports
 from nightshift.settings import Settings, get_settings
 from nightshift.variables.cleaning import cleaned, directly_reached
@@ -39,7 +39,7 @@ def connection_info(home: Path | None = None) -> Connection:
     settings = get_settings() if home is None else Settings(home=home)
     ports = Ports.load(settings)
     if ports is None or not _secrets_file(settings).is_file():
-        raise NightshiftError(f"the services of {settings.home} were never started: run `nightshift up`")
+        raise InstallationError(f"the services of {settings.home} were never started: run `nightshift up`")
     return Connection(url(settings, ports.airflow), ADMIN, load_secrets(settings)["admin_password"])
 
 
@@ -68,7 +68,7 @@ def environment(settings: Settings | None = None, ports: Ports | None = None) ->
     settings = settings or get_settings()
     ports = ports or Ports.load(settings)
     if ports is None:
-        raise NightshiftError(f"the services of {settings.home} were never started: run `nightshift up`")
+        raise InstallationError(f"the services of {settings.home} were never started: run `nightshift up`")
     inherited = cleaned(os.environ)
     # Tasks ask the API server, wherever it listens, by itself.
     direct = dict.fromkeys(DIRECT, directly_reached(inherited, settings.bind_address))

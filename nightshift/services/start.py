@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nightshift import database, sockets
-from nightshift.errors import BusyError, InstallationError, NightshiftError
+from nightshift.errors import BusyError, InstallationError, NightshiftError, ServerUnreachableError
 from nightshift.home import prepare_home
 from nightshift.services import processes, state
 from nightshift.services.airflow_api import AirflowApi
@@ -198,7 +198,7 @@ def _migrate(settings: Settings, ports: Ports, say: Say) -> None:
         )
     if done.returncode != 0:
         tail = log_of(settings, "migrate").read_text(errors="replace").splitlines()[-15:]
-        raise NightshiftError("Airflow's tables could not be created:\n" + "\n".join(tail))
+        raise InstallationError("Airflow's tables could not be created:\n" + "\n".join(tail))
     stamp.write_text(installed, encoding="utf-8")
 
 
@@ -211,7 +211,7 @@ def _until(
             supervisor.check(name)
         if time.monotonic() > deadline:
             states = ", ".join(f"{name} {supervisor.state(name)}" for name in names)
-            raise NightshiftError(
+            raise ServerUnreachableError(
                 f"waited {seconds:.0f} s until {what}: {states}; see {log_of(supervisor.settings, names[0]).parent}"
             )
         time.sleep(0.5)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 
 from nightshift import database, sockets
-from nightshift.errors import NightshiftError
+from nightshift.errors import InstallationError
 from nightshift.home import MARKER, is_home
 from nightshift.services import control, processes, state
 from nightshift.services.supervisor import STOP_SECONDS
@@ -53,7 +53,7 @@ def clean(say: Say = print, settings: Settings | None = None) -> None:
         say(f"{home} does not exist")
         return
     if home.is_symlink() or not is_home(home):
-        raise NightshiftError(
+        raise InstallationError(
             f"{home} is not removed: it has no {MARKER}, so it may hold other things than nightshift's"
         )
     stop(say, settings)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.database import database_url
-from nightshift.errors import NightshiftError
+from nightshift.errors import InstallationError
 from nightshift.services import control
 from nightshift.services.airflow_env import environment
 from nightshift.services.ports import LOOPBACK, Ports
@@ -98,7 +98,7 @@ class Supervisor:
                 if done.returncode == 0 and time.monotonic() < deadline:
                     time.sleep(0.1)
                     continue
-                raise NightshiftError(
+                raise InstallationError(
                     f"the supervisor did not start: {done.stdout}{done.stderr}see {log_of(settings, 'supervisor')}; "
                     "`nightshift down` ends what is left of an earlier one"
                 ) from silent
@@ -125,7 +125,7 @@ class Supervisor:
         if self.state(name) in {"FATAL", "EXITED"}:
             log = log_of(self.settings, name)
             tail = log.read_text(errors="replace").splitlines()[-15:] if log.is_file() else []
-            raise NightshiftError(f"{name} does not stay up; the end of {log}:\n" + "\n".join(tail))
+            raise InstallationError(f"{name} does not stay up; the end of {log}:\n" + "\n".join(tail))
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         return control.ask(self.settings, method, *arguments)

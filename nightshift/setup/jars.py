@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import InstallationError
 
 _FETCH_SECONDS = 300
 Say = Callable[[str], None]
@@ -55,7 +55,7 @@ def read_lock(path: Path) -> list[Jar]:
                 coordinates, sha256 = line.split()
                 group, artifact, version = coordinates.split(":")
             except ValueError:
-                raise NightshiftError(
+                raise InstallationError(
                     f"{path}, line {number}: expected `group:artifact:version sha256`, found {line!r}"
                 ) from None
             jars.append(Jar(group, artifact, version, sha256))
@@ -81,7 +81,7 @@ def fetch_jars(lock: Path, folder: Path, say: Say = print) -> list[Path]:
             if _take(jar, source, target):
                 break
         else:
-            raise NightshiftError(_by_hand(jars, folder))
+            raise InstallationError(_by_hand(jars, folder))
     return [folder / jar.file_name for jar in jars]
 
 

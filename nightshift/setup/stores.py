@@ -12,7 +12,7 @@ from nightshift import database
 from nightshift.catalog import Catalog
 from nightshift.dates import parse_date
 from nightshift.delivery import MANIFEST, Folder, expects_manifest, is_complete, landing_folder
-from nightshift.errors import InstallationError, NightshiftError
+from nightshift.errors import InstallationError, NightshiftError, SettingsError
 from nightshift.services.state import AGAIN
 from nightshift.setup.finding import Finding, first_line
 from nightshift.setup.installation import Installation, left_out
@@ -61,7 +61,7 @@ def _query(address: str) -> None:
                 connection.close()
         except psycopg2.Error as error:
             said = first_line(error).replace(parts.password or "\0", "***")
-            raise NightshiftError(f"database {name}: {said}") from None
+            raise SettingsError(f"database {name}: {said}") from None
 
 
 def landing(here: Installation) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from nightshift.dates import BatchDates, parse_date
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, UsageError
 from nightshift.use_case import UseCase
 
 MANUAL = "manual"
@@ -45,7 +45,7 @@ class Run:
         unknown = sorted(set(dag_run.conf or ()) - known)
         if unknown:
             fields = ", ".join(sorted(known))
-            raise NightshiftError(f"this DAG has no param {', '.join(unknown)}; it has: {fields}. Start a new run")
+            raise UsageError(f"this DAG has no param {', '.join(unknown)}; it has: {fields}. Start a new run")
         kind = getattr(dag_run.run_type, "value", dag_run.run_type)
         return cls(use_case, str(kind), dag_run.logical_date, context["params"])
 
@@ -61,7 +61,7 @@ class Run:
         try:
             return parse_date(str(value))
         except NightshiftError as error:
-            raise NightshiftError(f"param {name}: {str(error).replace('allowed are', 'allowed is')}") from error
+            raise UsageError(f"param {name}: {str(error).replace('allowed are', 'allowed is')}") from error
 
 
 DatesOfRun = Callable[[Run], BatchDates]
@@ -104,7 +104,7 @@ def asked_range(run: Run) -> BatchDates:
     """
     first, last = run.asked("first_date"), run.asked("last_date")
     if first is None and last is None:
-        raise NightshiftError("this run has no batch dates: fill in first_date and last_date, like 2013-10-01")
+        raise UsageError("this run has no batch dates: fill in first_date and last_date, like 2013-10-01")
     return run.use_case.batch_dates(f"{first or last}..{last or first}")
 
 
@@ -116,7 +116,7 @@ def from_date(run: Run) -> BatchDates:
     """
     first = run.asked("from_date")
     if first is None:
-        raise NightshiftError("this run has no batch date to begin with: fill in from_date, like 2013-10-01")
+        raise UsageError("this run has no batch date to begin with: fill in from_date, like 2013-10-01")
     return run.use_case.batch_dates(str(first))
 
 
@@ -127,7 +127,7 @@ def _allowed(run: Run, dates: str) -> BatchDates:
     except NightshiftError as error:
         if run.kind != MANUAL or run.logical_date is None or run.asked("batch_date") or run.asked("last_date"):
             raise
-        raise NightshiftError(f"{error}. The date is the run's logical date: fill in batch_date instead") from error
+        raise UsageError(f"{error}. The date is the run's logical date: fill in batch_date instead") from error
 
 
 def batch_date(run: Run) -> dt.date:
@@ -144,18 +144,18 @@ def batch_date(run: Run) -> dt.date:
     asked = run.asked("batch_date")
     if run.logical_date is None:
         if asked is None:
-            raise NightshiftError("this run has no batch date: fill in batch_date, like 2013-10-01")
+            raise UsageError("this run has no batch date: fill in batch_date, like 2013-10-01")
         return asked
     possible = _days(run.logical_date, run)
     if asked is None:
         if len(possible) > 1:
-            raise NightshiftError(
+            raise UsageError(
                 f"the logical date {run.logical_date.isoformat()} is {possible[0]} in {run.use_case.timezone} and "
                 f"{possible[1]} in UTC: fill in batch_date with the one that is meant"
             )
         return possible[0]
     if asked not in possible and not _is_filled_in_by_the_form(run.logical_date, run):
-        raise NightshiftError(
+        raise UsageError(
             f"param batch_date is {asked}, but the run's logical date is {possible[0]} in {run.use_case.timezone}: "
             "leave one of the two out"
         )
@@ -165,7 +165,7 @@ def batch_date(run: Run) -> dt.date:
 def _days(moment: dt.datetime, run: Run) -> list[dt.date]:
     """The days that a logical date can mean, the one in the use case's zone first."""
     if moment.tzinfo is None:
-        raise NightshiftError(f"the logical date {moment.isoformat()} has no time zone: add one, like +00:00")
+        raise UsageError(f"the logical date {moment.isoformat()} has no time zone: add one, like +00:00")
     local = moment.astimezone(run.use_case.zone)
     universal = moment.astimezone(dt.UTC)
     is_unmistakable = run.kind != MANUAL or _is_midnight(local)

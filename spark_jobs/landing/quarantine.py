@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from nightshift.accounting import Accounting
 from nightshift.dates import BatchDates
 from nightshift.delivery import Delivery
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 from nightshift.ledger import SET_ASIDE, Input
 from nightshift.quarantine.deciding import land_again
 from nightshift.tables import PARTITION, Table
@@ -185,7 +185,7 @@ def refuse_excess(use_case: UseCase, dates: BatchDates, sources: Iterable[Judged
             excess += [*worst[:5], *([f"  and {len(worst) - 5} more dates"] if len(worst) > 5 else []), *reasons]
     if excess:
         listed = "\n".join(excess)
-        raise NightshiftError(
+        raise DataError(
             f"more rows of {use_case.name} were quarantined than is tolerated (`source.tolerated_quarantine_share` in "
             "tables.yaml, or `delivery.tolerated_quarantine_share` in use_case.yaml); nothing of these dates was "
             f"published to the source tables:\n{listed}\nNext: see them with `nightshift quarantine list "

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 from nightshift.models.encoding import Encoding
 from nightshift.tables import PARTITION, Column, Table
 from nightshift.use_case import UseCase
@@ -165,7 +165,7 @@ def _informative(train: pa.Table, columns: Sequence[Column]) -> tuple[list[Colum
             ", ".join(left_out),
         )
     if not kept:
-        raise NightshiftError("every feature is constant in the train period: choose a longer range")
+        raise DataError("every feature is constant in the train period: choose a longer range")
     return kept, left_out
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from nightshift.catalog import Catalog
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from nightshift.models.encoding import check_types
 from nightshift.scores import FEATURES
 from nightshift.tables import NUMBERS, Table
@@ -29,7 +29,9 @@ def check_declarations(catalog: Catalog) -> None:
     labels = catalog[f"silver.{use_case.target.table}"]
     faults = [*_label_faults(use_case, features, labels), *_column_faults(use_case, features)]
     if faults:
-        raise NightshiftError(f"{use_case.folder / 'use_case.yaml'} does not fit its tables:\n  " + "\n  ".join(faults))
+        raise DeclarationError(
+            f"{use_case.folder / 'use_case.yaml'} does not fit its tables:\n  " + "\n  ".join(faults)
+        )
 
 
 def carried_columns(use_case: UseCase) -> tuple[str, ...]:

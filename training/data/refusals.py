@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 from nightshift.tables import Column, Table
 from nightshift.training_plan import BINARY
 from nightshift.use_case import UseCase
@@ -28,7 +28,7 @@ def refuse_unmatured(rows: Rows, use_case: UseCase) -> None:
     if rows.table.num_rows:
         return
     total, days = sum(count for count, _ in rows.coverage.values()), use_case.target.maturity_days
-    raise NightshiftError(
+    raise DataError(
         f"none of the {total} rows has a matured label: the label of D comes with the delivery of D + {days}, in "
         f"silver.{use_case.target.table} ({use_case.target.column} there is null or its row is missing); ingest those "
         "deliveries, or ask for an earlier range"
@@ -43,7 +43,7 @@ def refuse_duplicates(rows: pa.Table, keys: Sequence[str]) -> None:
     """
     repeated = rows.group_by(list(keys)).aggregate([([], "count_all")]).filter(pc.field("count_all") > 1)
     if repeated.num_rows:
-        raise NightshiftError(
+        raise DataError(
             f"{repeated.num_rows} keys ({', '.join(keys)}) occur more than once, the first: "
             f"{repeated.slice(0, 1).to_pylist()[0]}: features or labels are not unique; their audits should have "
             "seen it: run `refine` and `build --layer features` for that date again"
@@ -60,23 +60,23 @@ def refuse_unfit_labels(labels: Mapping[str, pa.ChunkedArray], periods: Periods,
     for name, period in periods.items():
         values = labels[name].to_numpy()
         if not len(values):
-            raise NightshiftError(
+            raise DataError(
                 f"the {name} period {period} has no row with a matured label: ingest its deliveries and those that "
                 "bring its labels, or choose other periods"
             )
         if use_case.task == BINARY:
             if wrong := np.unique(values[(values != 0) & (values != 1)]).tolist():
-                raise NightshiftError(
+                raise DataError(
                     f"{column} holds {', '.join(f'{value:g}' for value in wrong[:5])} in the {name} period {period}, "
                     "and a binary task knows 0 and 1 only: make it a boolean, or set `task: regression`"
                 )
         elif not_finite := int(np.sum(~(np.abs(values) <= LARGEST))):
-            raise NightshiftError(
+            raise DataError(
                 f"{column} is infinite or not a number in {not_finite} rows of the {name} period {period}: mend the "
                 "transform that makes it, so that what is not known is null"
             )
         if (values == values[0]).all():
-            raise NightshiftError(
+            raise DataError(
                 f"all {len(values)} labels of the {name} period {period} are {values[0]:g}: nothing can be learned or "
                 f"measured there; choose longer periods, or look at {column} (`target` in use_case.yaml)"
             )
@@ -95,7 +95,7 @@ def refuse_infinite(rows: pa.Table, columns: Sequence[Column]) -> None:
     }
     found = [f"  {name}: {count} rows" for name, count in counts.items() if count]
     if found:
-        raise NightshiftError("these features hold infinite values: mend their SQL (`try_divide`)\n" + "\n".join(found))
+        raise DataError("these features hold infinite values: mend their SQL (`try_divide`)\n" + "\n".join(found))
 
 
 def refuse_empty_features(rows: pa.Table, table: Table) -> None:
@@ -106,7 +106,7 @@ def refuse_empty_features(rows: pa.Table, table: Table) -> None:
     """
     empty = [column.name for column in table.features if not _has_value(rows[column.name])]
     if empty:
-        raise NightshiftError(
+        raise DataError(
             f"these features of {table.label} have no value in any of the {rows.num_rows} rows: {', '.join(empty)}; "
             "mend their SQL and build the features again, ask for a range in which they have values, or take "
             "`role: feature` from them"

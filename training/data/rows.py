@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from nightshift import lake
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError, DeclarationError, MissingError
 from nightshift.scores import FEATURES
 from nightshift.tables import PARTITION
 from nightshift.training_plan import Sampling
@@ -89,7 +89,7 @@ def plan_draw(sampling: Sampling, rows: int, events: int) -> Draw:
     kept = events if sampling.keep_events else 0
     room = sampling.max_rows - kept
     if rows > sampling.max_rows and room < LEAST_OTHERS * sampling.max_rows:
-        raise NightshiftError(
+        raise DeclarationError(
             f"training.sampling in use_case.yaml keeps all events, and {events} of them leave no room for others "
             f"within max_rows {sampling.max_rows}: raise max_rows, or unset keep_events (it is for rare events)"
         )
@@ -112,7 +112,7 @@ def read(spark: SparkSession, catalog: Catalog, dates: BatchDates) -> Rows:
     versions = {table.label: lake.newest_version(table) for table in (features, labels)}
     counts = lake.rows_by_date(features, dates, versions[features.label])
     if not any(counts.values()):
-        raise NightshiftError(f"{features.label} has no rows in {dates}: run the features stage for it first")
+        raise MissingError(f"{features.label} has no rows in {dates}: run the features stage for it first")
     inputs = lake.read(spark, features, dates, versions[features.label])
     outcomes = lake.read(spark, labels, dates.shifted(use_case.target.maturity_days), versions[labels.label])
     labelled = _labelled(inputs, outcomes, catalog)
@@ -147,7 +147,7 @@ def _sampled(labelled: DataFrame, catalog: Catalog, versions: Mapping[str, int],
     features, sampling = catalog[FEATURES], catalog.use_case.training.sampling
     coverage, events = _counted(labelled)
     if surplus := sum(rows for rows, _ in coverage.values()) - sum(counts.values()):
-        raise NightshiftError(
+        raise DataError(
             f"{surplus} rows of {features.label} have more than one label in silver.{catalog.use_case.target.table}: "
             "its keys are not unique; run `refine` for these dates again"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import UsageError
 from nightshift.training_plan import FEWEST_TEST_DAYS
 from nightshift.use_case import UseCase
 
@@ -61,12 +61,12 @@ class Periods:
             NightshiftError: if a period would be empty, or the test period too short to judge by.
         """
         if validation_days < 1 or test_days < 1 or embargo_days < 0:
-            raise NightshiftError(
+            raise UsageError(
                 f"{validation_days} validation days, {test_days} test days and {embargo_days} days of embargo: each "
                 "period needs at least one, and an embargo has none or more"
             )
         if test_days < FEWEST_TEST_DAYS:
-            raise NightshiftError(
+            raise UsageError(
                 f"{test_days} test days are too few: how far chance moves a measure is told by how days differ, and "
                 f"that needs {FEWEST_TEST_DAYS} days. Raise test_days: the option --test-days, the form's field "
                 "Test days, or `training.test_days` in use_case.yaml"
@@ -74,7 +74,7 @@ class Periods:
         needed = validation_days + test_days + 2 * embargo_days + 1
         if len(dates) < needed:
             embargo = f", {embargo_days} of embargo before each of them" if embargo_days else ""
-            raise NightshiftError(
+            raise UsageError(
                 f"{dates} has {len(dates)} batch dates; {validation_days} to validate, {test_days} to test{embargo} "
                 f"and at least one to train make {needed}: ask for a longer range, or for fewer days "
                 "(--validation-days, --test-days; `training` in use_case.yaml)"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 from nightshift.models.calibration import Calibration, Interval
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def calibrate(
         NightshiftError: if raw scores are not finite, or the labels know one class only.
     """
     if not np.isfinite(raw).all():
-        raise NightshiftError("the model gave raw scores that are infinite or not a number: look at its features")
+        raise DataError("the model gave raw scores that are infinite or not a number: look at its features")
     if labels.min() == labels.max():
-        raise NightshiftError(f"all labels to calibrate on are {labels[0]:g}: choose a longer validation period")
+        raise DataError(f"all labels to calibrate on are {labels[0]:g}: choose a longer validation period")
     if method == "auto":
         return _best(labels, raw, weights, days, seed, event_weight)
     return _fits(event_weight)[method](labels, raw, weights)
@@ -83,7 +83,7 @@ def interval(labels: Floats, predicted: Floats, weights: Floats, coverage: float
     """
     residuals = np.asarray(labels - predicted, dtype=np.float64)
     if not np.isfinite(residuals).all():
-        raise NightshiftError("labels or predictions are infinite or not a number: no interval can be computed")
+        raise DataError("labels or predictions are infinite or not a number: no interval can be computed")
     level = (1 + coverage) / 2
     return Interval(-_upper_end(-residuals, weights, level), _upper_end(residuals, weights, level), coverage)
 
@@ -191,7 +191,7 @@ def _upper_end(residuals: Floats, weights: Floats, level: float) -> float:
     needed = level * (reached[-1] + reached[-1] / len(order))
     position = int(np.searchsorted(reached, needed * (1 - 1e-12), side="left"))
     if position == len(order):
-        raise NightshiftError(
+        raise DataError(
             f"{len(order)} rows are too few for an interval that holds {2 * level - 1:.0%} of outcomes: "
             "choose a longer validation period, or a lower `training.interval`"
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from nightshift.training_plan import BINARY, Task, Training
 from nightshift.use_case import UseCase
 from training.data.dataset import Dataset, Part
@@ -124,7 +124,7 @@ def grow(
         )
     except lgb.basic.LightGBMError as error:
         said = " ".join(str(error).split())
-        raise NightshiftError(
+        raise DeclarationError(
             f"LightGBM refuses to train with {dict(parameters)}: {said}; look at training.search in use_case.yaml"
         ) from error
 

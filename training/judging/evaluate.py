@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DataError
 from nightshift.training_plan import FEWEST_TEST_DAYS
 from training.data.dataset import Part
 from training.judging.fairness import GroupMetrics, by_group, smallest_ratios
@@ -147,7 +147,7 @@ def _refuse_not_finite(predicted: Mapping[str, Floats]) -> None:
     for name, each in predicted.items():
         wrong = int(np.count_nonzero(~np.isfinite(each)))
         if wrong:
-            raise NightshiftError(
+            raise DataError(
                 f"the model gives {wrong} of {len(each)} rows of the {name} period a prediction that is infinite or "
                 "not a number: look at its features and its calibration"
             )

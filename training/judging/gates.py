@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from nightshift.declared.form import read_yaml
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from training.judging.gate_file import GROUPS, Gate, fault_of_gate, lacking
 
 if TYPE_CHECKING:
@@ -109,18 +109,18 @@ def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
     """
     path = use_case.folder / "gates.yaml"
     if not path.is_file():
-        raise NightshiftError(
+        raise DeclarationError(
             f"{path} is missing: without gates no model can be trained; write it as docs/gates.md says, or begin with "
             "the one of flight_delays"
         )
     gates = tuple(_read(path))
     for number, gate in enumerate(gates):
         if gate.name in {other.name for other in gates[:number]}:
-            raise NightshiftError(f"{path}: two gates are called {gate.name}")
+            raise DeclarationError(f"{path}: two gates are called {gate.name}")
         if fault := fault_of_gate(gate, use_case.task):
-            raise NightshiftError(f"{path}: {gate.group}, gate {gate.name}: {fault}")
+            raise DeclarationError(f"{path}: {gate.group}, gate {gate.name}: {fault}")
     if missing := lacking(gates, use_case.task):
-        raise NightshiftError(f"{path} lacks what no use case may do without:\n  " + "\n  ".join(missing))
+        raise DeclarationError(f"{path} lacks what no use case may do without:\n  " + "\n  ".join(missing))
     return gates
 
 
@@ -157,20 +157,20 @@ def as_table(verdicts: Sequence[Verdict]) -> str:
 def _read(path: Path) -> list[Gate]:
     raw = read_yaml(path)
     if not isinstance(raw, dict) or not any(raw.values()):
-        raise NightshiftError(f"{path} holds no gates: without gates no model can be trained (docs/gates.md)")
+        raise DeclarationError(f"{path} holds no gates: without gates no model can be trained (docs/gates.md)")
     gates: list[Gate] = []
     for group, entries in raw.items():
         if group not in GROUPS:
-            raise NightshiftError(f"{path}: {group!r} is not a group of gates; there are: {', '.join(GROUPS)}")
+            raise DeclarationError(f"{path}: {group!r} is not a group of gates; there are: {', '.join(GROUPS)}")
         if not isinstance(entries, list):
-            raise NightshiftError(f"{path}: {group}: must be a list of gates, each beginning with `- name:`")
+            raise DeclarationError(f"{path}: {group}: must be a list of gates, each beginning with `- name:`")
         gates.extend(_gate(path, group, position, entry) for position, entry in enumerate(entries, start=1))
     return gates
 
 
 def _gate(path: Path, group: str, position: int, raw: Any) -> Gate:
     if not isinstance(raw, dict):
-        raise NightshiftError(
+        raise DeclarationError(
             f"{path}: {group}, entry {position}: a gate is a mapping with a name, and this is {raw!r:.80}"
         )
     try:
@@ -182,7 +182,7 @@ def _gate(path: Path, group: str, position: int, raw: Any) -> Gate:
             f"{fault['msg'].removeprefix('Value error, ')}".replace(": : ", ": ")
             for fault in error.errors()
         )
-        raise NightshiftError(faults) from error
+        raise DeclarationError(faults) from error
 
 
 def _not_finite(numbers: Mapping[str, float]) -> list[str]:

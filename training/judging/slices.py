@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeclarationError
 from training.judging.tasks import TaskMeasures
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def grouped(dataset: Dataset, column: str, declared_in: str) -> Grouping:
     """
     train, test = dataset.tables["train"], dataset.tables["test"]
     if column not in test.column_names:
-        raise NightshiftError(
+        raise DeclarationError(
             f"training.{declared_in} in use_case.yaml names {column}, which is no column of the feature table: "
             f"declare it in the YAML of its dbt model, or take it out of training.{declared_in}"
         )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import BusyError, DataError
 from nightshift.use_case import UseCase
 from training.search.space import FIRST_POINT, distributions, within
 
@@ -105,7 +105,7 @@ class Study:
         import optuna
 
         if grown.loss is not None and not np.isfinite(grown.loss):
-            raise NightshiftError(f"the loss of {dict(parameters)} on validation is {grown.loss}: look at the labels")
+            raise DataError(f"the loss of {dict(parameters)} on validation is {grown.loss}: look at the labels")
         try:
             for step, loss in grown.curve.items():
                 trial.report(loss, step)
@@ -114,7 +114,7 @@ class Study:
             state = optuna.trial.TrialState.PRUNED if grown.loss is None else optuna.trial.TrialState.COMPLETE
             self._study.tell(trial, grown.loss, state)
         except (ValueError, optuna.exceptions.UpdateFinishedTrialError) as error:
-            raise NightshiftError(
+            raise BusyError(
                 f"another process has taken over study {self.name}, because this one gave no sign of life for {GRACE} "
                 "seconds: let that one finish"
             ) from error
@@ -179,9 +179,7 @@ class Study:
             for trial in running:
                 self._storage.record_heartbeat(trial._trial_id)
         if running:
-            raise NightshiftError(
-                f"another process works on study {self.name}: let it finish, or end it, then train again"
-            )
+            raise BusyError(f"another process works on study {self.name}: let it finish, or end it, then train again")
 
     def _running(self) -> list[optuna.trial.FrozenTrial]:
         from optuna.trial import TrialState

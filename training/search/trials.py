@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nightshift import scratch
-from nightshift.errors import NightshiftError
+from nightshift.errors import ResourcesError
 from nightshift.settings import get_settings
 from training.fitting.fit import VALIDATION, Parts, fixed_parameters, grow
 
@@ -163,7 +163,7 @@ class Workers:
             while running:
                 yield running.popleft().result()
         except BrokenProcessPool as error:
-            raise NightshiftError(
+            raise ResourcesError(
                 f"one of {self._processes} processes that work on trials was killed, perhaps for want of memory: lower "
                 "training.parallel_trials in use_case.yaml; the finished trials are kept"
             ) from error

