@@ -15,13 +15,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from nightshift import sockets
 from nightshift.errors import BusyError, DatabaseUnreachableError, InstallationError, UsageError
 from nightshift.home import prepare_home
 from nightshift.postgres_tools import SUPERUSER, hand_over, run_tool
 from nightshift.settings import Settings, get_settings
+from nightshift.variables.database_address import written_for
 
 DATABASES = ("airflow", "ledger", "mlflow", "optuna")
 _READY = "nightshift.databases"
@@ -68,8 +69,7 @@ def database_url(name: str, driver: str = "psycopg2") -> str:
         raise UsageError(f"there is no database {name!r}; there are: {', '.join(DATABASES)}")
     settings = get_settings()
     if settings.database_url:
-        parts = urlsplit(settings.database_url)
-        return urlunsplit(parts._replace(scheme=f"postgresql+{driver}", path=f"/{name}"))
+        return written_for(settings.database_url, name, driver)
     return ensure_server(settings).url(name, driver)
 
 

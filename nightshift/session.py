@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from nightshift import scratch
 from nightshift.errors import InstallationError
 from nightshift.settings import get_settings
+from nightshift.variables import spark_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Local: two shuffle partitions for two cores; a cluster sets its own through spark-defaults.
+# Local: two shuffle partitions for two cores; for a cluster, NIGHTSHIFT_SPARK_CONF says how many.
 LOCAL_SETTINGS = {
     "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
     "spark.default.parallelism": str(os.cpu_count() or 2),
@@ -32,6 +33,8 @@ SETTINGS = {
     # Tables are found by path: nothing depends on a metastore that one process may open.
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.session.timeZone": "UTC",
+    "spark.executorEnv.TZ": "UTC",
+    "spark.executorEnv.LC_ALL": "C.UTF-8",
     # Landing asks what kind of JSON value a key has, also of records that hold a key twice somewhere within.
     "spark.sql.variant.allowDuplicateKeys": "true",
     # The default, INT96, is not what Delta means by a timestamp.
@@ -45,6 +48,10 @@ SETTINGS = {
 }
 
 
+# A JVM takes them from its machine otherwise; Java 17 also the letters of file names.
+JAVA_OPTIONS = "-Duser.timezone=UTC -Duser.language=en -Dfile.encoding=UTF-8"
+
+
 def session(app_name: str) -> SparkSession:
     """The Spark session of this process.
 
@@ -56,9 +63,20 @@ def session(app_name: str) -> SparkSession:
     # UDF workers must run on this very Python, and the JVM on the Java that set-up chose.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.builder.appName(app_name).master(get_settings().spark_master)
-    for key, value in (SETTINGS | _machine_settings()).items():
+    for key, value in _configuration().items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _configuration() -> dict[str, str]:
+    """All that Spark is told; what a person says is refused where the settings are read, if it could change rows."""
+    own = SETTINGS | _machine_settings()
+    text = get_settings().spark_conf
+    said = spark_conf.pairs(text) if text else {}
+    for key in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
+        # Of two options that say the same, the JVM takes the last.
+        own[key] = " ".join(filter(None, (said.pop(key, ""), own.get(key, JAVA_OPTIONS))))
+    return own | said
 
 
 def _machine_settings() -> dict[str, str]:
@@ -70,7 +88,7 @@ def _machine_settings() -> dict[str, str]:
     toolchain = json.loads(file.read_text(encoding="utf-8"))
     os.environ["JAVA_HOME"] = toolchain["java_home"]
     log4j = importlib.resources.files("nightshift") / "log4j2.properties"
-    java_options = f"-Dlog4j2.configurationFile=file:{log4j} {toolchain['driver_java_options']}"
+    java_options = f"{JAVA_OPTIONS} -Dlog4j2.configurationFile=file:{log4j} {toolchain['driver_java_options']}"
     temporary = settings.home / "tmp"
     _take_local_folder(temporary / "spark")
     machine = {

@@ -1,20 +1,45 @@
-"""Where things are, from the environment. Reading a setting does no I/O."""
+"""Where things are, from the environment."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nightshift.errors import SettingsError
+from nightshift.variables import database_address, spark_conf, values
+from nightshift.variables.table import OWN
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 
-class Settings(BaseSettings):
-    """All settings of nightshift; each can be given as the environment variable ``NIGHTSHIFT_<NAME>``."""
+# The form of each setting that is text; a folder has its own.
+_FORMS: dict[str, Callable[[str], str]] = {
+    "database_url": database_address.checked,
+    "landing_url": values.landing,
+    "mlflow_tracking_uri": values.server,
+    "spark_master": values.spark_master,
+    "spark_driver_memory": values.memory,
+    "spark_conf": spark_conf.checked,
+    "bind_address": values.bind_address,
+}
 
-    model_config = SettingsConfigDict(env_prefix="NIGHTSHIFT_", frozen=True)
+
+class Settings(BaseSettings):
+    """All settings of nightshift; each can be given as the environment variable ``NIGHTSHIFT_<NAME>``.
+
+    One that is empty counts as unset.
+
+    Raises:
+        SettingsError: with a line for each setting that cannot be; none holds a piece of a password.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=OWN, env_ignore_empty=True, str_strip_whitespace=True, frozen=True)
 
     project_dir: Path = Field(PROJECT_DIR, description="The checkout: dags/, dbt/, use_cases/ and so on.")
     home: Path = Field(PROJECT_DIR / ".nightshift", description="All state of one installation lies below it.")
@@ -26,21 +51,53 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         None,
-        description="SQLAlchemy URL of a PostgreSQL server with the databases of `databases`; "
-        "unset: the embedded server of this home.",
+        description="PostgreSQL server with the databases airflow, ledger, mlflow and optuna, like "
+        "postgresql://user:password@host:5432/ledger?sslmode=require; parameters are libpq's, and reserved characters "
+        "of a password are written as %40 and so on. Unset: the embedded server of this home.",
     )
     landing_url: str | None = Field(
-        None, description="Where deliveries arrive, like s3://bucket/landing; unset: the folder of this home."
+        None,
+        description="Where deliveries arrive: an absolute path, a file:// URL, or an object store like "
+        "s3://bucket/landing. Unset: the folder of this home.",
     )
-    mlflow_tracking_uri: str | None = Field(None, description="Unset: the embedded database of this home.")
-    spark_master: str = Field("local[*]", description="Spark master URL.")
-    spark_driver_memory: str = Field("2g", description="Java heap of one job's driver.")
-    bind_address: str = Field("127.0.0.1", description="Address that the embedded services listen on.")
+    mlflow_tracking_uri: str | None = Field(
+        None, description="MLflow server, like https://mlflow.company. Unset: the embedded database of this home."
+    )
+    spark_master: str = Field("local[*]", description="Spark master, like local[4] or spark://host:7077.")
+    spark_driver_memory: str = Field("2g", description="Java heap of one job's driver, like 2g or 1536m.")
+    spark_conf: str | None = Field(
+        None,
+        description="Further configuration of Spark: pairs with blanks between them, like spark.executor.memory=4g "
+        "spark.executor.cores=2, or the absolute path of a file like spark-defaults.conf. Keys that could change rows "
+        "are refused by name.",
+    )
+    bind_address: str = Field(
+        "127.0.0.1",
+        description="IP address that the embedded Airflow listens on. MLflow and the audit pages, which have no "
+        "login, are reached from this machine only.",
+    )
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            # Without the input, which may hold a password.
+            found = error.errors(include_input=False, include_url=False)
+            raise SettingsError("\n".join(map(_reason, found))) from None
 
     @field_validator("home", "project_dir", "use_cases_dir", "dbt_dir", "toolchain_dir")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().absolute()
+    def _folder(cls, path: Path) -> Path:
+        return values.folder(path)
+
+    @field_validator(*_FORMS)
+    @classmethod
+    def _form(cls, text: str | None, info: ValidationInfo) -> str | None:
+        return None if text is None else _FORMS[str(info.field_name)](text)
+
+    def as_variables(self) -> dict[str, str]:
+        """The variables by which another process gets the same settings, wherever it runs on this machine."""
+        return {f"{OWN}{name.upper()}": str(value) for name, value in self if value is not None}
 
     @property
     def lake(self) -> Path:
@@ -49,8 +106,19 @@ class Settings(BaseSettings):
 
     @property
     def landing(self) -> Path:
-        """Root of the landing zone: deliveries lie at ``<landing>/<use case>/<batch date>/``."""
-        return self.home / "landing"
+        """Root of the landing zone on this machine: deliveries lie at ``<landing>/<use case>/<batch date>/``.
+
+        Raises:
+            SettingsError: if it is an object store.
+        """
+        if self.landing_url is None:
+            return self.home / "landing"
+        if "://" in self.landing_url:
+            raise SettingsError(
+                "NIGHTSHIFT_LANDING_URL names an object store, where nightshift writes no deliveries",
+                remedy="deliver there by the store's own tools, or unset it to use the folder of this home",
+            )
+        return Path(self.landing_url)
 
     @property
     def archive(self) -> Path:
@@ -102,3 +170,8 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def _reason(error: ErrorDetails) -> str:
+    name = f"{OWN}{str(error['loc'][0]).upper()}"
+    return f"{name} {error['msg'].removeprefix('Value error, ')}"

@@ -7,7 +7,6 @@ import hashlib
 import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from nightshift.catalog import Catalog
 from nightshift.delivery.folder import Folder
@@ -25,9 +24,7 @@ READERS = 8
 def landing_folder(use_case: UseCase) -> Folder:
     """Where the deliveries of a use case lie."""
     settings = get_settings()
-    url = settings.landing_url
-    local = str(settings.landing) if url is None else url.removeprefix("file://")
-    root = Folder(str(Path(local).absolute()) if "://" not in local else local)
+    root = Folder(settings.landing_url or str(settings.landing))
     folder = root / use_case.name
     # The folder of the use case may itself be a link, of whoever runs the landing zone.
     return Folder(folder.location, (root.location, folder.location))

@@ -143,11 +143,8 @@ def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
 def _project(settings: Settings) -> dict[str, str]:
     programs = str(Path(sys.executable).parent)
     return {
-        "NIGHTSHIFT_HOME": str(settings.home),
-        "NIGHTSHIFT_PROJECT_DIR": str(settings.project_dir),
-        "NIGHTSHIFT_USE_CASES_DIR": str(settings.use_cases_dir),
-        "NIGHTSHIFT_DBT_DIR": str(settings.dbt_dir),
-        "NIGHTSHIFT_TOOLCHAIN_DIR": str(settings.toolchain_dir),
+        # Where a program runs must not decide what a relative path means.
+        **settings.as_variables(),
         "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
         # Else Airflow's process titles overwrite the environment by which a process is known as this home's.
         "SPT_NOENV": "1",

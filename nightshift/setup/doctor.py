@@ -20,6 +20,8 @@ from nightshift.settings import Settings, get_settings
 from nightshift.setup import class_data, jars, java, locks
 from nightshift.setup.finding import Finding
 from nightshift.setup.toolchain import Toolchain
+from nightshift.variables import entry
+from nightshift.variables import found as variables
 
 DISK_GB = 5
 MEMORY_GB = 6
@@ -49,7 +51,7 @@ def doctor(as_json: bool) -> None:
 def examine(settings: Settings) -> list[Finding]:
     """All findings; a check that breaks is itself a finding that failed."""
     found: list[Finding] = []
-    for check in (_python, _packages, _java, _jars, _archive, _home, _disk, _memory, _running):
+    for check in (_python, _environment, _packages, _java, _jars, _archive, _home, _disk, _memory, _running):
         name = check.__name__.strip("_")
         try:
             found.extend(check(settings))
@@ -63,6 +65,17 @@ def examine(settings: Settings) -> list[Finding]:
 def _python(_: Settings) -> Iterator[Finding]:
     found = f"{platform.python_version()} at {sys.executable}"
     yield Finding("python", "ok", found)
+
+
+def _environment(_: Settings) -> Iterator[Finding]:
+    names = entry.left_out()
+    for name, likely in variables.misspelt(names).items():
+        remedy = f"write {likely}" if likely else "see docs/reference/environment.md for the names"
+        yield Finding("environment", "warn", f"{name} means nothing and is ignored", remedy)
+    for what, remedy in variables.ignored(names):
+        yield Finding("environment", "ok", what, remedy)
+    if not names:
+        yield Finding("environment", "ok", "no variable that another program would react to")
 
 
 def _packages(settings: Settings) -> Iterator[Finding]:

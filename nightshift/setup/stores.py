@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
@@ -16,6 +15,7 @@ from nightshift.errors import InstallationError, NightshiftError, SettingsError
 from nightshift.services.state import AGAIN
 from nightshift.setup.finding import Finding, first_line
 from nightshift.setup.installation import Installation, left_out
+from nightshift.variables.database_address import written_for
 
 
 def databases(here: Installation) -> Iterator[Finding]:
@@ -49,9 +49,8 @@ def _query(address: str) -> None:
     Raises:
         NightshiftError: if one does not answer; the password is not told.
     """
-    parts = urlsplit(address)
     for name in database.DATABASES:
-        libpq = urlunsplit(parts._replace(scheme="postgresql", path=f"/{name}"))
+        libpq = written_for(address, name, "psycopg2").replace("+psycopg2", "", 1)
         try:
             connection = psycopg2.connect(libpq, connect_timeout=2)
             try:
@@ -60,8 +59,7 @@ def _query(address: str) -> None:
             finally:
                 connection.close()
         except psycopg2.Error as error:
-            said = first_line(error).replace(parts.password or "\0", "***")
-            raise SettingsError(f"database {name}: {said}") from None
+            raise SettingsError(f"database {name}: {first_line(error)}") from None
 
 
 def landing(here: Installation) -> Iterator[Finding]:

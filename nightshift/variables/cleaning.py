@@ -15,7 +15,6 @@ def cleaned(environment: Mapping[str, str]) -> dict[str, str]:
     """
     # An empty key is refused where it is read: another one would be made, and nobody would be told.
     kept = {n: value for n, value in environment.items() if (value or n == table.PII_KEY) and table.is_kept(n)}
-    kept.pop(table.LEFT_OUT, None)
     for name in table.PROXIES:
         if name in kept and not _is_proxy(kept[name]):
             del kept[name]

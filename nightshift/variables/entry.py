@@ -32,6 +32,11 @@ def start() -> None:
     os.environ.update(wanted)
     time.tzset()
     _left_out[:] = left_out
+    if misspelt := [name for name in left_out if table.dropped(name) is None and name not in table.PROXIES]:
+        from nightshift.variables.found import warnings
+
+        for warning in warnings(misspelt):
+            print(f"nightshift: {warning}", file=sys.stderr)
 
 
 def left_out() -> list[str]:
@@ -41,7 +46,10 @@ def left_out() -> list[str]:
 
 def _is_known(name: str) -> bool:
     """Whether someone may miss its effect: no shell's own variable, none that was empty, nor Python's own LC_CTYPE."""
-    return os.environ[name] not in ("", "C.UTF-8") and (table.dropped(name) is not None or name in table.PROXIES)
+    if name == table.LEFT_OUT or os.environ[name] in ("", "C.UTF-8"):
+        return False
+    looks_own = "NIGHT" in name.upper() or "SHIFT_" in name.upper()
+    return looks_own or table.dropped(name) is not None or name in table.PROXIES
 
 
 def _acted(name: str) -> bool:

@@ -47,8 +47,12 @@ class Fixed:
     why: str
 
 
-# Its own settings stand in nightshift.settings, each with its description.
 OWN = "NIGHTSHIFT_"
+# The fields of nightshift.settings, which takes too long to be imported at every start and says what each means.
+SETTINGS = (
+    *("PROJECT_DIR", "HOME", "USE_CASES_DIR", "DBT_DIR", "TOOLCHAIN_DIR", "DATABASE_URL", "LANDING_URL"),
+    *("MLFLOW_TRACKING_URI", "SPARK_MASTER", "SPARK_DRIVER_MEMORY", "SPARK_CONF", "BIND_ADDRESS"),
+)
 PII_KEY = "NIGHTSHIFT_PII_KEY"
 RESULT_FILE = "NIGHTSHIFT_RESULT_FILE"
 SERVICE_MARK = "NIGHTSHIFT_SERVICE"
@@ -200,7 +204,14 @@ def is_kept(name: str) -> bool:
     """Whether a variable means something here; an exact name counts before any pattern."""
     if any(name in each.names for each in KEPT):
         return True
-    return dropped(name) is None and (name.startswith(OWN) or any(_fits(name, each.names) for each in KEPT))
+    if name.startswith(OWN):
+        return name in own_names() or any(_fits(name, each.names) for each in OTHER_OWN)
+    return dropped(name) is None and any(_fits(name, each.names) for each in KEPT)
+
+
+def own_names() -> tuple[str, ...]:
+    """The settings and the other variables of nightshift; one that a source's name is part of stays a pattern."""
+    return (*(f"{OWN}{name}" for name in SETTINGS), *(name for each in OTHER_OWN for name in each.names))
 
 
 def dropped(name: str) -> Dropped | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.settings import PROJECT_DIR
+from nightshift.settings import PROJECT_DIR, Settings
 from nightshift.variables import table
 from tests.hostile import HOSTILE
 
@@ -56,6 +56,51 @@ def test_the_list_of_what_was_left_out_cannot_keep_anything() -> None:
     found = shown({"PATH": os.environ["PATH"], "PGHOST": "x", "PYTHONOPTIMIZE": "2", table.LEFT_OUT: "forged"})
     assert not {"PGHOST", "PYTHONOPTIMIZE", table.LEFT_OUT} & found["environment"].keys()
     assert found["optimize"] == 0
+
+
+def test_a_misspelt_setting_is_named_with_the_likely_spelling() -> None:
+    given = {"NIGHTSHIFT_HOEM": "/x", "nightshift_home": "/x", "NIGTSHIFT_HOME": "/x", "NIGHTSHIFT_OTHER": "x"}
+    done = subprocess.run(
+        [sys.executable, "-m", "nightshift", "--help"],
+        env={"PATH": os.environ["PATH"], "PYTHONOPTIMIZE": "2", "MIDNIGHT": "x", **given},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT_DIR,
+    )
+    assert sorted(done.stderr.splitlines()) == [
+        "nightshift: NIGHTSHIFT_HOEM means nothing and is ignored: write NIGHTSHIFT_HOME",
+        "nightshift: NIGHTSHIFT_OTHER means nothing and is ignored: docs/reference/environment.md lists the names",
+        "nightshift: NIGTSHIFT_HOME means nothing and is ignored: write NIGHTSHIFT_HOME",
+        "nightshift: nightshift_home means nothing and is ignored: write NIGHTSHIFT_HOME",
+    ]
+
+
+def test_doctor_lists_what_it_ignored_and_how_to_say_it_on_purpose(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "NIGHTSHIFT_HOME": str(tmp_path / "home"), "NIGHTSHIFT_HOEM": "/x"}
+    done = subprocess.run(
+        [sys.executable, "-m", "nightshift", "doctor", "--json"],
+        env=environment | HOSTILE,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT_DIR,
+    )
+    told = [each for each in json.loads(done.stdout) if each["check"] == "environment"]
+    by_owner = {re.search(r"\((.+)\)", each["found"])[1]: each for each in told if "(" in each["found"]}
+    assert by_owner["PostgreSQL"]["found"].startswith("ignored: PGCHANNELBINDING, PGCLIENTENCODING, PGDATABASE")
+    assert "NIGHTSHIFT_DATABASE_URL" in by_owner["PostgreSQL"]["remedy"]
+    assert "NIGHTSHIFT_SPARK_CONF" in by_owner["Spark and Hadoop"]["remedy"]
+    assert "not told" not in done.stdout, "names alone: a value may be a secret"
+    assert {"check": "environment", "result": "warn"}.items() <= told[0].items()
+    assert told[0]["remedy"] == "write NIGHTSHIFT_HOME"
+    named = {name for each in told for name in re.findall(r"[\w_]+", each["found"].partition(":")[2].partition("(")[0])}
+    assert named == HOSTILE.keys() - {"HTTP_PROXY", "https_proxy", "JAVA_HOME"}
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_table_knows_all_settings() -> None:
+    assert {name.upper() for name in Settings.model_fields} == {*table.SETTINGS}
 
 
 def test_importing_jobs_changes_no_environment() -> None:

@@ -1,0 +1,158 @@
+"""Settings that cannot be are refused in one sentence each, before anything starts; the others get one form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nightshift.errors import NightshiftError
+from nightshift.services.airflow_env import environment
+from nightshift.services.ports import Ports
+from nightshift.services.supervisor import programs
+from nightshift.settings import Settings
+
+HOME = str(Path.home())
+PORTS = Ports(airflow=18080, mlflow=15000, data_docs=18090)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Settings]:
+    """The settings of an environment that has these alone."""
+
+    def made(**given: str) -> Settings:
+        for name in Settings.model_fields:
+            monkeypatch.delenv(f"NIGHTSHIFT_{name.upper()}", raising=False)
+        for name, value in given.items():
+            monkeypatch.setenv(f"NIGHTSHIFT_{name.upper()}", value)
+        return Settings()
+
+    return made
+
+
+def test_what_is_empty_counts_as_unset(read) -> None:
+    assert read(**dict.fromkeys(Settings.model_fields, "")) == read()
+    assert read().bind_address == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "form"),
+    [
+        ("bind_address", "localhost", "127.0.0.1"),
+        ("bind_address", " 0.0.0.0\n", "0.0.0.0"),
+        ("bind_address", "0:0::1", "::1"),
+        ("spark_driver_memory", "2 GB", "2g"),
+        ("spark_driver_memory", "2GiB", "2g"),
+        ("spark_driver_memory", "1536M", "1536m"),
+        ("spark_master", "local[4]", "local[4]"),
+        ("spark_master", "spark://one:7077,two:7077", "spark://one:7077,two:7077"),
+        ("landing_url", "/srv/landing/", "/srv/landing"),
+        ("landing_url", "~/landing", f"{HOME}/landing"),
+        ("landing_url", "file:/srv/landing", "/srv/landing"),
+        ("landing_url", "file:///srv/my%20landing", "/srv/my landing"),
+        ("landing_url", "FILE://localhost/srv/landing", "/srv/landing"),
+        ("landing_url", "file:///srv/Lieferungen/M%C3%BCnchen", "/srv/Lieferungen/München"),
+        ("landing_url", "/srv/o'neill/a b", "/srv/o'neill/a b"),
+        # A name is what it is: only a URL spells letters by numbers.
+        ("landing_url", "/srv/my%20landing", "/srv/my%20landing"),
+        ("landing_url", "S3://bucket/landing", "s3://bucket/landing"),
+        ("mlflow_tracking_uri", "https://mlflow.company/", "https://mlflow.company"),
+        ("database_url", "postgres://u:a:b%2Fc@h/x?sslmode=require", "postgres://u:a:b%2Fc@h/x?sslmode=require"),
+        ("spark_conf", "spark.executor.memory=4g spark.sql.shuffle.partitions=64", None),
+    ],
+)
+def test_what_people_write_gets_one_form(read, name: str, text: str, form: str | None) -> None:
+    assert getattr(read(**{name: text}), name) == (text if form is None else form)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("bind_address", "everyone", "no IP address"),
+        ("bind_address", "0", "no IP address"),
+        ("spark_driver_memory", "2", "no size of memory"),
+        ("spark_driver_memory", "1.5g", "no size of memory"),
+        ("spark_driver_memory", "64m", "too little for Spark"),
+        ("spark_master", "local[0]", "no master of Spark"),
+        ("spark_master", "http://host:7077", "no master of Spark"),
+        ("landing_url", "landing", "write the whole path"),
+        ("landing_url", "./landing", "write the whole path"),
+        ("landing_url", "~nobody-of-that-name/landing", "there is no such user"),
+        ("landing_url", "file://srv/landing", "three slashes"),
+        ("landing_url", "file:///srv%2Flanding", "write the plain path"),
+        ("landing_url", "file:///srv/landing?x=1", "write ? as %3F"),
+        ("landing_url", r"C:\landing", "write the whole path"),
+        ("landing_url", r"/srv\landing", "with slashes"),
+        ("landing_url", "s3a://bucket/landing", "no place that can be read"),
+        ("landing_url", "s3:/bucket/landing", "no place that can be read"),
+        ("landing_url", "https://host/landing", "no place that can be read"),
+        ("landing_url", "s3://key:s3cret@bucket/landing", "credentials"),
+        ("home", "~nobody-of-that-name/home", "there is no such user"),
+        ("home", "/srv/a:b", "in a folder's name"),
+        ("use_cases_dir", "/srv/[a]", "in a folder's name"),
+        ("mlflow_tracking_uri", "mlflow.company:5000", "no URL of a server"),
+        ("mlflow_tracking_uri", "https://me:s3cret@mlflow.company", "credentials"),
+        ("database_url", "postgresql://u:s3@cret@h/x", "more than one @"),
+        ("database_url", "postgresql://u:s3@cr/et@h/x", "more than one @"),
+        ("database_url", "postgresql://u:s3cret@h:port/x", "can't be read as"),
+        ("database_url", "postgresql://u:[s3cret@h:x]/x", "can't be read as"),
+        ("database_url", "mysql://u:s3cret@h/x", "no PostgreSQL server"),
+        ("database_url", "postgresql:///ledger", "no host"),
+        ("database_url", "u:s3cret@h/x", "can't be read as"),
+        ("database_url", "postgresql://h/x?s3cret=1", "does not know"),
+        ("database_url", "postgresql://h/x?sslmode=sometimes", "another sslmode"),
+        ("spark_conf", "spark.sql.session.timeZone=Asia/Tokyo", "spark.sql.session.timeZone"),
+        ("spark_conf", "spark.sql.ansi.enabled=false", "could change rows"),
+        ("spark_conf", "spark.sql.files.ignoreCorruptFiles=true", "could change rows"),
+        ("spark_conf", "spark.driver.memory=4g", "NIGHTSHIFT_SPARK_DRIVER_MEMORY says it"),
+        ("spark_conf", "/nowhere/spark.conf", "can't be read"),
+        ("spark_conf", "conf/spark.conf", "absolute path"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(read, name: str, text: str, said: str) -> None:
+    with pytest.raises(NightshiftError) as refused:
+        read(**{name: text})
+    sentence = str(refused.value)
+    assert sentence.startswith(f"NIGHTSHIFT_{name.upper()} ")
+    assert said in sentence
+    assert "\n" not in sentence
+    assert not [piece for piece in ("s3cret", "cret", "s3@") if piece in sentence], "no piece of a password"
+
+
+def test_all_that_cannot_be_is_told_at_once(read) -> None:
+    with pytest.raises(NightshiftError) as refused:
+        read(bind_address="x", spark_master="y", database_url="z")
+    assert sorted(line.split()[0] for line in str(refused.value).splitlines()) == [
+        "NIGHTSHIFT_BIND_ADDRESS",
+        "NIGHTSHIFT_DATABASE_URL",
+        "NIGHTSHIFT_SPARK_MASTER",
+    ]
+
+
+def test_another_process_gets_the_same_settings(read, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"home": "relative/home", "landing_url": "file:///srv/my%20landing", "spark_driver_memory": "3 GB"}
+    settings = read(**given)
+    assert read(**{name.removeprefix("NIGHTSHIFT_"): v for name, v in settings.as_variables().items()}) == settings
+    assert settings.as_variables()["NIGHTSHIFT_HOME"] == str(Path("relative/home").absolute())
+
+
+def test_what_has_no_login_stays_on_this_machine_whatever_is_asked(home: Settings) -> None:
+    asked = home.model_copy(update={"bind_address": "0.0.0.0"})
+    assert environment(asked, PORTS)["AIRFLOW__API__HOST"] == "0.0.0.0"
+    for program in programs(asked, PORTS):
+        assert "0.0.0.0" not in program.command
+    apart = home.model_copy(update={"bind_address": "192.0.2.7"})
+    assert "192.0.2.7" in environment(apart, PORTS)["NO_PROXY"].split(","), "tasks ask the API server"
+
+
+def test_a_file_of_sparks_configuration_is_read_as_spark_does(read, tmp_path: Path) -> None:
+    from nightshift.variables.spark_conf import pairs
+
+    file = tmp_path / "spark.conf"
+    file.write_text("# of the platform\n\nspark.executor.memory   4g\nspark.driver.extraJavaOptions=-Xss4m -ea\n")
+    found = pairs(read(spark_conf=str(file)).spark_conf)
+    assert found == {"spark.executor.memory": "4g", "spark.driver.extraJavaOptions": "-Xss4m -ea"}
+    file.write_text("spark.executor.memory 4g\nspark.sql.caseSensitive true\n")
+    with pytest.raises(NightshiftError, match=r"names spark\.sql\.caseSensitive, which can't be set"):
+        read(spark_conf=str(file))
