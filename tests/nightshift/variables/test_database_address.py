@@ -67,7 +67,7 @@ def _asyncpg(url: str) -> None:
     [
         ("?sslmode=require", True, False),
         ("?sslmode=prefer&connect_timeout=5", True, True),
-        ("?sslmode=disable", False, 0),
+        ("?sslmode=disable", False, False),
     ],
 )
 def test_both_drivers_ask_for_tls_as_the_url_says(
