@@ -1,7 +1,7 @@
 """Errors that are shown to people without a traceback: what kind, temporary or final, and the remedy.
 
 Temporary ones heal by themselves: the scheduler tries again. Final ones need a person. Everything that is no
-:class:`NightshiftError` is a bug and keeps its traceback. docs/errors.md is generated from these classes.
+:class:`NightshiftError` is a bug and keeps its traceback. docs/reference/errors.md is generated from these classes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class NightshiftError(Exception):
         kind: short and stable, for programs.
         temporary: whether trying again may help.
         retries: how often the scheduler tries again at most; None leaves that to the task.
-        on_call: what on-call staff do about it, for docs/errors.md.
+        on_call: what on-call staff do about it, for docs/reference/errors.md.
     """
 
     kind: ClassVar[str] = "refused"

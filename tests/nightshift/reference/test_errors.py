@@ -1,0 +1,32 @@
+"""The reference page of errors is written from their classes, and says what the scheduler does."""
+
+from __future__ import annotations
+
+from nightshift.errors import kinds
+from nightshift.reference import errors as error_reference
+from nightshift.use_case import UseCase
+from nightshift_airflow.defaults import default_args
+from nightshift_airflow.ending import CRASH_RETRIES
+
+
+def test_the_committed_page_is_up_to_date() -> None:
+    assert error_reference.main(["--check"]) == 0
+
+
+def test_each_kind_has_a_row_with_its_class_status_and_what_on_call_staff_do() -> None:
+    rows = [line for line in error_reference.page().splitlines() if line.startswith("| `")]
+    assert {row.split("`")[1] for row in rows} == set(kinds())
+    overtaken = next(row for row in rows if row.startswith("| `overtaken`"))
+    assert "| 75 | once |" in overtaken
+    audit = next(row for row in rows if row.startswith("| `audit`"))
+    # AuditError, which is raised there, derives from the class of the kind.
+    assert "`nightshift/publish`" in audit
+    assert "| 65 | no | Open the audit page" in audit
+
+
+def test_the_page_says_how_often_the_scheduler_tries_again() -> None:
+    arguments = default_args(UseCase.load("flight_delays"))
+    assert f"retries the task {arguments['retries']} times, after {arguments['retry_delay'].seconds}, " in (
+        error_reference.TEXT
+    )
+    assert (arguments["retry_exponential_backoff"], CRASH_RETRIES) == (2, 2)
