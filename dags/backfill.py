@@ -15,7 +15,7 @@ dates are not touched.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. The stages before it are
 done and published, the failed one has published nothing unaudited. Mend the cause and clear the red task; it is always
-safe to run a task again. It waits for the same pool as the nights, so a long range delays a night.
+safe to run a task again. It waits for the same pool as the nights, which come first; a task that runs holds them up.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from nightshift.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
 from nightshift_airflow.deliveries import CheckDeliveries
-from nightshift_airflow.runs import asked_range
+from nightshift_airflow.runs import asked_range, span
 from nightshift_airflow.stages import ingest_tasks, score_tasks
 
 
 def backfill(use_case: UseCase) -> DAG:
     """The backfill DAG of one use case."""
-    limit = f"{params.span(use_case)}; at most {use_case.dates.max_range_days} dates in one run."
+    limit = f"{span(use_case)}; at most {use_case.dates.max_range_days} dates in one run."
     form = {
         "first_date": params.required_date("First date", f"First batch date, {limit}"),
         "last_date": params.required_date("Last date", "Last batch date; it is included."),

@@ -31,7 +31,7 @@ from nightshift.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
 from nightshift_airflow.operators import JobOperator
-from nightshift_airflow.runs import from_date
+from nightshift_airflow.runs import from_date, span
 from nightshift_airflow.stages import describe_features_task, rescore_tasks
 
 
@@ -40,7 +40,7 @@ def rollback(use_case: UseCase) -> DAG:
     form = {
         "version": params.version(use_case),
         "from_date": params.required_date(
-            "From date", f"First batch date that it is champion of again, {params.span(use_case)}."
+            "From date", f"First batch date that it is champion of again, {span(use_case)}."
         ),
         "why": params.why("What is wrong with the model that is live, for whoever asks in a year."),
         "block": params.switch(

@@ -26,7 +26,7 @@ import datetime as dt
 
 from airflow.sdk import DAG, chain
 
-from nightshift.training_plan import FEWEST_TEST_DAYS
+from nightshift.training_plan import FEWEST_TEST_DAYS, TRAINING_POOL
 from nightshift.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.approval import ApproveModel
@@ -73,8 +73,8 @@ def train(use_case: UseCase) -> DAG:
                 "--test-days": "{{ params.test_days or '' }}",
                 "--trials": "{{ params.trials or '' }}",
             },
-            # It writes no table, but two jobs at a time are too much for the memory of one machine.
-            pool=use_case.lake_pool,
+            # It writes no table, but two trainings at a time are too much for the memory of one machine.
+            pool=TRAINING_POOL,
             execution_timeout=dt.timedelta(hours=4),
         )
         # A decision that was not needed is skipped.

@@ -15,6 +15,8 @@ REGRESSION: Final = "regression"
 # From fewer batch dates than this nobody can tell how far days differ. Drawing rows instead would take what the rows of
 # a day have in common for skill.
 FEWEST_TEST_DAYS: Final = 7
+# The pool of one slot that lets one training at a time run, whatever use case it is for.
+TRAINING_POOL: Final = "training"
 
 
 def _known_task(task: object) -> object:

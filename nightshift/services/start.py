@@ -21,6 +21,7 @@ from nightshift.services.airflow_env import connection_info, environment, load_s
 from nightshift.services.ports import Ports
 from nightshift.services.supervisor import STOP_SECONDS, Supervisor, log_of
 from nightshift.settings import Settings, get_settings
+from nightshift.training_plan import TRAINING_POOL
 from nightshift.use_case import UseCase
 
 Say = Callable[[str], None]
@@ -63,6 +64,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
             say("Airflow: scheduler and triggerer")
             # A scheduler that starts before the API server answers fails its first tasks.
             supervisor.start("scheduler", "triggerer")
+            api.ensure_pool(TRAINING_POOL, 1, "One training at a time, of all use cases.")
             for use_case in _use_cases(say):
                 api.ensure_pool(use_case.lake_pool, 1, "One writer at a time on the tables of this use case.")
             say("waiting until every component is healthy")

@@ -26,6 +26,7 @@ from nightshift.settings import Settings
 from nightshift.setup import stores
 from nightshift.setup.finding import Finding, first_line
 from nightshift.setup.installation import Installation, installation, left_out, use_cases
+from nightshift.training_plan import TRAINING_POOL
 
 # Of all checks together: a busy machine takes its time, a person who was woken has none.
 LIMIT_SECONDS = 2.5
@@ -137,7 +138,7 @@ def _pools(here: Installation) -> Iterator[Finding]:
         if not api.health():
             yield Finding("pools", "warn", "not looked at, as Airflow does not answer", "see airflow")
             return
-        missing = sorted({use_case.lake_pool for use_case in here.use_cases} - api.pools())
+        missing = sorted({TRAINING_POOL, *(use_case.lake_pool for use_case in here.use_cases)} - api.pools())
     yield from left_out(here, "pools")
     if missing:
         found = f"{', '.join(missing)} missing: no task of a use case without its pool is ever started"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from nightshift.dates import BatchDates
 from nightshift_airflow.ending import tells_people
 from nightshift_airflow.runs import Run
 
@@ -47,9 +46,11 @@ class FindChanges(BaseOperator):
 
         run = Run.of(self.use_case, context)
         leave_out = run.params.get("leave_out")
-        passed_over = frozenset(BatchDates.parse(leave_out)) if leave_out else frozenset()
+        passed_over = frozenset(self.use_case.batch_dates(leave_out)) if leave_out else frozenset()
         changes = find(self.use_case, Catalog(self.use_case), bool(run.params.get("all_dates")), passed_over)
         lines = describe(self.use_case, changes)
+        if leave_out:
+            lines.append(f"passed over, as Leave out says: {leave_out}")
         for line in lines:
             self.log.info("%s", line)
         instance = context["ti"]

@@ -10,6 +10,7 @@ from typing import Any
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
 from nightshift_airflow.ending import Retries
+from nightshift_airflow.priority import NIGHTS_FIRST, WEIGHTS
 from nightshift_airflow.timetable import BatchDateTicks
 
 RUNBOOKS = PROJECT_DIR / "docs" / "runbooks"
@@ -21,8 +22,8 @@ LONGEST_STAGE = dt.timedelta(hours=6)
 _RETRIES = Retries()
 
 
-def default_args(use_case: UseCase) -> dict[str, Any]:
-    """Arguments of every task.
+def default_args(use_case: UseCase, kind: str) -> dict[str, Any]:
+    """Arguments of every task of a kind of DAG.
 
     What is temporary is retried after 20, 40, 80, 160 and 300 s: ten minutes are enough for a server to restart, and
     few for a night. Crashes are retried less often, and what a person must fix not at all: `ending.Retries`.
@@ -35,6 +36,8 @@ def default_args(use_case: UseCase) -> dict[str, Any]:
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": dt.timedelta(minutes=5),
         "execution_timeout": dt.timedelta(hours=1),
+        "priority_weight": WEIGHTS[kind],
+        "weight_rule": NIGHTS_FIRST,
     }
 
 
@@ -62,7 +65,7 @@ def dag_arguments(use_case: UseCase, kind: str, text: str | None) -> dict[str, A
         "description": use_case.title,
         "catchup": False,
         "max_active_runs": 1,
-        "default_args": default_args(use_case),
+        "default_args": default_args(use_case, kind),
         "doc_md": f"{page(text, use_case)}\n\n---\n\n{page(_runbook(kind), use_case)}",
         "tags": ["nightshift", use_case.name, kind],
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from nightshift.errors import NightshiftError
 from nightshift.outside import explaining
@@ -21,6 +23,8 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 # What Airflow's log shows of a line on a screen of 1,440 points, beside time and level.
 LINE = 100
+# Key of the XCom that says why a task failed.
+CAUSE = "cause"
 # A crash may be a bug: it is not tried as often as what is known to heal by itself.
 CRASH_RETRIES = 2
 
@@ -47,12 +51,24 @@ def tells_people(method: Callable[Concatenate[Operator, Parameters], Result]) ->
         try:
             with explaining():
                 return method(self, *args, **kwargs)
+        except AirflowSkipException:
+            raise
+        except AirflowException as error:
+            _leave_cause(args, error)
+            raise
         except NightshiftError as error:
+            _leave_cause(args, error)
             for line in wrapped(str(error)):
                 self.log.error("%s", line)
             raise TaskFailedError(error) from None
 
     return ended
+
+
+def _leave_cause(arguments: Sequence[object], error: Exception) -> None:
+    """Leave the reason for the note of the run; whatever comes of that, the task fails by its own reason."""
+    with contextlib.suppress(Exception):
+        arguments[0]["ti"].xcom_push(key=CAUSE, value=str(error))  # type: ignore[index]
 
 
 def wrapped(text: str, width: int = LINE) -> list[str]:

@@ -1,4 +1,8 @@
-"""Puts a note on a failed run, which the list of runs shows."""
+"""Keeps the note of each run: its batch dates, why it failed, what it did not do; the list of runs shows it.
+
+This runs in the scheduler within its own transaction, and in the API server where a person marks a run: it must be
+quick, and its one query is of what the run's own tasks left.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,25 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
-from nightshift_airflow.kinds import kind_of
+from nightshift_airflow import notes
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
-NOTE = "Failed. The last lines of the red task's log say why and what to do; the DAG's docs hold the runbook."
+
+@hookimpl
+def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
+    """Name the batch dates; what was said of an earlier try is gone."""
+    notes.write(dag_run, notes.begun(dag_run))
+
+
+@hookimpl
+def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
+    """Say what was not done, where there is such a thing."""
+    notes.write(dag_run, notes.succeeded(dag_run, notes.left(dag_run)))
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """Write the note, unless a person wrote one.
-
-    This runs in the scheduler within its own transaction: it must be quick and must not query anything.
-    """
-    if kind_of(dag_run.dag_id) and not dag_run.note:
-        dag_run.note = NOTE
+    """Say which task failed and why."""
+    notes.write(dag_run, notes.failed(dag_run, notes.left(dag_run)))

@@ -6,10 +6,9 @@ from airflow.sdk import Param
 
 from nightshift.person import WHY_LENGTH
 from nightshift.use_case import UseCase
+from nightshift_airflow.runs import AS_OF, EVERYTHING, INGEST, span
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-INGEST = "ingest"
-EVERYTHING = "everything"
 # Template of `JobOperator.wanted` for the tasks that an ingest leaves out.
 SCORES_ARE_WANTED = f"{{{{ params.stages == '{EVERYTHING}' }}}}"
 # The same text goes to `scoring.score --model`, which checks it once more.
@@ -47,7 +46,7 @@ def optional_count(title: str, description: str, maximum: int, minimum: int = 1)
 def model() -> Param:
     """Which version of the model scores."""
     return Param(
-        "as_of",
+        AS_OF,
         type="string",
         pattern=MODEL_PATTERN,
         title="Model",
@@ -96,9 +95,3 @@ def batch_date(use_case: UseCase) -> Param:
         f"The date of the delivery to work on, {span(use_case)}. Needed for a run started by hand, unless its "
         "logical date is that day's midnight.",
     )
-
-
-def span(use_case: UseCase) -> str:
-    """The dates that a use case has, in words."""
-    first, last = use_case.dates.first, use_case.dates.last
-    return f"from {first} to {last}" if last else f"from {first} on"

@@ -15,6 +15,10 @@ from nightshift.errors import NightshiftError, UsageError
 from nightshift.use_case import UseCase
 
 MANUAL = "manual"
+# How far a backfill goes: values of its param `stages`.
+INGEST, EVERYTHING = "ingest", "everything"
+# What `model` is where nobody chose another.
+AS_OF = "as_of"
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,26 @@ class Run:
         try:
             return parse_date(str(value))
         except NightshiftError as error:
-            raise UsageError(f"param {name}: {str(error).replace('allowed are', 'allowed is')}") from error
+            raise UsageError(
+                f"{words(name)} {value!r} is no date: fill in one like 2013-10-01 (param {name})"
+            ) from error
+
+    def chosen_days(self) -> list[dt.date]:
+        """The days that a logical date can mean that a person chose: a midnight; the form fills in the moment."""
+        if self.kind != MANUAL or self.logical_date is None or _is_filled_in_by_the_form(self.logical_date, self):
+            return []
+        return _days(self.logical_date, self)
+
+
+def words(param: str) -> str:
+    """A param of a date as its form calls it."""
+    return param.replace("_", " ").capitalize()
+
+
+def span(use_case: UseCase) -> str:
+    """The dates that a use case has, in words."""
+    first, last = use_case.dates.first, use_case.dates.last
+    return f"from {first} to {last}" if last else f"from {first} on"
 
 
 DatesOfRun = Callable[[Run], BatchDates]
@@ -85,11 +108,20 @@ def history(run: Run) -> BatchDates:
     date; ``first_date`` and ``last_date`` replace either end.
 
     Raises:
-        NightshiftError: as :func:`night` does, and if the range ends before its start.
+        NightshiftError: as :func:`night` does, if the range ends before its start, and if the batch date and the last
+            date that were filled in contradict each other.
     """
     first, last = run.asked("first_date"), run.asked("last_date")
+    maturity = dt.timedelta(days=run.use_case.target.maturity_days)
     if last is None:
-        last = batch_date(run) - dt.timedelta(days=run.use_case.target.maturity_days)
+        last = batch_date(run) - maturity
+    elif (asked := run.asked("batch_date")) is not None and asked - maturity != last:
+        raise UsageError(
+            f"Batch date {asked} and Last date {last} contradict each other: the run of that batch date learns up to "
+            f"{asked - maturity}. Leave one of the two empty"
+        )
+    else:
+        _refuse_other_day(run, BatchDates.of(last + maturity))
     if first is None:
         longest = last - dt.timedelta(days=run.use_case.training.history_days - 1)
         first = max(longest, run.use_case.dates.first)
@@ -100,12 +132,20 @@ def asked_range(run: Run) -> BatchDates:
     """The range that a person filled in as ``first_date`` and ``last_date``; one of them alone is a range of one.
 
     Raises:
-        NightshiftError: if neither is given, the range ends before its start, is too long or outside the use case.
+        NightshiftError: if neither is given, the range ends before its start, is too long or outside the use case, or
+            what else was filled in contradicts it.
     """
     first, last = run.asked("first_date"), run.asked("last_date")
     if first is None and last is None:
-        raise UsageError("this run has no batch dates: fill in first_date and last_date, like 2013-10-01")
-    return run.use_case.batch_dates(f"{first or last}..{last or first}")
+        raise UsageError(f"First date and Last date are empty: fill them in, with dates {span(run.use_case)}")
+    if run.params.get("stages") == INGEST and (model := run.params.get("model", AS_OF)) != AS_OF:
+        raise UsageError(
+            f"Model {model} is chosen, and Stages leaves out what a model does: choose Everything, or leave Model as "
+            f"{AS_OF}"
+        )
+    dates = run.use_case.batch_dates(f"{first or last}..{last or first}")
+    _refuse_other_day(run, dates)
+    return dates
 
 
 def from_date(run: Run) -> BatchDates:
@@ -116,8 +156,19 @@ def from_date(run: Run) -> BatchDates:
     """
     first = run.asked("from_date")
     if first is None:
-        raise UsageError("this run has no batch date to begin with: fill in from_date, like 2013-10-01")
-    return run.use_case.batch_dates(str(first))
+        raise UsageError(f"From date is empty: fill it in, with a date {span(run.use_case)}")
+    dates = run.use_case.batch_dates(str(first))
+    _refuse_other_day(run, dates)
+    return dates
+
+
+def _refuse_other_day(run: Run, dates: BatchDates) -> None:
+    """Refuse a logical date that a person chose beside other dates: nothing would come of it."""
+    if (chosen := run.chosen_days()) and not set(chosen) & set(dates):
+        raise UsageError(
+            f"the logical date {chosen[0]} is none of the run's batch dates, {dates}: leave the logical date as the "
+            "form has it, or empty"
+        )
 
 
 def _allowed(run: Run, dates: str) -> BatchDates:
@@ -127,7 +178,7 @@ def _allowed(run: Run, dates: str) -> BatchDates:
     except NightshiftError as error:
         if run.kind != MANUAL or run.logical_date is None or run.asked("batch_date") or run.asked("last_date"):
             raise
-        raise UsageError(f"{error}. The date is the run's logical date: fill in batch_date instead") from error
+        raise UsageError(f"{error}. The date is the run's logical date: fill in Batch date instead") from error
 
 
 def batch_date(run: Run) -> dt.date:
@@ -144,20 +195,21 @@ def batch_date(run: Run) -> dt.date:
     asked = run.asked("batch_date")
     if run.logical_date is None:
         if asked is None:
-            raise UsageError("this run has no batch date: fill in batch_date, like 2013-10-01")
+            raise UsageError(f"Batch date is empty: fill it in, with a date {span(run.use_case)}")
         return asked
     possible = _days(run.logical_date, run)
     if asked is None:
         if len(possible) > 1:
+            meant = "with the one that is meant" if _any_exists(possible, run) else f"with a date {span(run.use_case)}"
             raise UsageError(
-                f"the logical date {run.logical_date.isoformat()} is {possible[0]} in {run.use_case.timezone} and "
-                f"{possible[1]} in UTC: fill in batch_date with the one that is meant"
+                f"Batch date is empty: fill it in, {meant}. The run's logical date {run.logical_date.isoformat()} is "
+                f"{possible[0]} in {run.use_case.timezone} and {possible[1]} in UTC"
             )
         return possible[0]
     if asked not in possible and not _is_filled_in_by_the_form(run.logical_date, run):
         raise UsageError(
-            f"param batch_date is {asked}, but the run's logical date is {possible[0]} in {run.use_case.timezone}: "
-            "leave one of the two out"
+            f"Batch date is {asked}, but the run's logical date is {possible[0]} in {run.use_case.timezone}: leave one "
+            "of the two out"
         )
     return asked
 
@@ -172,6 +224,11 @@ def _days(moment: dt.datetime, run: Run) -> list[dt.date]:
     if is_unmistakable or local.date() == universal.date():
         return [local.date()]
     return [local.date(), universal.date()]
+
+
+def _any_exists(days: list[dt.date], run: Run) -> bool:
+    first, last = run.use_case.dates.first, run.use_case.dates.last
+    return any(first <= day and (last is None or day <= last) for day in days)
 
 
 def _is_filled_in_by_the_form(moment: dt.datetime, run: Run) -> bool:

@@ -68,13 +68,15 @@ def decision_tasks(use_case: UseCase, trained: str) -> list[JobOperator]:
 
 
 def describe_features_task(use_case: UseCase, dates: DatesOfRun, **common: Any) -> JobOperator:
-    """The feature registry anew, once another model may be live; the dates only name the run."""
+    """The feature registry from scratch, once another model may be live; the dates only name the run.
+
+    Its table is read by no stage and written by no other job, so it holds no slot that a night may wait for.
+    """
     return JobOperator(
         task_id="describe_features",
         module="spark_jobs.describe_features",
         use_case=use_case,
         dates=dates,
-        pool=use_case.lake_pool,
         **common,
     )
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 import pendulum
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.utils.types import DagRunType
 
 
 class BatchDateTicks(Timetable):
@@ -60,6 +61,15 @@ class BatchDateTicks(Timetable):
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
         """The moment at which a person started a run."""
         return self._ticks.infer_manual_data_interval(run_after=run_after)
+
+    def generate_run_id(
+        self, *, run_type: DagRunType, run_after: pendulum.DateTime, data_interval: DataInterval | None, **extra: Any
+    ) -> str:
+        """The run's id; that of a run by hand also names the batch date, where a person chose its midnight."""
+        chosen = data_interval.start.in_timezone(self.zone) if data_interval else None
+        if run_type != DagRunType.MANUAL or chosen is None or chosen != chosen.start_of("day"):
+            return super().generate_run_id(run_type=run_type, run_after=run_after, data_interval=data_interval, **extra)
+        return run_type.generate_run_id(suffix=f"{chosen.date()}__{run_after.isoformat()}")
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction

@@ -9,17 +9,22 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import DAG, BaseOperator, TriggerRule
 
 from nightshift.settings import PROJECT_DIR
 from nightshift.stages import STAGES
+from nightshift.training_plan import TRAINING_POOL
 from nightshift.use_case import UseCase
 from nightshift_airflow.defaults import default_args
 from nightshift_airflow.ending import Retries
 from nightshift_airflow.kinds import KINDS, kind_of
 from nightshift_airflow.operators import JobOperator
+from nightshift_airflow.plugin import NightshiftPlugin
+from nightshift_airflow.priority import NIGHTS_FIRST
+from nightshift_airflow.runs import words
 from nightshift_airflow.timetable import BatchDateTicks
 
 DAG_FILES = sorted((PROJECT_DIR / "dags").glob("*.py"))
@@ -48,7 +53,7 @@ def test_each_use_case_has_each_kind_of_dag(dags: dict[str, DAG]) -> None:
 
 def test_every_task_has_the_shared_default_arguments(dag: DAG) -> None:
     use_case = use_case_of(dag)
-    assert dag.default_args == default_args(use_case)
+    assert dag.default_args == default_args(use_case, kind(dag))
     for task in tasks_of(dag):
         assert task.owner == use_case.owner
         assert task.retries == 5
@@ -64,15 +69,48 @@ def test_every_task_has_a_timeout(dag: DAG) -> None:
         assert task.execution_timeout <= dt.timedelta(hours=6)
 
 
-# They decide or only look: a rollback at three in the morning does not wait for a backfill.
-WITHOUT_SLOT = {"training.promote", "nightshift.champions.rollback", "nightshift.champions.show_affected"}
+# They decide, only look, write no table, or write one that no stage reads: no night waits for their slot, and a
+# rollback at three in the morning does not wait for a backfill.
+WITHOUT_SLOT = {
+    "training.promote",
+    "training.train",
+    "nightshift.champions.rollback",
+    "nightshift.champions.show_affected",
+    "spark_jobs.describe_features",
+}
 
 
 def test_every_job_that_writes_to_a_lake_takes_its_slot_and_no_other_task_does(dag: DAG) -> None:
     for task in tasks_of(dag):
         writes = isinstance(task, JobOperator) and task.module not in WITHOUT_SLOT
         assert (task.pool == use_case_of(dag).lake_pool) is writes
+        assert (task.pool == TRAINING_POOL) is (getattr(task, "module", "") == "training.train")
         assert task.pool_slots == 1
+
+
+def test_a_night_gets_the_slot_before_all_that_can_wait(dags: dict[str, DAG]) -> None:
+    for use_case in UseCase.load_all():
+        weights = {kind: {task.priority_weight for task in tasks_of(dags[f"{use_case.name}_{kind}"])} for kind in KINDS}
+        assert all(len(each) == 1 for each in weights.values())
+        order = sorted(KINDS, key=lambda kind: min(weights[kind]), reverse=True)
+        assert order == ["nightly", "rollback", "catch_up", "backfill", "train"]
+
+
+@pytest.mark.parametrize(
+    ("run_id", "expected"),
+    [
+        ("scheduled__2013-10-03T04:00:00+00:00", 50),
+        ("manual__2013-10-03T04:00:00+00:00", 50),
+        # Of equal weights Airflow takes the oldest date, and so a year's backfill before tonight.
+        ("backfill__2013-01-01T05:00:00+00:00", 20),
+    ],
+)
+def test_tonight_comes_before_the_nights_of_a_backfill(dags: dict[str, DAG], run_id: str, expected: int) -> None:
+    task = dags["flight_delays_nightly"].get_task("land")
+    assert task.weight_rule == NIGHTS_FIRST
+    # As the scheduler finds it: by its name, among what the plugin registers.
+    [strategy] = [each for each in NightshiftPlugin.priority_weight_strategies if NIGHTS_FIRST.endswith(each.__name__)]
+    assert strategy().get_weight(SimpleNamespace(task=task, run_id=run_id)) == expected
 
 
 def test_every_dag_runs_once_at_a_time_and_never_catches_up(dag: DAG) -> None:
@@ -204,6 +242,9 @@ def test_every_param_says_what_it_is(dag: DAG) -> None:
         schema = dag.params.get_param(name).schema
         assert schema["title"]
         assert schema["description_md"]
+        if schema.get("format") == "date":
+            # Refusals call the field so.
+            assert schema["title"] == words(name)
 
 
 @pytest.mark.parametrize("file", DAG_FILES, ids=lambda file: file.stem)

@@ -28,9 +28,16 @@ import datetime as dt, json, sys
 import airflow.models
 from airflow import settings
 from airflow.models.base import Base
+from airflow.models.backfill import Backfill, BackfillDagRun
 from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
 from airflow.utils.db import add_default_pool_if_not_exists, synchronize_log_template
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
+from nightshift_airflow import listener
 from nightshift_airflow.reference import load_dags
+from nightshift_airflow.stopped_backfill import write_notes
+from sqlalchemy import select
 
 airflow.models.import_all_models()
 Base.metadata.create_all(settings.engine)
@@ -45,7 +52,28 @@ for dag_id, moment, conf, is_real in json.loads(sys.argv[1]):
         mark_success_pattern=None if is_real else ".*",
     )
     tasks = {task.task_id: str(task.state) for task in run.get_task_instances()}
-    runs.append({"dag": dag_id, "moment": moment, "real": is_real, "state": str(run.state), "tasks": tasks})
+    made = {"dag": dag_id, "moment": moment, "real": is_real, "state": str(run.state), "tasks": tasks}
+    runs.append({**made, "run_id": run.run_id})
+def found(session, run):
+    return session.scalars(select(DagRun).where(DagRun.run_id == run["run_id"], DagRun.dag_id == run["dag"])).one()
+
+with create_session() as session:
+    # As the stop button of a backfill leaves a run that had been green and was to run again.
+    stopped = found(session, runs[0])
+    backfill = Backfill(dag_id=stopped.dag_id, from_date=stopped.run_after, to_date=stopped.run_after)
+    session.add(backfill)
+    session.flush()
+    of = {"backfill_id": backfill.id, "dag_run_id": stopped.id, "sort_ordinal": 1}
+    session.add(BackfillDagRun(logical_date=stopped.logical_date, **of))
+    stopped.state, stopped.end_date = DagRunState.FAILED, None
+    number = backfill.id
+write_notes(number)
+with create_session() as session:
+    for run in runs:
+        if run["state"] == "failed":
+            # As the scheduler does, which holds the run in a session; `test` above does not.
+            listener.on_dag_run_failed(found(session, run), "")
+        run["note"] = found(session, run).note
 scheduled = {dag.dag_id: str(dag.next_dagrun_create_after) for dag in settings.Session().query(DagModel)}
 with open(sys.argv[2], "w", encoding="utf-8") as file:
     json.dump({"runs": runs, "scheduled": scheduled}, file)
@@ -99,6 +127,17 @@ def test_a_run_of_no_batch_date_fails_in_its_first_task_and_names_the_dates_ther
     said = " ".join(re.findall(r"\[error *\] (.*?) +\[", made["log"]))
     assert f"2020-06-02 {ALLOWED}" in said
     assert f"..2020-06-01 {ALLOWED}" in said
+
+
+def test_the_note_of_a_run_that_failed_says_why_and_that_of_a_stopped_one_that_nothing_was_done(
+    made: dict[str, Any],
+) -> None:
+    nightly, train = runs(made, real=True)
+    assert nightly["note"].startswith(f"No batch date. `wait_for_delivery` failed: 2020-06-02 {ALLOWED} ")
+    assert train["note"].startswith("No batch date. `train` failed: ")
+    stopped, *others = runs(made, real=False)
+    assert "Its backfill was stopped before this run began: nothing was done" in stopped["note"]
+    assert not [run for run in others if "stopped" in (run["note"] or "")]
 
 
 def test_switching_a_dag_on_starts_nothing_after_the_last_date(made: dict[str, Any]) -> None:

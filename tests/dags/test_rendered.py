@@ -39,6 +39,7 @@ LEFT = {
     "find_changes": FOUND,
     "train": TRAINED,
     "approve": TRAINED,
+    "roll_back": {"decided": True},
     "show_affected": {"dates": "2013-10-03..2013-10-05 2013-10-09"},
 }
 ROLLBACK = {"version": 1, "from_date": "2013-10-03", "why": "version 2 warns of everything"}

@@ -115,7 +115,7 @@ def test_a_param_that_is_none_is_refused_before_there_is_a_run(
         ("backfill", {"first_date": "2013-07-10", "last_date": "2013-07-01"}, "ends before its start"),
         ("backfill", {"first_date": "2012-02-01", "last_date": "2013-12-31"}, "one run may have 366"),
         ("backfill", {"first_date": "2013-12-01", "last_date": "2013-12-02"}, "2013-12-01/manifest.json"),
-        ("train", {}, "fill in batch_date"),
+        ("train", {}, "Batch date is empty: fill it in"),
     ],
 )
 def test_a_run_that_makes_no_sense_fails_at_once_and_says_why(
@@ -128,7 +128,9 @@ def test_a_run_that_makes_no_sense_fails_at_once_and_says_why(
     [failed] = [task for task in tasks if task["state"] == "failed"]
     assert failed["try_number"] == 1
     assert message in station.whole_log(dag_id, run_id, failed["task_id"])
-    assert "runbook" in (station.api.run(dag_id, run_id)["note"] or "")
+    note = station.api.run(dag_id, run_id)["note"] or ""
+    assert message in note
+    assert "runbook" in note
 
 
 def test_a_training_cannot_be_backfilled(station: Station) -> None:

@@ -27,7 +27,9 @@ class Pages:
             "/api/v2/importErrors": {"import_errors": []},
             "/api/v2/dags": {"dags": [{"dag_id": file.stem, "fileloc": str(file)} for file in DAG_FILES]},
             "/execution/health": {"status": "healthy"},
-            "/api/v2/pools": {"pools": [{"name": use_case.lake_pool} for use_case in UseCase.load_all()]},
+            "/api/v2/pools": {
+                "pools": [{"name": "training"}, *({"name": use_case.lake_pool} for use_case in UseCase.load_all())]
+            },
             "/health": "OK",
         }
         answers = self.answers

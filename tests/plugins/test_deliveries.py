@@ -87,7 +87,7 @@ def test_a_half_written_delivery_is_waited_for(landing: Path) -> None:
 
 
 def test_a_run_without_a_date_does_not_wait(landing: Path) -> None:
-    with pytest.raises(TaskFailedError, match="fill in batch_date"):
+    with pytest.raises(TaskFailedError, match="Batch date is empty: fill it in"):
         waiting().execute(context(batch_date=None))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import RetryTask, TaskState
 from structlog.testing import capture_logs
@@ -16,7 +17,7 @@ from structlog.testing import capture_logs
 from nightshift.errors import AuditFailedError, OvertakenError, StoreUnreachableError
 from nightshift.use_case import UseCase
 from nightshift_airflow.defaults import default_args
-from nightshift_airflow.ending import LINE, tells_people, wrapped
+from nightshift_airflow.ending import LINE, TaskFailedError, tells_people, wrapped
 
 RETRIES = 5
 LONG = "the audit of silver/flight_delays/flights 2013-10-01 failed, nothing was published: " + "a check blocks, " * 10
@@ -40,7 +41,7 @@ def run(error: BaseException, monkeypatch: pytest.MonkeyPatch, tried: int = 1, c
     Args:
         cleared: tries that the task had before a person cleared it.
     """
-    with DAG("any", schedule=None, default_args=default_args(UseCase.load("flight_delays"))):
+    with DAG("any", schedule=None, default_args=default_args(UseCase.load("flight_delays"), "nightly")):
         task = Fails(error=error, task_id="land")
     now = dt.datetime(2013, 10, 2, tzinfo=dt.UTC)
     asked = task_runner.TIRunContext.model_validate(
@@ -113,3 +114,19 @@ def test_lines_are_wrapped_where_words_end_and_keep_their_indentation() -> None:
         "",
         "end",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (AuditFailedError("a check blocks", remedy="look"), {"cause": "a check blocks\nNext: look"}),
+        (AirflowException("crashed"), {"cause": "crashed"}),
+        (AirflowSkipException("not wanted"), {}),
+    ],
+)
+def test_a_task_that_failed_leaves_why_for_the_note_of_the_run(error: Exception, expected: dict[str, str]) -> None:
+    left: dict[str, str] = {}
+    task = Fails(error=error, task_id="land")
+    with pytest.raises((type(error), TaskFailedError)):
+        task.execute({"ti": SimpleNamespace(xcom_push=lambda key, value: left.update({key: value}))})
+    assert left == expected

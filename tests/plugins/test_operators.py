@@ -158,7 +158,7 @@ def execute_ranges(ranges: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_run_without_a_date_starts_no_job(project: Path) -> None:
     (project / "stand_in.py").write_text("import pathlib; pathlib.Path('started').touch()")
     task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)
-    with pytest.raises(TaskFailedError, match="fill in batch_date"):
+    with pytest.raises(TaskFailedError, match="Batch date is empty: fill it in"):
         task.execute(context(batch_date=None))
     assert not (project / "started").exists()
 

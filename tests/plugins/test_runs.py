@@ -11,9 +11,10 @@ from nightshift.champions import beginning
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.use_case import UseCase
-from nightshift_airflow.runs import Run, asked_range, history, night
+from nightshift_airflow.runs import Run, asked_range, from_date, history, night
 
 UTC = dt.UTC
+RANGE = {"first_date": "2013-10-01", "last_date": "2013-10-03"}
 
 
 def use_case(zone: str = "America/New_York", last: str | None = "2013-12-31") -> UseCase:
@@ -56,10 +57,20 @@ def test_a_manual_run_may_name_its_day_twice() -> None:
 
 
 def test_a_date_typed_in_utc_needs_the_param_where_it_is_another_day_in_the_zone() -> None:
-    with pytest.raises(NightshiftError, match=r"2013-09-30 in America/New_York and 2013-10-01 in UTC: fill in"):
+    said = (
+        r"Batch date is empty: fill it in, with the one that is meant\. .* 2013-09-30 in America/New_York and 2013-10"
+    )
+    with pytest.raises(NightshiftError, match=said):
         night(run("manual", "2013-10-01T00:00:00+00:00"))
     for meant in ("2013-09-30", "2013-10-01"):
         assert str(night(run("manual", "2013-10-01T00:00:00+00:00", batch_date=meant))) == meant
+
+
+def test_the_moment_of_a_click_that_is_no_batch_date_leads_to_the_field_and_to_the_dates_there_are() -> None:
+    # 19:03 of the day before in New York: neither day exists in 2013.
+    with pytest.raises(NightshiftError) as refused:
+        night(run("manual", "2026-11-30T00:03:21+00:00"))
+    assert str(refused.value).startswith("Batch date is empty: fill it in, with a date from 2013-01-01 to 2013-12-31. ")
 
 
 def test_noon_is_the_same_day_everywhere_near() -> None:
@@ -71,13 +82,13 @@ def test_the_moment_that_the_form_fills_in_does_not_contradict_the_param() -> No
 
 
 def test_the_moment_that_the_form_fills_in_is_refused_where_it_is_no_batch_date() -> None:
-    with pytest.raises(NightshiftError, match=r"outside the batch dates .* fill in batch_date"):
+    with pytest.raises(NightshiftError, match=r"outside the batch dates .* fill in Batch date"):
         night(run("manual", "2026-11-21T14:09:31+00:00"))
 
 
 @pytest.mark.parametrize("kind", ["scheduled", "backfill", "manual"])
 def test_contradicting_dates_are_refused(kind: str) -> None:
-    with pytest.raises(NightshiftError, match=r"batch_date is 2013-10-02, but .* 2013-10-01"):
+    with pytest.raises(NightshiftError, match=r"Batch date is 2013-10-02, but .* 2013-10-01"):
         night(run(kind, "2013-10-01T04:00:00+00:00", batch_date="2013-10-02"))
 
 
@@ -88,7 +99,7 @@ def test_a_backfill_never_takes_its_date_from_a_param() -> None:
 
 @pytest.mark.parametrize("empty", [None, ""])
 def test_a_run_without_any_date_is_refused(empty: str | None) -> None:
-    with pytest.raises(NightshiftError, match="no batch date: fill in batch_date"):
+    with pytest.raises(NightshiftError, match="Batch date is empty: fill it in, with a date from 2013-01-01 to 2013"):
         night(run("manual", None, batch_date=empty))
 
 
@@ -106,7 +117,7 @@ def test_a_run_without_any_date_is_refused(empty: str | None) -> None:
     ],
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
-    with pytest.raises(NightshiftError, match="batch_date"):
+    with pytest.raises(NightshiftError, match=r"Batch date|outside"):
         night(run("manual", None, batch_date=text))
 
 
@@ -174,17 +185,56 @@ def test_a_range_includes_both_ends() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "message"),
     [
-        (None, None, "no batch dates"),
+        (None, None, "First date and Last date are empty"),
         ("2013-10-02", "2013-10-01", "ends before its start"),
         ("2012-12-31", "2013-01-02", "outside the batch dates"),
         ("2013-01-01", "2014-06-01", "may have 366"),
-        ("2013-01-01' OR 1=1", "2013-01-02", "param first_date"),
-        ("2013-01-01", "../../etc", "param last_date"),
+        ("2013-01-01' OR 1=1", "2013-01-02", "First date .* is no date"),
+        ("2013-01-01", "../../etc", "Last date .* is no date"),
     ],
 )
 def test_a_range_that_makes_no_sense_is_refused(first: str | None, last: str | None, message: str) -> None:
     with pytest.raises(NightshiftError, match=message):
         asked_range(run("manual", None, first_date=first, last_date=last))
+
+
+@pytest.mark.parametrize(
+    ("dates", "moment", "params", "message"),
+    [
+        # A batch date says up to when is learned, and so does the last date.
+        (
+            history,
+            None,
+            {"batch_date": "2013-10-01", "last_date": "2013-08-31"},
+            "contradict each other: .* 2013-09-30",
+        ),
+        (history, "2013-10-01T04:00:00+00:00", {"last_date": "2013-08-31"}, "logical date 2013-10-01 is none of"),
+        (asked_range, "2013-10-05T04:00:00+00:00", RANGE, "logical date 2013-10-05 is none of the run's batch dates"),
+        (from_date, "2013-10-05T04:00:00+00:00", {"from_date": "2013-10-01"}, "logical date 2013-10-05 is none of"),
+        (asked_range, None, {**RANGE, "stages": "ingest", "model": "3"}, "Model 3 is chosen, and Stages leaves out"),
+    ],
+)
+def test_of_two_answers_that_contradict_each_other_none_is_dropped(dates, moment, params, message) -> None:
+    with pytest.raises(NightshiftError, match=message):
+        dates(run("manual", moment, **params))
+
+
+@pytest.mark.parametrize(
+    ("dates", "moment", "params", "expected"),
+    [
+        (
+            history,
+            None,
+            {"batch_date": "2013-10-01", "last_date": "2013-09-30", "first_date": "2013-09-01"},
+            "2013-09-01..",
+        ),
+        (asked_range, "2013-10-02T04:00:00+00:00", RANGE, "2013-10-01..2013-10-03"),
+        (asked_range, None, {**RANGE, "stages": "ingest", "model": "as_of"}, "2013-10-01..2013-10-03"),
+        (asked_range, None, {**RANGE, "stages": "everything", "model": "3"}, "2013-10-01..2013-10-03"),
+    ],
+)
+def test_answers_that_agree_are_taken(dates, moment, params, expected) -> None:
+    assert str(dates(run("manual", moment, **params))).startswith(expected)
 
 
 def test_a_misspelt_param_is_refused() -> None:

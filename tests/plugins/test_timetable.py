@@ -203,8 +203,25 @@ def test_a_manual_run_is_of_its_moment(text: str) -> None:
     at = moment(text)
     interval = ticks().infer_manual_data_interval(run_after=at)
     assert interval == DataInterval(at, at)
-    run_id = ticks().generate_run_id(run_type=DagRunType.MANUAL, run_after=at, data_interval=interval)
-    assert run_id.startswith(f"manual__{text}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "logical_date", "expected"),
+    [
+        (DagRunType.MANUAL, "2013-10-01T04:00:00+00:00", "manual__2013-10-01__2026-11-30T00:03:21+00:00"),
+        # What the form fills in is the moment of the click, and no batch date.
+        (DagRunType.MANUAL, "2026-11-30T00:03:20+00:00", "manual__2026-11-30T00:03:21+00:00"),
+        (DagRunType.MANUAL, None, "manual__2026-11-30T00:03:21+00:00"),
+        (DagRunType.SCHEDULED, "2013-10-01T04:00:00+00:00", "scheduled__2026-11-30T00:03:21+00:00"),
+    ],
+)
+def test_the_id_of_a_run_by_hand_names_the_batch_date_that_was_chosen(
+    kind: DagRunType, logical_date: str | None, expected: str
+) -> None:
+    timetable = ticks()
+    interval = timetable.infer_manual_data_interval(run_after=moment(logical_date)) if logical_date else None
+    clicked = moment("2026-11-30T00:03:21+00:00")
+    assert timetable.generate_run_id(run_type=kind, run_after=clicked, data_interval=interval) == expected
 
 
 def test_what_is_no_cron_expression_is_refused() -> None:

@@ -83,7 +83,7 @@ def test_what_ails_airflow_is_said(home: Settings, pages: Pages, started: Callab
         ("airflow", "/api/v2/monitor/health", 500, "does not answer"),
         ("airflow", "/api/v2/importErrors", unread, "cannot read dags/nightly.py"),
         # Of a use case that was added while the services ran.
-        ("pools", "/api/v2/pools", {"pools": [{"name": "default_pool"}]}, "lake_flight_delays missing"),
+        ("pools", "/api/v2/pools", {"pools": [{"name": "default_pool"}]}, "lake_flight_delays, training missing"),
     ):
         pages.answers.update({**sound, page: answer})
         failed = [each for each in running.findings(home) if each.result == "fail"]
@@ -144,7 +144,7 @@ def test_a_declaration_that_cannot_be_read_is_blamed_on_nothing_else(
     sound = shop.folder.with_name("sound")
     shutil.copytree(shop.folder, sound)
     (sound / "use_case.yaml").write_text((sound / "use_case.yaml").read_text().replace("name: shop", "name: sound"))
-    pages.answers["/api/v2/pools"] = {"pools": [{"name": "lake_sound"}]}
+    pages.answers["/api/v2/pools"] = {"pools": [{"name": "lake_sound"}, {"name": "training"}]}
     (shop.folder / file).write_text(text)
     findings = running.findings(get_settings())
     assert [(each.check, each.result) for each in findings if each.result != "ok"] == [
