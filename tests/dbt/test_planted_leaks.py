@@ -1,6 +1,7 @@
 """Leaks that are planted in copies of the use case and of the dbt project are found; nothing else is accused.
 
-All are planted at once, each in columns of its own, because looking for one takes as long as looking for all.
+All are planted at once, each in columns of its own, because looking for one takes as long as looking for all. That
+no feature leaks is looked for in `test_no_leak.py`, in `make test`, too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ REFINE = "flight_delays/refine.py"
 MODEL = "models/flight_delays/features/flight_delays_features.sql"
 
 Found = dict[str, set[str]]
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

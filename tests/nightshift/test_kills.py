@@ -19,7 +19,8 @@ from nightshift import ledger
 from nightshift.settings import get_settings
 from tests.nightshift.publish_until_killed import DATES, ROWS, TABLE
 
-KILLS = 30
+# Spread evenly over the lines of a publication.
+SOME, MANY = 10, 30
 FIRST_KILLS = 6
 
 
@@ -89,7 +90,8 @@ class Reader(threading.Thread):
             time.sleep(0.01)
 
 
-def test_kills_leave_no_torn_state_and_the_next_run_heals(publisher):
+@pytest.mark.parametrize("kills", [SOME, pytest.param(MANY, marks=pytest.mark.long)])
+def test_kills_leave_no_torn_state_and_the_next_run_heals(publisher, kills):
     publisher.publish(0)  # makes ledger and table, which later ones need not
     lines = publisher.publish(0)["executed"]
     assert lines > 150, "the publication is no longer watched"
@@ -97,9 +99,9 @@ def test_kills_leave_no_torn_state_and_the_next_run_heals(publisher):
     reader = Reader()
     reader.start()
     killed_after_commit = 0
-    for number in range(KILLS):
+    for number in range(kills):
         size = 2 * number + 1
-        assert publisher.publish(size, line=1 + number * lines // KILLS)["status"] == -9
+        assert publisher.publish(size, line=1 + (2 * number + 1) * lines // (2 * kills))["status"] == -9
         version, sizes, rows = visible()
         assert rows == ROWS * len(DATES), "a kill doubled or lost rows"
         assert sizes in (before[1], {size}), "a reader sees a mixture"
@@ -120,7 +122,7 @@ def test_kills_leave_no_torn_state_and_the_next_run_heals(publisher):
     reader.is_done.set()
     reader.join()
     assert {(len(sizes), rows) for sizes, rows in reader.seen} == {(1, ROWS * len(DATES))}, "a reader saw a torn state"
-    assert killed_after_commit >= 2, "no kill fell between the commit and the ledger's last word"
+    assert killed_after_commit >= 1, "no kill fell between the commit and the ledger's last word"
     stages = get_settings().staging / TABLE.layer / TABLE.identifier
     assert list(stages.iterdir()) == [], "stages of killed runs were left behind"
 

@@ -127,7 +127,13 @@ def entries(shop: Shop, *asked: sa.ColumnElement[bool]) -> list[ledger.Entry]:
         return list(session.scalars(sa.select(ledger.Entry).where(*mine, *asked)))
 
 
-def test_kills_all_over_a_landing_leave_slices_whole_and_the_next_run_lands_everything_once(spark, shop: Shop) -> None:
+@pytest.mark.parametrize(
+    "points",
+    [pytest.param(POINTS[-1:], id="between commits"), pytest.param(POINTS, id="all over", marks=pytest.mark.long)],
+)
+def test_a_landing_that_is_killed_leaves_slices_whole_and_the_next_run_lands_everything_once(
+    spark, shop: Shop, points: tuple[Point, ...]
+) -> None:
     editions = {}
     for edition in ("a", "b"):
         deliver(shop, edition)
@@ -140,7 +146,7 @@ def test_kills_all_over_a_landing_leave_slices_whole_and_the_next_run_lands_ever
         }
 
     draw = random.Random(SEED)
-    for number, point in enumerate(POINTS):
+    for number, point in enumerate(points):
         new, old = ("a", "b") if number % 2 == 0 else ("b", "a")
         deliver(shop, new)
         kill_while_landing(shop, point, draw.randint(1, point.most))

@@ -69,6 +69,7 @@ def correct_schedule(landing: Path) -> tuple[list[bytes], str]:
     return lines, entry["sha256"]
 
 
+@pytest.mark.long
 def test_what_came_late_or_was_corrected_is_taken_in_once(spark, landing: Path, monkeypatch) -> None:
     # Audits have tests of their own.
     monkeypatch.setattr("expectations.audit", lambda *_: AuditReport(()))
@@ -103,7 +104,7 @@ def test_what_came_late_or_was_corrected_is_taken_in_once(spark, landing: Path, 
     assert corrected in kept
 
 
-def test_a_refine_that_read_before_a_correction_does_not_replace_it(
+def test_a_correction_is_found_until_it_is_taken_in_and_a_refine_that_read_before_it_does_not_replace_it(
     spark, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = Shop(tmp_path, monkeypatch)
@@ -120,10 +121,14 @@ def test_a_refine_that_read_before_a_correction_does_not_replace_it(
         return published(*arguments)
 
     run_all("Turin")
+    assert not find(shop.catalog.use_case, shop.catalog)
+    shop.deliver(["ada@example.org,Ada,1,Paris,36"])
+    assert find(shop.catalog.use_case, shop.catalog).found == (Change(DAY, "corrected", ("customers.csv",)),)
     monkeypatch.setattr(refine_module, "publish_all", after_a_correction)
     run("refine", BatchDates.of(DAY), shop.name)
 
     assert shop.rows(spark, "silver.customers", "city") == [("Paris",)]
     (entry,) = [each for each in ledger.latest(shop.name, DAY) if each.table_name == "silver.customers"]
     assert entry.status == "overtaken"
+    assert not find(shop.catalog.use_case, shop.catalog).found
     assert find(shop.catalog.use_case, shop.catalog).stages["refine"] == ()

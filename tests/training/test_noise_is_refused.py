@@ -122,7 +122,7 @@ def drifting(labels, unit, generator):
     return (generator.random(len(labels)) < np.linspace(0.4, 0.12, unit.max() + 1)[unit]).astype(np.float64)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
 @pytest.mark.parametrize("noise", [shuffled, by_coin, by_day, drifting])
 def test_a_target_without_signal_is_refused(flights, use_case, noise, seed):
     _, _, labels, unit = flights
