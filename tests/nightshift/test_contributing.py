@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md does what it says: one declaration, and everything follows from it."""
+"""The worked example of CONTRIBUTING.md does what it says, and its table of tiers names the tests that there are."""
 
 from __future__ import annotations
 
@@ -67,3 +67,23 @@ def test_source_page_and_contract_follow(catalog: Catalog) -> None:
     assert "0 to 20" in page
     bronze = contracts.contract(catalog["bronze.fuel_prices"])["schema"][0]["properties"]
     assert [each["name"] for each in bronze if each.get("classification") == "restricted"] == ["quoted_by"]
+
+
+def files_of_the_tiers() -> tuple[set[str], set[str]]:
+    """The files that the table names for `make test`, and those that it names for `make test-all`."""
+    text = (PROJECT_DIR / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| [A-Z].*\. \|(.*)\|(.*)\|$", text, re.MULTILINE)
+    assert len(rows) == 9, "one row per guarantee"
+    quick, long = (" ".join(cells) for cells in zip(*rows, strict=True))
+    return set(re.findall(r"\((tests/[^)]+)\)", quick)), set(re.findall(r"\((tests/[^)]+)\)", long))
+
+
+def test_the_table_of_tiers_names_the_files_of_each_guarantee_and_of_every_long_test() -> None:
+    tests = {
+        str(file.relative_to(PROJECT_DIR)): file.read_text() for file in (PROJECT_DIR / "tests").rglob("test_*.py")
+    }
+    quick, long = files_of_the_tiers()
+    assert quick <= tests.keys()
+    assert {name for name, text in tests.items() if re.search(r"mark\.long\b", text)} == long
+    all_long = {name for name, text in tests.items() if re.search(r"^pytestmark = .*mark\.long\b", text, re.MULTILINE)}
+    assert not quick & all_long, "what runs in `make test-all` only holds nothing in `make test`"
