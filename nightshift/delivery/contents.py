@@ -12,6 +12,7 @@ from nightshift.delivery.lines import Lines, LinesFaultError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from nightshift.delivery.folder import Folder
 
@@ -30,6 +31,8 @@ class Contents:
         columns: names in the file's own order; of JSON Lines all keys that occur.
         sample: some values of the text columns, by name; None for what is no value.
         schema: for Parquet.
+        odd: what Spark can't read in a Parquet file, in words that follow the file's name, by the column's path.
+        unread: nested columns of a Parquet file, of which not even Arrow can read the values.
     """
 
     size: int
@@ -39,6 +42,8 @@ class Contents:
     columns: tuple[str, ...] = ()
     sample: Mapping[str, list[str | None]] = field(default_factory=dict)
     schema: pa.Schema | None = None
+    odd: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 class Reader:
@@ -103,27 +108,43 @@ class Reader:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        from nightshift.delivery.parquet import unreadable_pages, unreadable_value
+        from nightshift.delivery.parquet import is_nested, unreadable_pages
 
         size, sha256 = self.copy.bytes, self.copy.sha256
         if damage is not None:
             return Contents(size, sha256, damage=damage)
         try:
             with pq.ParquetFile(self.copy.path, page_checksum_verification=True) as file:
-                # Reading every page finds damage that the footer does not show.
-                rows = 0
-                for batch in file.iter_batches():
-                    rows += batch.num_rows
-                    damage = damage or unreadable_value(batch)
-                schema = file.schema_arrow
-                damage = unreadable_pages(file.metadata) or damage
-                return Contents(size, sha256, rows, damage, columns=tuple(schema.names), schema=schema)
+                schema, unread = file.schema_arrow, ()
+                try:
+                    rows, odd = _values(file)
+                except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                    # Arrow's own writer makes lists of a fixed size, with nulls among them, that it can't read.
+                    unread = tuple(field.name for field in schema if is_nested(field.type))
+                    if not unread:
+                        raise
+                    rows, odd = _values(file, [name for name in schema.names if name not in unread])
+                odd |= unreadable_pages(file.metadata)
+                columns = tuple(schema.names)
+                return Contents(size, sha256, rows, columns=columns, schema=schema, odd=odd, unread=unread)
         except (pa.ArrowException, OSError, ValueError) as error:
             # Of a damaged file Arrow says that in an OSError too, but in one without the system's number.
             if isinstance(error, OSError) and error.errno is not None:
                 with archiving():
                     raise
             return Contents(size, sha256, damage=f"is not a readable Parquet file: {error}")
+
+
+def _values(file: pq.ParquetFile, columns: list[str] | None = None) -> tuple[int, dict[str, str]]:
+    """Rows, counted while every page is read, as damage does not show in the footer; and what Spark can't read."""
+    from nightshift.delivery.parquet import unreadable_values
+
+    rows = 0
+    odd: dict[str, str] = {}
+    for batch in file.iter_batches(columns=columns):
+        rows += batch.num_rows
+        odd |= unreadable_values(batch)
+    return rows, odd
 
 
 def _unzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -41,16 +41,12 @@ class Found:
     Attributes:
         names: in their order.
         in_order: whether the order has a meaning, as in CSV.
-        by_record: whether each record has names of its own, as in JSON Lines: these are all that occur in any.
         other_type: what a column that came holds where that is not its declared type; None where it is.
-        unreadable: why an undeclared column can't even be kept aside; None where it can.
     """
 
     names: tuple[str, ...]
     in_order: bool
     other_type: Callable[[str, Column], str | None]
-    unreadable: Callable[[str], str | None] = lambda name: None
-    by_record: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ def fit(table: Table, found: Found, older: Iterable[int] = ()) -> Fit:
 
 def _added(table: Table, version: int, found: Found) -> tuple[str, ...]:
     declared = delivered_names(table, version).values()
-    return tuple(name for name in found.names if name not in declared)
+    return tuple(dict.fromkeys(name for name in found.names if name not in declared))
 
 
 def _brought_later(table: Table, version: int, names: Sequence[str]) -> bool:
@@ -136,7 +132,8 @@ def _changes(table: Table, version: int, found: Found) -> Iterator[str]:
     declared = list(columns)
     added = _added(table, version, found)
     dropped = [name for name in declared if name not in found.names]
-    if twice := sorted({name for name in found.names if found.names.count(name) > 1}):
+    judged = found.names if found.in_order else [name for name in found.names if name in declared]
+    if twice := sorted({name for name in judged if judged.count(name) > 1}):
         yield f"{_quoted(twice)} comes twice"
         return
     guesses = _renamed(declared, dropped, added, found)
@@ -146,8 +143,8 @@ def _changes(table: Table, version: int, found: Found) -> Iterator[str]:
         if name in found.names and (other := found.other_type(name, column)):
             yield f"{name!r} is {other}, declared is {column.type}"
     for name in added:
-        # A record that spells a name otherwise is a fault of its own, where others have it as declared.
-        if reason := _clash(name, dropped if found.by_record else declared) or found.unreadable(name):
+        # Where names have a place, one that differs in case only is a slip; else it is one more, beside the declared.
+        if reason := _clash(name, declared if found.in_order else dropped):
             yield f"has the undeclared {name!r}, {reason}"
         elif dropped:
             yield f"has the undeclared {name!r}"

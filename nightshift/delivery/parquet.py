@@ -1,8 +1,12 @@
-"""Which Parquet columns can be read as a declared type without loss, and which can be kept aside at all."""
+"""Which Parquet columns can be read as a declared type without loss, and which of them Spark can read at all.
+
+Spark reads files whose columns it knows. All others, which an undeclared column is enough for, are read by Arrow
+(`spark_jobs.landing.arrow_records`), which knows every type that a file may have.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,100 +25,88 @@ MOST_MILLISECONDS = (2**63 - 1) // 1000
 METADATA = "_metadata"
 
 
-def unreadable_pages(metadata: pq.FileMetaData) -> str | None:
-    """Why Spark could not read pages that pyarrow can, by the footer; None where it can."""
+def unreadable_pages(metadata: pq.FileMetaData) -> dict[str, str]:
+    """Why Spark could not read pages that pyarrow can, in words that follow the file's name, by the column's path."""
+    found: dict[str, str] = {}
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)
         for place in range(row_group.num_columns):
             column = row_group.column(place)
+            path = column.path_in_schema
             if column.compression not in COMPRESSIONS:
-                return (
-                    f"has the column {column.path_in_schema!r} compressed by {column.compression}; use snappy or zstd"
+                found[path] = f"has the column {path!r} compressed by {column.compression}; use snappy or zstd"
+            elif unknown := sorted(set(column.encodings) - ENCODINGS):
+                words = ", ".join(unknown)
+                found[path] = (
+                    f"has the column {path!r} in the encoding {words}; use dictionaries, PLAIN or one of DELTA_…"
                 )
-            if unknown := sorted(set(column.encodings) - ENCODINGS):
-                return (
-                    f"has the column {column.path_in_schema!r} in the encoding {', '.join(unknown)}; use "
-                    "dictionaries, PLAIN or one of DELTA_…"
-                )
-    return None
+    return found
 
 
-def unreadable_value(batch: pa.RecordBatch) -> str | None:
-    """Why Spark would end at a value that pyarrow reads; None where it would not."""
+def unreadable_values(batch: pa.RecordBatch) -> dict[str, str]:
+    """Why Spark would end at values that pyarrow reads, by column."""
     import pyarrow.compute as pc
     from pyarrow import types
 
+    found = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        for part in _parts(column):
-            if not types.is_timestamp(part.type) or part.type.unit != "ms":
-                continue
-            ends = pc.min_max(part)
+        kind = plain(column.type)
+        if types.is_timestamp(kind) and kind.unit == "ms":
+            ends = pc.min_max(column.cast(kind))
             if any(abs(ends[end].value or 0) > MOST_MILLISECONDS for end in ("min", "max")):
-                return f"has a time in the column {name!r} that is over {MOST_MILLISECONDS} ms from 1970"
-    return None
+                found[name] = f"has a time in the column {name!r} that is over {MOST_MILLISECONDS} ms from 1970"
+    return found
 
 
-def _parts(column: pa.Array) -> Iterator[pa.Array]:
-    """A column, or the columns that it consists of, at any depth."""
+def plain(found: pa.DataType) -> pa.DataType:
+    """A type as its values are, whichever way they are kept: dictionaries, views and large ones are one to a reader."""
+    import pyarrow as pa
     from pyarrow import types
 
-    if types.is_struct(column.type):
-        within = column.flatten()
-    elif types.is_map(column.type):
-        within = [column.keys, column.items]
-    elif types.is_dictionary(column.type):
-        within = [column.dictionary]
-    elif types.is_nested(column.type):
-        within = [column.flatten()]
-    else:
-        yield column
-        return
-    for part in within:
-        yield from _parts(part)
-
-
-def unreadable_name(name: str, found: pa.DataType, names: Sequence[str]) -> str | None:
-    """Why Spark could not read a column because of its name, or one within it; None where it can."""
-    if name.casefold() == METADATA:
-        return "which is a name that Spark keeps for itself"
-    if other := next((other for other in names if other != name and other.casefold() == name.casefold()), None):
-        return f"which differs from {other!r} in case only"
-    within = next(_clashing(found), None)
-    return f"whose fields {within[0]!r} and {within[1]!r} differ in case only" if within else None
-
-
-def _clashing(found: pa.DataType) -> Iterator[tuple[str, str]]:
-    """Pairs of fields of one struct, at any depth, whose names are equal but for case."""
-    from pyarrow import types
-
-    if not types.is_nested(found):
-        return
-    first: dict[str, str] = {}
-    for place in range(found.num_fields):
-        field = found.field(place)
-        if field.name.casefold() in first:
-            yield first[field.name.casefold()], field.name
-        first[field.name.casefold()] = field.name
-        yield from _clashing(field.type)
+    if types.is_dictionary(found) or types.is_run_end_encoded(found):
+        return plain(found.value_type)
+    if types.is_large_string(found) or types.is_string_view(found) or isinstance(found, pa.JsonType):
+        return pa.string()
+    if types.is_large_binary(found) or types.is_binary_view(found):
+        return pa.binary()
+    return found
 
 
 def fits(found: pa.DataType, declared: str) -> bool:
     """Whether a Parquet column can be read as the declared type without loss."""
     import pyarrow as pa
+    from pyarrow import types
 
-    if pa.types.is_null(found):
-        return True  # It has no value that could be lost.
+    kind = plain(found)
+    if types.is_null(kind) or spark_reads(kind, declared):
+        return True  # Without a type, it has no value that could be lost.
+    if types.is_decimal(kind) and kind.scale == 0:
+        return bool(kind.precision <= {"int": 9, "bigint": 18}.get(declared, 0))
+    unusual: Mapping[str, tuple[pa.DataType, ...]] = {
+        "int": (pa.uint8(), pa.uint16()),
+        "bigint": (pa.uint8(), pa.uint16(), pa.uint32()),
+        "double": (pa.float16(),),
+        "boolean": (pa.bool8(),),
+    }
+    return kind in unusual.get(declared, ())
+
+
+def spark_reads(found: pa.DataType, declared: str) -> bool:
+    """Whether Spark can read a column as the declared type, without loss."""
+    import pyarrow as pa
+
+    kind = plain(found)
     if declared == "timestamp":
-        return pa.types.is_timestamp(found) and found.tz is not None and found.unit in ("ms", "us")
+        return pa.types.is_timestamp(kind) and kind.tz is not None and kind.unit in ("ms", "us")
     fitting = {
-        "string": (pa.string(), pa.large_string()),
+        "string": (pa.string(),),
         "int": (pa.int8(), pa.int16(), pa.int32()),
         "bigint": (pa.int8(), pa.int16(), pa.int32(), pa.int64()),
         "double": (pa.float32(), pa.float64()),
         "boolean": (pa.bool_(),),
         "date": (pa.date32(),),
     }
-    return found in fitting[declared]
+    return kind in fitting[declared]
 
 
 def untyped(schema: pa.Schema) -> tuple[str, ...]:
@@ -124,22 +116,43 @@ def untyped(schema: pa.Schema) -> tuple[str, ...]:
     return tuple(field.name for field in schema if types.is_null(field.type))
 
 
-def is_readable(found: pa.DataType) -> bool:
-    """Whether a column of a type that nobody declared can be kept aside."""
+def needs_arrow(schema: pa.Schema, declared: Mapping[str, str], odd: Iterable[str]) -> bool:
+    """Whether Spark can't read the columns of a file, the undeclared ones among them.
+
+    Args:
+        declared: types by the names that files use.
+        odd: paths of columns whose pages or values Spark can't read.
+    """
+    folded = [name.casefold() for name in schema.names]
+    if len(set(folded)) < len(folded) or set(odd):
+        return True
+    return any(not _spark_has(field, declared) for field in schema)
+
+
+def _spark_has(field: pa.Field, declared: Mapping[str, str]) -> bool:
     from pyarrow import types
 
-    return types.is_null(found) or _spark_reads(found)
+    if types.is_null(field.type):
+        return True
+    if field.name in declared:
+        return spark_reads(field.type, declared[field.name])
+    return field.name.isidentifier() and field.name.casefold() != METADATA and _spark_knows(plain(field.type))
 
 
-def _spark_reads(found: pa.DataType) -> bool:
+def _spark_knows(kind: pa.DataType) -> bool:
     from pyarrow import types
 
-    if types.is_nested(found):
-        return all(_spark_reads(found.field(place).type) for place in range(found.num_fields))
-    if types.is_timestamp(found):
-        return bool(found.unit in ("ms", "us"))
-    known = (
+    if types.is_timestamp(kind):
+        return bool(kind.unit in ("ms", "us"))
+    known: Iterable[Callable[[pa.DataType], bool]] = (
         *(types.is_boolean, types.is_signed_integer, types.is_date32, types.is_decimal128),
-        *(types.is_float32, types.is_float64, types.is_string, types.is_large_string, types.is_binary),
+        *(types.is_float32, types.is_float64, types.is_string, types.is_binary),
     )
-    return any(is_known(found) for is_known in known)
+    return any(is_known(kind) for is_known in known)
+
+
+def is_nested(found: pa.DataType) -> bool:
+    """Whether a type consists of others; no declared one does."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_nested(found.storage_type if isinstance(found, pa.BaseExtensionType) else plain(found)))

@@ -33,6 +33,8 @@ class LandedFile:
         duplicate_of: name of a file of the same content in the same delivery, which is read instead.
         origin: where it came from, for people: the delivery's folder, or bounds, count and sums of a query.
         untyped: columns of a Parquet file that have no type, as no row has a value there.
+        by_arrow: whether it is a Parquet file with columns that Spark can't read.
+        left_out: undeclared columns of a Parquet file that can't be kept aside; the archive has them.
     """
 
     table: Table
@@ -46,6 +48,8 @@ class LandedFile:
     duplicate_of: str | None = None
     origin: str = ""
     untyped: tuple[str, ...] = ()
+    by_arrow: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -56,7 +60,7 @@ class LandedFile:
     def added(self) -> tuple[str, ...]:
         """Undeclared columns, which are kept aside."""
         declared = delivered_names(self.table, self.version).values()
-        return tuple(name for name in self.columns if name not in declared)
+        return tuple(dict.fromkeys(name for name in self.columns if name not in (*declared, *self.left_out)))
 
 
 @dataclass(frozen=True)

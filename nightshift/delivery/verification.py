@@ -11,13 +11,23 @@ from nightshift import archive
 from nightshift.archive import archiving
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.delivery.aside import left_out
 from nightshift.delivery.contents import Contents, Reader
-from nightshift.delivery.drift import DriftError, Fit, Found, fit, older_versions, text_type
+from nightshift.delivery.drift import (
+    DriftError,
+    Fit,
+    Found,
+    columns_at,
+    delivered_name,
+    fit,
+    older_versions,
+    text_type,
+)
 from nightshift.delivery.folder import Folder
 from nightshift.delivery.landing import READERS, delivered_digests, delivery_folder, is_complete
 from nightshift.delivery.listing import Task, is_required, listed
 from nightshift.delivery.manifest import Manifest, ManifestFile, missing, read_manifest
-from nightshift.delivery.parquet import fits, is_readable, unreadable_name, untyped
+from nightshift.delivery.parquet import fits, needs_arrow, untyped
 from nightshift.delivery.repeats import History, mark_duplicates, of_other_dates, of_other_sources, without_rows
 from nightshift.delivery.verdict import Delivery, Fault, LandedFile
 from nightshift.errors import DeliveryError
@@ -116,6 +126,10 @@ def _examine(task: Task) -> LandedFile | Fault:
             fitting = _fit(task, contents)
         except DriftError as error:
             return fault("columns", str(error), contents)
+        called = {delivered_name(table, column): column.type for column in columns_at(table, fitting.version)}
+        if reason := next((reason for name, reason in contents.odd.items() if name in called), None):
+            return fault("unreadable", reason, contents)
+        schema = contents.schema
         return LandedFile(
             table,
             task.batch_date,
@@ -126,7 +140,9 @@ def _examine(task: Task) -> LandedFile | Fault:
             contents.columns,
             fitting.version,
             origin=str(task.folder),
-            untyped=untyped(contents.schema) if contents.schema is not None else (),
+            untyped=untyped(schema) if schema is not None else (),
+            by_arrow=schema is not None and needs_arrow(schema, called, contents.odd),
+            left_out=() if schema is None else left_out(schema, called, contents.unread),
         )
 
 
@@ -151,19 +167,11 @@ def _fit(task: Task, contents: Contents) -> Fit:
     def other_type(name: str, column: Column) -> str | None:
         if schema is None:
             return text_type(column, contents.sample.get(name, []), task.source.format == "jsonl")
-        found = schema.field(name).type
+        found = schema.field(schema.names.index(name)).type
         return None if fits(found, column.type) else str(found)
 
-    def unreadable(name: str) -> str | None:
-        if schema is None:
-            return None
-        found = schema.field(name).type
-        if not is_readable(found):
-            return f"of the type {found}, which can't be kept aside"
-        return unreadable_name(name, found, contents.columns)
-
     form = task.source.format
-    came = Found(contents.columns, form == "csv", other_type, unreadable, by_record=form == "jsonl")
+    came = Found(contents.columns, form == "csv", other_type)
     return fit(task.table, came, older_versions(task.table, task.batch_date))
 
 
@@ -182,14 +190,22 @@ def _warnings(files: Sequence[LandedFile]) -> Iterator[str]:
             )
         if added := file.added:
             yield kept_aside(place, file.table, added)
+        if file.left_out:
+            yield (
+                f"{place} has the undeclared {_shown(file.table, file.left_out)}, of a type that is no text: left out "
+                f"of {file.table.short_name}; the archive has the whole file (docs/landing-contract.md)"
+            )
 
 
 def kept_aside(place: str, table: Table, names: Iterable[str]) -> str:
     """The warning that a delivery has columns which nobody declared."""
+    return (
+        f"{place} has the undeclared {_shown(table, names)}: kept aside in {table.short_name}, column extra; "
+        "declare them to use them (docs/schema-changes.md)"
+    )
+
+
+def _shown(table: Table, names: Iterable[str]) -> str:
     quoted = ", ".join(repr(name) for name in names)
     # Where personal data is awaited, a key may be a value that slipped into its place.
-    shown = masked_words(quoted) if personal_columns(table) else quoted
-    return (
-        f"{place} has the undeclared {shown}: kept aside in {table.short_name}, column extra; declare them to use them "
-        "(docs/schema-changes.md)"
-    )
+    return masked_words(quoted) if personal_columns(table) else quoted

@@ -1,4 +1,4 @@
-"""Rows of Parquet files as records, typed as they are declared."""
+"""Rows of Parquet files as records, typed as they are declared: read by Spark, or where it can't, by Arrow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pyspark.sql import functions as F
 
 from nightshift.delivery import LandedFile
 from nightshift.delivery.drift import columns_at, delivered_names
+from nightshift.delivery.parquet import plain
 from nightshift.tables import Table
+from spark_jobs.landing.arrow_records import arrow_rows
 from spark_jobs.landing.record_form import all_fields, as_json, broken, joined, reasons_by_rule
 
 if TYPE_CHECKING:
@@ -24,28 +26,12 @@ YEARS = {
 }
 
 
-def parquet_records(spark: SparkSession, table: Table, like: LandedFile, paths: Sequence[str]) -> DataFrame:
-    """Rows of Parquet files that have their columns in common.
-
-    Args:
-        like: one of the files.
-    """
+def parquet_records(spark: SparkSession, table: Table, files: Sequence[LandedFile], paths: Sequence[str]) -> DataFrame:
+    """Rows of Parquet files that have their columns in common, or are all read by Arrow."""
+    like = files[0]
     called = delivered_names(table, like.version)
     columns = columns_at(table, like.version)
-    typed = [column for column in columns if called[column.name] not in like.untyped]
-    schema = ", ".join(f"`{called[column.name]}` {column.type}" for column in typed)
-    rows = spark.read.schema(_with_added(like, schema)).parquet(*paths)
-    declared = [_value(called[column.name], like, column.type) for column in columns]
-    added = [_value(name, like, "string") for name in like.added]
-    whole = as_json([*declared, *added])
-    # Undeclared columns may have any name, so that they are gone before others are added.
-    named = rows.select(
-        F.col("_metadata.file_name").alias("path"),
-        (F.col("_metadata.row_index") + 1).alias("record"),
-        F.make_valid_utf8(whole).alias("raw"),
-        as_json(added).alias("extra"),
-        F.struct(*declared).alias(ROW),
-    )
+    named = _by_arrow(spark, table, files) if like.by_arrow else _by_spark(spark, table, like, paths)
     texts = [called[column.name] for column in columns if column.type == "string"]
     checks = {
         "utf8": [_said(name, "is not valid UTF-8", ~F.is_valid_utf8(f"{ROW}.{name}")) for name in texts],
@@ -71,6 +57,34 @@ def parquet_records(spark: SparkSession, table: Table, like: LandedFile, paths: 
     )
 
 
+def _by_spark(spark: SparkSession, table: Table, like: LandedFile, paths: Sequence[str]) -> DataFrame:
+    called = delivered_names(table, like.version)
+    columns = columns_at(table, like.version)
+    typed = [column for column in columns if called[column.name] not in like.untyped]
+    schema = ", ".join(f"`{called[column.name]}` {column.type}" for column in typed)
+    rows = spark.read.schema(_with_added(like, schema)).parquet(*paths)
+    declared = [_value(called[column.name], like, column.type) for column in columns]
+    added = [_value(name, like, "string") for name in like.added]
+    whole = as_json([*declared, *added])
+    # Undeclared columns may have any name, so that they are gone before others are added.
+    return rows.select(
+        F.col("_metadata.file_name").alias("path"),
+        (F.col("_metadata.row_index") + 1).alias("record"),
+        F.make_valid_utf8(whole).alias("raw"),
+        as_json(added).alias("extra"),
+        F.struct(*declared).alias(ROW),
+    )
+
+
+def _by_arrow(spark: SparkSession, table: Table, files: Sequence[LandedFile]) -> DataFrame:
+    rows = arrow_rows(spark, table, files, ROW)
+    declared = as_json([F.col(f"{ROW}.*")])
+    # Both are objects: the second one's fields after the first one's.
+    both = F.concat(F.expr("left(raw, length(raw) - 1)"), F.lit(","), F.expr("substr(extra, 2)"))
+    raw = F.when(F.col("extra").isNull(), F.col("raw")).otherwise(both)
+    return rows.withColumn("raw", F.make_valid_utf8(declared)).withColumn("raw", raw)
+
+
 def _with_added(file: LandedFile, declared: str) -> StructType:
     """The declared columns, and the others that a Parquet file has."""
     from pyspark.sql.types import StructField, StructType
@@ -88,7 +102,7 @@ def added_types(file: LandedFile) -> dict[str, DataType]:
 
     schema = pq.read_schema(file.path)
     names = [name for name in file.added if name not in file.untyped]
-    return {name: from_arrow_type(schema.field(name).type, prefer_timestamp_ntz=True) for name in names}
+    return {name: from_arrow_type(plain(schema.field(name).type), prefer_timestamp_ntz=True) for name in names}
 
 
 def _value(name: str, file: LandedFile, kind: str) -> Column:

@@ -49,6 +49,8 @@ def read_records(spark: SparkSession, table: Table, files: Sequence[LandedFile])
 def _layout(table: Table, file: LandedFile) -> tuple[str, ...]:
     """What files must have in common to be read as one: JSON Lines say it in every record."""
     form = form_of(table)
+    if form == "parquet" and file.by_arrow:
+        return ("read by Arrow",)
     if form == "parquet":
         return (
             *(f"{name} {kind.simpleString()}" for name, kind in added_types(file).items()),
@@ -66,7 +68,7 @@ def _of_one_layout(spark: SparkSession, table: Table, files: Sequence[LandedFile
     form, version = form_of(table), files[0].version
     paths = sorted({literal(file.path) for file in files})
     if form == "parquet":
-        records = parquet_records(spark, table, files[0], paths)
+        records = parquet_records(spark, table, files, paths)
     elif form == "extract":
         records = extract_records(spark, table, version, paths)
     else:

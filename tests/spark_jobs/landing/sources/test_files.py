@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import json
 from collections import Counter
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -362,44 +361,6 @@ def test_an_accepted_change_of_type_keeps_the_name_in_the_file(spark, landing: P
     assert before == ["a", 1, "1", "A1", None, None], "a value that can't be cast is null, and no fault"
     assert after == ["b", None, "two", None, 7, "n"]
     assert [(row["_rules"], row.extra) for row in found] == [("", None)] * 2
-
-
-def test_undeclared_parquet_columns_of_all_kinds_are_kept_or_refused(spark, landing: Path) -> None:
-    table = things({"file": "things_*", "format": "parquet"})
-    plain = {"code": ["a"], "amount": [1], "day": [FIRST]}
-    moment = dt.datetime(2013, 1, 1, 12)
-    kept = {
-        "many": pa.array([[1, None]]),
-        "nested": pa.array([{"x": 2**60, "y": "ü"}]),
-        "pairs": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64())),
-        "local": pa.array([moment], pa.timestamp("us")),
-        "instant": pa.array([moment], pa.timestamp("ms", "UTC")),
-        "price": pa.array([Decimal("1.00")], pa.decimal128(9, 2)),
-        "Code 2": pa.array(["x"]),
-    }
-    refused = {
-        "Code": pa.array(["x"]),
-        "nanos": pa.array([1], pa.timestamp("ns")),
-        "clock": pa.array([1], pa.time64("us")),
-    }
-    files = {"things_1": (parquet(pa.table({**plain, **kept})), 1)}
-    files |= {f"things_{name}": (parquet(pa.table({**plain, name: column})), 1) for name, column in refused.items()}
-    deliver(landing, FIRST, files)
-    delivery = taken(spark, table, BatchDates.of(FIRST))
-    (row,) = rows(spark, table, delivery)
-    assert json.loads(row.extra) == {
-        "many": [1, None],
-        "nested": {"x": 2**60, "y": "ü"},
-        "pairs": {"k": 1},
-        "local": "2013-01-01T12:00:00.000000",
-        "instant": "2013-01-01T12:00:00.000000Z",
-        "price": 1.00,
-        "Code 2": "x",
-    }
-    reasons = {fault.file: fault.reason for fault in delivery.faults}
-    assert "the undeclared 'Code', which differs from 'code' in case only" in reasons["things_Code"]
-    assert "the undeclared 'nanos', of the type timestamp[ns], which can't be kept aside" in reasons["things_nanos"]
-    assert "the undeclared 'clock', of the type time64[us]" in reasons["things_clock"]
 
 
 def test_a_home_whose_path_looks_like_a_pattern_is_read_all_the_same(
