@@ -73,6 +73,23 @@ def database_url(name: str, driver: str = "psycopg2") -> str:
     return ensure_server(settings).url(name, driver)
 
 
+def ask_each(address: str) -> None:
+    """Ask each database of a server something.
+
+    Raises:
+        psycopg2.Error: if one does not answer, with its name in front.
+    """
+    import psycopg2
+
+    for name in DATABASES:
+        libpq = written_for(address, name, "psycopg2").replace("+psycopg2", "", 1)
+        try:
+            with contextlib.closing(psycopg2.connect(libpq, connect_timeout=2)) as connection:
+                connection.cursor().execute("SELECT 1")
+        except psycopg2.Error as error:
+            raise type(error)(f"database {name}: {error}") from None
+
+
 def ensure_server(settings: Settings | None = None) -> Server:
     """The embedded server, started and with all databases; a fraction of a millisecond when it runs.
 

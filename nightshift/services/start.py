@@ -47,8 +47,11 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
 
     Raises:
         NightshiftError: if a service does not come up, with the end of its log.
+        psycopg2.Error: if a server of one's own does not answer.
     """
     settings = settings or get_settings()
+    if settings.database_url:
+        database.ask_each(settings.database_url)
     prepare_home(settings)
     say("PostgreSQL: Airflow's, MLflow's and Optuna's data and the ledger")
     database.database_url("airflow")

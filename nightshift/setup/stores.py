@@ -15,7 +15,6 @@ from nightshift.errors import InstallationError, NightshiftError, SettingsError
 from nightshift.services.state import AGAIN
 from nightshift.setup.finding import Finding, first_line
 from nightshift.setup.installation import Installation, left_out
-from nightshift.variables.database_address import written_for
 
 
 def databases(here: Installation) -> Iterator[Finding]:
@@ -47,19 +46,12 @@ def _query(address: str) -> None:
     """Ask each database something.
 
     Raises:
-        NightshiftError: if one does not answer; the password is not told.
+        SettingsError: if one does not answer.
     """
-    for name in database.DATABASES:
-        libpq = written_for(address, name, "psycopg2").replace("+psycopg2", "", 1)
-        try:
-            connection = psycopg2.connect(libpq, connect_timeout=2)
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT 1")
-            finally:
-                connection.close()
-        except psycopg2.Error as error:
-            raise SettingsError(f"database {name}: {first_line(error)}") from None
+    try:
+        database.ask_each(address)
+    except psycopg2.Error as error:
+        raise SettingsError(first_line(error)) from None
 
 
 def landing(here: Installation) -> Iterator[Finding]:
