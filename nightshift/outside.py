@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ _REFUSED = (
 # Of what the JVM says only that is kept: the rest may quote records.
 _SPARK = re.compile(r"No space left on device|Disk quota exceeded|java\.lang\.OutOfMemoryError: [\w ]+")
 _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+_STORE_ERROR = re.compile(r"Generic \w+ error.{,300}", re.DOTALL)
 _AGAIN = "run this again"
 
 
@@ -135,8 +137,12 @@ def _of_httpx(error: BaseException, library: Any) -> NightshiftError | None:
 
 
 def _of_mlflow(error: BaseException, library: Any) -> NightshiftError | None:
-    busy = isinstance(error, library.MlflowException) and error.error_code == "TEMPORARILY_UNAVAILABLE"
-    return _server(error) if busy else None
+    if not isinstance(error, library.MlflowException):
+        return None
+    if error.error_code in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
+        login = "NIGHTSHIFT_MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        return SettingsError(f"MLflow refuses us: {_line(error)}", remedy=f"check {login}")
+    return _server(error) if error.error_code == "TEMPORARILY_UNAVAILABLE" else None
 
 
 def _server(error: BaseException) -> ServerUnreachableError:
@@ -152,8 +158,11 @@ def _of_filelock(error: BaseException, library: Any) -> NightshiftError | None:
 
 
 def _of_deltalake(error: BaseException, library: Any) -> NightshiftError | None:
-    if isinstance(error, library.DeltaError) and (number := _SYSTEM_ERROR.search(str(error))):
-        return _of_system(OSError(int(number[1]), _line(error)), sys)
+    # delta-rs says what the system, or the store, said in words: in an error of its own or in an OSError.
+    if isinstance(error, library.DeltaError | OSError) and (number := _SYSTEM_ERROR.search(str(error))):
+        return _of_system(OSError(int(number[1]), os.strerror(int(number[1]))), sys)
+    if isinstance(error, library.DeltaError | OSError) and (store := _STORE_ERROR.search(str(error))):
+        return unusable("the lake can't be read or written", OSError(store[0]), _AGAIN)
     if isinstance(error, library.CommitFailedError):
         return ConflictError(f"another process changed the same table: {_line(error)}", remedy=_AGAIN)
     return None

@@ -142,4 +142,6 @@ def test_of_what_spark_says_only_the_cause_is_told(said: str, told: str) -> None
 def test_a_disk_that_delta_finds_full_is_full() -> None:
     error = DeltaError("Generic LocalFileSystem error: Unable to write: No space left on device (os error 28)")
     assert isinstance(explained(error), ResourcesError)
+    error = DeltaError("Generic S3 error: Error performing PUT http://127.0.0.1:1/…: error sending request")
+    assert isinstance(explained(error), StoreUnreachableError)
     assert isinstance(explained(TemporaryError("x")), TemporaryError)

@@ -147,6 +147,18 @@ def test_the_trigger_gives_up_at_the_deadline(landing: Path) -> None:
     assert fire(DeliveryTrigger(str(landing / "2013-10-01"), 60, in_seconds(0.3))) == {"complete": False}
 
 
+def test_a_store_that_can_not_be_asked_is_asked_until_the_deadline_and_is_no_missing_delivery(landing: Path) -> None:
+    closed = "s3://deliveries/landing/2013-10-01?endpoint_override=127.0.0.1:1&scheme=http&region=us-east-1"
+    event = fire(DeliveryTrigger(closed, 60, in_seconds(0.3)))
+    assert event["complete"] is False
+    with pytest.raises(
+        TaskFailedError, match=r"the store could not be asked: s3://deliveries/landing/2013-10-01 "
+    ) as end:
+        waiting().execute_complete(context(batch_date="2013-10-01"), event)
+    # The wait is over: a second one would not be shorter.
+    assert not end.value.error.temporary
+
+
 def test_a_trigger_that_restarts_after_the_deadline_still_looks_once(landing: Path) -> None:
     deliver(landing, "2013-10-01")
     assert fire(DeliveryTrigger(str(landing / "2013-10-01"), 60, in_seconds(-100))) == {"complete": True}

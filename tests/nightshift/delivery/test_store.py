@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import socket
 import subprocess
@@ -15,8 +16,11 @@ import pytest
 
 from nightshift.dates import BatchDates
 from nightshift.delivery import delivered_digests, delivery_folder, is_complete, verify
-from nightshift.errors import NightshiftError, StoreUnreachableError
-from nightshift.settings import get_settings
+from nightshift.errors import EXIT_TEMPORARY, NightshiftError, StoreUnreachableError
+from nightshift.job import run_job
+from nightshift.result import failure
+from nightshift.settings import Settings, get_settings
+from nightshift.variables.table import RESULT_FILE
 from tests.deliveries import OneSource, lines, manifest, things
 
 DATE = dt.date(2013, 1, 2)
@@ -30,6 +34,12 @@ def store() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    with serving(port) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def serving(port: int) -> Iterator[str]:
     server = subprocess.Popen(
         [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
@@ -136,3 +146,33 @@ def test_a_store_that_does_not_answer_says_nothing_of_a_delivery(bucket: str, mo
     folder = delivery_folder(OneSource(things({"file": "x", "format": "csv"})).use_case, DATE)
     with pytest.raises(StoreUnreachableError, match="Next: see that the store answers"):
         is_complete(folder)
+
+
+def test_a_store_that_goes_away_is_waited_for_by_the_scheduler(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, found = OneSource(things({"file": "things*.csv", "format": "csv"})), []
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"s3://{BUCKET}/landing?endpoint_override=127.0.0.1:{port}&scheme=http"
+    keys = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests", "AWS_DEFAULT_REGION": "us-east-1"}
+    told = tmp_path / "result.json"
+    for name, value in {**keys, "NIGHTSHIFT_LANDING_URL": url, RESULT_FILE: str(told)}.items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+
+    def land() -> int:
+        argv = ["--use-case", "flight_delays", "--dates", str(DATE)]
+        return run_job("land", "A job.", lambda *_: found.append(verify(catalog, BatchDates.of(DATE))), argv=argv)
+
+    assert land() == EXIT_TEMPORARY
+    error = failure(told)
+    assert isinstance(error, StoreUnreachableError)
+    assert "missing" not in str(error)
+    with serving(port) as address:
+        boto(address, "reset")
+        boto(address, "put", "things.csv", CONTENT)
+        boto(address, "put", "manifest.json", manifest(DATE, {"things.csv": (CONTENT, 1)}).encode())
+        assert land() == 0
+    assert [file.path.read_bytes() for file in found[0].files] == [CONTENT]

@@ -1,0 +1,176 @@
+"""What a job needs is taken away while it runs, and given back: it asks to be tried again, and publishes the same."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from nightshift import database, lake, ledger
+from nightshift.audit import AuditReport, Check
+from nightshift.errors import EXIT_TEMPORARY
+from nightshift.job import Job, run_job
+from nightshift.models import tracking
+from nightshift.publish import publish
+from nightshift.result import failure
+from nightshift.settings import Settings, get_settings
+from nightshift.tables import Table
+from nightshift.variables.table import RESULT_FILE
+from tests import conftest
+
+DAY = dt.date(2013, 10, 1)
+ROWS = [{"thing": "a", "size": 1}, {"thing": "b", "size": 2}]
+TABLE = Table.model_validate(
+    {
+        **{"use_case": "flight_delays", "layer": "silver", "name": "things", "description": "Things."},
+        **{"grain": "one row per thing", "keys": ["thing"], "owner": "tests"},
+        "columns": [
+            {"name": "thing", "type": "string", "required": True, "description": "A thing."},
+            {"name": "size", "type": "int", "description": "Its size."},
+        ],
+    }
+)
+Hook = Callable[[], object]
+
+
+def nothing() -> None:
+    """Nobody takes anything away."""
+
+
+def run(staging: Hook = nothing, auditing: Hook = nothing) -> int:
+    """A job that stages, audits and publishes a slice without Spark; gives its exit status."""
+
+    def audit(*_: object) -> AuditReport:
+        auditing()
+        return AuditReport((Check("anything_goes", "blocks", "a test", passed=True),))
+
+    def body(job: Job, _: object) -> None:
+        staging()
+        folder = lake.stage_folder(TABLE)
+        place = folder / f"batch_date={DAY}"
+        place.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(ROWS, pa.schema({"thing": "string", "size": "int32"})), place / "a.parquet")
+        (folder / "_SUCCESS").touch()
+        publish(job, TABLE, folder, audit=audit)
+
+    return run_job("refine", "A job.", body, argv=["--use-case", "flight_delays", "--dates", str(DAY)])
+
+
+def visible() -> list[dict]:
+    rows = DeltaTable(TABLE.path).to_pyarrow_table(columns=["thing", "size"]).to_pylist()
+    return sorted(rows, key=lambda row: row["thing"])
+
+
+def statuses() -> list[str]:
+    with ledger.engine().connect() as connection:
+        query = ledger.Entry.__table__.select().where(ledger.Entry.table_name == TABLE.short_name).order_by("id")
+        return [row.status for row in connection.execute(query)]
+
+
+def stop_postgres() -> None:
+    assert database.stop(Settings(home=Path(conftest._SESSION_HOME.name) / "home"))
+
+
+@pytest.fixture
+def told(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a job leaves how it failed."""
+    monkeypatch.setenv(RESULT_FILE, str(tmp_path / "result.json"))
+    return tmp_path / "result.json"
+
+
+@pytest.fixture
+def postgres_comes_back() -> Iterator[None]:
+    yield
+    conftest.database_of_tests()
+
+
+@pytest.mark.usefixtures("postgres_comes_back")
+def test_a_database_that_goes_away_is_waited_for_by_the_scheduler(told: Path) -> None:
+    assert run(auditing=stop_postgres) == EXIT_TEMPORARY
+    error = failure(told)
+    assert error is not None
+    assert error.kind == "database"
+    assert not TABLE.exists()
+    conftest.database_of_tests()
+    assert run() == 0
+    assert visible() == ROWS
+    assert statuses() == ["failed", "published"]
+
+
+@pytest.mark.usefixtures("postgres_comes_back")
+def test_a_database_that_restarts_between_two_questions_is_not_noticed(told: Path) -> None:
+    def restart() -> None:
+        stop_postgres()
+        conftest.database_of_tests()
+
+    assert run(auditing=restart) == 0
+    assert visible() == ROWS
+    assert statuses() == ["published"]
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("postgres_comes_back")
+def test_mlflow_that_is_away_is_waited_for_by_the_scheduler(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.2)
+    tracking.client.cache_clear()
+
+    def body(job: Job, _: object) -> None:
+        tracking.model_versions(job.use_case)
+
+    def asked() -> int:
+        argv = ["--use-case", "flight_delays", "--dates", str(DAY)]
+        return run_job("score", "A job.", body, argv=argv, recorded=False)
+
+    # Its database is that of the home.
+    assert asked() == 0
+    stop_postgres()
+    assert asked() == EXIT_TEMPORARY
+    error = failure(told)
+    assert error is not None
+    assert error.kind == "server"
+    conftest.database_of_tests()
+    assert asked() == 0
+    tracking.client.cache_clear()
+
+
+@pytest.fixture
+def small_disk(told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home on a disk of 4 MB; the database is elsewhere."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this user may not mount a disk")
+    try:
+        monkeypatch.setenv("NIGHTSHIFT_HOME", str(folder / "home"))
+        get_settings.cache_clear()
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("moment", ["staging", "auditing"])
+def test_a_disk_that_is_full_is_waited_for_by_the_scheduler(small_disk: Path, told: Path, moment: str) -> None:
+    ballast = small_disk / "ballast"
+
+    def fill() -> None:
+        with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+            while True:
+                file.write(bytes(2**12))
+
+    assert run(**{moment: fill}) == EXIT_TEMPORARY
+    error = failure(told)
+    assert error is not None
+    assert error.kind == "resources"
+    assert not TABLE.exists()
+    ballast.unlink()
+    assert run() == 0
+    assert visible() == ROWS
