@@ -13,7 +13,6 @@ from expectations.agreements import agreement_checks
 from expectations.history import History, load
 from expectations.profile import profile, target_of
 from expectations.statistical import statistical_checks
-from expectations.thresholds import thresholds_of
 from expectations.uniqueness import uniqueness_checks
 from nightshift.audit import Check
 from nightshift.dates import BatchDates
@@ -73,7 +72,7 @@ def _profiled(
 
 
 def _compared(found: Further, table: Table, dates: BatchDates) -> Iterator[Check]:
-    found.history = load(table, dates, found.profiles, thresholds_of(table))
+    found.history = load(table, dates, found.profiles)
     yield from statistical_checks(table, found.profiles, found.history)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from expectations.profile import is_readable
-from expectations.thresholds import Thresholds
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
+from nightshift.declared.thresholds import Thresholds
 from nightshift.tables import Table
 
 Profile = Mapping[str, Any]
@@ -66,8 +66,9 @@ class History:
         return [self.profiles[date] for date in dates if date in self.profiles]
 
 
-def load(table: Table, dates: BatchDates, own: Mapping[dt.date, Profile], thresholds: Thresholds) -> History:
+def load(table: Table, dates: BatchDates, own: Mapping[dt.date, Profile]) -> History:
     """What the slices of ``dates`` are compared with; asks the ledger for a bounded number of profiles."""
+    thresholds = table.thresholds
     of_snapshots = table.source is not None and not table.source.required
     if of_snapshots:
         asked = set(snapshots_before(dates.first, lake.published_dates(table), thresholds))

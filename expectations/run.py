@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from expectations.domain import domain_expectations
 from expectations.masking import hidden_columns, masked
-from expectations.thresholds import domain_module
-from nightshift.audit import EXAMPLES, Audit, AuditReport, Check
+from nightshift.audit import EXAMPLES, Audit, AuditReport, Check, without_result
 from nightshift.dates import BatchDates
 from nightshift.tables import Table
 
@@ -85,21 +85,22 @@ def _declared_checks(rows: DataFrame, table: Table, dates: BatchDates, expected_
     """What declaration and domain ask for, by Great Expectations."""
     import great_expectations as gx
 
-    suite = gx.ExpectationSuite(name=f"{table.label} {dates}", expectations=list(_suite(table, dates, expected_rows)))
+    wanted = list(_suite(table, dates, expected_rows))
+    suite = gx.ExpectationSuite(name=f"{table.label} {dates}", expectations=wanted)
     batch = _batch(rows, table)
     # Counts and examples cost three times as much; they are fetched only for what failed.
     result = batch.validate(suite, result_format="BOOLEAN_ONLY")
     results = [each if each.success else _in_detail(batch, each, table) for each in result.results]
-    return tuple(_check(each, table) for each in results)
+    checks = [_check(each, table) for each in results]
+    return (*checks, *without_result([each.meta["name"] for each in wanted], checks))
 
 
 def _suite(table: Table, dates: BatchDates, expected_rows: int | None) -> Iterator[Expectation]:
     from expectations.declared import declared
 
     yield from declared(table, expected_rows)
-    module = domain_module(table)
-    if expected_rows != 0 and module is not None:
-        yield from module.expectations(table, dates)
+    if expected_rows != 0:
+        yield from domain_expectations(table, dates)
 
 
 def _imported_context() -> Any:
@@ -151,7 +152,7 @@ def _check(result: ExpectationValidationResult, table: Table) -> Check:
         name=meta["name"],
         consequence="warns" if config.severity == "warning" else "blocks",
         why=meta["why"],
-        passed=bool(result.success),
+        passed=bool(result.success) and not fault,
         failed_rows=found.get("unexpected_count"),
         examples=[] if result.success else _examples(found, config.kwargs, hidden),
         observed=f"could not be evaluated: {fault}" if fault else _observed(found, config.kwargs, hidden),

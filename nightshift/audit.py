@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -85,6 +86,13 @@ class AuditError(AuditFailedError):
             f"audit of {table.label} {dates} failed, nothing was published: "
             f"{len(report.blocking)} of {len(report.checks)} checks block\n{failed}{page}\n  next: {next_step}"
         )
+
+
+def without_result(declared: Iterable[str], checks: Iterable[Check]) -> Iterator[Check]:
+    """A failed check for each declared one that has no result."""
+    lacking = Counter(declared) - Counter(check.name for check in checks)
+    for name in lacking.elements():
+        yield Check(name, "blocks", "A check that did not run has not passed.", passed=False, observed="no result")
 
 
 def describe(check: Check) -> str:

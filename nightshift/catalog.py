@@ -6,7 +6,7 @@ computes are declared where dbt wants them, in the YAML beside the model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from nightshift.declared.built_in import LINEAGE, QUARANTINE_TABLE, RESERVED, SCORES, score_columns
 from nightshift.declared.checks import faults_between
-from nightshift.declared.form import read_yaml
+from nightshift.declared.form import Place, faults, line_of, mapping, mappings, read_mapping, read_yaml
+from nightshift.declared.unused import refuse_unused_code
 from nightshift.errors import DeclarationError, UsageError
 from nightshift.feature_registry.declaration import registry_table
 from nightshift.settings import get_settings
@@ -34,7 +35,7 @@ class Catalog:
         The SQL in them is looked at by `nightshift.declared.sql.check_sql`, as that needs a parser.
 
         Raises:
-            NightshiftError: naming file, table and column, if one breaks a rule or two tables have one name.
+            DeclarationError: naming file, table and column, if one breaks a rule or two tables have one name.
         """
         self.use_case = use_case
         self._tables: dict[str, Table] = {}
@@ -47,6 +48,7 @@ class Catalog:
         if any(table.features for table in self._tables.values()):
             self._add_registry()
         refuse(self, faults_between(use_case, self._tables))
+        refuse_unused_code(use_case, self._tables)
 
     def _add_registry(self) -> None:
         """The table that describes the features, which every use case with features has."""
@@ -60,7 +62,7 @@ class Catalog:
         """The table of a name like ``silver.flights``.
 
         Raises:
-            NightshiftError: if there is none.
+            DeclarationError: if there is none.
         """
         if short_name not in self._tables:
             raise UsageError(
@@ -92,7 +94,7 @@ def refuse(catalog: Catalog, faults: Iterable[tuple[Table, str]]) -> None:
     """Name each fault with the file and the table that it was found in.
 
     Raises:
-        NightshiftError: if there is any.
+        DeclarationError: if there is any.
     """
     lines = [f"{catalog.file_of(table)}: {table.short_name}: {fault}" for table, fault in faults]
     if lines:
@@ -101,17 +103,23 @@ def refuse(catalog: Catalog, faults: Iterable[tuple[Table, str]]) -> None:
 
 def _declared(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
     path = use_case.folder / "tables.yaml"
-    content = read_yaml(path) if path.is_file() else None
-    if not isinstance(content, dict) or not isinstance(content.get("tables"), list):
+    if not path.exists():
+        raise DeclarationError(
+            f"{path} is missing: it declares the sources, silver tables and scores of {use_case.name} under `tables:` "
+            "(CONTRIBUTING.md, Add a use case)"
+        )
+    content = read_mapping(path)
+    if "tables" not in content:
         raise DeclarationError(f"{path} must hold a list of tables under `tables:`")
-    for raw in content["tables"]:
-        if not isinstance(raw, dict) or not isinstance(raw.get("columns"), list):
+    for number, raw in enumerate(mappings(path, content, "tables")):
+        place = ("tables", number)
+        if not isinstance(raw.get("columns"), list):
             raise DeclarationError(
-                f"{path}: a table is a mapping with a list of columns, and this is none: {raw!r:.80}"
+                f"{line_of(path, place)}: a table is a mapping with a list of columns, and this is none: {raw!r:.80}"
             )
-        columns = raw["columns"]
+        columns = mappings(path, raw, "columns", place)
         if reserved := [
-            column["name"] for column in columns if _name(column) in RESERVED.get(str(raw.get("layer")), ())
+            _name(column) for column in columns if _name(column) in RESERVED.get(str(raw.get("layer")), ())
         ]:
             raise DeclarationError(
                 f"{path}: {raw['layer']}.{raw.get('name')}, column {reserved[0]}: the name is reserved, as nightshift "
@@ -121,15 +129,15 @@ def _declared(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
             columns = _with_score_columns(columns, use_case, path)
         if "source" in raw:
             columns = [*columns, *({**column, "role": "lineage"} for column in LINEAGE)]
-        yield path, _table({**raw, "columns": columns}, use_case, path)
-    yield path, _table(QUARANTINE_TABLE, use_case, path)
+        yield path, _table({**raw, "columns": columns}, use_case, path, _below(place))
+    yield path, _table(QUARANTINE_TABLE, use_case, path, tuple)
 
 
 def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path) -> list[Any]:
     """What a use case declares of its scores, and what scoring adds.
 
     Raises:
-        NightshiftError: if it declares what scoring adds.
+        DeclarationError: if it declares what scoring adds.
     """
     added = score_columns(use_case.task, use_case.target)
     names = {column["name"] for column in added}
@@ -142,43 +150,82 @@ def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path) -
     return [*columns, *added]
 
 
+def dbt_declarations(use_case: UseCase) -> list[Path]:
+    """The YAML beside the dbt models of a use case, with the endings that dbt reads."""
+    paths = (get_settings().dbt_dir / "models" / use_case.name).rglob("*")
+    return sorted(path for path in paths if path.suffix.lower() in (".yml", ".yaml") and path.is_file())
+
+
 def _dbt_models(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
     """Tables from the dbt models whose ``config.meta`` names a layer."""
-    for path in sorted((get_settings().dbt_dir / "models" / use_case.name).rglob("*.yml")):
-        for model in (read_yaml(path) or {}).get("models", ()):
-            meta = model.get("config", {}).get("meta", {})
+    for path in dbt_declarations(use_case):
+        # As dbt, which passes over an empty file.
+        content = read_mapping(path) if read_yaml(path) is not None else {}
+        for number, model in enumerate(mappings(path, content, "models")):
+            place = ("models", number)
+            meta = _meta(path, model, place)
             if "layer" in meta:
-                yield path, _table(_from_dbt(use_case, model, meta), use_case, path)
+                raw = _from_dbt(use_case, path, model, place)
+                yield (
+                    path,
+                    _table({**raw, **meta}, use_case, path, _below(place, _in_dbt)),
+                )
 
 
-def _from_dbt(use_case: UseCase, model: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+def _from_dbt(use_case: UseCase, path: Path, model: Mapping[str, Any], place: Place) -> dict[str, Any]:
     renamed = {"name": "name", "data_type": "type", "description": "description"}
     columns = [
         {
             "description": "",
             **{ours: column[theirs] for theirs, ours in renamed.items() if theirs in column},
-            **column.get("config", {}).get("meta", {}),
+            **_meta(path, column, (*place, "columns", number)),
         }
-        for column in model.get("columns", ())
+        for number, column in enumerate(mappings(path, model, "columns", place))
     ]
     name = str(model.get("name")).removeprefix(f"{use_case.name}_")
-    return {"name": name, "description": model.get("description", ""), "columns": columns, **meta}
+    return {"name": name, "description": model.get("description", ""), "columns": columns}
 
 
-def _table(raw: Mapping[str, Any], use_case: UseCase, path: Path) -> Table:
+def _meta(path: Path, item: Mapping[str, Any], place: Place) -> dict[Any, Any]:
+    """What a model or column says under `meta` and, which counts more, `config.meta`; dbt still takes both."""
+    config = mapping(path, item, "config", place)
+    # Without a value it is none, as for dbt.
+    metas = [(item, place), (config, (*place, "config"))]
+    older, newer = ({} if each.get("meta", "") is None else mapping(path, each, "meta", at) for each, at in metas)
+    return {**older, **newer}
+
+
+def _below(place: Place, place_of: Callable[[Place], Place] = tuple) -> Callable[[Place], Place]:
+    return lambda field: (*place, *place_of(field))
+
+
+def _in_dbt(field: Place) -> Place:
+    """Where dbt's YAML has a field of a table."""
+    first, *rest = field or ("",)
+    if first in ("", "name", "description"):
+        return field
+    if first != "columns" or len(rest) < 2:
+        return field if first == "columns" else ("config", "meta", *field)
+    number, name, *deeper = rest
+    theirs = {"name": ("name",), "description": ("description",), "type": ("data_type",)}
+    return (first, number, *theirs.get(str(name), ("config", "meta", name)), *deeper)
+
+
+def _table(raw: Mapping[str, Any], use_case: UseCase, path: Path, place_of: Callable[[Place], Place]) -> Table:
     """One declaration as a table.
 
+    Args:
+        place_of: where in its file a field of the table stands.
+
     Raises:
-        NightshiftError: naming file, table and column of everything that is wrong with it.
+        DeclarationError: naming file, line, table and column of everything that is wrong with it.
     """
     try:
         return Table.model_validate({"use_case": use_case.name, "owner": use_case.owner, **raw})
     except ValidationError as error:
         table = f"{raw.get('layer', '?')}.{raw.get('name', '?')}"
-        lines = [
-            f"{path}: {table}{_place(raw, fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        ]
+        found = faults(error, path, place_of)
+        lines = [f"{where}: {table}{_place(raw, place)}: {said}" for where, place, said in found]
         raise DeclarationError("\n".join(lines)) from error
 
 

@@ -17,6 +17,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from nightshift.declared import patterns
 from nightshift.declared.form import Declared, Name
+from nightshift.declared.thresholds import Thresholds
 from nightshift.settings import get_settings
 from nightshift.source import DeclaredSource
 
@@ -147,6 +148,7 @@ class Table(Declared):
     consumers: tuple[str, ...] = Field((), description="Teams, reports and models that read it.")
     unique_for_days: int = Field(0, ge=0, description="Keys must not occur on this many batch dates before, either.")
     agrees_with: tuple[Agreement, ...] = ()
+    thresholds: Thresholds = Field(Thresholds(), description="From where on a slice is unusual.")
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:

@@ -19,6 +19,8 @@ from nightshift.settings import get_settings
 from nightshift.training_plan import BINARY, ReasonsPlan, Target, Task, Training
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+# What is read of a use case's YAML; the first makes a folder a use case.
+FILES = ("use_case.yaml", "tables.yaml", "gates.yaml", "reasons.yaml")
 
 
 class Delivery(Declared):
@@ -172,7 +174,9 @@ class UseCase(Declared):
         """
         if not _NAME.fullmatch(name):
             raise UsageError(f"{name!r} is not a use case's name: lower-case letters, digits and underscores")
-        path = get_settings().use_cases_dir / name / "use_case.yaml"
+        path = get_settings().use_cases_dir / name / FILES[0]
+        if path.parent.is_dir():
+            _refuse_unread(path.parent)
         if not path.is_file():
             known = ", ".join(sorted(case.name for case in cls.load_all())) or "none"
             raise UsageError(f"there is no use case {name!r} ({path} is missing); there are: {known}")
@@ -185,7 +189,11 @@ class UseCase(Declared):
         Raises:
             NightshiftError: if a file breaks a rule, or the tables of two use cases could have one name.
         """
-        found = [(file, load_yaml(cls, file)) for file in sorted(get_settings().use_cases_dir.glob("*/use_case.yaml"))]
+        folders = sorted(path for path in get_settings().use_cases_dir.glob("*") if path.is_dir())
+        for folder in folders:
+            _refuse_unread(folder)
+        files = [folder / FILES[0] for folder in folders if any((folder / name).exists() for name in FILES)]
+        found = [(file, load_yaml(cls, file)) for file in files]
         for (file, use_case), (others_file, other) in permutations(found, 2):
             if f"{other.name}_".startswith(f"{use_case.name}_"):
                 raise DeclarationError(
@@ -194,3 +202,13 @@ class UseCase(Declared):
                     "rename one use case, its folder and its folder of dbt models"
                 )
         return [use_case for _, use_case in found]
+
+
+def _refuse_unread(folder: Path) -> None:
+    """A declaration under another name, like `use_case.yml`, would say nothing."""
+    unread = [path for path in folder.iterdir() if path.suffix.lower() in (".yml", ".yaml") and path.name not in FILES]
+    for path in sorted(unread):
+        raise DeclarationError(
+            f"{path} is read by nobody: a use case's declarations are named {', '.join(FILES)}",
+            remedy="rename it, or move it out of the folder",
+        )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from nightshift.catalog import dbt_declarations
 from nightshift.errors import ConflictError
 from nightshift.job import Job
 from nightshift.ledger import code_version
@@ -82,5 +83,4 @@ def _files(use_case: UseCase) -> dict[str, bytes]:
 def _models(use_case: UseCase) -> dict[bytes, bytes]:
     """The YAML beside the dbt models, which declares the features."""
     folder = get_settings().dbt_dir / "models" / use_case.name
-    paths = sorted(folder.rglob("*.yml"))
-    return {path.relative_to(folder).as_posix().encode(): path.read_bytes() for path in paths}
+    return {path.relative_to(folder).as_posix().encode(): path.read_bytes() for path in dbt_declarations(use_case)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 from nightshift.errors import DeclarationError
 from nightshift.use_case import UseCase
@@ -12,13 +13,23 @@ def refine_functions(use_case: UseCase) -> dict[str, list[str]]:
     """Parameters by function of ``refine.py``, which is not imported for it, as it imports Spark.
 
     Raises:
-        NightshiftError: if the file is not Python, with the line.
+        DeclarationError: if the file is not Python, with the line.
     """
     path = use_case.folder / "refine.py"
     if not path.is_file():
         return {}
+    functions = [node for node in parsed(path).body if isinstance(node, ast.FunctionDef)]
+    return {each.name: [given.arg for given in (*each.args.args, *each.args.kwonlyargs)] for each in functions}
+
+
+def parsed(path: Path) -> ast.Module:
+    """A file of Python, parsed and not run.
+
+    Raises:
+        DeclarationError: if the file is not Python, with the line.
+    """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except SyntaxError as error:
-        raise DeclarationError(f"{path}, line {error.lineno}, is not valid Python: {error.msg}") from error
-    return {node.name: [each.arg for each in node.args.args] for node in tree.body if isinstance(node, ast.FunctionDef)}
+        return ast.parse(path.read_bytes(), filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        raise DeclarationError(f"{path}, line {line}, is not valid Python: {getattr(error, 'msg', error)}") from error

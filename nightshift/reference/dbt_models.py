@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nightshift.catalog import Catalog
 from nightshift.declared.built_in import all_columns
 from nightshift.errors import DeclarationError, InstallationError
+from nightshift.reference import dbt_call
 from nightshift.settings import get_settings
 from nightshift.tables import Table
 from nightshift.use_case import UseCase
@@ -50,7 +51,8 @@ def write_docs(use_cases: Sequence[UseCase] | None = None) -> Path:
     tables = {table.full_name: table for use_case in use_cases for table in Catalog(use_case)}
     catalog = _catalog(manifest, tables)
     variables = json.dumps(_stand_ins(use_cases))
-    _invoke(manifest, "docs", "generate", "--empty-catalog", "--write-json", "--vars", variables, target=target)
+    arguments = ("docs", "generate", "--empty-catalog", "--vars", variables)
+    _invoke(manifest, *arguments, target=target, write_json=True)
     data = {
         "manifest.json": json.loads((target / "manifest.json").read_text(encoding="utf-8")),
         "catalog.json": catalog,
@@ -80,39 +82,23 @@ def _stand_ins(use_cases: Sequence[UseCase]) -> dict[str, object]:
 
 
 def _parsed() -> Manifest:
-    """The project as jobs parse it, without variables, so that all share one cache."""
-    from dbt.cli.main import dbtRunner
-
-    outcome = dbtRunner().invoke(["parse", *options(get_settings().dbt_dir, get_settings().dbt_target)])
-    if not outcome.success:
-        raise DeclarationError(f"dbt cannot parse {get_settings().dbt_dir}: {outcome.exception}")
-    return outcome.result
+    return dbt_call.parse(get_settings().dbt_dir, get_settings().dbt_target)
 
 
-def _invoke(manifest: Manifest, *arguments: str, target: Path) -> list[Any]:
+def _invoke(manifest: Manifest, *arguments: str, target: Path, write_json: bool = False) -> list[Any]:
     """Run a dbt command on a parsed project; gives a result per node, or none for `docs`."""
-    from dbt.cli.main import dbtRunner
-
-    outcome = dbtRunner(manifest=manifest).invoke([*arguments, *options(get_settings().dbt_dir, target)])
+    outcome = dbt_call.invoke(
+        *arguments, folder=get_settings().dbt_dir, target=target, manifest=manifest, write_json=write_json
+    )
     results = list(getattr(outcome.result, "results", ()))
     wrong = [f"{result.node.name}: {str(result.message).strip()}" for result in results if result.status == "error"]
     if wrong or outcome.exception is not None:
         raise DeclarationError(
             f"`dbt {arguments[0]}` cannot compile the models: {outcome.exception or '; '.join(wrong)}\n"
-            f"  next: mend the model; it must compile without a database (no `run_query`), and gets no other variables "
+            f"  next: fix the model; it must compile without a database (no `run_query`), and gets no other variables "
             f"than {', '.join(_stand_ins([]))}"
         )
     return results
-
-
-def options(folder: Path, target: Path) -> list[str]:
-    """What every call of dbt is given: a project, where its artefacts go, and to print nothing of its own."""
-    return [
-        *("--project-dir", str(folder), "--profiles-dir", str(folder), "--target-path", str(target)),
-        *("--log-path", str(get_settings().dbt_target / "logs"), "--log-level", "none"),
-        # The results say all; the cache of existing tables is of no use where every table is new.
-        *("--no-populate-cache", "--no-version-check", "--no-use-colors"),
-    ]
 
 
 def _catalog(manifest: Manifest, tables: dict[str, Table]) -> dict[str, Any]:

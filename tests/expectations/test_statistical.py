@@ -11,9 +11,9 @@ import pytest
 from expectations.history import History, load
 from expectations.profile import profile
 from expectations.statistical import NO_HISTORY, statistical_checks
-from expectations.thresholds import Thresholds
 from nightshift import ledger
 from nightshift.dates import BatchDates
+from nightshift.declared.thresholds import Thresholds
 from nightshift.source import FileSource
 from nightshift.tables import Column, Table
 
@@ -177,7 +177,7 @@ def publish(profiles: dict) -> None:
 def test_history_comes_from_what_was_published(home):
     before = {date: each for date, each in usual().items() if date >= DAY - 14 * STEP}
     publish(before)
-    history = load(TABLE, BatchDates.of(DAY), {DAY: slice_of(1000)}, Thresholds())
+    history = load(TABLE, BatchDates.of(DAY), {DAY: slice_of(1000)})
     assert history.profiles[DAY - 14 * STEP] == before[DAY - 14 * STEP]
     # Recent days and the weekdays of earlier weeks, and not all there is.
     assert len(history.profiles) == 1 + 7 + 1
@@ -191,7 +191,7 @@ def test_the_history_of_snapshots_are_the_newest_ones_that_were_published(home, 
     monkeypatch.setattr("expectations.history.lake.published_dates", lambda table: set(months))
     source = FileSource(file="calls.csv", format="csv", required=False)
     dates = BatchDates(dt.date(2013, 11, 2), dt.date(2013, 12, 1))
-    history = load(TABLE.model_copy(update={"source": source}), dates, {months[11]: slice_of(1400)}, Thresholds())
+    history = load(TABLE.model_copy(update={"source": source}), dates, {months[11]: slice_of(1400)})
     assert sorted(history.profiles) == [*months[3:11], months[11]]
     assert history.last(months[11]) == (months[10], before[months[10]])
     assert [each["rows"] for each in history.alike(months[11])] == [1450] * Thresholds().recent_snapshots

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from nightshift.catalog import Catalog
 from nightshift.declared.country import _assigned_codes
 from nightshift.errors import NightshiftError
 from nightshift.use_case import UseCase
@@ -46,22 +47,22 @@ def test_a_name_that_begins_with_anothers_is_refused(shop: Shop, name: str, long
     [
         (
             "country: XX",
-            "country: Value error, 'XX' is no country code of ISO 3166 with a calendar of holidays, like A",
+            "country: 'XX' is no country code of ISO 3166 with a calendar of holidays, like A",
         ),
-        ("country: EU", "country: Value error, 'EU' is no country code"),
+        ("country: EU", "country: 'EU' is no country code"),
         ("country: us", "'us' is no country code of ISO 3166 with a calendar of holidays: did you mean US?"),
         ("country: Germany", "did you mean DE?"),
         ("country: US-NY", "write `country: US` and `subdivision: NY`"),
         (
             "country: NO",
-            "country: Input should be a valid string: YAML took it for false, as it does no, off and false; ",
+            'country: must be text, and YAML reads NO without quotes as false: write "NO"',
         ),
-        ("country: 49", "country: Input should be a valid string: YAML took 49 for a number; put it in quotes"),
-        ("country: US\nsubdivision: New York", "subdivision: Value error, 'New York' is no part of US with holidays"),
+        ("country: 49", 'country: must be text: write "49"'),
+        ("country: US\nsubdivision: New York", "subdivision: 'New York' is no part of US with holidays"),
         ("country: US\nsubdivision: US-NY", "did you mean NY?"),
         (
             "country: CA\nsubdivision: ON",
-            'YAML took it for true, as it does yes, on and true; put it in quotes, like "ON"',
+            'must be text, and YAML reads ON without quotes as true: write "ON"',
         ),
         ("subdivision: NY", "'NY' is a part of a country: declare `country`, too"),
     ],
@@ -90,3 +91,28 @@ def test_every_country_that_is_taken_at_first_sight_has_a_calendar() -> None:
     known = {code for _, *codes in COUNTRIES.values() for code in codes}
     assert known > _assigned_codes()
     assert len(_assigned_codes()) > 200
+
+
+@pytest.mark.parametrize("name", ["use_case.yml", "tables.yml", "reasons.YAML", "reason.yaml", "usecase.yaml"])
+@pytest.mark.parametrize("keep", [True, False], ids=["both", "alone"])
+def test_a_declaration_under_another_name_is_refused(shop: Shop, name: str, keep: bool) -> None:
+    text = (shop.folder / "use_case.yaml").read_text()
+    (shop.folder / name).write_text(text)
+    if not keep:
+        (shop.folder / "use_case.yaml").unlink()
+    for load in (UseCase.load_all, lambda: UseCase.load("shop")):
+        with pytest.raises(NightshiftError, match=f"{name} is read by nobody: .* are named use_case.yaml, t"):
+            load()
+
+
+def test_a_declaration_that_is_missing_is_told(shop: Shop) -> None:
+    shop.catalog()
+    (shop.folder / "tables.yaml").unlink()
+    with pytest.raises(
+        NightshiftError, match=r"tables.yaml is missing: it declares the sources, silver tables and scores"
+    ):
+        Catalog(UseCase.load("shop"))
+    shop.catalog()
+    (shop.folder / "use_case.yaml").unlink()
+    with pytest.raises(NightshiftError, match=r"use_case.yaml is missing"):
+        UseCase.load_all()

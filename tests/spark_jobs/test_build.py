@@ -263,6 +263,41 @@ def write_scores(spark: SparkSession, catalog: Catalog) -> None:
     write_table(spark, catalog["gold.scores"], scores)
 
 
+def test_a_mart_that_breaks_a_test_is_refused_whatever_dbt_is_told_to_leave_out(
+    spark: SparkSession, catalog: Catalog, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Path(shutil.copytree(DBT, tmp_path / "dbt"))
+    monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(project))
+    get_settings.cache_clear()
+    mart = project / "models" / "flight_delays" / "marts" / "flight_delays_late_rates.sql"
+    mart.write_text(mart.read_text().replace("cast(avg(squared_error) as double)", "avg(squared_error) - 5d"))
+    # Both parents are built, but `cautious` leaves it out where one of them is not selected by name.
+    parents = "{{ ref('flight_delays_late_rates') }}, {{ ref('stg_flight_delays__outcomes') }}"
+    (project / "tests" / "two_parents.sql").write_text(f"select 1 as of_both from {parents} limit 1")
+    declared = project / "dbt_project.yml"
+    flags = "flags:\n  indirect_selection: empty\n"
+    declared.write_text(declared.read_text().replace("flags:\n", flags))
+    monkeypatch.setenv("DBT_INDIRECT_SELECTION", "cautious")
+    monkeypatch.setenv("DBT_ENGINE_INDIRECT_SELECTION", "empty")
+    monkeypatch.setenv("DBT_RESOURCE_TYPES", "model")
+    monkeypatch.setenv("DBT_EMPTY", "1")
+    write_scores(spark, catalog)
+    keys = ("batch_date", "time_hour", "carrier", "flight", "origin")
+    flights = lake.read(spark, catalog["silver.flights"], BatchDates.of(THIRD)).collect()
+    write_table(spark, catalog["gold.features"], [{key: row[key] for key in keys} for row in flights])
+
+    with pytest.raises(NightshiftError) as refused:
+        run(catalog, "marts", BatchDates.of(THIRD))
+
+    message = str(refused.value)
+    assert flags in declared.read_text()
+    assert "late_rates_keep_to_declared_values (12 rows)" in message
+    assert "brier_score is below 0" in message
+    assert "test: two_parents (1 rows)" in message
+    assert not catalog["gold.late_rates"].exists()
+    assert not catalog["gold.riskiest_flights"].exists()
+
+
 def exchange(folder: Path, write_other: bool = True) -> str:
     """Exchange a staged file by one with the same rows in another order, or by what is no Parquet; gives its name."""
     path = next(folder.rglob("*.parquet"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from nightshift.declared.form import read_yaml
+from nightshift.declared.form import faults, line_of, read_yaml
 from nightshift.errors import DeclarationError
 from training.judging.gate_file import GROUPS, Gate, fault_of_gate, lacking
 
@@ -104,7 +104,7 @@ def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
     """The gates of a use case, in the order of its file.
 
     Raises:
-        NightshiftError: if the file is missing, empty or wrong, names a number that the use case's task does not
+        DeclarationError: if the file is missing, empty or wrong, names a number that the use case's task does not
             have, or lacks a gate without which noise or a worse model could become champion; naming file and gate.
     """
     path = use_case.folder / "gates.yaml"
@@ -163,7 +163,9 @@ def _read(path: Path) -> list[Gate]:
         if group not in GROUPS:
             raise DeclarationError(f"{path}: {group!r} is not a group of gates; there are: {', '.join(GROUPS)}")
         if not isinstance(entries, list):
-            raise DeclarationError(f"{path}: {group}: must be a list of gates, each beginning with `- name:`")
+            raise DeclarationError(
+                f"{line_of(path, [group])}: {group}: must be a list of gates, each beginning with `- name:`"
+            )
         gates.extend(_gate(path, group, position, entry) for position, entry in enumerate(entries, start=1))
     return gates
 
@@ -171,18 +173,18 @@ def _read(path: Path) -> list[Gate]:
 def _gate(path: Path, group: str, position: int, raw: Any) -> Gate:
     if not isinstance(raw, dict):
         raise DeclarationError(
-            f"{path}: {group}, entry {position}: a gate is a mapping with a name, and this is {raw!r:.80}"
+            f"{line_of(path, [group, position - 1])}: {group}, entry {position}: a gate is a mapping with a name, and "
+            f"this is {raw!r:.80}"
         )
     try:
         return Gate.model_validate({**raw, "group": group})
     except ValidationError as error:
         name = raw.get("name") or f"number {position}"
-        faults = "\n".join(
-            f"{path}: {group}, gate {name}: {'.'.join(str(part) for part in fault['loc'])}: "
-            f"{fault['msg'].removeprefix('Value error, ')}".replace(": : ", ": ")
-            for fault in error.errors()
-        )
-        raise DeclarationError(faults) from error
+        lines = [
+            f"{where}: {group}, gate {name}: {': '.join([*map(str, field), said])}"
+            for where, field, said in faults(error, path, lambda field: (group, position - 1, *field))
+        ]
+        raise DeclarationError("\n".join(lines)) from error
 
 
 def _not_finite(numbers: Mapping[str, float]) -> list[str]:

@@ -1,0 +1,92 @@
+"""Refuses what stands in the folders of a use case and belongs to no table: a misspelt name would say nothing.
+
+Code is read here, never imported, as it imports Spark or Great Expectations.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from nightshift.declared.built_in import SCORES
+from nightshift.declared.refining import parsed, refine_functions
+from nightshift.errors import DeclarationError
+from nightshift.feature_registry.declaration import NAME as REGISTRY
+from nightshift.settings import PROJECT_DIR
+from nightshift.tables import Table
+from nightshift.use_case import UseCase
+
+AUDITS = PROJECT_DIR / "expectations"
+
+
+def refuse_unused_code(use_case: UseCase, tables: Mapping[str, Table]) -> None:
+    """Hold functions of ``refine.py`` and audit modules against the tables.
+
+    Args:
+        tables: by their short name.
+
+    Raises:
+        DeclarationError: naming each that no table asks for.
+    """
+    faults = [*_functions(use_case, tables), *_modules(use_case, tables)]
+    if faults:
+        raise DeclarationError("\n".join(faults))
+
+
+def _functions(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[str]:
+    silver = [table.name for table in tables.values() if table.layer == "silver"]
+    for name in refine_functions(use_case):
+        if not name.startswith("_") and name not in silver:
+            yield (
+                f"{use_case.folder / 'refine.py'}: no silver table is called {name}, so nothing calls this function"
+                f"{_likely(name, silver)}; begin the name of a helper with an underscore"
+            )
+
+
+def _modules(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[str]:
+    names = {f"{table.layer}_{table.name}": table for table in tables.values()}
+    for path in sorted((AUDITS / use_case.name).glob("*.py")):
+        if path.stem.startswith("_"):
+            continue
+        if path.stem not in names:
+            yield (
+                f"{path}: no table is called {path.stem.replace('_', '.', 1)}, so nothing runs these checks"
+                f"{_likely(path.stem, names)}; begin the name of a helper with an underscore"
+            )
+        elif _is_mart(names[path.stem]):
+            yield (
+                f"{path}: {names[path.stem].short_name} is a mart, which dbt's tests audit, so nothing runs these "
+                "checks: write them under `data_tests` in the YAML beside the model"
+            )
+        else:
+            yield from _contents(path)
+
+
+def _contents(path: Path) -> Iterator[str]:
+    body = parsed(path).body
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    assigned = {target.id for node in body for target in _targets(node) if isinstance(target, ast.Name)}
+    if "THRESHOLDS" in assigned:
+        yield f"{path}: thresholds are declared with the table: write them under `thresholds` (docs/audits.md)"
+    if "expectations" not in names:
+        yield (
+            f"{path}: has no function `expectations(table, dates)`, so that it checks nothing"
+            f"{_likely('expectations', sorted(names))}"
+        )
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, ast.AnnAssign) else []
+
+
+def _is_mart(table: Table) -> bool:
+    return table.layer == "gold" and not table.features and table.name not in (SCORES, REGISTRY)
+
+
+def _likely(name: str, known: Iterator[str] | Mapping[str, Table] | list[str]) -> str:
+    found = get_close_matches(name, list(known), n=1)
+    return f" (is {found[0]} meant?)" if found else ""
