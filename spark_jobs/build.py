@@ -29,6 +29,7 @@ from nightshift.dates import BatchDates, as_ranges
 from nightshift.declared.derivation import derivations
 from nightshift.declared.writing import command_to_write
 from nightshift.errors import DeclarationError, MissingError
+from nightshift.feature_registry.declaration import NAME as REGISTRY
 from nightshift.job import Job, end, run_job
 from nightshift.ledger import LOOKED_UP, Input
 from nightshift.publish import Slice, publish_all
@@ -65,6 +66,7 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
         expectations.preload()
     spark = session(f"{job.stage} {job.use_case.name} {job.dates}")
     tables = built_tables(job)
+    project.refuse_unbuilt(job.use_case.name, {table.identifier for table in job.catalog.layer("gold")})
     if job.stage == MARTS:
         project.refuse_untested(_names(tables))
     sources = _sources(job, project, tables)
@@ -129,12 +131,28 @@ def with_dependent_marts(job: Job) -> Job:
 
 
 def built_tables(job: Job) -> list[Table]:
-    """The published tables among the models of the job's layer."""
-    folder = get_settings().dbt_dir / "models" / job.use_case.name / job.stage
-    found = [table for table in job.catalog.layer("gold") if (folder / f"{table.identifier}.sql").is_file()]
+    """The published tables among the models of the job's layer.
+
+    Raises:
+        DeclarationError: if there is none, or if no layer has the model of a table that is declared.
+    """
+    folder = get_settings().dbt_dir / "models" / job.use_case.name
+    computed = [table for table in job.catalog.layer("gold") if table.short_name not in (SCORES, f"gold.{REGISTRY}")]
+    layers = {table.short_name: _layers(folder, table) for table in computed}
+    for table in computed:
+        if not layers[table.short_name]:
+            raise DeclarationError(
+                f"{job.catalog.file_of(table)}: {table.short_name} is declared, and nothing would ever build it",
+                remedy=f"add {table.identifier}.sql in {folder}/{' or '.join(LAYERS)}, or take the table away",
+            )
+    found = [table for table in computed if job.stage in layers[table.short_name]]
     if not found:
         raise DeclarationError(f"{job.use_case.name} has no models of the layer {job.stage}: {folder} holds none")
     return found
+
+
+def _layers(folder: Path, table: Table) -> list[str]:
+    return [layer for layer in LAYERS if (folder / layer / f"{table.identifier}.sql").is_file()]
 
 
 def refuse_incomplete(job: Job) -> None:

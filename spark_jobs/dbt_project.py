@@ -66,6 +66,14 @@ class DbtProject:
         sources = self.manifest.sources.items()
         return {f"{source.source_name}.{source.name}" for key, source in sources if key in seen}
 
+    def refuse_unbuilt(self, use_case: str, declared: Set[str]) -> None:
+        """A model of a use case that writes a table, and that no YAML declares as one, would never be built.
+
+        Raises:
+            DeclarationError: naming the first of them.
+        """
+        dbt_tests.refuse_unbuilt(self.manifest, f"models/{use_case}/", declared)
+
     def refuse_untested(self, models: Sequence[str]) -> None:
         """Ask for the data tests that hold models against their declarations, where these are not audited otherwise.
 
@@ -73,7 +81,7 @@ class DbtProject:
             NightshiftError: naming the tests that a model lacks, or that would let some rows pass.
         """
         nodes = dbt_tests.models_of(self.manifest, models)
-        dbt_tests.refuse_undeclared(dbt_tests.declared_tests(self.manifest, nodes), nodes)
+        dbt_tests.refuse_lacking(dbt_tests.declared_tests(self.manifest, nodes), nodes)
 
     def build(
         self, models: Sequence[str], variables: Mapping[str, object], remedy: str, written: Callable[[str], None]

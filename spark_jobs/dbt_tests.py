@@ -7,7 +7,7 @@ that is set above it (`dbt_project.yml`), or happens to it because something tha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nightshift.audit import EXAMPLES
@@ -52,6 +52,22 @@ def models_of(manifest: Manifest, names: Iterable[str]) -> list[Any]:
     return [known[name] for name in names]
 
 
+def refuse_unbuilt(manifest: Manifest, folder: str, declared: Container[str]) -> None:
+    """A model below a folder that writes a table, and that no YAML declares as one, would never be built.
+
+    Raises:
+        DeclarationError: naming the first of them.
+    """
+    for node in manifest.nodes.values():
+        is_table = node.resource_type == "model" and node.config.materialized != "ephemeral"
+        if is_table and node.original_file_path.startswith(folder) and node.name not in declared:
+            raise DeclarationError(
+                f"dbt: {node.original_file_path} writes a table that no YAML declares, so it is never built",
+                remedy=f"declare {node.name} in the YAML beside it, with `layer: gold` under `config.meta`, or make it "
+                "`ephemeral`",
+            )
+
+
 def read_by(manifest: Manifest, models: Iterable[Any]) -> set[str]:
     """Ids of all nodes and sources that models read, themselves or through other models, and of the models."""
     todo, seen = [model.unique_id for model in models], set()
@@ -93,7 +109,7 @@ def declared_tests(manifest: Manifest, models: Sequence[Any]) -> list[Any]:
     return tests
 
 
-def refuse_undeclared(tests: Iterable[Any], models: Iterable[Any]) -> None:
+def refuse_lacking(tests: Iterable[Any], models: Iterable[Any]) -> None:
     """Ask for the data tests that hold models against their declarations, where these are not audited otherwise.
 
     Raises:

@@ -74,8 +74,8 @@ def parse(folder: Path, target: Path) -> Manifest:
     """
     outcome = invoke("parse", folder=folder, target=target)
     if not outcome.success:
-        told = explained(outcome.exception) if outcome.exception else None
-        raise told or DeclarationError(_refusal(folder, outcome.exception)) from outcome.exception
+        fault = outcome.exception
+        raise explained(fault) or DeclarationError(_refusal(folder, fault)) from fault
     manifest: Manifest = outcome.result
     if found := _variables_read(manifest):
         raise DeclarationError(

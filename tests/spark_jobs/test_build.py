@@ -199,6 +199,18 @@ def test_outcomes_are_missed_from_the_date_on_with_which_their_source_starts(
         refuse_incomplete(job_of(late, "features", BatchDates.of(FOURTH)))
 
 
+def test_a_declared_table_that_no_layer_computes_is_named(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = Path(shutil.copytree(DBT, tmp_path / "dbt")) / "models" / "flight_delays"
+    monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(tmp_path / "dbt"))
+    get_settings.cache_clear()
+    (models / "marts" / "flight_delays_late_rates.sql").rename(models / "flight_delays_late_rates.sql")
+
+    with pytest.raises(NightshiftError, match=r"late_rates.yml: gold.late_rates is declared, and nothing would ever"):
+        built_tables(job_of(Catalog(UseCase.load("flight_delays")), "features", BatchDates.of(THIRD)))
+
+
 def test_marts_that_tell_of_a_date_scored_anew_are_made_again(spark: SparkSession, catalog: Catalog) -> None:
     flights = lake.read(spark, catalog["silver.flights"], BatchDates(SECOND, THIRD)).collect()
     write_table(spark, catalog["gold.scores"], [row.asDict() for row in flights])

@@ -162,6 +162,12 @@ def test_a_model_that_dbt_does_not_build_is_named(manifest: Any) -> None:
         dbt_tests.models_of(manifest, ["mart", "off", "nope"])
 
 
+def test_a_table_that_no_yaml_declares_is_named(manifest: Any) -> None:
+    dbt_tests.refuse_unbuilt(manifest, "models/", {"mart", "later"})
+    with pytest.raises(NightshiftError, match=r"dbt: models/later.sql writes a table that no YAML declares"):
+        dbt_tests.refuse_unbuilt(manifest, "models/", {"mart"})
+
+
 def test_the_tests_that_a_mart_needs_let_no_row_pass(project: Project) -> None:
     shutil.copytree(PROJECT_DIR / "dbt" / "tests" / "generic", project.folder / "tests" / "generic")
     declared = (
@@ -175,12 +181,12 @@ def test_the_tests_that_a_mart_needs_let_no_row_pass(project: Project) -> None:
         models = dbt_tests.models_of(manifest, ["mart"])
         tests = dbt_tests.declared_tests(manifest, models)
         if config == "{}":
-            dbt_tests.refuse_undeclared(tests, models)
+            dbt_tests.refuse_lacking(tests, models)
             continue
         with pytest.raises(
             NightshiftError, match=r"(?s)as no data test would hold.*  mart: declared_values_hold\n"
         ) as refused:
-            dbt_tests.refuse_undeclared(tests, models)
+            dbt_tests.refuse_lacking(tests, models)
         assert "rows_are_unique" not in str(refused.value)
 
 
