@@ -7,11 +7,12 @@ import hashlib
 import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from nightshift.catalog import Catalog
 from nightshift.delivery.folder import Folder
 from nightshift.delivery.manifest import MANIFEST, content, parsed
-from nightshift.errors import NightshiftError, TemporaryError
+from nightshift.errors import NightshiftError, StoreUnreachableError, TemporaryError
 from nightshift.outside import unusable
 from nightshift.settings import get_settings
 from nightshift.source import FileSource
@@ -39,13 +40,22 @@ def is_complete(folder: Folder) -> bool:
     """Whether a delivery is there as a whole: its manifest is written last.
 
     Raises:
-        StoreUnreachableError: if the store does not answer; that says nothing about the delivery.
+        StoreUnreachableError: if the store does not answer, or its folder is not there, as where a share is not
+            mounted; that says nothing about the delivery.
         SettingsError: if it can't be looked into.
     """
     try:
-        return folder.has(MANIFEST)
+        if folder.has(MANIFEST):
+            return True
     except OSError as error:
         raise unusable(f"{folder} can't be read", error) from error
+    zone = get_settings().landing_url
+    if zone and not folder.is_remote and not Path(zone).is_dir():
+        raise StoreUnreachableError(
+            f"the landing zone {zone} is not there",
+            remedy="mount it, or let NIGHTSHIFT_LANDING_URL name another",
+        )
+    return False
 
 
 def expects_manifest(catalog: Catalog) -> bool:

@@ -18,7 +18,8 @@ from nightshift.delivery import (
     is_complete,
     read_manifest,
 )
-from nightshift.errors import NightshiftError, StoreUnreachableError
+from nightshift.errors import DeliveryError, NightshiftError, StoreUnreachableError
+from nightshift.settings import get_settings
 from tests.nightshift.delivery.flights import DAY, FIRST, SCHEDULE, deliver, only_fault, verified
 
 
@@ -128,6 +129,18 @@ def test_a_manifest_that_can_not_be_read_is_named(
             delivered_digests(catalog.use_case, [DAY])
     else:
         assert delivered_digests(catalog.use_case, [DAY]) == stands_for
+
+
+def test_a_landing_zone_that_is_not_mounted_is_no_missing_delivery(
+    landing: Path, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_LANDING_URL", str(tmp_path / "share"))
+    get_settings.cache_clear()
+    with pytest.raises(StoreUnreachableError, match="share is not there"):
+        verified(catalog)
+    (tmp_path / "share").mkdir()
+    with pytest.raises(DeliveryError, match="waited for"):
+        verified(catalog)
 
 
 def test_a_folder_that_can_not_be_looked_into_is_named(

@@ -148,6 +148,7 @@ def test_a_store_that_does_not_answer_says_nothing_of_a_delivery(bucket: str, mo
         is_complete(folder)
 
 
+@pytest.mark.long
 def test_a_store_that_goes_away_is_waited_for_by_the_scheduler(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
