@@ -176,6 +176,11 @@ class ResourcesError(TemporaryError):
     on_call = "Make room (`nightshift doctor` names the disk) or give more memory, then clear the task."
 
 
+def of_status(status: int) -> type[NightshiftError]:
+    """What kind of error a process ended by that exits with this status and says no more."""
+    return TemporaryError if status == EXIT_TEMPORARY else NightshiftError
+
+
 def kinds() -> dict[str, type[NightshiftError]]:
     """The classes of this module by the name of their kind, final ones first."""
     found = [each for each in globals().values() if isinstance(each, type) and issubclass(each, NightshiftError)]

@@ -52,7 +52,7 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
 
 def _publish(registry: Registry, run_id: str) -> None:
     """Run the job that publishes the table; what it prints is shown as it comes, and is no part of the output."""
-    from nightshift.errors import NightshiftError
+    from nightshift.errors import of_status
     from nightshift.feature_registry.table import newest_date
     from nightshift.settings import get_settings
 
@@ -60,8 +60,8 @@ def _publish(registry: Registry, run_id: str) -> None:
     job = ("spark_jobs.describe_features", *named)
     done = subprocess.run([sys.executable, "-m", *job], cwd=get_settings().project_dir, stdout=sys.stderr, check=False)
     if done.returncode:
-        raise NightshiftError(
-            f"the table was not published: mend what the last lines above name, then run `{typed(job)}`"
+        raise of_status(done.returncode)(
+            f"the table was not published, the last lines above say why: then run `{typed(job)}`"
         )
 
 

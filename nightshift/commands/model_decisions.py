@@ -13,7 +13,7 @@ import click
 
 from nightshift import stages
 from nightshift.dates import BatchDates, parse_date
-from nightshift.errors import NightshiftError, UsageError
+from nightshift.errors import UsageError, of_status
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 
@@ -141,7 +141,7 @@ def _rescore(found: Affected) -> None:
         click.echo(stages.typed(command))
         done = subprocess.run([sys.executable, "-m", *command], cwd=get_settings().project_dir, check=False)
         if done.returncode:
-            raise NightshiftError(
+            raise of_status(done.returncode)(
                 f"{stages.typed(command)} ended with status {done.returncode}; the version is back all the same. "
                 "Mend what its last lines name, and run it and those after it again"
             )
