@@ -13,6 +13,7 @@ from expectations.domain import domain_expectations
 from expectations.masking import hidden_columns, masked
 from nightshift.audit import EXAMPLES, Audit, AuditReport, Check, without_result
 from nightshift.dates import BatchDates
+from nightshift.outside import explained_words
 from nightshift.tables import Table
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ def _in_detail(batch: Batch, failed: ExpectationValidationResult, table: Table) 
 def _check(result: ExpectationValidationResult, table: Table) -> Check:
     config = result.expectation_config
     meta, found, fault = config.meta, result.result, _exception(result)
+    if told := explained_words(fault):
+        raise told
     hidden = hidden_columns(table)
     return Check(
         name=meta["name"],

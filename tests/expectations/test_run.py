@@ -9,10 +9,11 @@ import pkgutil
 import pytest
 
 import expectations.flight_delays
-from expectations import audit
+from expectations import audit, run
 from nightshift.audit import AuditError
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.errors import ResourcesError
 from nightshift.use_case import UseCase
 from tests.expectations.conftest import EXPLAINED
 
@@ -108,3 +109,24 @@ def test_every_domain_module_belongs_to_a_declared_table(home):
             assert expectation.meta["name"], module.name
             assert len(expectation.meta["why"]) > 20, module.name
             assert expectation.severity in ("critical", "warning"), module.name
+
+
+@pytest.mark.parametrize(
+    ("said", "raised"),
+    [("java.io.IOException: No space left on device", ResourcesError), ("no such column", None)],
+)
+def test_a_check_that_a_full_disk_kept_from_being_evaluated_is_no_verdict(said, raised):
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    config = ExpectationConfiguration(
+        "expect_column_values_to_not_be_null", {"column": "dest"}, meta={"name": "dest_is_known", "why": "a test"}
+    )
+    fault = {"raised_exception": True, "exception_message": said, "exception_traceback": ""}
+    result = ExpectationValidationResult(success=False, expectation_config=config, exception_info=fault)
+    scores = Catalog(UseCase.load("flight_delays"))["gold.scores"]
+    if raised is None:
+        assert run._check(result, scores).observed == "could not be evaluated: no such column"
+    else:
+        with pytest.raises(raised):
+            run._check(result, scores)
