@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from nightshift import champions, ledger
 from nightshift.champions.scored import being_scored_by
 from nightshift.commands.sql import sql
-from nightshift.errors import EXIT_FINAL, NightshiftError
+from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError
 from nightshift.models import registry
 from scoring.dictionary import Dictionary
 from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
@@ -159,7 +159,7 @@ def test_what_is_rolled_back_between_resolving_and_staging_is_not_published(
     monkeypatch.setattr(registry, "refuse_outdated", looked_again)
     with monkeypatch.context() as patch:
         patch.setattr(registry, "resolve", rolled_back_meanwhile)
-        assert score(world) == EXIT_FINAL
+        assert score(world) == EXIT_TEMPORARY
     assert "by now it is version 1 for 2013-10-01, which version 2 has scored" in capsys.readouterr().err
     assert not world.catalog["gold.scores"].exists()
     assert score(world) == 0
