@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from nightshift import terminal
 from nightshift.errors import NightshiftError
 from nightshift.outside import explaining
 from nightshift.variables import entry
@@ -93,5 +94,5 @@ def main() -> None:
         with explaining():
             cli()
     except NightshiftError as error:
-        click.secho(f"nightshift: {error}", fg="red", err=True)
+        terminal.echo(f"nightshift: {error}", fg="red", err=True)
         sys.exit(error.exit_status)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from nightshift import terminal
 from nightshift.catalog import Catalog
 from nightshift.dates import ALLOWED, BatchDates
 from nightshift.errors import NightshiftError, UsageError
@@ -68,7 +69,9 @@ def run_job(
         started the job, or is the last thing in the log. Any other exception is a bug and propagates.
     """
     arguments = _parser(stage, description, add_arguments).parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    said = logging.StreamHandler()
+    said.setFormatter(terminal.PlainFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[said])
     # Libraries that narrate every call drown the lines that people look for.
     for noisy in ("py4j", "great_expectations", "alembic", "mlflow", "dbt", "urllib3", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -89,7 +92,7 @@ def run_job(
     except NightshiftError as error:
         log.error("%s failed after %.1f s (%s)", stage, time.monotonic() - started, error.kind)
         if not hand_over_failure(error):
-            print(f"{error}", file=sys.stderr, flush=True)
+            terminal.echo(error, err=True)
         return error.exit_status
     log.info("%s %s %s done in %.1f s", stage, use_case.name, job.dates, time.monotonic() - started)
     return 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from nightshift.catalog import Catalog
@@ -13,6 +14,12 @@ from nightshift.use_case import UseCase
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+# DuckDB's types whose values are others in Arrow, or in Python.
+LOST_IN_ARROW = {
+    *("bit", "blob", "bignum", "interval", "time", "time_ns", "time with time zone", "uhugeint", "variant"),
+    "timestamp_ns",
+}
 
 
 def published_tables() -> dict[str, Table]:
@@ -38,14 +45,19 @@ def query(sql: str) -> pa.Table:
     Only the tables that the query names are opened, at their newest version; partitions that its predicates
     exclude are not read. The query can read nothing else: no files, no network, no extensions.
 
+    Returns:
+        Its columns, of which several may have one name. What Arrow or Python can't hold is text as DuckDB writes it.
+
     Raises:
-        NightshiftError: if the query cannot be run, naming the tables that there are.
+        UsageError: if the query cannot be run, naming the tables that there are where it names another one.
     """
     import duckdb
 
-    tables = published_tables()
-    connection = duckdb.connect(":memory:")
+    tables: dict[str, Table] = {}
     try:
+        _refuse_all_but_a_query(sql)
+        tables = published_tables()
+        connection = duckdb.connect(":memory:")
         # Mentioned in a comment or a text, a table is opened for nothing, and no harm is done.
         mentioned = sql.replace('"', "").lower()
         for name, table in tables.items():
@@ -54,13 +66,72 @@ def query(sql: str) -> pa.Table:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        answer = connection.sql(sql)
-    except duckdb.Error as error:
+        return _interruptible(connection, lambda: _fetched(connection, connection.sql(sql)))
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
         known = "\n".join(f"  {name}" for name in sorted(tables)) or "  none yet: run `make demo` first"
         raise UsageError(f"{error}\nPublished tables:\n{known}") from error
-    if answer is None:
+    except duckdb.Error as error:
+        raise UsageError(f"the query can't be answered: {error}") from error
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, ask: Callable[[], pa.Table]) -> pa.Table:
+    """What a question gives, unless a person interrupts it, of which DuckDB would hear nothing."""
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask)
+        try:
+            return asked.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
+
+
+def _refuse_all_but_a_query(sql: str) -> None:
+    import duckdb
+
+    asked = duckdb.extract_statements(sql)
+    if len(asked) != 1:
+        raise UsageError(f"one query is answered at a time, and {len(asked)} were given")
+    # A pivot is of several parts.
+    queries = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
+    if asked[0].type not in (*queries, duckdb.StatementType.PRAGMA, duckdb.StatementType.CALL):
         raise UsageError("only queries are answered: published tables are changed by the stages alone")
-    return answer.to_arrow_table()
+
+
+def _fetched(connection: duckdb.DuckDBPyConnection, answer: duckdb.DuckDBPyRelation) -> pa.Table:
+    """The result, whose columns keep their names even where these are alike."""
+    names, kinds = list(answer.columns), [str(kind.id) for kind in answer.types]
+    if not set(kinds).isdisjoint(LOST_IN_ARROW):
+        columns = enumerate(kinds, 1)
+        answer = answer.project(
+            ", ".join(f"CAST(#{place} AS VARCHAR)" if kind in LOST_IN_ARROW else f"#{place}" for place, kind in columns)
+        )
+    rows = answer.to_arrow_table()
+    for place, column in enumerate(rows.columns):
+        if not _fits_python(column):
+            rows = rows.set_column(place, names[place], _as_text(connection, column))
+    return rows.rename_columns(names)
+
+
+def _fits_python(column: pa.ChunkedArray) -> bool:
+    """Whether all values are ones of Python's, whose dates end with the years 1 and 9999."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        if pa.types.is_nested(column.type):
+            column.to_pylist()
+        elif pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+            pc.min_max(column).as_py()
+    except (OverflowError, ValueError):
+        return False
+    return True
+
+
+def _as_text(connection: duckdb.DuckDBPyConnection, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    text = connection.from_arrow(pa.table({"value": column})).project("CAST(value AS VARCHAR) AS value")
+    return text.to_arrow_table()["value"]
 
 
 def _open(connection: duckdb.DuckDBPyConnection, table: Table) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightshift import lake, ledger
+from nightshift import lake, ledger, terminal
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.delivery import landing_folder
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             wish = _wish(Catalog(UseCase.load(arguments.use_case)), arguments, value)
             erase(wish, dry_run=arguments.dry_run)
     except NightshiftError as error:
-        print(f"{error}", file=sys.stderr, flush=True)
+        terminal.echo(error, err=True)
         return error.exit_status
     return 0
 
@@ -176,18 +176,20 @@ def _databases(catalog: Catalog, digests: Set[str]) -> dict[str, list[str]]:
 
 
 def _print(wish: Wish, report: dict[str, Any], dry_run: bool) -> None:
-    print(f"{wish.token} ({wish.pii}) in {wish.catalog.use_case.name}{', only looked up' if dry_run else ''}")
+    terminal.echo(f"{wish.token} ({wish.pii}) in {wish.catalog.use_case.name}{', only looked up' if dry_run else ''}")
     for name, dates in report["rows"].items():
         for date, number in dates.items():
-            print(f"  {name} {dt.date.fromisoformat(date)}: {number} rows")
+            terminal.echo(f"  {name} {dt.date.fromisoformat(date)}: {number} rows")
     for name in report["archived"]:
-        print(f"  archived file {name}: {'would be' if dry_run else 'is'} deleted, with all that it holds")
+        terminal.echo(f"  archived file {name}: {'would be' if dry_run else 'is'} deleted, with all that it holds")
     for path, lines in report["landed"].items():
         more = f" and {len(lines) - LINES_NAMED} more" if len(lines) > LINES_NAMED else ""
         where = f", lines {', '.join(map(str, lines[:LINES_NAMED]))}{more}" if lines else ""
-        print(f"  delivered file {path}{where}: the owner of the landing zone must remove them, and the sender too")
+        terminal.echo(
+            f"  delivered file {path}{where}: the owner of the landing zone must remove them, and the sender too"
+        )
     for relation, dates in report["databases"].items():
-        print(f"  database {relation}, rows of the batch dates {', '.join(dates)}: its owner must remove them")
+        terminal.echo(f"  database {relation}, rows of the batch dates {', '.join(dates)}: its owner must remove them")
     sys.stdout.flush()
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from nightshift import terminal
+
 
 @click.command("audit-pack")
 @click.argument("version", type=int)
@@ -23,6 +25,6 @@ def audit_pack(version: int, use_case: str, output: Path | None) -> None:
     case = UseCase.load(use_case)
     place = output or Path(f"{case.name}-{version}-audit-pack.zip")
     missing = write_audit_pack(case, version, place)
-    click.echo(f"{place} ({place.stat().st_size:,} bytes)")
+    terminal.echo(f"{place} ({place.stat().st_size:,} bytes)")
     for each in missing:
-        click.echo(f"missing: {each}", err=True)
+        terminal.echo(f"missing: {each}", err=True)

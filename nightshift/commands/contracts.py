@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from nightshift import terminal
+
 
 @click.command()
 @click.argument("table", required=False)
@@ -38,9 +40,9 @@ def contracts(table: str | None, use_case: str | None, to: Path | None) -> None:
             place = to / each.use_case / f"{each.short_name}.odcs.yaml"
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text(each), encoding="utf-8")
-        click.echo(f"{len(found)} contracts below {to}")
+        terminal.echo(f"{len(found)} contracts below {to}")
     elif table is not None:
-        click.echo(text(found[table]), nl=False)
+        terminal.echo(text(found[table]).rstrip("\n"))
     else:
         for name, each in sorted(found.items()):
-            click.echo(f"{name}  version {each.version}  {each.owner}")
+            terminal.echo(f"{name}  version {each.version}  {each.owner}")

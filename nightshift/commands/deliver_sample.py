@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nightshift import terminal
 from nightshift.errors import UsageError
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
@@ -28,10 +29,10 @@ def deliver_sample(use_case: str, dates: str, force: bool, quiet: bool) -> None:
 
     def progress(line: str) -> None:
         if not quiet:
-            click.echo(line)
+            terminal.echo(line)
 
     done = source.deliver(case, case.batch_dates(dates), landing, progress=progress, force=force)
-    click.echo(
+    terminal.echo(
         f"{case.name}: {len(done.written)} deliveries written, {len(done.unchanged)} found equal, "
         f"in {landing / case.name}"
     )

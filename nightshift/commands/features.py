@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from nightshift import terminal
 from nightshift.stages import typed
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
             _publish(registry, run_id)
     if as_json:
         found = [{**dataclasses.asdict(registry), "page": pages[key]} for key, registry in registries.items()]
-        click.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+        terminal.echo_json(found)
         return
     for key, registry in registries.items():
         _print(registry)
-        click.echo(f"page: {pages[key]}\n")
-    click.echo(f"dbt docs: {dbt_docs}")
+        terminal.echo(f"page: {pages[key]}\n")
+    terminal.echo(f"dbt docs: {dbt_docs}")
 
 
 def _publish(registry: Registry, run_id: str) -> None:
@@ -66,28 +66,23 @@ def _publish(registry: Registry, run_id: str) -> None:
 
 
 def _print(registry: Registry) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     champion = f"champion: version {registry.champion}" if registry.champion else "no champion"
-    shown = Table(title=f"{registry.use_case}, {champion}", title_justify="left", show_edge=False, header_style="bold")
-    for title in TITLES:
-        shown.add_column(title, justify="right" if title in ("gain", "nulls") else "left")
-    for feature in sorted(registry.features, key=lambda feature: -(feature.gain_share or 0)):
-        shown.add_row(
+    rows = [
+        (
             feature.declared.name,
             feature.declared.type,
             _percent(feature.gain_share),
-            ", ".join(f"v{version}" for version in feature.used_by) or f"[yellow]{feature.status}[/]",
+            ", ".join(f"v{version}" for version in feature.used_by) or terminal.cell(feature.status, "yellow"),
             _percent(feature.null_share),
             ", ".join(feature.declared.computed_from),
             ", ".join(feature.declared.windows),
         )
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(shown)
+        for feature in sorted(registry.features, key=lambda feature: -(feature.gain_share or 0))
+    ]
+    terminal.print_table(TITLES, rows, right=("gain", "nulls"), title=f"{registry.use_case}, {champion}")
     if registry.unused:
         names = ", ".join(feature.declared.name for feature in registry.unused)
-        console.print(f"[yellow]used by no model:[/] {names}", highlight=False)
+        terminal.echo(names, mark="used by no model:", fg="yellow")
 
 
 def _percent(share: float | None) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nightshift import terminal
 from nightshift.dates import BatchDates
 from nightshift.use_case import UseCase
 
@@ -34,10 +34,10 @@ def late(use_case: str | None, all_dates: bool, leave_out: str | None, as_json: 
     cases = [UseCase.load(use_case)] if use_case else UseCase.load_all()
     found = [(case, find(case, Catalog(case), all_dates, passed_over)) for case in cases]
     if as_json:
-        click.echo(json.dumps([_as_values(case, changes) for case, changes in found], indent=2, default=str))
+        terminal.echo_json([_as_values(case, changes) for case, changes in found])
         return
     for case, changes in found:
-        click.echo("\n".join([*describe(case, changes), *next_steps(case, changes)]))
+        terminal.echo("\n".join([*describe(case, changes), *next_steps(case, changes)]))
 
 
 def _as_values(case: UseCase, changes: Changes) -> dict[str, Any]:

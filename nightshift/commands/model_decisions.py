@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nightshift import stages
+from nightshift import stages, terminal
 from nightshift.dates import BatchDates, parse_date
 from nightshift.errors import UsageError, of_status
 from nightshift.settings import get_settings
@@ -74,17 +74,17 @@ def rollback(version: int, use_case: str, who: str, why: str, first: str, block_
         if not rescore:
             raise
         # The scores may be another version's all the same, and that they are made anew was asked for as well.
-        click.echo(str(error))
+        terminal.echo(str(error))
     found = champions.affected(Catalog(case), date)
     if not found.scored_by:
-        click.echo(f"no score from {date} on was made by another version")
+        terminal.echo(f"no score from {date} on was made by another version")
         return
-    click.echo("\n".join(found.lines()))
+    terminal.echo("\n".join(found.lines()))
     if rescore:
         _rescore(found)
     else:
-        click.echo("make them anew with --rescore, or by:")
-        click.echo("\n".join(f"  {stages.typed(command)}" for command in found.commands()))
+        terminal.echo("make them anew with --rescore, or by:")
+        terminal.echo("\n".join(f"  {stages.typed(command)}" for command in found.commands()))
 
 
 @click.command()
@@ -96,10 +96,10 @@ def block(version: int, use_case: str, who: str, why: str) -> None:
 
     case = UseCase.load(use_case)
     kept = champions.block(case, version, who, why, BY_HAND)
-    click.echo(f"version {version} is blocked by {kept.who}: {kept.why}")
+    terminal.echo(f"version {version} is blocked by {kept.who}: {kept.why}")
     for reign in champions.history(case):
         if reign.version == version:
-            click.echo(
+            terminal.echo(
                 f"it is the champion of the batch dates {reign.dates}, which now cannot be scored: put another version "
                 f"back with `nightshift models rollback <version> --use-case {use_case} --from {reign.first} "
                 "--who … --why …`"
@@ -114,12 +114,12 @@ def unblock(version: int, use_case: str, who: str, why: str) -> None:
     from nightshift.champions.decisions import BY_HAND
 
     champions.unblock(UseCase.load(use_case), version, who, why, BY_HAND)
-    click.echo(f"version {version} is not blocked any more")
+    terminal.echo(f"version {version} is not blocked any more")
 
 
 def _say_champion(kept: Decision, use_case: str) -> None:
-    click.echo(f"version {kept.version} is champion from {kept.first} on")
-    click.echo(f"the feature registry says so after `nightshift features --use-case {use_case} --publish`")
+    terminal.echo(f"version {kept.version} is champion from {kept.first} on")
+    terminal.echo(f"the feature registry says so after `nightshift features --use-case {use_case} --publish`")
 
 
 def _default_first(case: UseCase, version: int) -> Callable[[], dt.date]:
@@ -138,7 +138,7 @@ def _default_first(case: UseCase, version: int) -> Callable[[], dt.date]:
 def _rescore(found: Affected) -> None:
     """Run the jobs one after the other; their output is shown as it comes."""
     for command in found.commands():
-        click.echo(stages.typed(command))
+        terminal.echo(stages.typed(command))
         done = subprocess.run([sys.executable, "-m", *command], cwd=get_settings().project_dir, check=False)
         if done.returncode:
             raise of_status(done.returncode)(

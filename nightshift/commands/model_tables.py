@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
+from nightshift import terminal
 
 if TYPE_CHECKING:
     from nightshift.champions import Reign
@@ -38,24 +36,15 @@ def reign_row(reign: Reign) -> dict[str, Any]:
     return asdict(reign) | {"to": reign.to}
 
 
-def echo(value: Any) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
-
-
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Print rows under a title; of each, these columns."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", show_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name.replace("_", " "), justify="right" if name in ("version", "loss") else "left")
-    for row in rows:
-        table.add_row(*(escape(shown(row[name])) for name in columns))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-    click.echo("")
+    terminal.print_table(
+        [name.replace("_", " ") for name in columns],
+        [[shown(row[name]) for name in columns] for row in rows],
+        right=("version", "loss"),
+        title=title,
+    )
+    terminal.echo()
 
 
 def shown(value: Any) -> str:

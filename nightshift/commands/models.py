@@ -7,9 +7,10 @@ from dataclasses import asdict
 
 import click
 
+from nightshift import terminal
 from nightshift.commands.audit_pack import audit_pack
 from nightshift.commands.model_decisions import block, promote, rollback, unblock
-from nightshift.commands.model_tables import echo, metrics_of, moment, print_table, reign_row, shown
+from nightshift.commands.model_tables import metrics_of, moment, print_table, reign_row, shown
 from nightshift.commands.models_live_on import live_on
 from nightshift.use_case import UseCase
 
@@ -46,10 +47,12 @@ def history(use_case: str, as_json: bool) -> None:
     made = champions.decisions(UseCase.load(use_case))
     reigns = champions.reigns_of(made)
     if as_json:
-        echo({"reigns": [reign_row(each) for each in reigns], "decisions": [asdict(each) for each in made]})
+        terminal.echo_json(
+            {"reigns": [reign_row(each) for each in reigns], "decisions": [asdict(each) for each in made]}
+        )
         return
     if not made:
-        click.echo(f"nothing was decided about a model of {use_case} yet: train one with the DAG {use_case}_train")
+        terminal.echo(f"nothing was decided about a model of {use_case} yet: train one with the DAG {use_case}_train")
         return
     print_table("champions, by batch date", REIGN_COLUMNS, [reign_row(each) for each in reigns])
     print_table("decisions, in their order", DECISION_COLUMNS, [asdict(each) for each in made])
@@ -80,12 +83,12 @@ def list_versions(use_case: str, as_json: bool) -> None:
         for version, found in tracking.model_versions(case).items()
     ]
     if as_json:
-        echo(rows)
+        terminal.echo_json(rows)
     elif rows:
         title = f"versions of {case.model_name}; `champion to` is the first batch date after its last"
         print_table(title, LIST_COLUMNS, rows)
     else:
-        click.echo(f"{case.model_name} has no version yet: train one with the DAG {use_case}_train")
+        terminal.echo(f"{case.model_name} has no version yet: train one with the DAG {use_case}_train")
 
 
 @models.command()
@@ -104,12 +107,12 @@ def show(version: int, use_case: str, as_json: bool) -> None:
     born, run_id = moment(found.creation_timestamp), str(found.run_id)
     tags, metrics = dict(sorted(found.tags.items())), dict(sorted(metrics_of(run_id).items()))
     if as_json:
-        echo(
+        terminal.echo_json(
             {"version": version, "mlflow_run": run_id, "made": born, "reigns": reigns, "decisions": decided}
             | {"tags": tags, "metrics": metrics}
         )
         return
-    click.echo(f"{case.model_name} version {version}, made {shown(born)} by MLflow run {run_id}")
+    terminal.echo(f"{case.model_name} version {version}, made {shown(born)} by MLflow run {run_id}")
     print_table("champion of", REIGN_COLUMNS, reigns)
     print_table("decisions", DECISION_COLUMNS, decided)
     for title, values in (("tags", tags), ("metrics", metrics)):

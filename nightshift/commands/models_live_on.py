@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nightshift.commands.model_tables import echo, reign_row, shown
+from nightshift import terminal
+from nightshift.commands.model_tables import reign_row, shown
 from nightshift.dates import parse_date
 from nightshift.use_case import UseCase
 
@@ -40,11 +41,11 @@ def live_on(date: str, use_case: str, as_json: bool) -> None:
             {"version": each.version, "at": each.at, "run_id": each.run_id, "champion_then": then and reign_row(then)}
             for each, then in scored
         ]
-        echo((reign_row(reign) if reign else {"version": None}) | {"scores": rows})
+        terminal.echo_json((reign_row(reign) if reign else {"version": None}) | {"scores": rows})
     else:
         is_blocked = reign is not None and reign.version in champions.blocked(made)
-        click.echo(_words(reign, is_blocked) if reign else f"{case.model_name} had no champion on {day}")
-        click.echo("\n".join(_scored(scored, reign)) or "no scores of the date were published")
+        terminal.echo(_words(reign, is_blocked) if reign else f"{case.model_name} had no champion on {day}")
+        terminal.echo("\n".join(_scored(scored, reign)) or "no scores of the date were published")
     if reign is None:
         raise SystemExit(1)
 

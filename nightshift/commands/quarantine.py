@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nightshift import terminal
 from nightshift.dates import BatchDates, parse_date
 from nightshift.errors import UsageError
 
@@ -45,13 +44,13 @@ def list_counts(use_case: str, dates: str, table: str | None, rule: str | None, 
     catalog = _catalog(use_case)
     found = counts(catalog, Selection(BatchDates.parse(dates), _source(catalog, table), rule))
     if as_json:
-        click.echo(json.dumps(found, indent=2, default=str))
+        terminal.echo_json(found)
     elif not found["tables"]:
-        click.echo(f"nothing of {dates} is in the quarantine of {use_case}")
+        terminal.echo(f"nothing of {dates} is in the quarantine of {use_case}")
     else:
         _print(found["tables"], ("batch_date", "table", "rows", *STATES, "released"))
         _print(found["rules"], ("batch_date", "table", "rule", "rows", *STATES))
-        click.echo(f"rows: nightshift quarantine show --use-case {use_case} --dates {dates}")
+        terminal.echo(f"rows: nightshift quarantine show --use-case {use_case} --dates {dates}")
 
 
 @quarantine.command()
@@ -80,16 +79,18 @@ def show(
     selection = Selection(BatchDates.parse(dates), _source(catalog, table), rule, file, record)
     found = rows(catalog, selection, limit)
     if as_json:
-        click.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+        terminal.echo_json(found)
         return
     for row in found:
         decided = f" by {row['decided_by']}: {row['decided_why']}" if row["decided_by"] else ""
-        click.echo(f"{row['batch_date']} {row['table']}: {row['file']} record {row['record']}, {row['state']}{decided}")
-        click.echo(f"    breaks  {row['rules'].replace(',', ', ')}\n    because {row['reason']}")
+        terminal.echo(
+            f"{row['batch_date']} {row['table']}: {row['file']} record {row['record']}, {row['state']}{decided}"
+        )
+        terminal.echo(f"    breaks  {row['rules'].replace(',', ', ')}\n    because {row['reason']}")
         if row["raw"] is not None:
-            click.echo(f"    raw     {row['raw']}")
-        click.echo(f"    sha256  {row['file_sha256']}")
-    click.echo(f"({len(found)} rows{', raise --limit for more' if len(found) == limit else ''})")
+            terminal.echo(f"    raw     {row['raw']}")
+        terminal.echo(f"    sha256  {row['file_sha256']}")
+    terminal.echo(f"({len(found)} rows{', raise --limit for more' if len(found) == limit else ''})")
 
 
 def _decision(command: Command) -> Command:
@@ -148,11 +149,11 @@ def _decide(
     catalog = _catalog(use_case)
     done = decide(catalog, action, Selection(dates, _source(catalog, table), rule, file, record), who, why)
     word = {"release": "released", "reject": "rejected"}[action]
-    click.echo(f"{done.rows} rows {word}{f', {done.already} were so before' if done.already else ''}")
+    terminal.echo(f"{done.rows} rows {word}{f', {done.already} were so before' if done.already else ''}")
     for rules, number in done.left.items():
-        click.echo(f"{number} rows stay as they are: they break {rules.replace(',', ', ')}")
+        terminal.echo(f"{number} rows stay as they are: they break {rules.replace(',', ', ')}")
     if done.rows:
-        click.echo(f"It counts when the date is landed again:\n{land_again(use_case, dates)}")
+        terminal.echo(f"It counts when the date is landed again:\n{land_again(use_case, dates)}")
 
 
 def _catalog(use_case: str) -> Catalog:
@@ -169,13 +170,9 @@ def _source(catalog: Catalog, name: str | None) -> str | None:
 
 
 def _print(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(show_edge=False, header_style="bold")
-    for name in columns:
-        shown.add_column(name.replace("_", " "), justify="right" if name in (*STATES, "rows", "released") else "left")
-    for row in rows:
-        shown.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else str(row[name]) for name in columns))
-    Console(width=None if sys.stdout.isatty() else 200).print(shown)
-    click.echo("")
+    terminal.print_table(
+        [name.replace("_", " ") for name in columns],
+        [[f"{row[name]:,}" if isinstance(row[name], int) else row[name] for name in columns] for row in rows],
+        right=(*STATES, "rows", "released"),
+    )
+    terminal.echo()

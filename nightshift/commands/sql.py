@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import csv
-import json
+import decimal
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from nightshift import terminal
+
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# A pipe has no width of its own: nothing is cut there.
+UNCUT = 10_000
+MEASURED = 1_000_000
 
 
 @click.command()
@@ -18,57 +25,104 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How the rows are written."
 )
-@click.option("--max-rows", default=200, show_default=True, help="Rows shown as a table; csv and json have them all.")
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    help="Rows shown as a table; csv and json have them all.",
+)
 def sql(query: str | None, form: str, max_rows: int) -> None:
     r"""Run QUERY on the published tables; without one, list them.
 
     \b
     nightshift sql "SELECT carrier, avg(probability) FROM gold.flight_delays_scores
                     WHERE batch_date = DATE '2013-10-01' GROUP BY carrier ORDER BY 2 DESC"
+
+    A table shows data as it is, with control characters as escapes, and a line per value where the terminal is too
+    narrow; csv has it raw. In json, of columns of one name the later ones are called `a_2`, `a_3`; what is no finite
+    number is null; decimals, dates and times are text.
     """
     from nightshift.query import published_tables
     from nightshift.query import query as run
 
     if query is None:
         for name, table in sorted(published_tables().items()):
-            click.echo(f"{name}\n    {table.description} Grain: {table.grain}.")
-            click.echo(f"    {', '.join(table.column_names)}")
+            terminal.echo(f"{name}\n    {table.description} Grain: {table.grain}.")
+            terminal.echo(f"    {', '.join(table.column_names)}")
         return
     rows = run(query)
     {"table": _table, "csv": _csv, "json": _json}[form](rows, max_rows)
 
 
 def _table(rows: pa.Table, max_rows: int) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table(show_edge=False, header_style="bold")
     for column in rows.schema:
-        shown.add_column(column.name, justify="right" if _is_number(column.type) else "left")
-    for row in rows.slice(0, max_rows).to_pylist():
-        shown.add_row(*(_cell(value) for value in row.values()))
-    # A pipe has no width of its own: nothing is cut there.
-    Console(width=None if sys.stdout.isatty() else 10_000).print(shown)
+        justify: Literal["right", "left"] = "right" if _is_number(column.type) else "left"
+        shown.add_column(terminal.cell(column.name), justify=justify, overflow="fold")
+    for row in _rows(rows.slice(0, max_rows)):
+        shown.add_row(*(_cell(value) for value in row))
+    screen = terminal.console(UNCUT)
+    if screen.measure(shown, options=screen.options.update(width=MEASURED)).minimum > screen.width:
+        # Columns would be too narrow for their words, or gone.
+        _records(rows.slice(0, max_rows))
+    else:
+        screen.print(shown)
     more = rows.num_rows - max_rows
-    click.echo(
+    terminal.echo(
         f"({rows.num_rows} rows{f', {more} not shown: raise --max-rows or use --format csv' if more > 0 else ''})"
     )
+
+
+def _records(rows: pa.Table) -> None:
+    """Print a line per value."""
+    names = [terminal.one_line(name) for name in rows.column_names]
+    width = max(map(len, names))
+    for number, row in enumerate(_rows(rows), 1):
+        terminal.echo(f"row {number}", bold=True)
+        for name, value in zip(names, row, strict=True):
+            terminal.echo(f"  {name:<{width}}  {', '.join(_lines(value))}")
 
 
 def _csv(rows: pa.Table, _: int) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(rows.column_names)
+    writer.writerows([_plain(value) for value in row] for row in _rows(rows))
+
+
+def _json(rows: pa.Table, _: int) -> None:
+    names = told_apart(rows.column_names)
+    terminal.echo_json([{name: _number(value) for name, value in zip(names, row, strict=True)} for row in _rows(rows)])
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Names of which none occurs twice: the second `a` is `a_2`, unless a column has that name."""
+    found: list[str] = []
+    for place, name in enumerate(names):
+        number, other = 2, name
+        while other in found or (other != name and other in names[place:]):
+            number, other = number + 1, f"{name}_{number}"
+        found.append(other)
+    return found
+
+
+def _rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """Rows by place: several columns may have one name."""
     for batch in rows.to_batches():
-        writer.writerows([_plain(value) for value in row.values()] for row in batch.to_pylist())
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _plain(value: object) -> object:
     """A cell of a CSV file has no parts, so that what has them is JSON."""
-    return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, list | dict) else value
+    return terminal.as_json(value, indent=None) if isinstance(value, list | dict) else value
 
 
-def _json(rows: pa.Table, _: int) -> None:
-    click.echo(json.dumps(rows.to_pylist(), default=str, ensure_ascii=False, indent=2))
+def _number(value: object) -> object:
+    """Whole numbers as such, of which sums are decimals; JSON has no bounds for them."""
+    is_whole = isinstance(value, decimal.Decimal) and value.as_tuple().exponent == 0
+    return int(value) if is_whole and isinstance(value, decimal.Decimal) else value
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -77,14 +131,21 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Any:
+    from rich.text import Text
+
+    # Each item of a list has a line of its own.
+    return Text("\n".join(_lines(value)))
+
+
+def _lines(value: object) -> list[str]:
     if value is None:
-        return "–"
+        return ["–"]
     if isinstance(value, list):
-        return "\n".join(_cell(item) for item in value)
+        return [line for item in value for line in _lines(item)]
     if isinstance(value, dict):
         # A reason is its phrase, and how far it moves the score; of other structs, all fields are told.
         if value.keys() == {"feature", "value", "contribution", "phrase"}:
-            return f"{value['phrase']} ({value['contribution']:+.3f})"
-        return ", ".join(f"{name} {_cell(field)}" for name, field in value.items())
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+            return [terminal.one_line(f"{value['phrase']} ({value['contribution']:+.3f})")]
+        return [", ".join(f"{terminal.one_line(name)} {' '.join(_lines(field))}" for name, field in value.items())]
+    return [terminal.one_line(f"{value:.4f}" if isinstance(value, float) else value)]

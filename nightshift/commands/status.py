@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nightshift import terminal
 from nightshift.dates import parse_date
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 TITLES = ("batch date", "table", "status", "in", "published", "quarantined", "deduplicated", "version", "model", "run")
 NUMBERS = TITLES[3:8]
+SUMS = ("rows_in", "rows_published", "rows_quarantined", "rows_deduplicated", "delta_version")
 STYLES = {"published": "green", "running": "yellow", "overtaken": "yellow", "refused": "bold red", "failed": "bold red"}
 
 
@@ -42,13 +42,13 @@ def status(use_case: str | None, date: str | None, dates_shown: int, as_json: bo
         recover_entries(catalog)
     rows = [_row(entry) for entry in latest(use_case, parse_date(date) if date else None, dates_shown)]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, default=str))
+        terminal.echo_json(rows)
     elif rows:
         _print(rows)
         for line in (line for catalog in catalogs for line in _overdue(catalog)):
-            click.secho(line, fg="yellow")
+            terminal.echo(line, fg="yellow")
     else:
-        click.echo("the ledger has no entry yet: run `make demo`, or a night from the Airflow UI")
+        terminal.echo("the ledger has no entry yet: run `make demo`, or a night from the Airflow UI")
     if any(row["status"] in ("refused", "failed") or not row["balances"] for row in rows):
         raise SystemExit(1)
 
@@ -94,31 +94,25 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    shown = Table(show_edge=False, header_style="bold")
-    for title in TITLES:
-        shown.add_column(title, justify="right" if title in NUMBERS else "left")
+    cells: list[list[object]] = []
     previous: dt.date | None = None
     for row in rows:
-        shown.add_row(
-            "" if row["batch_date"] == previous else str(row["batch_date"]),
-            f"{row['table']} ({row['use_case']})",
-            f"[{STYLES[row['status']]}]{row['status']}[/]"
-            + ("" if row["balances"] else " [bold red]out of balance[/]"),
-            *(_number(row[name]) for name in ("rows_in", "rows_published", "rows_quarantined", "rows_deduplicated")),
-            _number(row["delta_version"]),
-            row["model"] or "",
-            row["run_id"],
+        balance = "" if row["balances"] else " out of balance"
+        cells.append(
+            [
+                "" if row["batch_date"] == previous else row["batch_date"],
+                f"{row['table']} ({row['use_case']})",
+                terminal.cell(row["status"], STYLES[row["status"]]).append(balance, "bold red"),
+                *(_number(row[name]) for name in SUMS),
+                row["model"] or "",
+                row["run_id"],
+            ]
         )
         previous = row["batch_date"]
-    console.print(shown)
+    terminal.print_table(TITLES, cells, right=NUMBERS)
     for row in rows:
         if row["message"]:
-            console.print(f"\n[bold]{row['table']} {row['batch_date']}[/] {escape(row['message'])}", highlight=False)
+            terminal.echo(row["message"], mark=f"\n{row['table']} {row['batch_date']}", bold=True)
 
 
 def _number(value: int | None) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nightshift import terminal
 from nightshift.dates import parse_date
 
 if TYPE_CHECKING:
@@ -35,11 +34,9 @@ def trace(table: str, date: str, use_case: str | None, as_json: bool) -> None:
     recover_entries(catalog)
     hop = traced(catalog, found, parse_date(date))
     if as_json:
-        click.echo(json.dumps(_plain(hop), indent=2, default=str))
+        terminal.echo_json(_plain(hop))
     else:
-        from rich.console import Console
-
-        Console(width=None if sys.stdout.isatty() else 200).print(_tree(hop), highlight=False)
+        terminal.console().print(_tree(hop))
     if not all(each.balances for each in hop.walk()):
         raise SystemExit(1)
 
@@ -96,10 +93,10 @@ def _hop_line(hop: Hop) -> str:
         )
     verdict = "" if hop.balances else " [bold red]out of balance[/]"
     model = f", {entry.model_name} version {entry.model_version}" if entry.model_name else ""
+    made = f"version {entry.delta_version}, run {entry.run_id}, code {entry.code_version}{model}"
     return (
         f"[bold]{hop.table.short_name} {entry.batch_date}[/] {sums}{verdict}\n"
-        f"[dim]version {entry.delta_version}, run {entry.run_id}, code {entry.code_version}{model}, "
-        f"audited as {(entry.stage_sha256 or 'unknown')[:12]}[/]"
+        f"[dim]{terminal.in_markup(made)}, audited as {(entry.stage_sha256 or 'unknown')[:12]}[/]"
     )
 
 
@@ -112,7 +109,7 @@ def _input_line(taken: Input) -> str:
     )
     rows = "" if taken.kind == "table" and taken.origin else f": {taken.rows:,} rows{aside}"
     origin = f" ({taken.origin})" if taken.origin else ""
-    return f"from {taken.kind} {taken.name} {version}{rows}{origin}"
+    return terminal.in_markup(f"from {taken.kind} {taken.name} {version}{rows}{origin}")
 
 
 def _plain(hop: Hop) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rich.markup import escape
-
+from nightshift import terminal
 from nightshift.champions import Decision, decisions
 from nightshift.demo.runs import asks_a_person
 from nightshift.models.tracking import client, model_version
@@ -66,7 +65,7 @@ class Challenger:
         if self.decision is not None:
             made = self.decision
             first = f" from {made.first} on" if made.first else ""
-            return f"Version {self.version} was {made.action}{first} by {made.who}: {escape(made.why)}"
+            return f"Version {self.version} was {made.action}{first} by {terminal.in_markup(f'{made.who}: {made.why}')}"
         if self.people:
             return f"Version {self.version} has passed its gates and WAITS FOR APPROVAL by {', '.join(self.people)}"
         return f"Version {self.version} has passed its gates, and nothing was decided about it"

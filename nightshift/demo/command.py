@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import click
-from rich.console import Console
 
+from nightshift import terminal
 from nightshift.dates import BatchDates
 from nightshift.demo import report
 from nightshift.demo.challenger import Challenger, outcome
@@ -39,7 +38,7 @@ def demo(use_case: str) -> None:
     case = UseCase.load(use_case)
     if case.demo is None or case.sample_source is None:
         raise UsageError(f"{case.name} has no `demo` with a `sample_source` in use_case.yaml")
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = terminal.console(140)
     began = time.monotonic()
 
     def say(line: str) -> None:

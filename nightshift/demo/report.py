@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as Grid
 
-from nightshift import champions, ledger
+from nightshift import champions, ledger, terminal
 from nightshift.catalog import Catalog
 from nightshift.errors import UsageError
 from nightshift.query import query
@@ -87,9 +86,11 @@ def print_query(console: Console, use_case: UseCase) -> None:
     if use_case.demo is None:
         raise UsageError(f"{use_case.name} has no `demo` in use_case.yaml")
     rows = query(use_case.demo.show)
-    grid = Grid(*rows.column_names, title=use_case.demo.show_title, title_justify="left", show_edge=False)
-    for row in rows.to_pylist():
-        grid.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
+    grid = Grid(title=terminal.cell(use_case.demo.show_title), title_justify="left", show_edge=False)
+    for name in rows.column_names:
+        grid.add_column(terminal.cell(name))
+    for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+        grid.add_row(*(terminal.cell(f"{value:.3f}" if isinstance(value, float) else value) for value in row))
     console.print(grid)
 
 
@@ -97,7 +98,7 @@ def print_champions(console: Console, use_case: UseCase) -> None:
     """Which version is champion of which batch dates, by whom and why."""
     grid = Grid("version", "batch dates", "decided by", "why", title="Champions", title_justify="left", show_edge=False)
     for reign in champions.history(use_case):
-        grid.add_row(str(reign.version), reign.dates, reign.who, escape(reign.why))
+        grid.add_row(*map(terminal.cell, (reign.version, reign.dates, reign.who, reign.why)))
     console.print(grid)
 
 
@@ -105,5 +106,5 @@ def print_places(console: Console, places: Mapping[str, str]) -> None:
     """Where to click."""
     grid = Grid(show_header=False, show_edge=False, title="Where to click", title_justify="left")
     for name, place in places.items():
-        grid.add_row(f"[bold]{name}[/]", place)
+        grid.add_row(terminal.cell(name, "bold"), terminal.cell(place))
     console.print(grid)

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from nightshift import terminal
 from nightshift.services import start, stop
 from nightshift.settings import get_settings
 
@@ -18,9 +19,9 @@ def up() -> None:
     what does not run, and ends nothing that does.
     """
     began = time.monotonic()
-    found = start.start(lambda text: click.echo(f"{time.monotonic() - began:5.0f} s  {text}"))
-    click.secho(f"{time.monotonic() - began:5.0f} s  up", fg="green")
-    click.echo(
+    found = start.start(lambda text: terminal.echo(f"{time.monotonic() - began:5.0f} s  {text}"))
+    terminal.echo(f"{time.monotonic() - began:5.0f} s  up", fg="green")
+    terminal.echo(
         f"\n  Airflow    {found.airflow}   user {found.user}, password {found.password}"
         f"\n             (kept in {found.password_file})"
         f"\n  MLflow     {found.mlflow}"
@@ -32,8 +33,8 @@ def up() -> None:
 @click.command()
 def down() -> None:
     """End every process that this home started, also what a crash left behind."""
-    ended = stop.stop(click.echo)
-    click.echo(f"{ended} processes ended." if ended else "Nothing was running.")
+    ended = stop.stop(terminal.echo)
+    terminal.echo(f"{ended} processes ended." if ended else "Nothing was running.")
 
 
 @click.command()
@@ -43,4 +44,4 @@ def clean(yes: bool) -> None:
     home = get_settings().home
     if home.exists() and not yes:
         click.confirm(f"Remove {home} with all its tables, models and logs?", abort=True)
-    stop.clean(click.echo)
+    stop.clean(terminal.echo)

