@@ -21,6 +21,8 @@ SCHEMA_LOCK = 72_416
 MIGRATIONS = Path(__file__).with_name("migrations")
 # What an installation of before the first migration has, so that it is not made again.
 FIRST_REVISION = "0001"
+# Over a network a server that vanishes says nothing: a minute or two later it counts as lost, not after hours.
+PATIENCE = {"connect_timeout": 30, "keepalives_idle": 60, "keepalives_interval": 10, "tcp_user_timeout": 120_000}
 # The origin of inputs that give values and no rows, like reference data.
 LOOKED_UP = "looked up"
 # The origin of a table whose rows are accounted for by the files that they were landed from.
@@ -167,6 +169,7 @@ def engine() -> sa.Engine:
         database_url("ledger"),
         pool_pre_ping=True,
         max_overflow=-1,
+        connect_args=PATIENCE,
         json_serializer=to_json,
         json_deserializer=from_json,
     )

@@ -228,7 +228,9 @@ def _storage(url: str | None) -> BaseStorage:
     if url is None:
         return optuna.storages.InMemoryStorage()
     with _quiet():
-        return optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+        # A server that restarted between two trials is not noticed.
+        alive = {"pool_pre_ping": True}
+        return optuna.storages.RDBStorage(url, alive, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 
 def _has_heartbeat(storage: BaseStorage) -> TypeGuard[RDBStorage]:
