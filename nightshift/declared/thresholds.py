@@ -55,6 +55,10 @@ class Thresholds(Declared):
         {}, description="Batch dates whose rows are unusual for a known reason, with that reason."
     )
 
+    def __hash__(self) -> int:
+        # Tables are keys, and a mapping has no hash.
+        return hash(self.model_dump_json())
+
     @model_validator(mode="after")
     def _something_is_judged(self) -> Self:
         if self.history_at_least > max(self.weeks, self.recent_days):

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from nightshift.catalog import Catalog
 from nightshift.tables import Column, Table
+from nightshift.use_case import UseCase
 
 
 def column(name: str, type: str = "string", **fields: Any) -> dict[str, Any]:
@@ -139,3 +141,9 @@ def test_a_file_holds_what_the_version_has_and_the_table_what_any_version_had() 
     assert orders.ddl == (
         "batch_date date, id string, price string, amount string, note string, channel string, record bigint"
     )
+
+
+def test_every_table_is_a_key() -> None:
+    for use_case in UseCase.load_all():
+        tables = set(Catalog(use_case))
+        assert tables
