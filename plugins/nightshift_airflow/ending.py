@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
@@ -54,10 +54,10 @@ def tells_people(method: Callable[Concatenate[Operator, Parameters], Result]) ->
         except AirflowSkipException:
             raise
         except AirflowException as error:
-            _leave_cause(args, error)
+            _leave_cause(args, kwargs, error)
             raise
         except NightshiftError as error:
-            _leave_cause(args, error)
+            _leave_cause(args, kwargs, error)
             for line in wrapped(str(error)):
                 self.log.error("%s", line)
             raise TaskFailedError(error) from None
@@ -65,10 +65,12 @@ def tells_people(method: Callable[Concatenate[Operator, Parameters], Result]) ->
     return ended
 
 
-def _leave_cause(arguments: Sequence[object], error: Exception) -> None:
+def _leave_cause(arguments: Sequence[Any], by_name: Mapping[str, Any], error: Exception) -> None:
     """Leave the reason for the note of the run; whatever comes of that, the task fails by its own reason."""
     with contextlib.suppress(Exception):
-        arguments[0]["ti"].xcom_push(key=CAUSE, value=str(error))  # type: ignore[index]
+        # Airflow gives the context to `execute` by its name, and to what follows a wait by its place.
+        context = by_name["context"] if "context" in by_name else arguments[0]
+        context["ti"].xcom_push(key=CAUSE, value=str(error))
 
 
 def wrapped(text: str, width: int = LINE) -> list[str]:

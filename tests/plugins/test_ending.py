@@ -125,8 +125,11 @@ def test_lines_are_wrapped_where_words_end_and_keep_their_indentation() -> None:
     ],
 )
 def test_a_task_that_failed_leaves_why_for_the_note_of_the_run(error: Exception, expected: dict[str, str]) -> None:
-    left: dict[str, str] = {}
     task = Fails(error=error, task_id="land")
-    with pytest.raises((type(error), TaskFailedError)):
-        task.execute({"ti": SimpleNamespace(xcom_push=lambda key, value: left.update({key: value}))})
-    assert left == expected
+    # Airflow gives the context by its name to `execute`, and by its place to what follows a wait.
+    for by_name in (True, False):
+        left: dict[str, str] = {}
+        context = {"ti": SimpleNamespace(xcom_push=lambda key, value, left=left: left.update({key: value}))}
+        with pytest.raises((type(error), TaskFailedError)):
+            task.execute(context=context) if by_name else task.execute(context)
+        assert left == expected
