@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from nightshift.dates import BatchDates
     from nightshift.use_case import UseCase
 
+_LEVEL = re.compile(r"\d\d:\d\d:\d\d (WARNING|ERROR) ")
 # Exit statuses of failures that people are told, and their kinds where the job did not come to hand over more.
 _KINDS = {EXIT_FINAL: NightshiftError, EXIT_TEMPORARY: TemporaryError, 2: UsageError}
 
@@ -132,12 +134,17 @@ class JobOperator(BaseOperator):
         last_lines: deque[str] = deque(maxlen=200)
         try:
             for line in self._child.lines():
-                self.log.info("%s", line)
+                self._shown_as(line)("%s", line)
                 last_lines.append(line)
         except BaseException:
             self.on_kill()
             raise
         self._report(self._child.wait(), failure(result), last_lines)
+
+    def _shown_as(self, line: str) -> Callable[..., None]:
+        """The level at which the job logged a line, so that the log can be searched by it."""
+        level = _LEVEL.match(line)
+        return {"WARNING": self.log.warning, "ERROR": self.log.error}[level[1]] if level else self.log.info
 
     def on_kill(self) -> None:
         """End the job and all that it started."""

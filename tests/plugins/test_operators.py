@@ -60,6 +60,19 @@ def test_a_job_gets_the_dates_of_the_run_and_its_output_is_the_log(
     assert shown == [f"In {project}: python -m stand_in {command}", command, "to stderr"]
 
 
+def test_what_a_job_warns_of_is_a_warning_in_the_log(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: dict[str, list[str]] = {"info": [], "warning": [], "error": []}
+    (project / "stand_in.py").write_text("print('12:00:00 WARNING late'); print('12:00:01 ERROR off'); print('ERROR')")
+    task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)
+    levels = {name: lambda text, *values, to=to: to.append(text % values) for name, to in shown.items()}
+    monkeypatch.setattr(type(task), "log", SimpleNamespace(**levels))
+    task.execute(context())
+    assert shown["error"] == ["12:00:01 ERROR off"]
+    # Airflow itself warns that no task runner calls.
+    assert shown["warning"][-1] == "12:00:00 WARNING late"
+    assert shown["info"][-1] == "ERROR"
+
+
 FAILS = """
     import sys
     from nightshift.errors import {kind}
