@@ -27,6 +27,8 @@ from nightshift.use_case import UseCase
 Say = Callable[[str], None]
 # Seconds on an idle machine; minutes where other work has the cores.
 _PATIENCE_SECONDS = 300
+# Of all homes of this user, whatever their TMPDIR.
+PORTS_LOCK = sockets.TEMPORARY / f"nightshift-{os.getuid()}-ports.lock"
 _COMPONENTS = ("scheduler", "dag_processor", "triggerer")
 
 
@@ -56,9 +58,13 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
     say("PostgreSQL: Airflow's, MLflow's and Optuna's data and the ledger")
     database.database_url("airflow")
     supervisor = Supervisor(settings)
-    with _one_at_a_time(say):
-        ports = _launched(supervisor, settings, say)
-        supervisor.start("mlflow", "data-docs")
+    with contextlib.ExitStack() as turn:
+        ports = _running(settings, say)
+        if ports is None:
+            turn.enter_context(_one_at_a_time(say))
+            # Another one may have started them meanwhile.
+            ports = _running(settings, say) or _launched(supervisor, settings)
+        supervisor.start("keeper", "mlflow", "data-docs")
         _migrate(settings, ports, say)
         say("Airflow: API server and DAG processor")
         supervisor.start("api-server", "dag-processor")
@@ -105,7 +111,7 @@ def _one_at_a_time(say: Say) -> Iterator[None]:
     """Held from choosing ports until the services listen, so that two homes started at once take different ones."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(sockets.TEMPORARY / f"nightshift-{os.getuid()}-ports.lock")
+    lock = FileLock(PORTS_LOCK)
     try:
         try:
             lock.acquire(timeout=0)
@@ -128,8 +134,8 @@ def _one_at_a_time(say: Say) -> Iterator[None]:
         lock.release()
 
 
-def _launched(supervisor: Supervisor, settings: Settings, say: Say) -> Ports:
-    """Ports of the services, whose supervisor runs afterwards.
+def _running(settings: Settings, say: Say) -> Ports | None:
+    """Ports of the services, if their supervisor runs; None where they may be started.
 
     Nothing that runs is ended, but for what a supervisor that was killed left, when no task runs: it would hold the
     ports, and run every task twice.
@@ -145,14 +151,17 @@ def _launched(supervisor: Supervisor, settings: Settings, say: Say) -> Ports:
         raise InstallationError(
             f"services of {settings.home}: {services.found}; nothing was ended", remedy=services.remedy
         )
-    ports = Ports.load(settings)
-    if services.state == "running" and ports is not None:
-        if services.found:
-            say(f"the services {services.found}: {services.remedy}")
-        return ports
     if services.state == "orphaned":
         say(f"{services.found}: starting the services again")
         processes.end(settings.home, grace_seconds=5)
+    if services.state != "running":
+        return None
+    if services.found:
+        say(f"the services {services.found}: {services.remedy}")
+    return Ports.load(settings)
+
+
+def _launched(supervisor: Supervisor, settings: Settings) -> Ports:
     ports = Ports.choose(settings)
     load_secrets(settings)
     for folder in (settings.data_docs, settings.mlflow_artifacts, settings.home / "airflow"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from nightshift.services.ports import Ports
 from nightshift.settings import Settings
 
 AGAIN = "when no task runs, run `nightshift down` and `nightshift up`"
-# Titles that Airflow gives to processes which may run a task; one that waits for a task ends in <idle>.
-_WORKER = re.compile(r"airflow (?:worker -- LocalExecutor.*?:|supervisor:) (?P<task>.+)")
+# The title that Airflow gives to a process which runs tasks, and the commands of jobs.
+_WORKER, _IDLE = "airflow worker -- LocalExecutor", "<idle>"
+_JOB = re.compile(r" -m (?P<job>(?:spark_jobs|training|scoring|nightshift)\..*?)(?= --run-id| --result|$)")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Services:
     state: Literal["never", "stopped", "ending", "orphaned", "silent", "moved", "running"]
     found: str = ""
     remedy: str = ""
-    # Names of tasks that run; ending their processes would fail them.
+    # What tasks do that run; ending their processes would fail them.
     tasks: tuple[str, ...] = ()
 
     @property
@@ -93,8 +95,15 @@ def _with(tasks: tuple[str, ...]) -> str:
 
 
 def _task(process: psutil.Process) -> str | None:
-    title = _WORKER.match(_command(process))
-    return None if title is None or title["task"] == "<idle>" else title["task"]
+    """What a process of Airflow's executor does, if it has a task."""
+    title = _command(process)
+    if not title.startswith(_WORKER) or title.endswith(_IDLE):
+        return None
+    with contextlib.suppress(psutil.Error):
+        for child in process.children(recursive=True):
+            if job := _JOB.search(_command(child)):
+                return job["job"]
+    return "a task of Airflow"
 
 
 def _command(process: psutil.Process) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightshift import sockets
 from nightshift.database import database_url
 from nightshift.errors import InstallationError
-from nightshift.services import control
+from nightshift.services import control, program
 from nightshift.services.airflow_env import environment
 from nightshift.services.ports import LOOPBACK, Ports
 from nightshift.services.processes import mark
@@ -44,6 +46,7 @@ def programs(settings: Settings, ports: Ports) -> list[Program]:
     )
     docs = (sys.executable, "-m", "http.server", "--bind", LOOPBACK, "--directory", str(settings.data_docs))
     return [
+        Program("keeper", (sys.executable, "-m", "nightshift.services.keeper")),
         Program("mlflow", mlflow),
         Program("data-docs", (*docs, str(ports.data_docs))),
         Program("api-server", (*airflow, "api-server")),
@@ -74,8 +77,11 @@ class Supervisor:
         """
         settings = self.settings
         log_of(settings, "x").parent.mkdir(parents=True, exist_ok=True)
+        listed = programs(settings, ports)
+        started = {each.name: {"command": each.command, "log": str(log_of(settings, each.name))} for each in listed}
+        (settings.run / program.FILE).write_text(json.dumps(started), encoding="utf-8")
         configuration = settings.run / "supervisord.conf"
-        configuration.write_text(self._configuration(ports), encoding="utf-8")
+        configuration.write_text(self._configuration([each.name for each in listed]), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", configuration],
             env={
@@ -130,31 +136,24 @@ class Supervisor:
     def _ask(self, method: str, *arguments: Any) -> Any:
         return control.ask(self.settings, method, *arguments)
 
-    def _configuration(self, ports: Ports) -> str:
-        settings = self.settings
-        listed = programs(settings, ports)
+    def _configuration(self, names: list[str]) -> str:
+        """Without a path but the short one of the home, which has no sign that supervisord would read as its own."""
+        home = sockets.short(self.settings.home)
+        log = home / log_of(self.settings, "supervisor").relative_to(self.settings.home)
         user = "user=root\n" if os.getuid() == 0 else ""
         head = (
-            f"[unix_http_server]\nfile={control.socket_file(settings)}\nchmod=0600\n\n"
-            f"[supervisord]\n{user}logfile={_quoted(log_of(settings, 'supervisor'))}\nlogfile_maxbytes=5MB\n"
-            f"logfile_backups=1\npidfile={_quoted(settings.run / 'supervisord.pid')}\n\n"
+            f"[unix_http_server]\nfile={control.socket_file(self.settings)}\nchmod=0600\n\n"
+            f"[supervisord]\n{user}logfile={log}\n"
+            f"logfile_maxbytes=5MB\nlogfile_backups=1\npidfile={home / self.settings.run.name / 'supervisord.pid'}\n\n"
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n\n"
             # One group: its programs are stopped at the same time, not one after the other.
-            f"[group:{GROUP}]\nprograms={','.join(program.name for program in listed)}\n"
+            f"[group:{GROUP}]\nprograms={','.join(names)}\n"
         )
-        return head + "".join(self._section(program) for program in listed)
-
-    def _section(self, program: Program) -> str:
-        command = " ".join(f'"{_quoted(part)}"' for part in program.command)
-        log = _quoted(log_of(self.settings, program.name))
-        return (
-            f"\n[program:{program.name}]\ncommand={command}\nautostart=false\nautorestart=true\nstartsecs=3\n"
-            f"stopasgroup=true\nkillasgroup=true\nstopwaitsecs={STOP_SECONDS}\nredirect_stderr=true\n"
-            f"stdout_logfile={log}\nstdout_logfile_maxbytes=10MB\nstdout_logfile_backups=1\n"
+        return head + "".join(
+            # Found by PATH, which begins with the folder of this interpreter.
+            f"\n[program:{name}]\ncommand={Path(sys.executable).name} -m {program.__name__} {name}\n"
+            f"autostart=false\nautorestart=true\nstartsecs=3\nstopasgroup=true\nkillasgroup=true\n"
+            f"stopwaitsecs={STOP_SECONDS}\nredirect_stderr=true\nstdout_logfile=NONE\n"
+            for name in names
         )
-
-
-def _quoted(text: object) -> str:
-    """Supervisord expands %(names)s in every value."""
-    return str(text).replace("%", "%%")

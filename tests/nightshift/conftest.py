@@ -32,12 +32,13 @@ def pages() -> Iterator[Pages]:
 
 @pytest.fixture
 def started(home: Settings, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Supervisor]]:
-    """Starts a real supervisor whose programs sleep, but for those that a test lets end at once."""
+    """Starts a real supervisor whose programs sleep, but for those that a test lets end at once, or run a script."""
 
-    def launch(*ending: str) -> Supervisor:
+    def launch(*ending: str, **scripts: str) -> Supervisor:
         ports = was_started(home, pages.port)
         names = [program.name for program in supervisor.programs(home, ports)]
-        listed = [Program(name, ("false",) if name in ending else ("sleep", "600")) for name in names]
+        lines = dict.fromkeys(names, "exec sleep 600") | dict.fromkeys(ending, "false") | scripts
+        listed = [Program(name, ("bash", "-c", line)) for name, line in lines.items()]
         monkeypatch.setattr(supervisor, "programs", lambda *_: listed)
         made = Supervisor(home)
         made.launch(ports)

@@ -9,7 +9,7 @@ import pytest
 from nightshift.errors import NightshiftError
 from nightshift.services import airflow_env
 from nightshift.services.ports import Ports
-from nightshift.services.supervisor import Supervisor, programs
+from nightshift.services.supervisor import programs
 from nightshift.settings import get_settings
 from nightshift.variables.table import SERVICE_MARK
 
@@ -48,13 +48,20 @@ def test_secrets_are_random_per_home_kept_and_private(home, tmp_path):
 
 
 def test_every_service_listens_on_this_machine_only(home):
-    for program in programs(home, PORTS):
-        assert "0.0.0.0" not in program.command
     assert airflow_env.environment(home, PORTS)["AIRFLOW__API__HOST"] == "127.0.0.1"
 
 
-def test_a_percent_sign_in_a_path_survives_the_supervisors_configuration(home):
-    odd = home.model_copy(update={"home": home.home / "100%(x)s"})
-    text = Supervisor(odd)._configuration(PORTS)
-    assert "100%%(x)s" in text
-    assert "100%(x)s" not in text
+@pytest.mark.parametrize(
+    ("address", "reached"),
+    [("0.0.0.0", "http://127.0.0.1:1"), ("::", "http://[::1]:1"), ("10.1.2.3", "http://10.1.2.3:1")],
+)
+def test_airflow_alone_follows_the_bind_address_as_the_others_have_no_login(home, address, reached):
+    asked = home.model_copy(update={"bind_address": address})
+    environment = airflow_env.environment(asked, PORTS)
+    assert environment["AIRFLOW__API__HOST"] == address
+    assert airflow_env.url(asked, 1) == reached
+    assert address in environment["NO_PROXY"].split(",")
+    commands = {program.name: program.command for program in programs(asked, PORTS)}
+    assert commands["mlflow"][commands["mlflow"].index("--host") + 1] == "127.0.0.1"
+    assert commands["data-docs"][commands["data-docs"].index("--bind") + 1] == "127.0.0.1"
+    assert not any(address in command for command in commands.values())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,15 +14,15 @@ import pytest
 
 from nightshift import sockets
 from nightshift.errors import NightshiftError
-from nightshift.services import control, processes, start, state, stop
+from nightshift.services import control, keeper, processes, start, state, stop
 from nightshift.services.airflow_env import environment
 from nightshift.services.ports import Ports
-from nightshift.services.supervisor import Supervisor
+from nightshift.services.supervisor import Supervisor, log_of
 from nightshift.settings import Settings
 from nightshift.setup import running
 from tests.nightshift.supervised import DAG_FILES, Pages
 
-TASK = "flight_delays_nightly.land"
+TASK = "spark_jobs.land --use-case flight_delays --dates 2013-08-03"
 
 
 @pytest.fixture
@@ -32,6 +34,8 @@ def up(
     ports = Ports.load(home)
     monkeypatch.setattr(Ports, "choose", lambda _: ports)
     monkeypatch.setattr(start, "_migrate", lambda *_: None)
+    # Other tests start whole installations meanwhile.
+    monkeypatch.setattr(start, "PORTS_LOCK", home.run / "ports.lock")
 
     def run() -> list[str]:
         said: list[str] = []
@@ -39,6 +43,13 @@ def up(
         return said
 
     return run
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def services(home: Settings) -> running.Finding:
@@ -49,11 +60,20 @@ def pids(home: Settings) -> set[int]:
     return {process.pid for process in processes.of_home(home.home)}
 
 
-def task_of(home: Settings, name: str = TASK) -> subprocess.Popen[bytes]:
-    """A process by the title that Airflow gives it while it runs a task."""
+def worker(home: Settings, task: str) -> subprocess.Popen[str]:
+    """A process of Airflow's executor with a task, or with none, in the words of its title; it lives while we do."""
     marked = environment(home) | {"NIGHTSHIFT_SERVICE": processes.mark(home.home)}
-    title = f"airflow worker -- LocalExecutor: {name}"
-    return subprocess.Popen(["bash", "-c", 'exec -a "$0" cat', title], env=marked, stdin=subprocess.PIPE)
+    code = (
+        "import setproctitle, subprocess, sys; setproctitle.setproctitle(sys.argv[1]); print(flush=True); "
+        f"subprocess.run(['bash', '-c', 'read', '-m', *{TASK.split()}, '--run-id', 'x'])"
+    )
+    title = f"airflow worker -- LocalExecutor: {task}"
+    started = subprocess.Popen(
+        [sys.executable, "-c", code, title], env=marked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None
+    started.stdout.readline()
+    return started
 
 
 def test_a_control_socket_that_was_removed_is_put_back_whatever_tmpdir_says(
@@ -74,7 +94,7 @@ def test_a_control_socket_that_was_removed_is_put_back_whatever_tmpdir_says(
 def test_a_supervisor_that_cannot_be_asked_is_told_and_nothing_is_ended(
     home: Settings, up: Callable[[], list[str]]
 ) -> None:
-    with_task = task_of(home)
+    with_task = worker(home, "01a22ceb-c50e")
     before = pids(home)
     supervisor = next(filter(state.is_supervisor, processes.of_home(home.home)))
     supervisor.send_signal(signal.SIGSTOP)
@@ -101,7 +121,7 @@ def test_a_supervisor_that_cannot_be_asked_is_told_and_nothing_is_ended(
 def test_services_whose_supervisor_was_killed_are_started_again_when_no_task_runs(
     home: Settings, up: Callable[[], list[str]]
 ) -> None:
-    with_task, idle = task_of(home), task_of(home, "<idle>")
+    with_task, idle = worker(home, "01a22ceb-c50e"), worker(home, "<idle>")
     next(filter(state.is_supervisor, processes.of_home(home.home))).kill()
     before = pids(home)
     finding = services(home)
@@ -111,8 +131,7 @@ def test_services_whose_supervisor_was_killed_are_started_again_when_no_task_run
         up()
     assert pids(home) == before
 
-    with_task.kill()
-    with_task.wait()
+    with_task.communicate()
     up()
     assert services(home).result == "ok"
     assert pids(home).isdisjoint(before)
@@ -131,15 +150,38 @@ def test_services_of_a_home_that_was_moved_or_of_another_checkout_are_found(
     assert f"another checkout, {home.project_dir}" in services(other).found
     assert services(other).result == "warn"
 
-    moved = home.model_copy(update={"home": home.home.rename(tmp_path / "moved")})
+    # By a name that shells and configuration files would read as theirs.
+    moved = home.model_copy(update={"home": home.home.rename(tmp_path / "it's 100%(x)s $HOME naïve")})
     assert str(home.home) in services(moved).found
     with pytest.raises(NightshiftError, match=r"(?s)nothing was ended.*run `nightshift down` and `nightshift up`"):
         start.start(lambda _: None, moved)
     # A copy has the services of none.
     shutil.copytree(moved.home, home.home, ignore=shutil.ignore_patterns("control.*"))
     assert state.look(moved).state == "moved"
-    assert stop.stop(lambda _: None, moved) == 7
+    assert stop.stop(lambda _: None, moved) == 8
     assert state.look(moved).state == "stopped"
+    assert start.start(lambda _: None, moved).password
+    assert state.look(moved).state == "running"
+    assert stop.stop(lambda _: None, moved) == 8
+
+
+def test_a_service_outlives_its_supervisor_and_its_log_stays_small(
+    home: Settings, started: Callable[..., Supervisor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "LOG_BYTES", 30)
+    started(scheduler="while sleep 0.1; do echo one line; done")
+    log = log_of(home, "scheduler")
+    until(lambda: log.is_file() and log.read_text().count("one line") > 3)
+    next(filter(state.is_supervisor, processes.of_home(home.home))).kill()
+    before = log.read_text().count("one line")
+    until(lambda: log.read_text().count("one line") > before + 3)
+
+    control.socket_file(home).unlink()
+    sockets.forget(home.home)
+    keeper.look(home)
+    assert "one line" in log.with_suffix(".log.1").read_text()
+    assert log.stat().st_size < 30
+    until(lambda: "one line" in log.read_text())
 
 
 def test_up_ends_when_the_dags_are_read_and_says_which_cannot_be(
@@ -160,12 +202,16 @@ def test_up_ends_when_the_dags_are_read_and_says_which_cannot_be(
 
 def test_one_up_waits_for_another_and_says_so(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(start, "PORTS_LOCK", home.home.with_name("ports.lock"))
     said: list[str] = []
     with start._one_at_a_time(said.append):
         assert said == []
         with pytest.raises(NightshiftError, match="has not ended"), start._one_at_a_time(said.append):
             pass
     assert said == ["waiting for another `nightshift up` of this user to end"]
+    monkeypatch.setattr(start, "PORTS_LOCK", home.home.parent)
+    with pytest.raises(NightshiftError, match="cannot be opened"), start._one_at_a_time(said.append):
+        pass
 
 
 def test_what_stands_in_the_place_of_the_link_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
