@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 from filelock import FileLock
@@ -31,14 +33,30 @@ _OWN_ENTRIES = frozenset(
 )
 
 
+def named_user() -> pwd.struct_passwd:
+    """The user of this process.
+
+    Raises:
+        InstallationError: if the system has no name for it, as in some containers.
+    """
+    try:
+        return pwd.getpwuid(os.getuid())
+    except KeyError:
+        raise InstallationError(
+            f"the user id {os.getuid()} has no name in this system, which PostgreSQL and Spark need",
+            remedy="add it to /etc/passwd, or run as a user that stands there",
+        ) from None
+
+
 def prepare_home(settings: Settings | None = None) -> Path:
     """Create the home with its mark, or mark the one that a job created.
 
     Raises:
-        NightshiftError: if the folder holds things that are not nightshift's: `nightshift clean` deletes a
-            marked folder whole, so a folder of other things must never get the mark.
+        InstallationError: if this user has no name; or if the folder holds things that are not nightshift's, for
+            `nightshift clean` deletes a marked folder whole, so a folder of other things must never get the mark.
     """
     settings = settings or get_settings()
+    named_user()
     home = settings.home
     marker = home / MARKER
     if not marker.is_file():

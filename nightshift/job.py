@@ -17,6 +17,7 @@ from nightshift import terminal
 from nightshift.catalog import Catalog
 from nightshift.dates import ALLOWED, BatchDates
 from nightshift.errors import NightshiftError, UsageError
+from nightshift.home import named_user
 from nightshift.outside import explaining
 from nightshift.result import hand_over_failure
 from nightshift.use_case import UseCase
@@ -78,6 +79,7 @@ def run_job(
     started = time.monotonic()
     try:
         with explaining():
+            named_user()
             use_case = UseCase.load(arguments.use_case)
             job = Job(
                 stage=stage,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.errors import InstallationError
+from nightshift.home import named_user
 
 SUPERUSER = "postgres"
 
@@ -51,13 +52,7 @@ def programs() -> Path:
 def system_user() -> pwd.struct_passwd:
     """The user that the server runs as: this one, or one without rights where this one is root."""
     if os.getuid() != 0:
-        try:
-            return pwd.getpwuid(os.getuid())
-        except KeyError:
-            raise InstallationError(
-                f"the user id {os.getuid()} has no name in this system, which PostgreSQL needs: add it to "
-                "/etc/passwd, or set NIGHTSHIFT_DATABASE_URL to a server"
-            ) from None
+        return named_user()
     for name in (SUPERUSER, "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 NOWHERE = "/nowhere/at/all"
 HOSTILE = {
     # dbt: leaves out tests, rows, models
@@ -75,3 +77,25 @@ HOSTILE = {
     "https_proxy": "http://127.0.0.1:9",
     "ALL_PROXY": "socks5://127.0.0.1:9",
 }
+# Files of a person's other work, which programs look for below HOME.
+HOME_FILES = {
+    ".pgpass": "*:*:*:*:of another server\n",
+    ".pg_service.conf": "[other]\nhost=nowhere.invalid\n",
+    ".dbt/profiles.yml": "config: {send_anonymous_usage_stats: nothing}\nnightshift: {target: nowhere}\n",
+    ".gitconfig": "[core\n\tthis is no configuration",
+    ".config/git/config": "[core\n\tnor is this",
+    ".config/matplotlib/matplotlibrc": "backend: nothing\ntext.usetex: true\n",
+    ".duckdbrc": "SELECT error('of another session');\n",
+    ".hotspotrc": "-Xmx16m\n",
+    ".mlflow/credentials": "[mlflow]\nmlflow_tracking_username = other\n",
+}
+
+
+def hostile_home(folder: Path) -> Path:
+    """A HOME full of such files."""
+    for name, text in HOME_FILES.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    (folder / ".pgpass").chmod(0o644)
+    return folder

@@ -19,7 +19,7 @@
   {% do run_query('drop table if exists ' ~ relation) %}
 
   {% call statement('main') -%}
-    create table {{ relation }} using parquet partitioned by (batch_date) location '{{ folder }}' as
+    create table {{ relation }} using parquet partitioned by (batch_date) location '{{ folder | replace("'", "\\'") }}' as
     select /*+ rebalance(batch_date) */ * from ({{ sql }}) as model
     {# Like every other table; the same rows are then the same bytes, and a score that is made again names the same
        version of its features. #}

@@ -37,6 +37,7 @@ from tests.end_to_end.station import (
     until,
     versions_of,
 )
+from tests.hostile import HOSTILE
 
 KINDS = ("nightly", "train", "backfill", "catch_up", "rollback")
 FIRST = dt.date.fromisoformat(HISTORY[0])
@@ -57,7 +58,8 @@ def station() -> Iterator[Station]:
     os.environ.update(of_this_test)
     _forget_settings()
     try:
-        nightshift("up")
+        # Whatever runs in this folder runs in services that were started on an unlucky machine.
+        nightshift("up", **HOSTILE)
         with AirflowApi() as api:
             for dag_id in (f"{name}_{kind}" for name in (USE_CASE, TICKING) for kind in KINDS):
                 api.wait_for_dag(dag_id)

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -141,9 +142,9 @@ class Station:
         return [process for process in psutil.process_iter() if _home_of(process) == str(self.home)]
 
 
-def nightshift(*arguments: str) -> str:
-    """Run one command of the command line; its output."""
-    done = called(*arguments)
+def nightshift(*arguments: str, **variables: str) -> str:
+    """Run one command of the command line, with further variables in its environment; its output."""
+    done = called(*arguments, **variables)
     assert done.returncode == 0, f"nightshift {' '.join(arguments)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -155,10 +156,16 @@ def told(*arguments: str) -> str:
     return shown.stdout
 
 
-def called(*arguments: str) -> subprocess.CompletedProcess[str]:
+def called(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """The same for one that may be refused."""
     return subprocess.run(
-        [str(NIGHTSHIFT), *arguments], capture_output=True, text=True, check=False, cwd=PROJECT_DIR, timeout=600
+        [str(NIGHTSHIFT), *arguments],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT_DIR,
+        timeout=600,
     )
 
 

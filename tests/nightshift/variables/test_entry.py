@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from nightshift import ledger
 from nightshift.settings import PROJECT_DIR, Settings
 from nightshift.variables import table
-from tests.hostile import HOSTILE
+from tests.hostile import HOSTILE, hostile_home
 
 SHOWS = """
 import os
@@ -97,6 +98,15 @@ def test_doctor_lists_what_it_ignored_and_how_to_say_it_on_purpose(tmp_path: Pat
     named = {name for each in told for name in re.findall(r"[\w_]+", each["found"].partition(":")[2].partition("(")[0])}
     assert named == HOSTILE.keys() - {"HTTP_PROXY", "https_proxy", "JAVA_HOME"}
     assert not (tmp_path / "home").exists()
+
+
+def test_the_recorded_version_is_that_of_the_checkout_whatever_git_is_told(tmp_path: Path) -> None:
+    shows = "from nightshift.variables import entry; entry.start(); from nightshift import ledger; "
+    shows += "print(ledger.code_version())"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(hostile_home(tmp_path))} | HOSTILE
+    command = [sys.executable, "-c", shows]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=PROJECT_DIR)
+    assert done.stdout.strip() == ledger.code_version() != "unknown"
 
 
 def test_the_table_knows_all_settings() -> None:

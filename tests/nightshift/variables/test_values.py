@@ -90,6 +90,7 @@ def test_what_people_write_gets_one_form(read, name: str, text: str, form: str |
         ("landing_url", "s3://key:s3cret@bucket/landing", "credentials"),
         ("home", "~nobody-of-that-name/home", "there is no such user"),
         ("home", "/srv/a:b", "in a folder's name"),
+        ("home", "/srv/a%20b", "in a folder's name"),
         ("use_cases_dir", "/srv/[a]", "in a folder's name"),
         ("mlflow_tracking_uri", "mlflow.company:5000", "no URL of a server"),
         ("mlflow_tracking_uri", "https://me:s3cret@mlflow.company", "credentials"),
