@@ -39,7 +39,10 @@ _REFUSED = (
     *("HTTP status 401", "HTTP status 403", "AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "Forbidden"),
 )
 # Of what the JVM says only that is kept: the rest may quote records.
-_SPARK = re.compile(r"No space left on device|Disk quota exceeded|java\.lang\.OutOfMemoryError: [\w ]+")
+_SPARK = re.compile(
+    r"(?P<full>No space left on device|Disk quota exceeded)|(?P<memory>java\.lang\.OutOfMemoryError: [\w ]+)"
+    r"|Input/output error|Stale file handle|Transport endpoint is not connected|Host is down"
+)
 _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 _STORE_ERROR = re.compile(r"Generic \w+ error.{,300}", re.DOTALL)
 _AGAIN = "run this again"
@@ -177,10 +180,14 @@ def explained_words(said: str) -> NightshiftError | None:
     """As :func:`explained`, of what Spark says, where dbt hands it on as text."""
     if (found := _SPARK.search(said)) is None:
         return None
-    if "OutOfMemory" in found[0]:
+    if found["memory"]:
         more = "give Spark more memory (NIGHTSHIFT_SPARK_DRIVER_MEMORY), or ask for fewer batch dates, then "
         return ResourcesError(f"Spark ran out of memory: {found[0]}", remedy=more + _AGAIN)
-    return _full(f"Spark has no room for its files: {found[0]}")
+    if found["full"]:
+        return _full(f"Spark has no room for its files: {found[0]}")
+    return StoreUnreachableError(
+        f"Spark can't use its files: {found[0]}", remedy=f"see that the disk answers, then {_AGAIN}"
+    )
 
 
 def _of_system(error: BaseException, library: Any) -> NightshiftError | None:

@@ -126,15 +126,24 @@ def test_a_store_that_hiccups_is_temporary_and_one_that_refuses_us_is_final(
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "kind", "told"),
     [
-        ("Job aborted: java.io.IOException: No space left on device at …(ada@example.org)", "No space left on device"),
-        ("java.lang.OutOfMemoryError: Java heap space\n\tat …", "java.lang.OutOfMemoryError: Java heap space"),
+        (
+            "Job aborted: java.io.IOException: No space left on device at …(ada@example.org)",
+            ResourcesError,
+            "No space left on device",
+        ),
+        ("java.io.IOException: Stale file handle\n\tat …", StoreUnreachableError, "Stale file handle"),
+        (
+            "java.lang.OutOfMemoryError: Java heap space\n\tat …",
+            ResourcesError,
+            "java.lang.OutOfMemoryError: Java heap space",
+        ),
     ],
 )
-def test_of_what_spark_says_only_the_cause_is_told(said: str, told: str) -> None:
+def test_of_what_spark_says_only_the_cause_is_told(said: str, kind: type[NightshiftError], told: str) -> None:
     error = explained_words(said)
-    assert isinstance(error, ResourcesError)
+    assert type(error) is kind
     assert error.message.endswith(told)
     assert explained_words("[CAST_INVALID_INPUT] The value 'ada@example.org' cannot be cast") is None
 
