@@ -128,7 +128,6 @@ def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
         # After a crash, tasks that ran then are found within a minute or two, not after five.
         "scheduler.orphaned_tasks_check_interval": 60,
         "scheduler.task_instance_heartbeat_timeout": 120,
-        "usage_data_collection.enabled": False,
         # A machine that is busy with Spark answers late. A request that is given up after 5 s, as by default, may
         # have been carried out: the next try then finds the task running already, and fails it.
         "workers.execution_api_timeout": 60,

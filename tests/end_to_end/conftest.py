@@ -79,12 +79,15 @@ def station() -> Iterator[Station]:
 
 @pytest.fixture(scope="package")
 def ingested(station: Station) -> Station:
-    """Some weeks, as one range."""
+    """Some weeks, as one range; while they land, the sockets of the home are removed, and `up` is run once more."""
     first, last = HISTORY
     station.deliver(f"{first}..{BACKFILLED}")
-    station.finished["ingest"] = station.succeed(
-        "backfill", PATIENCE, first_date=first, last_date=last, stages="ingest"
-    )
+    conf = {"first_date": first, "last_date": last, "stages": "ingest"}
+    run_id = station.api.trigger(f"{USE_CASE}_backfill", None, conf)
+    job = until(lambda: station.jobs("spark_jobs.land"), 120)[0]
+    station.mended = _mended(station)
+    assert job.is_running(), "`up` ends nothing that runs"
+    station.finished["ingest"] = station.assert_succeeds(f"{USE_CASE}_backfill", run_id, PATIENCE)
     station.finished["tick"] = _ticked(station)
     return station
 
@@ -115,6 +118,17 @@ def scored(trained: Station) -> Station:
     trained.finished[BACKFILLED] = _backfilled(trained, BACKFILLED)
     trained.scored_by = versions_of(BACKFILLED)
     return trained
+
+
+def _mended(station: Station) -> tuple[set[tuple[int, float]], set[tuple[int, float]]]:
+    """The services before and after a cleaner, and an `up` of a shell with another folder for temporary files."""
+    before = station.services()
+    for socket in ("run/control.sock", "postgres/.s.PGSQL.5432"):
+        (station.home / socket).unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", "/nonexistent")
+        nightshift("up")
+    return before, station.services()
 
 
 def _ticked(station: Station) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from click.testing import CliRunner
 
 from nightshift.catalog import Catalog
 from nightshift.cli import cli
+from nightshift.services import processes
 from nightshift.services.airflow_api import AirflowApi
 from nightshift.settings import PROJECT_DIR
 from nightshift.use_case import UseCase
@@ -57,6 +58,8 @@ class Station:
     finished: dict[str, dict[str, Any]] = field(default_factory=dict)
     # What the forms showed that were answered in a browser.
     forms: dict[str, str] = field(default_factory=dict)
+    # Its services before and after their sockets were removed.
+    mended: tuple[set[tuple[int, float]], set[tuple[int, float]]] = (set(), set())
     # Versions of the model by which the backfilled date was scored first.
     scored_by: set[int] = field(default_factory=set)
 
@@ -130,6 +133,12 @@ class Station:
         file = self.home / "landing" / USE_CASE / day / "schedule.csv"
         with file.open(newline="", encoding="utf-8") as stream:
             return sum(1 for _ in csv.DictReader(stream))
+
+    def services(self) -> set[tuple[int, float]]:
+        """The supervisor and its own children: those of Airflow come and go."""
+        running = processes.of_home(self.home)
+        [supervisor] = [each for each in running if any("supervisord" in part for part in each.cmdline())]
+        return {(each.pid, each.create_time()) for each in (supervisor, *supervisor.children())}
 
     def jobs(self, module: str) -> list[psutil.Process]:
         """The running processes of a job of this home."""

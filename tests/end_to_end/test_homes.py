@@ -20,12 +20,13 @@ import psutil
 import pytest
 
 from nightshift import database
-from nightshift.services import processes
+from nightshift.services import processes, state
 from nightshift.services.airflow_api import AirflowApi
 from nightshift.services.airflow_env import connection_info
 from nightshift.services.ports import Ports
 from nightshift.settings import PROJECT_DIR, Settings
 from nightshift.variables.table import SERVICE_MARK
+from tests.end_to_end.station import until
 from tests.end_to_end.test_services import HEALTHY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(1500)]
@@ -95,7 +96,8 @@ def test_two_homes_start_together_survive_crashes_and_end_alone(two_homes):
     _done(_command(first, "up"))
     assert sorted(_components(first)) == before, "started a second time, nothing runs twice"
 
-    # The supervisor is killed: its children live on without it, until the next start takes them over.
+    # The supervisor is killed: its children live on without it, until the next start, when no task runs, ends them.
+    until(lambda: not state.look(first).tasks, 120)
     os.kill(int((first.run / "supervisord.pid").read_text()), signal.SIGKILL)
     _done(_command(first, "up"))
     assert _health(first) == HEALTHY

@@ -35,13 +35,12 @@ def test_nothing_listens_beyond_this_machine(station: Station) -> None:
 
 
 def test_started_a_second_time_nothing_runs_twice(station: Station) -> None:
-    before = components(station)
+    before = station.services()
     assert station.api.connection.base_url in nightshift("up")
-    assert components(station) == before
+    assert station.services() == before
 
 
-def components(station: Station) -> set[tuple[int, float]]:
-    """The supervisor's own children: those of Airflow come and go."""
-    running = processes.of_home(station.home)
-    [supervisor] = [each for each in running if any("supervisord" in part for part in each.cmdline())]
-    return {(each.pid, each.create_time()) for each in (supervisor, *supervisor.children())}
+def test_sockets_that_a_cleaner_removed_are_put_back_under_a_task_that_goes_on(ingested: Station) -> None:
+    before, after = ingested.mended
+    assert before == after
+    assert ingested.finished["ingest"]["state"] == "success"

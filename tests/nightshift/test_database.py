@@ -19,7 +19,10 @@ import pytest
 
 from nightshift import database, postgres_tools, sockets
 from nightshift.errors import NightshiftError
+from nightshift.services.state import Services
 from nightshift.settings import Settings, get_settings
+from nightshift.setup import stores
+from nightshift.setup.installation import Installation
 
 
 @pytest.fixture
@@ -198,6 +201,9 @@ def test_a_server_that_cannot_be_reached_any_more_is_left_alone_and_said_so(own_
 
     with pytest.raises(NightshiftError, match=r"(?s)cannot be reached .* was removed.*`nightshift up`"):
         database.ensure_server(own_home)
+    [finding] = stores.databases(Installation(own_home, Services("stopped"), (), {}))
+    assert (finding.result, "cannot be reached" in finding.found) == ("fail", True)
+    assert finding.remedy == "when no task runs, run `nightshift down` and `nightshift up`"
     assert lives(server.pid)
     assert database.stop(own_home)
     assert not lives(server.pid)

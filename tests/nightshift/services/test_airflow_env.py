@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 from nightshift.errors import NightshiftError
 from nightshift.services import airflow_env
@@ -65,3 +68,12 @@ def test_airflow_alone_follows_the_bind_address_as_the_others_have_no_login(home
     assert commands["mlflow"][commands["mlflow"].index("--host") + 1] == "127.0.0.1"
     assert commands["data-docs"][commands["data-docs"].index("--bind") + 1] == "127.0.0.1"
     assert not any(address in command for command in commands.values())
+
+
+def test_airflow_knows_each_option_that_is_set(home):
+    airflow = Path(importlib.util.find_spec("airflow").origin).parent
+    known = yaml.safe_load((airflow / "config_templates" / "config.yml").read_text(encoding="utf-8"))
+    names = {f"AIRFLOW__{section}__{option}".upper() for section in known for option in known[section]["options"]}
+    given = {name for name in airflow_env.environment(home, PORTS) if name.startswith("AIRFLOW__")}
+    assert given <= names
+    assert "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT" in given, "5 s by default, which a busy machine exceeds"
