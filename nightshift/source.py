@@ -26,6 +26,13 @@ class _Source(Declared):
     tolerated_quarantine_share: float | None = Field(
         None, ge=0, le=1, description="Share of rows per batch date that may be quarantined; unset: the use case's."
     )
+    newest_by: Name | None = Field(
+        None,
+        description=(
+            "Column by which the newest record of a key is found, the largest value being the newest. Unset, or where "
+            "it is equal: by the names of the files, numbers in them as numbers, then by the place in the file."
+        ),
+    )
 
     def starts(self, first: dt.date) -> dt.date:
         """The batch date with which it begins to come.

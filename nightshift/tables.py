@@ -202,6 +202,17 @@ class Table(Declared):
         return self
 
     @model_validator(mode="after")
+    def _newest_can_be_told(self) -> Self:
+        name = self.source.newest_by if self.source else None
+        column = next((column for column in self.columns if column.name == name), None)
+        if name is not None and (column is None or column.role == "lineage"):
+            raise ValueError(f"source.newest_by: {name} is no column that its files hold")
+        if column is not None and (column.pii is not None or column.type not in (*NUMBERS, "date", "timestamp")):
+            kind = "personal data" if column.pii else column.type
+            raise ValueError(f"source.newest_by: {name} is {kind}; name a number, a date or a timestamp")
+        return self
+
+    @model_validator(mode="after")
     def _fits_its_layer(self) -> Self:
         if self.source is not None and self.layer != "bronze":
             raise ValueError(f"only bronze tables have a source, and it is {self.layer}")

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from nightshift import lake
 from nightshift.dates import BatchDates, near
+from nightshift.delivery.repeats import NATURAL_DIGITS
 from nightshift.errors import DeclarationError, MissingError
 from nightshift.job import Job
 from nightshift.published import came_without_rows, unpublished
@@ -21,7 +22,7 @@ from spark_jobs.holiday_calendar import calendar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 log = logging.getLogger("nightshift")
 
@@ -48,7 +49,7 @@ def find_input(spark: SparkSession, job: Job, name: str, version: int | None = N
         raise DeclarationError(f"{table.label} does not arrive in deliveries, so no refine function can ask for it")
     if table.source.required:
         _require_landed(table, job, version)
-        return _placed(lake.read(spark, table, job.dates, version))
+        return _placed(lake.read(spark, table, job.dates, version), table)
     return _reference(spark, table, job.dates, version)
 
 
@@ -58,9 +59,19 @@ def ranked(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
     return rows.withColumn(RANK, F.row_number().over(newest_first))
 
 
-def _placed(rows: DataFrame) -> DataFrame:
-    """Landed rows whose ``record`` says where each comes from, file first; refine functions only pass it on."""
-    return rows.withColumn("record", F.struct("file", "record", "file_sha256")).drop("file", "file_sha256", "extra")
+def _placed(rows: DataFrame, table: Table) -> DataFrame:
+    """Landed rows whose ``record`` says where each comes from, and how new it is; refine functions only pass it on."""
+    newest_by = table.source.newest_by if table.source else None
+    newest = F.col(newest_by) if newest_by else F.lit(None).cast("int")
+    # Compared field by field.
+    place = F.struct(newest.alias("newest"), natural_order("file").alias("order"), "file", "record", "file_sha256")
+    return rows.withColumn("record", place).drop("file", "file_sha256", "extra")
+
+
+def natural_order(name: str) -> Column:
+    """A column of names of files, such that text sorts them as people count, as `repeats.natural_order` does."""
+    padded = F.regexp_replace(name, "([0-9]+)", f"{'0' * NATURAL_DIGITS}$1")
+    return F.regexp_replace(padded, rf"0*([0-9]{{{NATURAL_DIGITS}}})(?![0-9])", "$1")
 
 
 def snapshots_for(dates: BatchDates, published: set[dt.date]) -> dict[dt.date, dt.date]:
@@ -81,7 +92,7 @@ def _reference(spark: SparkSession, table: Table, dates: BatchDates, version: in
         rows = lake.read(spark, table, BatchDates(min(snapshots), max(snapshots)), version)
     else:
         rows = spark.createDataFrame([], table.ddl)
-    newest = ranked(_placed(rows), table.keys).where(F.col(RANK) == 1)
+    newest = ranked(_placed(rows, table), table.keys).where(F.col(RANK) == 1)
     valid = newest.join(F.broadcast(validity), on=F.col(PARTITION) == F.col("valid_from"), how="inner")
     return valid.drop(PARTITION, "record", RANK)
 

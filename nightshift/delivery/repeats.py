@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,15 +12,27 @@ from nightshift.delivery.manifest import MANIFEST
 from nightshift.delivery.verdict import Fault, LandedFile
 from nightshift.source import FileSource
 
+# Longer numbers in names are compared as text.
+NATURAL_DIGITS = 40
 # SHA-256 by file name, of each batch date that was published.
 History = Mapping[dt.date, Mapping[str, str]]
 
 
+def natural_order(name: str) -> str:
+    """What sorts names of files as people count: orders_9 before orders_10."""
+    return re.sub("[0-9]+", lambda digits: digits[0].zfill(NATURAL_DIGITS), name)
+
+
 def mark_duplicates(files: Sequence[LandedFile]) -> Iterator[LandedFile]:
-    """The files, each that doubles an earlier one of the same source and delivery marked with that one's name."""
-    first: dict[tuple[dt.date, str, str], str] = {}
+    """The files, each that doubles another one of the same source and delivery marked with that one's name.
+
+    The newest by its name is read: what it says again counts more than what came in between.
+    """
+    newest: dict[tuple[dt.date, str, str], str] = {}
+    for file in sorted(files, key=lambda file: (natural_order(file.name), file.name)):
+        newest[file.batch_date, file.table.name, file.sha256] = file.name
     for file in files:
-        name = first.setdefault((file.batch_date, file.table.name, file.sha256), file.name)
+        name = newest[file.batch_date, file.table.name, file.sha256]
         yield file if name == file.name else replace(file, duplicate_of=name)
 
 

@@ -49,6 +49,11 @@ JSON_HALF = r"\\u[dD][89abAB][0-9a-fA-F]{2}"
 JSON_OTHER_HALF = r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 JSON_WHOLE = rf"(?s)\A(?:[^\\]++|{JSON_HALF}{JSON_OTHER_HALF}|\\(?!u[dD][89a-fA-F]).)*+\z"
 
+# A number of a JSON text, and before it whatever stands since the last one: texts as a whole, and other signs.
+JSON_NUMBER = r'(?s)\G((?:"(?:[^"\\]++|\\.)*+"|[^"0-9-]++)*+)(-?[0-9][0-9.eE+-]*+)'
+# Of private use, by which numbers are told from text; one that a line does not hold is taken.
+MARKS = ("\ue000", "\ue123", "\ue456")
+
 
 def csv_records(
     lines: DataFrame, table: Table, header: Sequence[str] | None = None, version: int | None = None
@@ -109,13 +114,28 @@ def json_records(lines: DataFrame, table: Table, version: int | None = None) -> 
         ],
         "type": [_other_than_text(called[column.name]) for column in table.columns if _is_text(column, called)],
     }
-    values = F.from_json("line", "map<string,string>", JSON_OPTIONS)
-    extra = F.when(
-        differs & (F.size(undeclared) > 0),
-        F.to_json(F.map_filter(values, lambda key, _: ~F.array_contains(declared, key)), WITH_NULLS),
-    )
+    extra = F.when(differs & (F.size(undeclared) > 0), _aside("line", declared))
     own = {column: F.col(f"parsed.{name}") for column, name in called.items()}
     return _records(parsed, table, faults, others, own, extra)
+
+
+def _aside(line: str, declared: Column) -> Column:
+    """The undeclared values of a JSON object as text, numbers as they are written, also within objects and arrays.
+
+    Spark's parser would write numbers anew: 0.1000 as 0.1, and 1E400 as infinity. So it is given them as text.
+    """
+    mark = F.coalesce(*[F.when(~_holds(line, mark), F.lit(mark)) for mark in MARKS])
+    marked = F.regexp_replace(line, F.lit(JSON_NUMBER), F.concat(F.lit('$1"'), mark, F.lit('$2"')))
+    values = F.from_json(F.coalesce(marked, line), "map<string,string>", JSON_OPTIONS)
+    kept = F.to_json(F.map_filter(values, lambda key, _: ~F.array_contains(declared, key)), WITH_NULLS)
+    nested = F.concat(F.lit(r'\\"'), mark, F.lit(r'([^"\\]*+)\\"'))
+    return F.coalesce(F.replace(F.regexp_replace(kept, nested, F.lit("$1")), mark, F.lit("")), kept)
+
+
+def _holds(line: str, mark: str) -> Column:
+    """Whether a line may hold a character, as such or escaped."""
+    digits = f"{ord(mark):04x}"
+    return F.contains(line, F.lit(mark)) | F.contains(line, F.lit(digits)) | F.contains(line, F.lit(digits.upper()))
 
 
 def _is_text(column: tables.Column, called: Mapping[str, str]) -> bool:

@@ -101,6 +101,13 @@ SOURCE = {"file": "orders.csv", "format": "csv"}
         ([column("id")], {"layer": "silver", "source": SOURCE}, "only bronze tables have a source"),
         ([column("id")], {"rules": [{"name": "r", "must": "true", "why": ""}]}, "it has no source"),
         ([column("id", pii="identifier")], {"layer": "gold"}, "columns id: personal data ends in silver"),
+        ([column("id")], {"source": {**SOURCE, "newest_by": "changed"}}, "newest_by: changed is no column that its"),
+        ([column("id")], {"source": {**SOURCE, "newest_by": "id"}}, "newest_by: id is string; name a number, a date"),
+        (
+            [column("id"), column("at", "date", pii="other", treatment="drop")],
+            {"source": {**SOURCE, "newest_by": "at"}},
+            "newest_by: at is personal data",
+        ),
         ([column("id")], {"source": {**SOURCE, "file": "a*b*.csv"}}, "source.file.file"),
         ([column("id")], {"source": {**SOURCE, "file": ".orders.csv"}}, "source.file.file"),
         ([column("id")], {"source": {"connection": "erp", "relation": "a.b.c"}}, "source.jdbc.relation"),

@@ -10,13 +10,15 @@ from pyspark.sql import SparkSession
 from nightshift import lake, ledger
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.delivery import repeats
 from nightshift.job import Job
 from nightshift.ledger import Input
 from nightshift.settings import Settings
 from nightshift.tables import Table
 from nightshift.use_case import UseCase
-from spark_jobs.inputs import END_OF_TIME, snapshots_for
+from spark_jobs.inputs import END_OF_TIME, RANK, _placed, natural_order, ranked, snapshots_for
 from spark_jobs.refine import compute, newest, refinements
+from tests.deliveries import things
 from tests.silver import write_table
 
 FIRST, SECOND, THIRD, FOURTH = (dt.date(2013, 1, day) for day in (4, 5, 6, 7))
@@ -129,3 +131,24 @@ def test_a_late_outcome_belongs_to_the_delivery_that_brings_it(spark: SparkSessi
 )
 def test_a_snapshot_counts_until_the_next(dates: str, expected: dict[dt.date, dt.date]) -> None:
     assert snapshots_for(BatchDates.parse(dates), {SNAPSHOT, SECOND, FOURTH}) == expected
+
+
+def test_the_newest_record_is_that_of_the_newest_file_or_of_the_declared_column(spark: SparkSession) -> None:
+    names = ["orders.csv", "orders_9.csv", "orders_10.csv", "orders_010.csv", "a1b.csv", "a-.csv", f"n{'7' * 30}.csv"]
+    padded = spark.createDataFrame([(name,) for name in names], "file string").select(natural_order("file"))
+    assert [row[0] for row in padded.collect()] == [repeats.natural_order(name) for name in names]
+
+    ddl = things({"file": "x", "format": "csv"}).ddl
+    # As file and record, and the value by which the newest may be found.
+    places = [("orders_9.csv", 5, 1), ("orders_10.csv", 2, 3), ("orders_10.csv", 3, 2), ("orders_2.csv", 9, None)]
+    values = [(FIRST, "a", amount, None, file, "x", record, None) for file, record, amount in places]
+    rows = spark.createDataFrame(values, ddl)
+
+    def found(**source: str) -> tuple[str, int]:
+        table = things({"file": "orders_*.csv", "format": "csv", **source})
+        best = ranked(_placed(rows, table), table.keys).where(f"{RANK} = 1").first()
+        return best.record.file, best.record.record
+
+    assert found() == ("orders_10.csv", 3)
+    assert found(newest_by="amount") == ("orders_10.csv", 2)
+    assert found(newest_by="day") == ("orders_10.csv", 3), "where it does not tell them apart, the file does"

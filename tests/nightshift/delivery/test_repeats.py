@@ -9,9 +9,10 @@ import pytest
 
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.delivery import (
-    verify,
-)
+from nightshift.delivery import verify
+from nightshift.delivery.repeats import natural_order
+from tests.deliveries import OneSource, things
+from tests.deliveries import deliver as things_deliver
 from tests.nightshift.delivery.flights import DAY, FIRST, SCHEDULE, allow, deliver, write_manifest
 
 
@@ -62,3 +63,25 @@ def test_a_correction_that_takes_the_place_of_a_wrong_file_frees_it_for_its_own_
     write_manifest(first, {"schedule.csv": 2}, FIRST)
     published = {FIRST: {"schedule.csv": hashlib.sha256(SCHEDULE).hexdigest()}}
     assert verify(catalog, BatchDates(FIRST, DAY), lambda _: published).faults == ()
+
+
+def test_names_are_sorted_as_people_count() -> None:
+    names = [
+        "orders.csv",
+        "orders_01.csv",
+        "orders_1.csv",
+        "orders_9.csv",
+        "orders_10.csv",
+        "orders_10_2.csv",
+        "orders_a",
+    ]
+    assert sorted(set(names), key=lambda name: (natural_order(name), name)) == names
+
+
+def test_of_equal_files_the_newest_is_read(landing: Path) -> None:
+    table = things({"file": "things_*", "format": "csv"})
+    first, between = b"code,amount,day\na,1,\n", b"code,amount,day\na,2,\n"
+    files = {"things_10": (first, 1), "things_8": (first, 1), "things_9": (between, 1)}
+    things_deliver(landing / "any", DAY, files)
+    found = {file.name: file.duplicate_of for file in verify(OneSource(table), BatchDates.of(DAY)).files}
+    assert found == {"things_8": "things_10", "things_9": None, "things_10": None}

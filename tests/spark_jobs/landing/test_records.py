@@ -11,6 +11,7 @@ import pytest
 from nightshift.source import FileSource
 from nightshift.tables import Table
 from spark_jobs.landing.records import csv_records, json_records, numbered_lines
+from spark_jobs.landing.text_records import MARKS
 
 COLUMNS = [
     {"name": "code", "type": "string", "description": "a code"},
@@ -226,6 +227,39 @@ def test_undeclared_values_are_kept_aside_whatever_their_names_and_size(spark) -
     (found,) = json_records(lines, table("jsonl")).select("faults", "extra").collect()
     assert found.faults == ""
     assert json.loads(found.extra) == others
+
+
+@pytest.mark.parametrize("known", [(), MARKS[:1], MARKS[:2]], ids=["usual", "mark in use", "two marks in use"])
+def test_undeclared_json_numbers_keep_their_digits(spark, known: tuple[str, ...]) -> None:
+    text = r'a "1.50", \"2.50\", {\"b\":1.50} 1.50 ' + "".join(known)
+    given = {
+        **{
+            number: number
+            for number in (
+                *("12345678901234567.89", "0.1000", "1.50e10", "1.5E+10", "9007199254740993", "-0", "-0.0", "1E400"),
+                *("1e-400", "0.30000000000000004", "123456789012345678901234567890", "1.0", "0", "-1", "9" * 900),
+            )
+        },
+        '{"b": 1.10, "a": [-0, 1E400, "1.10"], "c": {"b": 1, "b": 1.0}}': (
+            '{"b":1.10,"a":[-0,1E400,"1.10"],"c":{"b":1,"b":1.0}}'
+        ),
+        "[1.10, 2]": "[1.10,2]",
+        '"1.10"': "1.10",
+        "true": "true",
+        "null": None,
+        json.dumps(text): text,
+        json.dumps({"t": text, "n": -0.10}).replace("-0.1", "-0.10"): json.dumps(
+            {"t": text, "n": 0}, separators=(",", ":")
+        ).replace('"n":0', '"n":-0.10'),
+        "[" * 500 + "1.10" + "]" * 500: "[" * 500 + "1.10" + "]" * 500,
+    }
+    lines = [f'{{"code":"a","amount":1,"later":{value},"1.0":0.10}}' for value in given]
+    rows = spark.createDataFrame(
+        [("f", number, line) for number, line in enumerate(lines)], "path string, record bigint, line string"
+    )
+    found = json_records(rows, table("jsonl")).select("record", "faults", "extra").orderBy("record").collect()
+    assert [row.faults for row in found] == [""] * len(given)
+    assert [json.loads(row.extra) for row in found] == [{"later": kept, "1.0": "0.10"} for kept in given.values()]
 
 
 def test_raw_text_that_is_not_utf8_is_kept_in_a_readable_form(spark) -> None:

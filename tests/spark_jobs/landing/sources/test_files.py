@@ -256,11 +256,11 @@ def test_a_byte_identical_file_under_another_name_is_not_read_again(spark, landi
     assert delivery.rows_in(table) == {FIRST: 4}
     assert [file.rows for file in delivery.files if file.duplicate_of] == [2]
     assert [(file.name, file.duplicate_of) for file in delivery.files] == [
-        ("things.csv", None),
-        ("things_again.csv", "things.csv"),
+        ("things.csv", "things_again.csv"),
+        ("things_again.csv", None),
     ]
     assert len(rows(spark, table, delivery)) == 2
-    assert "things_again.csv is byte for byte things.csv: its 2 rows count as deduplicated" in delivery.warnings[0]
+    assert "things.csv is byte for byte things_again.csv: its 2 rows count as deduplicated" in delivery.warnings[0]
 
 
 @pytest.mark.parametrize(("date", "hours"), [("2013-03-10", 23), ("2013-11-03", 25)])
