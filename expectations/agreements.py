@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Sums of fractions depend on the order of the rows in their last digits.
 RELATIVE_TOLERANCE = 1e-9
+# A power of two, which rounds nothing but what is next to zero beside the largest.
+SHARE = 2.0**-128
 Sums = dict[dt.date, list[Any]]
 
 
@@ -69,12 +71,22 @@ def _against(
     theirs = BatchDates(judged[0] - step, judged[-1] - step)
     found = lake.read(rows.sparkSession, other, theirs) if other.exists() else _empty(rows, other)
     sums = _sums(found, [agreement.other for agreement in agreements], theirs)
+    mine = {date: own[date] for date in judged}
+    if _overflows(mine) or _overflows(sums):
+        whole = BatchDates(judged[0], judged[-1])
+        mine_small = _sums(_small(rows), [agreement.own for agreement in agreements], whole)
+        sums_small = _sums(_small(found), [agreement.other for agreement in agreements], theirs)
     for number, agreement in enumerate(agreements):
-        differing: list[Mapping[str, Any]] = [
-            {"batch_date": str(date), "own": mine, "other": its, "other batch date": str(date - step)}
-            for date in judged
-            if not _agree(mine := own[date][number], its := sums[date - step][number])
-        ]
+        differing: list[Mapping[str, Any]] = []
+        for date in judged:
+            one, other_one = mine[date][number], sums[date - step][number]
+            compared = one, other_one
+            if not (_is_finite(one) and _is_finite(other_one)) and agreement.is_linear:
+                compared = mine_small[date][number], sums_small[date - step][number]
+            if not _agree(*compared):
+                differing.append(
+                    {"batch_date": str(date), "own": one, "other": other_one, "other batch date": str(date - step)}
+                )
         yield _check(agreement, differing, len(judged))
 
 
@@ -91,8 +103,37 @@ def _refuse_unpublished(other: Table, dates: Iterable[dt.date]) -> None:
         )
 
 
+def _overflows(sums: Sums) -> bool:
+    return not all(_is_finite(value) for values in sums.values() for value in values)
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _small(rows: DataFrame) -> DataFrame:
+    """Rows with a tiny share of each double, of which the sums of any number can be held; nothing is rounded."""
+    from pyspark.sql import functions as F
+
+    doubles = [name for name, kind in rows.dtypes if kind == "double"]
+    return rows.withColumns({name: F.col(name) * F.lit(SHARE) for name in doubles})
+
+
 def _sums(rows: DataFrame, aggregates: Sequence[str], dates: BatchDates) -> Sums:
-    """The aggregates of each batch date, in one job; a second, without rows, where a date has none."""
+    """The aggregates of each batch date, in one job; in another, where they are too large for whole numbers."""
+    from pyspark.errors import ArithmeticException
+    from pyspark.sql import functions as F
+
+    try:
+        return _computed(rows, aggregates, dates)
+    except ArithmeticException:
+        whole = [name for name, kind in rows.dtypes if kind in ("int", "bigint")]
+        wide = {name: F.col(name).cast("decimal(20,0)") for name in whole}
+        return _computed(rows.withColumns(wide), aggregates, dates)
+
+
+def _computed(rows: DataFrame, aggregates: Sequence[str], dates: BatchDates) -> Sums:
+    """The aggregates, in one job; a second, without rows, where a date has none."""
     from pyspark.sql import functions as F
 
     asked = [F.expr(aggregate).alias(f"sum_{number}") for number, aggregate in enumerate(aggregates)]
@@ -110,6 +151,8 @@ def _empty(rows: DataFrame, table: Table) -> DataFrame:
 def _agree(one: Any, other: Any) -> bool:
     if one is None or other is None:
         return one is None and other is None
+    if not (_is_finite(one) and _is_finite(other)):
+        return False  # Two sums that a double can't hold need not be the same.
     if isinstance(one, float) or isinstance(other, float):
         return math.isclose(float(one), float(other), rel_tol=RELATIVE_TOLERANCE, abs_tol=RELATIVE_TOLERANCE)
     return bool(one == other)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -124,6 +125,11 @@ class Agreement(Declared):
     own: str = Field("count(*)", description="SQL aggregate over this table's slice.")
     other: str = Field("count(*)", description="SQL aggregate over the other table's slice.")
     days_before: int = Field(0, ge=0, description="How much earlier the other table's batch date is.")
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether a share of each value gives the same share of both aggregates."""
+        return all(re.fullmatch(r"(sum|avg|min|max)\(\w+\)", each, re.IGNORECASE) for each in (self.own, self.other))
 
 
 class Table(Declared):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -169,9 +170,12 @@ def histogram(quantiles: Iterable[float]) -> tuple[float, ...]:
 
     Between two quantiles values count as evenly spread; where several are equal, their share falls into one step.
     """
-    known = [float(value) for value in quantiles]
-    if len(known) < 2:
+    given = [float(value) for value in quantiles]
+    if len(given) < 2:
         return ()
+    # As parts of the largest, since steps between the largest doubles are too large, and between the least too small.
+    _, exponent = math.frexp(max(map(abs, given)))
+    known = [math.ldexp(value, -exponent) for value in given]
     lowest, highest = known[0], known[-1]
     if lowest == highest:
         return (1.0,)

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, Template
 
 from nightshift.feature_registry.live import Registry
+from nightshift.figures import number
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 
@@ -35,9 +36,5 @@ def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = _number
+    environment.filters["number"] = number
     return environment.get_template("features.html.j2")
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from nightshift import scratch
+from nightshift.delivery.parquet import plain
 from nightshift.outside import explained
 from nightshift.settings import get_settings
 
@@ -78,7 +79,7 @@ def _csv_holds(line: bytes, value: str, needles: list[bytes]) -> bool:
 
 def _json_holds(line: bytes, value: str, needles: list[bytes]) -> bool:
     try:
-        return value in _texts(json.loads(line))
+        return value in _texts(json.loads(line, parse_int=str, parse_float=str))
     except (ValueError, RecursionError):
         return any(needle in line for needle in needles)
 
@@ -106,8 +107,9 @@ def _parquet_records(path: Path, value: str) -> Iterator[int]:
             before = 0
             for batch in file.iter_batches(columns=texts) if texts else ():
                 hits: set[int] = set()
-                for name, column in zip(texts, batch.columns, strict=True):
-                    text = column.cast(pa.large_string())
+                for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                    storage = column.storage if isinstance(column, pa.ExtensionArray) else column
+                    text = storage.cast(pa.large_string())
                     is_it = pc.equal(text, value)
                     if name == ASIDE:
                         is_it = pc.or_(is_it, pc.match_substring(text, json.dumps(value, ensure_ascii=False)))
@@ -122,8 +124,6 @@ def _parquet_records(path: Path, value: str) -> Iterator[int]:
 
 def _is_text(kind: pa.DataType) -> bool:
     """Whether a column holds text, however it is laid out."""
-    import pyarrow as pa
+    from pyarrow import types
 
-    if pa.types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(types.is_string(plain(kind)))

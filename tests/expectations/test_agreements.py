@@ -54,6 +54,24 @@ def test_fractions_may_be_summed_in_another_order(published):
     assert evaluated(published, [published.rows(DAY)], sums)[0].passed
 
 
+def test_sums_beyond_a_double_or_a_whole_number_are_compared_all_the_same(published):
+    most = 1.7976931348623157e308
+    published.publish(BEFORE, published.rows(BEFORE, flights=(2**31 - 1, 2**31 - 2, 2**31 - 3), probability=most))
+    agreements = (
+        agreement(name="doubles", own="sum(probability)", other="sum(probability)"),
+        agreement(
+            name="whole_numbers", own="sum(flight * 4611686018427387904L)", other="sum(flight * 4611686018427387904L)"
+        ),
+        # No share of a product of two, nor of a condition, is one of each.
+        agreement(name="squares", own="sum(probability * probability)", other="sum(probability * probability)"),
+        agreement(name="conditions", own="count_if(probability > 1)", other="count_if(probability > 1)"),
+    )
+    same = [published.rows(DAY, flights=(2**31 - 1, 2**31 - 2, 2**31 - 3), probability=most)]
+    assert [check.passed for check in evaluated(published, same, *agreements)] == [True, True, False, True]
+    other = [published.rows(DAY, flights=(2**31 - 1, 2**31 - 2), probability=most)]
+    assert [check.passed for check in evaluated(published, other, *agreements)] == [False, False, False, False]
+
+
 def test_each_date_of_a_range_is_compared(published):
     for date, flights in ((BEFORE, (1, 2)), (DAY, (1, 2, 3))):
         published.publish(date, published.rows(date, flights))

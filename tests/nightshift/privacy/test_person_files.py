@@ -47,12 +47,13 @@ def test_lines_that_are_nested_too_deeply_to_be_parsed_are_searched_as_text(tmp_
 
 @pytest.mark.parametrize(
     "kind",
-    [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())],
+    [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string()), pa.json_()],
     ids=str,
 )
 def test_text_is_found_however_parquet_lays_it_out(tmp_path: Path, kind: pa.DataType) -> None:
     texts = pa.array(["x", ADA, None])
     column = texts.dictionary_encode() if pa.types.is_dictionary(kind) else pa.array(texts.to_pylist(), kind)
-    pq.write_table(pa.table({"name": column}), tmp_path / "a.parquet")
+    odd = pa.array([[1, 2]] * 3, pa.list_(pa.int8(), 2))
+    pq.write_table(pa.table({"odd": odd, "name": column}), tmp_path / "a.parquet")
     assert pq.read_schema(tmp_path / "a.parquet").field("name").type == kind
     assert list(files_with(tmp_path, ADA).values()) == [[2]]
