@@ -66,6 +66,8 @@ def origin(table: Table) -> str:
     )
     if source.first_batch_date_offset:
         when += f", from day {source.first_batch_date_offset + 1} on"
+    if source.newest_by is not None:
+        when += f", the newest of a key by `{source.newest_by}`"
     if isinstance(source, FileSource):
         return f"`{source.file}` ({source.format}), {when}"
     return f"`{source.relation}` of the database `{source.connection}`, by `{source.date_column}`, {when}"
