@@ -249,7 +249,7 @@ def test_undeclared_json_numbers_keep_their_digits(spark, known: tuple[str, ...]
         "null": None,
         json.dumps(text): text,
         json.dumps({"t": text, "n": -0.10}).replace("-0.1", "-0.10"): json.dumps(
-            {"t": text, "n": 0}, separators=(",", ":")
+            {"t": text, "n": 0}, separators=(",", ":"), ensure_ascii=False
         ).replace('"n":0', '"n":-0.10'),
         "[" * 500 + "1.10" + "]" * 500: "[" * 500 + "1.10" + "]" * 500,
     }
