@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.errors import NightshiftError, kinds
+from nightshift.terminal import plain
 from nightshift.variables.table import RESULT_FILE
 
 # Key of the sentence that says why a job did nothing of what it was asked for; its task ends as skipped.
@@ -32,7 +33,8 @@ def hand_over(values: Mapping[str, Any]) -> None:
 def hand_over_failure(error: NightshiftError) -> bool:
     """Leave an error for the caller, in place of any values; false where nobody gets it, and it must be printed."""
     try:
-        hand_over({_FAILURE: {"kind": error.kind, "message": error.message, "remedy": error.remedy}})
+        remedy = error.remedy and plain(error.remedy)
+        hand_over({_FAILURE: {"kind": error.kind, "message": plain(error.message), "remedy": remedy}})
     except OSError:
         # A disk that is full may be the very failure.
         return False

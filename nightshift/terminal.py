@@ -25,6 +25,7 @@ _ACTED_ON = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u2
 _ENDS_LINE = re.compile(r"[\t\n]")
 # Columns of what is no terminal: wide enough for people who read it in a log.
 PIPE_WIDTH = 200
+_MEASURED = 1_000_000
 
 
 def plain(text: object) -> str:
@@ -76,24 +77,41 @@ def in_markup(text: object) -> str:
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[str] = (), title: str = ""
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Collection[str] = (),
+    title: str = "",
+    pipe_width: int = PIPE_WIDTH,
 ) -> None:
-    """Print rows below the names of their columns.
+    """Print rows below the names of their columns, or a line per value where the terminal is too narrow for that.
 
     Args:
-        rows: their cells; one with a style of its own is made by `cell`, all others are shown as `cell` shows them.
+        rows: their cells; a `Text` is shown in its own style and lines, all others are shown as `cell` shows them.
         right: columns of numbers.
         title: what stands above.
     """
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[value if isinstance(value, Text) else cell(value) for value in row] for row in rows]
     shown = Table(title=cell(title) if title else None, title_justify="left", show_edge=False, header_style="bold")
     for name in columns:
-        shown.add_column(cell(name), justify="right" if name in right else "left")
-    for row in rows:
-        shown.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
-    console().print(shown)
+        shown.add_column(cell(name), justify="right" if name in right else "left", overflow="fold")
+    for row in cells:
+        shown.add_row(*row)
+    screen = console(pipe_width)
+    if screen.measure(shown, options=screen.options.update(width=_MEASURED)).minimum <= screen.width:
+        screen.print(shown)
+        return
+    names = [one_line(name) for name in columns]
+    width = max(map(len, names))
+    if title:
+        echo(title)
+    for number, row in enumerate(cells, 1):
+        echo(f"row {number}", bold=True)
+        for name, value in zip(names, row, strict=True):
+            echo(f"  {name:<{width}}  {', '.join(value.plain.splitlines())}")
 
 
 def console(pipe_width: int = PIPE_WIDTH) -> Console:

@@ -6,7 +6,7 @@ import csv
 import decimal
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # A pipe has no width of its own: nothing is cut there.
 UNCUT = 10_000
-MEASURED = 1_000_000
 
 
 @click.command()
@@ -56,34 +55,13 @@ def sql(query: str | None, form: str, max_rows: int) -> None:
 
 
 def _table(rows: pa.Table, max_rows: int) -> None:
-    from rich.table import Table
-
-    shown = Table(show_edge=False, header_style="bold")
-    for column in rows.schema:
-        justify: Literal["right", "left"] = "right" if _is_number(column.type) else "left"
-        shown.add_column(terminal.cell(column.name), justify=justify, overflow="fold")
-    for row in _rows(rows.slice(0, max_rows)):
-        shown.add_row(*(_cell(value) for value in row))
-    screen = terminal.console(UNCUT)
-    if screen.measure(shown, options=screen.options.update(width=MEASURED)).minimum > screen.width:
-        # Columns would be too narrow for their words, or gone.
-        _records(rows.slice(0, max_rows))
-    else:
-        screen.print(shown)
+    numbers = {column.name for column in rows.schema if _is_number(column.type)}
+    cells = ([_cell(value) for value in row] for row in _rows(rows.slice(0, max_rows)))
+    terminal.print_table(rows.column_names, cells, right=numbers, pipe_width=UNCUT)
     more = rows.num_rows - max_rows
     terminal.echo(
         f"({rows.num_rows} rows{f', {more} not shown: raise --max-rows or use --format csv' if more > 0 else ''})"
     )
-
-
-def _records(rows: pa.Table) -> None:
-    """Print a line per value."""
-    names = [terminal.one_line(name) for name in rows.column_names]
-    width = max(map(len, names))
-    for number, row in enumerate(_rows(rows), 1):
-        terminal.echo(f"row {number}", bold=True)
-        for name, value in zip(names, row, strict=True):
-            terminal.echo(f"  {name:<{width}}  {', '.join(_lines(value))}")
 
 
 def _csv(rows: pa.Table, _: int) -> None:

@@ -38,6 +38,12 @@ def test_numbers_are_compared_as_they_are_written(tmp_path: Path) -> None:
     assert list(files_with(tmp_path, "447911").values()) == [[1, 3]]
 
 
+def test_a_value_is_found_in_what_an_extract_of_a_database_keeps_aside(tmp_path: Path) -> None:
+    aside = [json.dumps({"contact": name}, ensure_ascii=False) for name in (ADA, f"{ADA} Jr.", ADA)]
+    pq.write_table(pa.table({"id": [1, 2, 3], "extra": aside}), tmp_path / "a.parquet")
+    assert list(files_with(tmp_path, ADA).values()) == [[1, 3]]
+
+
 @pytest.mark.parametrize("depth", [900, 100_000])
 def test_lines_that_are_nested_too_deeply_to_be_parsed_are_searched_as_text(tmp_path: Path, depth: int) -> None:
     nested = ["[" * depth + json.dumps(text) + "]" * depth for text in (ADA, "née")]
