@@ -63,7 +63,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
         if ports is None:
             turn.enter_context(_one_at_a_time(say))
             # Another one may have started them meanwhile.
-            ports = _running(settings, say) or _launched(supervisor, settings)
+            ports = _running(settings, say) or _launched(supervisor, settings, say)
         supervisor.start("keeper", "mlflow", "data-docs")
         _migrate(settings, ports, say)
         say("Airflow: API server and DAG processor")
@@ -137,8 +137,8 @@ def _one_at_a_time(say: Say) -> Iterator[None]:
 def _running(settings: Settings, say: Say) -> Ports | None:
     """Ports of the services, if their supervisor runs; None where they may be started.
 
-    Nothing that runs is ended, but for what a supervisor that was killed left, when no task runs: it would hold the
-    ports, and run every task twice.
+    Raises:
+        InstallationError: if something runs that can't be continued, and would have to be ended.
     """
     services = state.look(settings)
     if services.state == "ending":
@@ -151,9 +151,6 @@ def _running(settings: Settings, say: Say) -> Ports | None:
         raise InstallationError(
             f"services of {settings.home}: {services.found}; nothing was ended", remedy=services.remedy
         )
-    if services.state == "orphaned":
-        say(f"{services.found}: starting the services again")
-        processes.end(settings.home, grace_seconds=5)
     if services.state != "running":
         return None
     if services.found:
@@ -161,7 +158,10 @@ def _running(settings: Settings, say: Say) -> Ports | None:
     return Ports.load(settings)
 
 
-def _launched(supervisor: Supervisor, settings: Settings) -> Ports:
+def _launched(supervisor: Supervisor, settings: Settings, say: Say) -> Ports:
+    # What a supervisor that was killed left, without a task: it would hold the ports, and run every task twice.
+    if processes.end(settings.home, grace_seconds=5):
+        say("ended what was left of services whose supervisor was killed, as no task runs")
     ports = Ports.choose(settings)
     load_secrets(settings)
     for folder in (settings.data_docs, settings.mlflow_artifacts, settings.home / "airflow"):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -132,9 +133,11 @@ def test_services_whose_supervisor_was_killed_are_started_again_when_no_task_run
     assert pids(home) == before
 
     with_task.communicate()
-    up()
+    with ThreadPoolExecutor(2) as two:
+        list(two.map(lambda _: up(), range(2)))
     assert services(home).result == "ok"
     assert pids(home).isdisjoint(before)
+    assert len([*filter(state.is_supervisor, processes.of_home(home.home))]) == 1
     idle.wait(5)
 
 
@@ -151,7 +154,7 @@ def test_services_of_a_home_that_was_moved_or_of_another_checkout_are_found(
     assert services(other).result == "warn"
 
     # By a name that shells and configuration files would read as theirs.
-    moved = home.model_copy(update={"home": home.home.rename(tmp_path / "it's 100%(x)s $HOME naïve")})
+    moved = home.model_copy(update={"home": home.home.rename(tmp_path / "it's a $HOME naïve")})
     assert str(home.home) in services(moved).found
     with pytest.raises(NightshiftError, match=r"(?s)nothing was ended.*run `nightshift down` and `nightshift up`"):
         start.start(lambda _: None, moved)
