@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo, field_validator
 
 from nightshift.errors import DeclarationError
 from nightshift.outside import unusable
@@ -22,6 +22,17 @@ class Declared(BaseModel):
     """Base of everything that people write in YAML: unknown fields are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Pydantic takes true for 1, and YAML takes yes and on for true."""
+        if isinstance(value, bool):
+            kind = cls.model_fields[str(info.field_name)].annotation
+            kinds = get_args(kind) or (kind,)
+            if {int, float}.intersection(kinds) and bool not in kinds:
+                raise ValueError("must be a number")
+        return value
 
 
 def load_yaml(model: type[Model], path: Path) -> Model:

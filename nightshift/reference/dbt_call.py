@@ -72,6 +72,11 @@ def parse(folder: Path, target: Path) -> Manifest:
     Raises:
         DeclarationError: if dbt cannot parse it, or if it reads the environment.
     """
+    if (folder / ".dbtignore").exists():
+        raise DeclarationError(
+            f"{folder / '.dbtignore'} would leave models or tests out without a word",
+            remedy="remove it, and what it lists",
+        )
     outcome = invoke("parse", folder=folder, target=target)
     if not outcome.success:
         fault = outcome.exception

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import importlib.util
 import pkgutil
+import sys
 
 import pytest
+from great_expectations.datasource.fluent.interfaces import Batch
 
 import expectations.flight_delays
 from expectations import audit, run
-from nightshift.audit import AuditError
+from expectations.domain import domain_expectations
+from nightshift.audit import AuditError, Check, without_result
 from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.errors import ResourcesError
+from nightshift.errors import NightshiftError, ResourcesError
 from nightshift.use_case import UseCase
 from tests.expectations.conftest import EXPLAINED
 
@@ -83,6 +87,22 @@ def test_a_missing_row_blocks(spark, scores):
     assert "2, expected {'value': 3}" in failed(report)["row_count_is_as_delivered"].observed
 
 
+def test_a_check_whose_result_got_lost_blocks(spark, scores, monkeypatch):
+    validate = Batch.validate
+
+    def forgetful(*arguments, **more):
+        result = validate(*arguments, **more)
+        if hasattr(result, "results"):
+            result.results = [
+                each for each in result.results if each.expectation_config.meta["name"] != "keys_are_unique"
+            ]
+        return result
+
+    monkeypatch.setattr(Batch, "validate", forgetful)
+    report = audit(scored(spark, scores), scores, NIGHT, expected_rows=2)
+    assert [(check.name, check.observed) for check in report.blocking] == [("keys_are_unique", "no result")]
+
+
 def test_a_range_may_end_on_a_date_on_which_nothing_went_in(spark, scores):
     dates = BatchDates(DAY, DAY + dt.timedelta(days=1))
     report = audit(scored(spark, scores), scores, dates, expected_rows=2)
@@ -98,6 +118,43 @@ def test_the_message_names_check_rows_examples_and_next_step(spark, scores):
     assert message.count("example:") == 5
     assert '"flight": 10' in message
     assert message.endswith("next: call someone")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "import great_expectations.expectations as gxe\n\ndef expectations(table, dates):\n"
+            "    yield gxe.ExpectTableRowCountToEqual(value=1)\n",
+            "is no check with a name, a reason and a consequence",
+        ),
+        (
+            "def expectations(table, dates):\n    yield 'flights_are_many'\n",
+            "'flights_are_many' is no check with a name",
+        ),
+    ],
+    ids=["without a name", "no check at all"],
+)
+def test_a_check_of_the_domain_says_name_reason_and_consequence(scores, tmp_path, monkeypatch, code, said):
+    name = "expectations.flight_delays.gold_scores"
+    specification = importlib.util.spec_from_file_location(name, tmp_path / "gold_scores.py")
+    (tmp_path / "gold_scores.py").write_text(code)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, name, module)
+    with pytest.raises(NightshiftError, match=said) as refused:
+        domain_expectations(scores, NIGHT)
+    assert str(tmp_path / "gold_scores.py") in str(refused.value)
+
+
+def test_a_declared_check_without_a_result_has_failed():
+    good = Check("one", "warns", "why", passed=True)
+    lacking = list(without_result(["one", "two", "one"], [good]))
+    assert [(check.name, check.consequence, check.passed, check.observed) for check in lacking] == [
+        ("one", "blocks", False, "no result"),
+        ("two", "blocks", False, "no result"),
+    ]
+    assert list(without_result(["one"], [good])) == []
 
 
 def test_every_domain_module_belongs_to_a_declared_table(home):

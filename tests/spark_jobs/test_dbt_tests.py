@@ -190,6 +190,12 @@ def test_the_tests_that_a_mart_needs_let_no_row_pass(project: Project) -> None:
         assert "rows_are_unique" not in str(refused.value)
 
 
+def test_a_list_of_files_that_dbt_shall_ignore_is_refused(project: Project) -> None:
+    project.write(".dbtignore", "tests/*\n")
+    with pytest.raises(NightshiftError, match=r"\.dbtignore would leave models or tests out"):
+        project.manifest()
+
+
 def test_an_unknown_source_names_the_command_that_writes_it(project: Project) -> None:
     project.write("models/mart.sql", "select * from {{ source('silver', 'shop_orders') }}")
     with pytest.raises(NightshiftError, match=r"(?s)source named 'silver.shop_orders'.*next: run `make docs`"):

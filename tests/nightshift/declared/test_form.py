@@ -80,6 +80,11 @@ def said(path: Path) -> str:
         (b"country: on\n", 'YAML reads on without quotes as true: write "on"'),
         (b"country: 12:30\n", 'must be text, and YAML reads 12:30 without quotes as 750: write "12:30"'),
         (b"country: 010\n", 'must be text, and YAML reads 010 without quotes as 8: write "010"'),
+        (
+            b"country: DE\nparts: [{size: yes}]\n",
+            "PATH, line 2: parts.0.size: must be a number; YAML reads yes without q",
+        ),
+        (b"country: DE\nparts: [{size: true}]\n", "PATH, line 2: parts.0.size: must be a number"),
         (b"country: 5\n", 'must be text: write "5"'),
         (b"country: DE\nnames: {NO: Norway}\n", "must be text, and is none: put it in quotes (YAML reads yes, no, on"),
     ],
