@@ -66,7 +66,7 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
         expectations.preload()
     spark = session(f"{job.stage} {job.use_case.name} {job.dates}")
     tables = built_tables(job)
-    project.refuse_unbuilt(job.use_case.name, {table.identifier for table in job.catalog.layer("gold")})
+    project.refuse_undeclared(job.use_case.name, {table.identifier for table in job.catalog.layer("gold")})
     if job.stage == MARTS:
         project.refuse_untested(_names(tables))
     sources = _sources(job, project, tables)

@@ -66,13 +66,13 @@ class DbtProject:
         sources = self.manifest.sources.items()
         return {f"{source.source_name}.{source.name}" for key, source in sources if key in seen}
 
-    def refuse_unbuilt(self, use_case: str, declared: Set[str]) -> None:
-        """A model of a use case that writes a table, and that no YAML declares as one, would never be built.
+    def refuse_undeclared(self, use_case: str, declared: Set[str]) -> None:
+        """Ask that the tables which a use case's models write are what YAML declares.
 
         Raises:
-            DeclarationError: naming the first of them.
+            DeclarationError: naming the model of which that is not so.
         """
-        dbt_tests.refuse_unbuilt(self.manifest, f"models/{use_case}/", declared)
+        dbt_tests.refuse_undeclared(self.manifest, f"models/{use_case}/", declared)
 
     def refuse_untested(self, models: Sequence[str]) -> None:
         """Ask for the data tests that hold models against their declarations, where these are not audited otherwise.

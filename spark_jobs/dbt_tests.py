@@ -52,15 +52,22 @@ def models_of(manifest: Manifest, names: Iterable[str]) -> list[Any]:
     return [known[name] for name in names]
 
 
-def refuse_unbuilt(manifest: Manifest, folder: str, declared: Container[str]) -> None:
-    """A model below a folder that writes a table, and that no YAML declares as one, would never be built.
+def refuse_undeclared(manifest: Manifest, folder: str, declared: Container[str]) -> None:
+    """Ask that the tables below a folder are what YAML declares.
 
     Raises:
-        DeclarationError: naming the first of them.
+        DeclarationError: naming a model that writes a table which no YAML declares, so that it would never be built; or
+            one whose SQL says something else than its YAML.
     """
     for node in manifest.nodes.values():
-        is_table = node.resource_type == "model" and node.config.materialized != "ephemeral"
-        if is_table and node.original_file_path.startswith(folder) and node.name not in declared:
+        if node.resource_type != "model" or not node.original_file_path.startswith(folder):
+            continue
+        if node.name in declared and "meta" in node.config_call_dict:
+            raise DeclarationError(
+                f"dbt: {node.original_file_path} sets `meta` in its SQL, so that its tests would not see its YAML",
+                remedy="write it under `config.meta` in the YAML beside the model only",
+            )
+        if node.name not in declared and node.config.materialized != "ephemeral":
             raise DeclarationError(
                 f"dbt: {node.original_file_path} writes a table that no YAML declares, so it is never built",
                 remedy=f"declare {node.name} in the YAML beside it, with `layer: gold` under `config.meta`, or make it "

@@ -18,7 +18,7 @@ from spark_jobs import dbt_tests
 # `mart` reads `inner_rows`, which is computed with it; `later` is a table of another layer.
 MODELS = {
     "mart.sql": "{{ config(materialized='stage') }} select number from {{ ref('inner_rows') }}",
-    "inner_rows.sql": "{{ config(materialized='ephemeral') }} select 1 as number",
+    "inner_rows.sql": "{{ config(materialized='ephemeral', meta={'keys': []}) }} select 1 as number",
     "later.sql": "{{ config(materialized='stage') }} select number from {{ ref('inner_rows') }}",
     "off.sql": "{{ config(enabled=false) }} select 1 as number",
 }
@@ -162,10 +162,12 @@ def test_a_model_that_dbt_does_not_build_is_named(manifest: Any) -> None:
         dbt_tests.models_of(manifest, ["mart", "off", "nope"])
 
 
-def test_a_table_that_no_yaml_declares_is_named(manifest: Any) -> None:
-    dbt_tests.refuse_unbuilt(manifest, "models/", {"mart", "later"})
+def test_a_table_that_is_not_as_its_yaml_declares_is_named(manifest: Any) -> None:
+    dbt_tests.refuse_undeclared(manifest, "models/", {"mart", "later"})
     with pytest.raises(NightshiftError, match=r"dbt: models/later.sql writes a table that no YAML declares"):
-        dbt_tests.refuse_unbuilt(manifest, "models/", {"mart"})
+        dbt_tests.refuse_undeclared(manifest, "models/", {"mart"})
+    with pytest.raises(NightshiftError, match=r"dbt: models/inner_rows.sql sets `meta` in its SQL"):
+        dbt_tests.refuse_undeclared(manifest, "models/", {"mart", "later", "inner_rows"})
 
 
 def test_the_tests_that_a_mart_needs_let_no_row_pass(project: Project) -> None:
