@@ -40,11 +40,13 @@ class Catalog:
         self.use_case = use_case
         self._tables: dict[str, Table] = {}
         self._files: dict[str, Path] = {}
-        for path, table in (*_declared(use_case), *_dbt_models(use_case)):
+        self._places: dict[str, Place] = {}
+        for path, place, table in (*_declared(use_case), *_dbt_models(use_case)):
             if table.short_name in self._tables:
                 places = " and ".join(str(place) for place in dict.fromkeys([self._files[table.short_name], path]))
                 raise DeclarationError(f"{use_case.name} declares the table {table.short_name} twice, in {places}")
             self._tables[table.short_name], self._files[table.short_name] = table, path
+            self._places[table.short_name] = place
         if any(table.features for table in self._tables.values()):
             self._add_registry()
         refuse(self, faults_between(use_case, self._tables))
@@ -80,6 +82,10 @@ class Catalog:
         """The file that declares a table, for people."""
         return self._files[table.short_name]
 
+    def line_of(self, table: Table) -> str:
+        """The file that declares a table, and the line."""
+        return line_of(self._files[table.short_name], self._places.get(table.short_name, ()))
+
     def layer(self, layer: Layer) -> list[Table]:
         """The tables of one layer."""
         return [table for table in self._tables.values() if table.layer == layer]
@@ -96,12 +102,12 @@ def refuse(catalog: Catalog, faults: Iterable[tuple[Table, str]]) -> None:
     Raises:
         DeclarationError: if there is any.
     """
-    lines = [f"{catalog.file_of(table)}: {table.short_name}: {fault}" for table, fault in faults]
+    lines = [f"{catalog.line_of(table)}: {table.short_name}: {fault}" for table, fault in faults]
     if lines:
         raise DeclarationError("\n".join(lines))
 
 
-def _declared(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
+def _declared(use_case: UseCase) -> Iterator[tuple[Path, Place, Table]]:
     path = use_case.folder / "tables.yaml"
     if not path.exists():
         raise DeclarationError(
@@ -129,8 +135,8 @@ def _declared(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
             columns = _with_score_columns(columns, use_case, path)
         if "source" in raw:
             columns = [*columns, *({**column, "role": "lineage"} for column in LINEAGE)]
-        yield path, _table({**raw, "columns": columns}, use_case, path, _below(place))
-    yield path, _table(QUARANTINE_TABLE, use_case, path, tuple)
+        yield path, place, _table({**raw, "columns": columns}, use_case, path, _below(place))
+    yield path, (), _table(QUARANTINE_TABLE, use_case, path, tuple)
 
 
 def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path) -> list[Any]:
@@ -156,7 +162,7 @@ def dbt_declarations(use_case: UseCase) -> list[Path]:
     return sorted(path for path in paths if path.suffix.lower() in (".yml", ".yaml") and path.is_file())
 
 
-def _dbt_models(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
+def _dbt_models(use_case: UseCase) -> Iterator[tuple[Path, Place, Table]]:
     """Tables from the dbt models whose ``config.meta`` names a layer."""
     for path in dbt_declarations(use_case):
         # As dbt, which passes over an empty file.
@@ -166,10 +172,7 @@ def _dbt_models(use_case: UseCase) -> Iterator[tuple[Path, Table]]:
             meta = _meta(path, model, place)
             if "layer" in meta:
                 raw = _from_dbt(use_case, path, model, place)
-                yield (
-                    path,
-                    _table({**raw, **meta}, use_case, path, _below(place, _in_dbt)),
-                )
+                yield path, place, _table({**raw, **meta}, use_case, path, _below(place, _in_dbt))
 
 
 def _from_dbt(use_case: UseCase, path: Path, model: Mapping[str, Any], place: Place) -> dict[str, Any]:

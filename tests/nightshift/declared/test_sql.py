@@ -113,7 +113,7 @@ def test_anything_else_is_refused_by_name(shop: Shop, must: str, words: str) -> 
     catalog = with_rule(shop, must).catalog()
     with pytest.raises(NightshiftError) as error:
         check_sql(catalog)
-    assert f"{shop.folder / 'tables.yaml'}: bronze.orders: rule paid: must: " in str(error.value)
+    assert f"{shop.folder / 'tables.yaml'}, line 3: bronze.orders: rule paid: must: " in str(error.value)
     assert words in str(error.value)
 
 
