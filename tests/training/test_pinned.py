@@ -81,6 +81,15 @@ def test_other_declarations_are_another_training(toy, file, old, new, differs):
     assert {name for name in before if before[name] != after[name]} == differs
 
 
+def test_models_whose_yaml_has_dbts_other_ending_count_as_well(toy):
+    job = toy()
+    file = get_settings().dbt_dir / "models" / job.use_case.name / "features.yml"
+    file = file.rename(file.with_suffix(".yaml"))
+    before = tags(job)
+    edit(file, "name: other,", "name: others,")
+    assert {name for name, value in tags(again(job)).items() if before[name] != value} == {"sha256.dbt"}
+
+
 def test_other_code_is_another_training(toy, monkeypatch):
     job = toy()
     before = tags(job)
