@@ -40,7 +40,10 @@ def unknown_subdivision(country: str, code: str) -> str | None:
 def _likely(given: str, names: dict[str, str]) -> str:
     by_case = {name.casefold(): code for name, code in names.items()}
     close = difflib.get_close_matches(given.casefold(), by_case, n=1, cutoff=SIMILAR if len(given) > 3 else 1.0)
-    return f": did you mean {by_case[close[0]]}?" if close else f", like {', '.join(sorted(set(names.values()))[:3])}"
+    if close:
+        return f": did you mean {by_case[close[0]]}?"
+    examples = sorted(set(names.values()), key=lambda code: (len(code), code))[:3]
+    return f", like {', '.join(examples)}"
 
 
 @functools.cache
