@@ -24,6 +24,7 @@ from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
 
+EXIT_STATUSES = "Exit status: 0 done; 1 a bug; 2 wrong usage; 65 a person must act; 75 try again later."
 _RUN_ID = re.compile(r"[A-Za-z0-9_.:+~-]{1,250}")
 
 
@@ -126,7 +127,9 @@ def end(status: int) -> NoReturn:
 def _parser(
     stage: str, description: str, add_arguments: Callable[[argparse.ArgumentParser], None] | None
 ) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, epilog=EXIT_STATUSES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--use-case", required=True, help="name of a folder below use_cases/, like flight_delays")
     parser.add_argument("--dates", required=True, help=f"batch dates; {ALLOWED}")
     parser.add_argument("--run-id", default="manual", help="names this run in the ledger and in commits")

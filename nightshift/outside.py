@@ -172,6 +172,9 @@ def _of_deltalake(error: BaseException, library: Any) -> NightshiftError | None:
 
 
 def _of_spark(error: BaseException, library: Any) -> NightshiftError | None:
+    if type(error).__name__ == "Py4JNetworkError":
+        more = "look for other large jobs on the machine (`nightshift doctor`), then "
+        return ResourcesError("Spark's process ended, perhaps for want of memory", remedy=more + _AGAIN)
     is_its = type(error).__module__.partition(".")[0] in ("py4j", "pyspark")
     return explained_words(str(error)) if is_its else None
 

@@ -26,7 +26,7 @@ from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.delivery import landing_folder
 from nightshift.errors import ConflictError, NightshiftError, UsageError
-from nightshift.job import Job, end
+from nightshift.job import EXIT_STATUSES, Job, end
 from nightshift.outside import explaining
 from nightshift.person import person
 from nightshift.privacy.erasures import (
@@ -226,7 +226,9 @@ def _wish(catalog: Catalog, arguments: argparse.Namespace, value: str | None) ->
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXIT_STATUSES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--use-case", required=True)
     parser.add_argument("--table", required=True, help="a table that knows the person, like bronze.customers")
     parser.add_argument("--column", required=True, help="its column by whose value the person is found")

@@ -148,6 +148,12 @@ def test_of_what_spark_says_only_the_cause_is_told(said: str, kind: type[Nightsh
     assert explained_words("[CAST_INVALID_INPUT] The value 'ada@example.org' cannot be cast") is None
 
 
+def test_a_spark_that_was_killed_is_told_as_such() -> None:
+    from py4j.protocol import Py4JNetworkError
+
+    assert isinstance(explained(Py4JNetworkError("Answer from Java side is empty")), ResourcesError)
+
+
 def test_a_disk_that_delta_finds_full_is_full() -> None:
     error = DeltaError("Generic LocalFileSystem error: Unable to write: No space left on device (os error 28)")
     assert isinstance(explained(error), ResourcesError)
