@@ -20,6 +20,7 @@ POSTGRESQL = "jdbc:postgresql:"
 DRIVER = "org.postgresql.Driver"
 # Rows of a round trip; PostgreSQL's driver would otherwise hold the whole result in memory.
 FETCHED = "10000"
+LOGIN_SECONDS = "60"
 # What decides how PostgreSQL writes a value as text; roles and databases have defaults of their own.
 SESSION = {
     "TimeZone": "UTC",
@@ -80,8 +81,8 @@ class Connection:
         assert spark._jvm is not None
         with self.refusals():
             given = spark._jvm.java.util.Properties()
-            given.setProperty("user", self.user)
-            given.setProperty("password", self.password)
+            for name, value in self._given.items():
+                given.setProperty(name, value)
             opened = spark._jvm.org.postgresql.Driver().connect(self.url, given)
             if opened is None:
                 raise DatabaseError("08001", "the driver of PostgreSQL does not understand the URL")
@@ -100,13 +101,20 @@ class Connection:
         """Turns what the JVM raises into a `DatabaseError` without credentials."""
         return refused(self.url, self.user, self.password)
 
+    @property
+    def _given(self) -> dict[str, str]:
+        """What the driver is given beside the URL, whose own parameters go first."""
+        login = {"user": self.user, "password": self.password}
+        # It would wait without end for a server that takes a connection and says nothing, or that is gone.
+        return {**login, "loginTimeout": LOGIN_SECONDS, "tcpKeepAlive": "true"}
+
     def read(self, spark: SparkSession, query: str, shared: Mapping[str, str]) -> DataFrame:
         """The rows of a large result, read by Spark's tasks.
 
         Args:
             shared: Spark's options by which several tasks share the reading.
         """
-        options = {"url": self.url, "user": self.user, "password": self.password, "driver": DRIVER}
+        options = {**self._given, "url": self.url, "driver": DRIVER}
         options |= {"fetchsize": FETCHED, "sessionInitStatement": _settings(SESSION), "dbtable": f"({query}) landed"}
         return spark.read.format("jdbc").options(**options, **shared).load()
 

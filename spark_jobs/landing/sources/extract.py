@@ -113,13 +113,14 @@ class Extract:
     def _counting(self, there: Relation, found: Fitting) -> Counting:
         # Sums and bounds of personal data would stand in messages and the ledger.
         names = delivered_names(self.table, self.table.version)
-        shown = {names[each.name] for each in self.table.delivered_columns if each.pii is None}
+        shown = {names[each.name]: each.type for each in self.table.delivered_columns if each.pii is None}
         open_ones = [each for each in found.declared if each.name in shown]
+        moments = [each.name for each in open_ones if each.source == found.date_column]
         dated, part = found.date_column, found.partition_column
         return Counting(
             there.sql,
             f"CAST({dated.sql} AS {'date' if found.is_date else 'timestamptz'})",
-            next((each.name for each in open_ones if each.source == dated), None),
+            next((name for name in moments if shown[name] in ("date", "timestamp")), None),
             found.is_date,
             slices(self.dates, None if found.is_date else self.job.use_case.zone, self.source.days_before),
             part.sql if part is not None else None,

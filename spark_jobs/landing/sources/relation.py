@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.errors import DeclarationError
 from nightshift.source import RELATION_PART
-from spark_jobs.landing.sources.connection import Connection, quoted
+from spark_jobs.landing.sources.connection import Connection, literal, quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -80,12 +80,7 @@ def relation(spark: SparkSession, connection: Connection, written: str) -> Relat
         DatabaseError: if the catalog can't be read.
     """
     *schema, (name, is_quoted) = parts(written)
-    there = connection.ask(
-        spark,
-        "SELECT CAST(c.oid AS bigint) AS oid, n.nspname AS schema, c.relname AS name, "
-        "pg_table_is_visible(c.oid) AS visible FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        f"WHERE c.relkind IN {_KINDS} AND n.nspname !~ '^pg_(toast|temp)'",
-    )
+    there = _known(spark, connection, f"AND c.relname IN ({literal(name)}, {literal(name.lower())})")
     for folded in (False, True):
         found = [
             each
@@ -95,13 +90,23 @@ def relation(spark: SparkSession, connection: Connection, written: str) -> Relat
         ]
         if len(found) == 1:
             return Relation(found[0]["schema"], found[0]["name"], _columns(spark, connection, found[0]["oid"]))
-    known = [_written(each) for each in found or there if each["schema"] not in _OWN]
+    known = [_written(each) for each in found or _known(spark, connection) if each["schema"] not in _OWN]
     what = "several relations" if found else "no relation"
     said = f"; they are {', '.join(known)}" if found else _near(written, known)
     raise DeclarationError(
         f"the database {connection.name!r} has {what} {written!r}{said}",
         remedy="correct `relation` in tables.yaml (docs/landing-contract.md says how names are written), or, where "
         f"this is another database than was meant, NIGHTSHIFT_JDBC_{connection.name.upper()}_URL",
+    )
+
+
+def _known(spark: SparkSession, connection: Connection, condition: str = "") -> list[dict[str, Any]]:
+    """The relations that may be read as far as their kind goes."""
+    return connection.ask(
+        spark,
+        "SELECT CAST(c.oid AS bigint) AS oid, n.nspname AS schema, c.relname AS name, "
+        "pg_table_is_visible(c.oid) AS visible FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        f"WHERE c.relkind IN {_KINDS} AND n.nspname !~ '^pg_(toast|temp)' {condition}",
     )
 
 

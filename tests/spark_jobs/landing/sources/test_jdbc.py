@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import datetime as dt
 import io
@@ -10,6 +11,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -203,29 +205,33 @@ def test_a_missing_variable_is_named(spark, orders: Database, monkeypatch: pytes
         taken(spark, table(), FIRST)
 
 
-@pytest.mark.parametrize("wrong", ["password", "port", "relation", "url", "secret in url"])
+@pytest.mark.parametrize("wrong", ["password", "port", "silence", "relation", "url", "secret in url"])
 def test_what_the_database_refuses_is_said_without_credentials(
     spark, orders: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any, wrong: str
 ) -> None:
     caplog.set_level(logging.INFO)
-    secret = PASSWORD
+    secret, stack = PASSWORD, contextlib.ExitStack()
     if wrong == "password":
         secret = "n0t-the-password"
         monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_PASSWORD", secret)
     if wrong == "port":
         monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", "jdbc:postgresql://127.0.0.1:1/shop")
+    if wrong == "silence":
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        url = f"jdbc:postgresql://127.0.0.1:{silent.getsockname()[1]}/shop?loginTimeout=1"
+        monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", url)
     if wrong == "url":
         monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", "jdbc:nosuch://127.0.0.1/shop")
     if wrong == "secret in url":
         monkeypatch.setenv("NIGHTSHIFT_JDBC_CRM_URL", f"{orders.url}?user={USER}&password={PASSWORD}")
     declared = table(relation="public.nothing") if wrong == "relation" else table()
-    with pytest.raises(NightshiftError) as refusal:
+    with stack, pytest.raises(NightshiftError) as refusal:
         taken(spark, declared, FIRST)
     said = str(refusal.value)
     variable = "PASSWORD" if wrong == "password" else "URL"
     assert f"NIGHTSHIFT_JDBC_CRM_{variable}" in said
     assert ("PASSWORD" in said) is (wrong in ("password", "secret in url"))
-    assert refusal.value.temporary is (wrong == "port")
+    assert refusal.value.temporary is (wrong in ("port", "silence"))
     if wrong == "relation":
         assert "the database 'crm' has no relation 'public.nothing'" in said
     output = capfd.readouterr()
