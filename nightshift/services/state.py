@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from nightshift.settings import Settings
 AGAIN = "when no task runs, run `nightshift down` and `nightshift up`"
 # The title that Airflow gives to a process which runs tasks, and the commands of jobs.
 _WORKER, _IDLE = "airflow worker -- LocalExecutor", "<idle>"
-_JOB = re.compile(r" -m (?P<job>(?:spark_jobs|training|scoring|nightshift)\..*?)(?= --run-id| --result|$)")
+_JOB = re.compile(r" -m (?P<job>(?:spark_jobs|training|scoring|nightshift(?!\.services))\..*?)(?= --run-id|$)")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def look(settings: Settings, seconds: float = control.PATIENCE_SECONDS) -> Servi
         seconds: how long the supervisor has to answer.
     """
     marked = processes.of_home(settings.home)
-    tasks = tuple(sorted({task for process in marked if (task := _task(process))}))
+    tasks = _tasks([_command(process) for process in marked])
     try:
         pid = control.ask(settings, "getPID", seconds=seconds)
         return _supervised(settings, psutil.Process(pid), tasks)
@@ -94,16 +93,11 @@ def _with(tasks: tuple[str, ...]) -> str:
     return f", and {', '.join(tasks)} with them" if tasks else ""
 
 
-def _task(process: psutil.Process) -> str | None:
-    """What a process of Airflow's executor does, if it has a task."""
-    title = _command(process)
-    if not title.startswith(_WORKER) or title.endswith(_IDLE):
-        return None
-    with contextlib.suppress(psutil.Error):
-        for child in process.children(recursive=True):
-            if job := _JOB.search(_command(child)):
-                return job["job"]
-    return "a task of Airflow"
+def _tasks(commands: list[str]) -> tuple[str, ...]:
+    """The jobs that run; where there is none, whether Airflow's executor has another task."""
+    jobs = {found["job"] for command in commands if (found := _JOB.search(command))}
+    busy = any(command.startswith(_WORKER) and not command.endswith(_IDLE) for command in commands)
+    return tuple(sorted(jobs)) or (("a task of Airflow",) if busy else ())
 
 
 def _command(process: psutil.Process) -> str:

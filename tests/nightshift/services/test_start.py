@@ -61,17 +61,15 @@ def pids(home: Settings) -> set[int]:
     return {process.pid for process in processes.of_home(home.home)}
 
 
-def worker(home: Settings, task: str) -> subprocess.Popen[str]:
+def worker(home: Settings, task: str, *job: str) -> subprocess.Popen[str]:
     """A process of Airflow's executor with a task, or with none, in the words of its title; it lives while we do."""
     marked = environment(home) | {"NIGHTSHIFT_SERVICE": processes.mark(home.home)}
     code = (
         "import setproctitle, subprocess, sys; setproctitle.setproctitle(sys.argv[1]); print(flush=True); "
-        f"subprocess.run(['bash', '-c', 'read', '-m', *{TASK.split()}, '--run-id', 'x'])"
+        "subprocess.run(['bash', '-c', 'read', *sys.argv[2:]])"
     )
-    title = f"airflow worker -- LocalExecutor: {task}"
-    started = subprocess.Popen(
-        [sys.executable, "-c", code, title], env=marked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", code, f"airflow worker -- LocalExecutor: {task}", *job]
+    started = subprocess.Popen(command, env=marked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert started.stdout is not None
     started.stdout.readline()
     return started
@@ -96,6 +94,10 @@ def test_a_supervisor_that_cannot_be_asked_is_told_and_nothing_is_ended(
     home: Settings, up: Callable[[], list[str]]
 ) -> None:
     with_task = worker(home, "01a22ceb-c50e")
+    assert state.look(home).tasks == ("a task of Airflow",)
+    with_task.communicate()
+    with_task = worker(home, "01a22ceb-c50e", "-m", *TASK.split(), "--run-id", "x")
+    until(lambda: state.look(home).tasks == (TASK,))
     before = pids(home)
     supervisor = next(filter(state.is_supervisor, processes.of_home(home.home)))
     supervisor.send_signal(signal.SIGSTOP)
@@ -122,7 +124,8 @@ def test_a_supervisor_that_cannot_be_asked_is_told_and_nothing_is_ended(
 def test_services_whose_supervisor_was_killed_are_started_again_when_no_task_runs(
     home: Settings, up: Callable[[], list[str]]
 ) -> None:
-    with_task, idle = worker(home, "01a22ceb-c50e"), worker(home, "<idle>")
+    with_task, idle = worker(home, "01a22ceb-c50e", "-m", *TASK.split()), worker(home, "<idle>")
+    until(lambda: state.look(home).tasks == (TASK,))
     next(filter(state.is_supervisor, processes.of_home(home.home))).kill()
     before = pids(home)
     finding = services(home)
