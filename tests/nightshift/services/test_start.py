@@ -145,7 +145,7 @@ def test_services_whose_supervisor_was_killed_are_started_again_when_no_task_run
 
 
 def test_services_of_a_home_that_was_moved_or_of_another_checkout_are_found(
-    home: Settings, up: Callable[[], list[str]], tmp_path: Path
+    home: Settings, up: Callable[[], list[str]], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     link = tmp_path / "link"
     link.symlink_to(home.home)
@@ -158,6 +158,7 @@ def test_services_of_a_home_that_was_moved_or_of_another_checkout_are_found(
 
     # By a name that shells and configuration files would read as theirs.
     moved = home.model_copy(update={"home": home.home.rename(tmp_path / "it's a $HOME naïve")})
+    request.addfinalizer(lambda: stop.stop(lambda _: None, moved))
     assert str(home.home) in services(moved).found
     with pytest.raises(NightshiftError, match=r"(?s)nothing was ended.*run `nightshift down` and `nightshift up`"):
         start.start(lambda _: None, moved)
