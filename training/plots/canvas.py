@@ -38,8 +38,11 @@ class Picture:
 def canvas(columns: int = 1, rows: int = 1, width: float = 6.2, height: float = 4.4, **options: Any) -> list[Axes]:
     """Axes of a new figure, row by row; ``width`` and ``height`` in inches, of each."""
     # The figure class itself, not pyplot: no display, no global state.
+    import matplotlib
     from matplotlib.figure import Figure
 
+    # A person's file of styles, or one in the current folder, may ask for fonts and programs that are not here.
+    matplotlib.rcdefaults()
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     made = figure.subplots(rows, columns, squeeze=False, **options)
     return list(made.flat)

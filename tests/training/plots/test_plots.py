@@ -10,6 +10,7 @@ import pytest
 
 from tests.training.challenged import challenged
 from training.plots import Subject, draw
+from training.plots.canvas import canvas, saved
 
 OF_ALL = ["by_month", "learning_curve", "importance", "shap_summary", "dependence"]
 OF_BINARY = ["roc_and_precision_recall", "reliability", "scores", "cost", *OF_ALL]
@@ -109,3 +110,12 @@ def test_as_many_months_as_there_are(toy, prepared, make_rows, tmp_path, months)
     subject = Subject(dataclasses.replace(challenger, evaluation=evaluation), dataset, job.use_case.training)
     found = {picture.path.stem: picture for picture in draw(tmp_path, subject)}
     assert ("lies within one month" in found["by_month"].caption) == (months == 1)
+
+
+def test_a_persons_own_styles_change_no_picture(tmp_path) -> None:
+    import matplotlib
+
+    # Would ask for LaTeX.
+    matplotlib.rcParams["text.usetex"] = True
+    saved(tmp_path / "empty.png", canvas())
+    assert not matplotlib.rcParams["text.usetex"]
