@@ -12,8 +12,9 @@ TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/n
 # Modules that write files of the repository from its declarations.
 GENERATED := nightshift_airflow.reference nightshift.reference.dbt_sources nightshift.reference.tables \
 	nightshift.reference.contracts nightshift.reference.errors nightshift.reference.variables nightshift.feature_registry
-# Some containers forbid Python to keep what it compiled: each job and test would compile its packages again.
-unexport PYTHONDONTWRITEBYTECODE
+# Some containers forbid Python to keep what it compiled: each job and test would compile its packages again. The other
+# two may keep Python from starting at all.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
 
 help:  ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile

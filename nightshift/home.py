@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from nightshift.errors import InstallationError
+from nightshift.outside import unusable
 from nightshift.settings import Settings, get_settings
 
 MARKER = ".nightshift-home"
@@ -66,8 +67,11 @@ def prepare_home(settings: Settings | None = None) -> Path:
                 "let NIGHTSHIFT_HOME name a new or empty folder"
             )
         # Others may pass, as the database server's user must, and read nothing.
-        home.mkdir(mode=0o711, parents=True, exist_ok=True)
-        marker.write_text("All state of one nightshift installation; `nightshift clean` removes this folder.\n")
+        try:
+            home.mkdir(mode=0o711, parents=True, exist_ok=True)
+            marker.write_text("All state of one nightshift installation; `nightshift clean` removes this folder.\n")
+        except OSError as error:
+            raise unusable(f"NIGHTSHIFT_HOME is {home}, which can't be written", error) from None
     settings.run.mkdir(mode=0o700, exist_ok=True)
     settings.logs.mkdir(exist_ok=True)
     return home

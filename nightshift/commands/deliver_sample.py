@@ -6,6 +6,7 @@ import click
 
 from nightshift import terminal
 from nightshift.errors import UsageError
+from nightshift.outside import unusable
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from nightshift.use_case_code import load_module
@@ -31,7 +32,10 @@ def deliver_sample(use_case: str, dates: str, force: bool, quiet: bool) -> None:
         if not quiet:
             terminal.echo(line)
 
-    done = source.deliver(case, case.batch_dates(dates), landing, progress=progress, force=force)
+    try:
+        done = source.deliver(case, case.batch_dates(dates), landing, progress=progress, force=force)
+    except OSError as error:
+        raise unusable(f"the landing zone {landing} can't be written", error) from error
     terminal.echo(
         f"{case.name}: {len(done.written)} deliveries written, {len(done.unchanged)} found equal, "
         f"in {landing / case.name}"

@@ -6,6 +6,7 @@ import json
 import socket
 from dataclasses import asdict, dataclass, fields
 
+from nightshift.errors import SettingsError
 from nightshift.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -66,6 +67,21 @@ def _any_free(address: str) -> int:
     with _listening(address, 0) as probe:
         port: int = probe.getsockname()[1]
     return port
+
+
+def refuse_foreign_address(settings: Settings) -> None:
+    """Ask whether this machine has the address that Airflow is to listen on.
+
+    Raises:
+        SettingsError: if it has not.
+    """
+    try:
+        _any_free(settings.bind_address)
+    except OSError as error:
+        raise SettingsError(
+            f"NIGHTSHIFT_BIND_ADDRESS is {settings.bind_address}, where nothing can listen here: {error.strerror}",
+            remedy="unset it, or name an address of this machine",
+        ) from None
 
 
 def _listening(address: str, port: int) -> socket.socket:

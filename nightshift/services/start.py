@@ -18,7 +18,7 @@ from nightshift.home import prepare_home
 from nightshift.services import processes, state
 from nightshift.services.airflow_api import AirflowApi
 from nightshift.services.airflow_env import connection_info, environment, load_secrets, local_url, password_file
-from nightshift.services.ports import Ports
+from nightshift.services.ports import Ports, refuse_foreign_address
 from nightshift.services.supervisor import STOP_SECONDS, Supervisor, log_of
 from nightshift.settings import Settings, get_settings
 from nightshift.training_plan import TRAINING_POOL
@@ -52,6 +52,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
         psycopg2.Error: if a server of one's own does not answer.
     """
     settings = settings or get_settings()
+    refuse_foreign_address(settings)
     if settings.database_url:
         database.ask_each(settings.database_url)
     prepare_home(settings)

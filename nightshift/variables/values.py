@@ -6,6 +6,7 @@ A reason stands behind the variable's name. It never holds a piece of a URL that
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -48,6 +49,9 @@ def memory(text: str) -> str:
     number, unit = int(found[1]), found[2].lower()
     if number * _MEGABYTES[unit] < FEWEST_MEGABYTES:
         raise ValueError(f"is {text!r}, which is too little for Spark: {FEWEST_MEGABYTES}m or more")
+    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    if number * _MEGABYTES[unit] > has:
+        raise ValueError(f"is {text!r}, and this machine has {has}m in all: write less")
     return f"{number}{unit}"
 
 
@@ -68,6 +72,10 @@ def folder(path: Path) -> Path:
         raise ValueError(f"is {str(path)!r}, and there is no such user: write the whole path") from None
     if found := _UNREADABLE.search(str(absolute)) or _NO_FOLDER.search(str(absolute)):
         raise ValueError(f"is {str(path)!r}: no program here can use {found[0]!r} in a folder's name; take another one")
+    # What lies above a file, a look at it says to be no folder.
+    above = next((each for each in (absolute, *absolute.parents) if os.path.lexists(each)), absolute)
+    if not above.is_dir():
+        raise ValueError(f"is {str(path)!r}, and {above} is no folder: name one, or one that can be made")
     return absolute
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.errors import NightshiftError
 from nightshift.services.airflow_env import environment
-from nightshift.services.ports import Ports
+from nightshift.services.ports import Ports, refuse_foreign_address
 from nightshift.services.supervisor import programs
 from nightshift.settings import Settings
 
@@ -74,6 +74,7 @@ def test_what_people_write_gets_one_form(read, name: str, text: str, form: str |
         ("spark_driver_memory", "2", "no size of memory"),
         ("spark_driver_memory", "1.5g", "no size of memory"),
         ("spark_driver_memory", "64m", "too little for Spark"),
+        ("spark_driver_memory", "99999 TB", "this machine has"),
         ("spark_master", "local[0]", "no master of Spark"),
         ("spark_master", "http://host:7077", "no master of Spark"),
         ("landing_url", "landing", "write the whole path"),
@@ -89,6 +90,8 @@ def test_what_people_write_gets_one_form(read, name: str, text: str, form: str |
         ("landing_url", "https://host/landing", "no place that can be read"),
         ("landing_url", "s3://key:s3cret@bucket/landing", "credentials"),
         ("home", "~nobody-of-that-name/home", "there is no such user"),
+        ("home", "/etc/passwd", "/etc/passwd is no folder"),
+        ("home", "/etc/passwd/home", "/etc/passwd is no folder"),
         ("home", "/srv/a:b", "in a folder's name"),
         ("home", "/srv/a%20b", "in a folder's name"),
         ("use_cases_dir", "/srv/[a]", "in a folder's name"),
@@ -157,3 +160,9 @@ def test_a_file_of_sparks_configuration_is_read_as_spark_does(read, tmp_path: Pa
     file.write_text("spark.executor.memory 4g\nspark.sql.caseSensitive true\n")
     with pytest.raises(NightshiftError, match=r"names spark\.sql\.caseSensitive, which can't be set"):
         read(spark_conf=str(file))
+
+
+def test_an_address_of_another_machine_is_refused_before_services_start(home: Settings) -> None:
+    with pytest.raises(NightshiftError, match=r"192\.0\.2\.7, where nothing can listen"):
+        refuse_foreign_address(home.model_copy(update={"bind_address": "192.0.2.7"}))
+    refuse_foreign_address(home.model_copy(update={"bind_address": "0.0.0.0"}))
