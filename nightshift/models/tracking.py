@@ -73,7 +73,7 @@ def patiently(what: str, step: Callable[[], Result]) -> Result:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise ServerUnreachableError(
-                    f"MLflow did not answer while {what}, for {PATIENCE_SECONDS:.0f} s and more: {_first_line(error)}",
+                    f"MLflow did not answer while {what}, for {PATIENCE_SECONDS:.0f} s: {_first_line(error):.160}",
                     remedy="see that it runs (`nightshift doctor`; `nightshift up` starts that of this home), then run "
                     "this again: it resumes where it stood",
                 ) from error
