@@ -15,8 +15,8 @@ from expectations.pages.data_docs import template
 from expectations.pages.profile_page import described
 from expectations.profile import PROBABILITIES, profile, target_of
 from expectations.statistical import statistical_checks
-from expectations.thresholds import Thresholds
 from nightshift.dates import BatchDates
+from nightshift.declared.thresholds import Thresholds
 from nightshift.figures import from_json, to_json
 from nightshift.tables import REASONS, Column, Table
 from nightshift.use_case import UseCase
