@@ -25,7 +25,7 @@ def test_each_kind_has_a_row_with_its_class_status_and_what_on_call_staff_do() -
 
 
 def test_the_page_says_how_often_the_scheduler_tries_again() -> None:
-    arguments = default_args(UseCase.load("flight_delays"))
+    arguments = default_args(UseCase.load("flight_delays"), "nightly")
     assert f"retries the task {arguments['retries']} times, after {arguments['retry_delay'].seconds}, " in (
         error_reference.TEXT
     )
