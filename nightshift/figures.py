@@ -14,13 +14,13 @@ SMALL, LARGE = 1e-4, 1e15
 WHOLE_DIGITS = 19
 
 
-def number(value: float | None) -> str:
-    """Four digits that matter, and thousands kept apart; a dash for what could not be computed."""
+def number(value: float | None, digits: int = 4) -> str:
+    """Four digits that matter, or fewer, and thousands kept apart; a dash for what could not be computed."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     if value == 0 or SMALL <= abs(value) < LARGE:
-        return f"{value:,.0f}" if abs(value) >= 1000 or float(value).is_integer() else f"{value:.4g}"
-    return f"{value:.3e}"
+        return f"{value:,.0f}" if abs(value) >= 1000 or float(value).is_integer() else f"{value:.{digits}g}"
+    return f"{value:.{digits - 1}e}"
 
 
 def finite(value: float | None) -> float | None:

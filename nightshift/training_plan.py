@@ -41,8 +41,8 @@ class Target(Declared):
 class Costs(Declared):
     """What a wrong decision costs, in any one unit; the decision threshold minimises them on validation."""
 
-    false_alarm: float = Field(gt=0)
-    missed: float = Field(gt=0)
+    false_alarm: float = Field(gt=0, description="Of a warning without an event.")
+    missed: float = Field(gt=0, description="Of an event without a warning.")
 
 
 class Sampling(Declared):
@@ -57,9 +57,9 @@ class Sampling(Declared):
 class SearchRange(Declared):
     """The range in which a parameter is searched; num_leaves is a whole number."""
 
-    low: float
-    high: float
-    log: bool = False
+    low: float = Field(description="Lowest value that is tried.")
+    high: float = Field(description="Highest value that is tried.")
+    log: bool = Field(False, description="Whether values are drawn evenly on a logarithmic scale.")
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
@@ -105,21 +105,21 @@ class Training(Declared):
 
     schedule: str | None = Field(None, description="Cron expression in the use case's time zone; unset: by hand.")
     history_days: PositiveInt = Field(273, description="Length of the range that the train DAG takes.")
-    validation_days: PositiveInt = 31
-    test_days: PositiveInt = 30
+    validation_days: PositiveInt = Field(31, description="Batch dates before the test period, to tune and stop on.")
+    test_days: PositiveInt = Field(30, description="The last batch dates of the range, on which the model is judged.")
     embargo_days: int | None = Field(
         None,
         ge=0,
         description="Batch dates left out between periods; unset: the maturity less one day.",
     )
     sampling: Sampling = Sampling()
-    trials: PositiveInt = 15
+    trials: PositiveInt = Field(15, description="Sets of parameters that the search tries.")
     search_seconds: PositiveInt = Field(1800, description="No trial begins after this much time.")
     parallel_trials: PositiveInt = Field(
         1, description="Processes that work on trials, 4 at most; the result is the same."
     )
     search: SearchSpace = SearchSpace()
-    seed: int = 20130101
+    seed: int = Field(20130101, description="Of all that is drawn: the same data and seed give the same model.")
     monotone: dict[Name, Literal["increasing", "decreasing"]] = Field(
         {}, description="Features whose effect on the prediction may only go one way."
     )
@@ -136,6 +136,11 @@ class Training(Declared):
     slices: tuple[Name, ...] = Field((), description="Columns of the feature table by whose values it is judged, too.")
     fairness: tuple[Name, ...] = Field((), description="Columns of the feature table that stand for people's groups.")
     smallest_slice: PositiveInt = Field(500, description="Rows under which a slice or group is shown, not judged.")
+    cleared_features: dict[Name, str] = Field(
+        {},
+        description="Features that know nearly as much as the whole model and that somebody has looked at, with the "
+        "reason why they are known at the cut-off: no person is asked about them again.",
+    )
     limits: tuple[str, ...] = Field((), description="What the model must not be used for; stands on its card.")
     approval: Approval = Approval()
 
@@ -152,4 +157,4 @@ class Training(Declared):
 class ReasonsPlan(Declared):
     """How many reasons each score gives, and in which words."""
 
-    top: int = Field(3, ge=1, le=10)
+    top: int = Field(3, ge=1, le=10, description="Reasons that each score gives.")

@@ -26,6 +26,7 @@ from training.judging.evaluate import Evaluation, best_threshold, evaluate
 from training.judging.footing import Footing
 from training.judging.gates import Facts, Gate, Verdict, judge
 from training.judging.skew import Skew
+from training.judging.suspects import Suspect, suspects
 from training.search.search import Winner, search
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Challenger:
         missing_rise: by how much the share of missing values of each feature rose from train to test.
         verdicts: of all gates.
         flattered: what people must know of the champion's measures, where it has seen days of the test; else empty.
+        suspects: features that may know the outcome; with one, only a person lets the model in.
     """
 
     winner: Winner
@@ -79,6 +81,7 @@ class Challenger:
     missing_rise: Mapping[str, float]
     verdicts: Sequence[Verdict]
     flattered: str
+    suspects: Sequence[Suspect] = ()
 
     @property
     def refused(self) -> list[Verdict]:
@@ -113,7 +116,10 @@ def challenge(
         champion_rows=footing.rows if footing else None,
     )
     drift, missing_rise = stability.feature_drift(dataset), stability.missing_rises(dataset)
-    leader, strength = leaks.strongest(leaks.feature_strengths(dataset, use_case.task))
+    strengths = leaks.strengths_by_period(dataset, use_case.task)
+    leader, strength = leaks.strongest(leaks.best(strengths))
+    whole = leaks.model_strengths(dataset, evaluation.predicted, use_case.task)
+    suspected = suspects(strengths, whole, model.gain_shares(), use_case.task, use_case.training.cleared_features)
     numbers = {
         **evaluation.metrics,
         leaks.NUMBERS[use_case.task]: strength,
@@ -129,7 +135,7 @@ def challenge(
     )
     verdicts = judge(gates, numbers, facts, {leaks.NUMBERS[use_case.task]: leaks.said(leader, strength)})
     flattered = footing.flattered if footing else ""
-    return Challenger(winner, model, curve, evaluation, numbers, drift, missing_rise, verdicts, flattered)
+    return Challenger(winner, model, curve, evaluation, numbers, drift, missing_rise, verdicts, flattered, suspected)
 
 
 def develop(use_case: UseCase, dataset: Dataset, budget: Budget) -> tuple[Winner, FittedModel, dict[str, list[float]]]:

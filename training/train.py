@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from nightshift import champions
-from nightshift.champions.approval import APPROVAL_TAG, AUTO
+from nightshift.champions.approval import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
 from nightshift.champions.comparing import COMPARED_TAG, NO_CHAMPION, NeverComparedError
 from nightshift.champions.mirror import AWAITING_APPROVAL, CANDIDATE
 from nightshift.database import database_url
@@ -125,7 +125,9 @@ def train_on(
             challenger = challenge(use_case, dataset, pinned.gates, budget, champion, skew)
             log.info("gates on the test period %s\n%s", periods.test, as_table(challenger.verdicts))
             compared = NO_CHAMPION if champion is None else str(champion.version)
-            version, approval = None, champions.approval_of(use_case)
+            version = None
+            # Whatever is declared: a feature that may know the outcome is looked at by a person.
+            approval: Who = PERSON if challenger.suspects else champions.approval_of(use_case)
             found = _provenance(challenger, rows, dataset, periods)
             provenance = {**made_of, COMPARED_TAG: compared, APPROVAL_TAG: approval, **found}
             log_training(_parameters(job, challenger), challenger.numbers, provenance)
@@ -137,12 +139,14 @@ def train_on(
                 status = CANDIDATE if approval == AUTO else AWAITING_APPROVAL
                 version = register(job, logged, {**provenance, "status": status})
             outcome = Outcome(
-                version, approval, challenger.numbers, challenger.verdicts, compared, challenger.flattered
+                *(version, approval, challenger.numbers, challenger.verdicts, compared, challenger.flattered),
+                suspects=tuple(map(str, challenger.suspects)),
             )
         # Within the run: killed before this is decided, it is gone on with.
         if outcome.version is not None and outcome.approval == AUTO:
             _promote(job, outcome.version, run_id)
-    tell(use_case, run_id, outcome)
+    asks = outcome.version is not None and outcome.approval == PERSON
+    tell(use_case, run_id, outcome, champions.default_first(job.catalog, job.dates.last) if asks else None)
     say_what_follows(use_case, run_id, outcome)
 
 
@@ -225,6 +229,7 @@ def _provenance(
         "optuna_study": challenger.winner.study,
         "gates": "refused" if challenger.refused else "passed",
         FLATTERED_TAG: challenger.flattered or BY_NOTHING,
+        SUSPECTS_TAG: ", ".join(each.feature for each in challenger.suspects),
         **{f"environment.{name}": value for name, value in described().items()},
     }
 

@@ -15,6 +15,8 @@ from nightshift.use_case import UseCase
 Who = Literal["auto", "person"]
 # Tag of a version: who lets it become champion, as it was when it was registered.
 APPROVAL_TAG = "approval"
+# Tag of a version: the features that may know the outcome, separated by commas; none where nothing is suspected.
+SUSPECTS_TAG = "leak_suspects"
 AUTO: Final = "auto"
 PERSON: Final = "person"
 
@@ -58,6 +60,16 @@ def refuse_unasked(use_case: UseCase, version: int, who: str, who_id: str = "") 
     if asked == AUTO and (who == AUTO or approval_of(use_case) == AUTO):
         return
     _refuse_others(use_case, who_id or who)
+
+
+def refuse_suspected(use_case: UseCase, version: int, suspected: str, who: str) -> None:
+    """Raise if a version of which a feature may know the outcome is let in by the rule, and by no person."""
+    if who == AUTO:
+        raise DecisionError(
+            f"{use_case.model_name} version {version} may know the outcome by {suspected}: a person must look at when "
+            f"that is written, and decide: `nightshift models promote {version} --use-case {use_case.name} --who … "
+            "--why …`"
+        )
 
 
 def signed(why: str) -> str:

@@ -14,7 +14,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Sequence
 
-from nightshift.champions.approval import AUTO, signed
+from nightshift.champions.approval import AUTO, SUSPECTS_TAG, refuse_suspected, signed
 from nightshift.champions.comparing import COMPARED_TAG, refuse_never_compared
 from nightshift.champions.decisions import (
     BLOCKED,
@@ -190,6 +190,9 @@ def _crown(
             if action == PROMOTED:
                 by_hand = run_id == BY_HAND and who != AUTO
                 refuse_never_compared(use_case, made, version, model.tags.get(COMPARED_TAG), by_hand=by_hand)
+                if suspected := model.tags.get(SUSPECTS_TAG, ""):
+                    refuse_suspected(use_case, version, suspected, who)
+                    why = f"{why} (asked about {suspected})"
             said = {"who": who, "why": why, "run_id": run_id}
             before = add(use_case, version, action, first=begin, decided_at=decided_at, blocks=out, **said)
             log.info("%s version %d is champion from %s on", use_case.model_name, version, begin)

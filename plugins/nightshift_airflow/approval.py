@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
-from airflow.sdk import Param
+from airflow.sdk import Param, timezone
 from airflow.sdk.exceptions import AirflowSkipException
 
 from nightshift.errors import DecisionError, DeclarationError, MissingError
@@ -77,9 +77,11 @@ class ApproveModel(ApprovalOperator):
             raise AirflowSkipException(why)
         if not self.assigned_users:
             raise DeclarationError(
-                "a person must approve, and training.approval.by in use_case.yaml names nobody: add a user of Airflow"
+                "a person must approve, and training.approval.by in use_case.yaml names nobody: add a user of Airflow, "
+                f"and clear {self.trained} and this task; or decide by hand: `nightshift models promote "
+                f"{told['version']} --use-case {self.use_case.name} --who … --why …`. {told['subject']}"
             )
-        self.subject, self.body = told["subject"], told["comparison"]
+        self.subject, self.body = told["subject"], f"{self._deadline()}\n{told['comparison']}"
         self._offer(told["version"])
         self._refuse_never_compared(context)
         return super().execute(context)
@@ -124,6 +126,13 @@ class ApproveModel(ApprovalOperator):
         )
         self.log.info("%s by %s: %s", "Approved" if approved else "Declined", person or NOBODY, why)
         return answer
+
+    def _deadline(self) -> str:
+        """By when an answer counts, in the zone of the people who give it, and who may give it."""
+        approval = self.use_case.training.approval
+        end = timezone.utcnow() + dt.timedelta(hours=approval.timeout_hours)
+        local = end.astimezone(self.use_case.zone)
+        return f"- **Answer by {local:%A, %Y-%m-%d %H:%M} ({self.use_case.timezone})**, {' or '.join(approval.by)}."
 
     def _offer(self, version: int) -> None:
         """Let the answers name the version: a form that was opened once is never renewed, whatever is trained later."""

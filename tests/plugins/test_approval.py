@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -156,7 +157,13 @@ def test_the_form_shows_the_comparison_and_answers_no_by_itself(monkeypatch: pyt
     asked = operator()
     monkeypatch.setattr(HITLOperator, "execute", lambda self, context: "waiting")
     assert asked.execute(Pushed(TOLD).context()) == "waiting"
-    assert (asked.subject, asked.body) == (TOLD["subject"], TOLD["comparison"])
+    assert asked.subject == TOLD["subject"]
+    deadline, comparison = asked.body.split("\n")
+    # Five hours from now in New York, where the use case's people are.
+    expected = (dt.datetime.now(ZoneInfo("America/New_York")) + dt.timedelta(hours=5)).strftime("%Y-%m-%d %H:")
+    assert expected in deadline
+    assert deadline.endswith("(America/New_York)**, maria or paul.")
+    assert comparison == TOLD["comparison"]
     assert asked.assigned_users == [MARIA, {"id": "paul", "name": "paul"}]
     assert (asked.options, asked.defaults) == (["Approve version 2", "Reject version 2"], ["Reject version 2"])
     assert asked.response_timeout == dt.timedelta(hours=5)

@@ -84,6 +84,8 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
             "target": {"cases": "cases", "table": "results", "column": column, "maturity_days": maturity_days},
             "training": {
                 "sampling": {"max_rows": max_rows},
+                # It is most of what there is to know, as a leak would be.
+                "cleared_features": {"signal": "drawn before the label"},
                 **({"costs": COSTS} if is_binary else {}),
                 **training,
             },

@@ -92,6 +92,27 @@ def test_a_good_model_becomes_champion_with_all_that_scoring_needs(toy, make_row
     assert (reign.first, reign.last, reign.who) == (job.dates.last + dt.timedelta(days=2), None, "auto")
 
 
+def test_the_first_model_waits_for_a_person_too_where_a_feature_may_know_the_outcome(
+    toy, make_rows, tmp_path, monkeypatch
+):
+    job = toy(cleared_features={})
+    monkeypatch.setenv(RESULT_FILE, str(tmp_path / "result.json"))
+    train(job, make_rows())
+    assert job.use_case.training.approval.first == "auto"
+    assert champions.decisions(job.use_case) == []
+    told = handed_over(tmp_path / "result.json")
+    assert (told["version"], told["approval"], told["refused"]) == (1, "person", "")
+    assert told["subject"].endswith("become champion? signal may know the outcome")
+    assert "⚠ **May know the outcome:** signal orders the outcomes nearly as well alone" in told["comparison"]
+    tags = model_version(job.use_case, 1).tags
+    assert (tags["leak_suspects"], tags["status"]) == ("signal", "awaiting approval")
+    card = Path(client().download_artifacts(model_version(job.use_case, 1).run_id, "card/card.md")).read_text()
+    assert "signal orders the outcomes nearly as well alone" in card
+    # Whoever asks in a year finds what the person was asked about.
+    kept = champions.promote(job.use_case, 1, job.dates.last, "maria", "it is known at the cut-off", "run")
+    assert kept.why == "it is known at the cut-off (asked about signal)"
+
+
 def test_the_same_data_code_and_seed_give_a_byte_equal_model(toy, make_rows):
     boosters = []
     for _ in range(2):
@@ -107,7 +128,7 @@ def test_a_challenger_that_is_not_better_leaves_the_champion_as_it_was(toy, make
     with caplog.at_level(logging.WARNING, "nightshift"):
         train(again(job), make_rows())
     assert "not promoted, version 1 stays champion" in caplog.text
-    assert "better_than_champion: 0.0" in caplog.text
+    assert "better_than_champion: 0, must be above 0" in caplog.text
     assert registry.champion_version(job.use_case) == 1
     assert sorted(run.data.tags["gates"] for run in runs_of(job)) == ["passed", "refused"]
 
@@ -173,8 +194,8 @@ def test_killed_after_its_registration_the_next_attempt_ends_with_the_same_versi
     assert champions.decisions(job.use_case)[: len(decided)] == decided
     told = handed_over(result)
     assert (told["version"], told["approval"], told["refused"]) == (1, "auto", "")
-    assert f"| auc | higher | {run.data.metrics['auc']:.4g} (" in told["comparison"]
-    assert "| better_than_constant_rate |" in told["comparison"]
+    assert f"| Area under the ROC curve | higher | {run.data.metrics['auc']:.3g} |" in told["comparison"]
+    assert "better_than_constant_rate " in told["comparison"]
 
 
 def test_cut_short_in_its_search_and_a_night_later_it_goes_on_and_the_time_of_both_counts(toy, make_rows, monkeypatch):

@@ -72,6 +72,11 @@ class Card:
                 "champion without a person looking at it."
             )
         rule = self.use_case.training.approval
+        if self.challenger.suspects:
+            return (
+                "By a person, whatever training.approval says: a feature may know the outcome (see the limits). "
+                f"{', '.join(rule.by) or 'Anybody'} decides; no answer within {rule.timeout_hours} hours is a no."
+            )
         return (
             f"By a person: {', '.join(rule.by)}. No answer within {rule.timeout_hours} hours is a no "
             "(training.approval)."

@@ -20,8 +20,18 @@ _NAMED = 8
 
 
 def limits(card: Card) -> list[str]:
-    """Sentences, the declared ones first."""
-    return [*card.use_case.training.limits, *_of_time(card), *_of_parts(card), *_of_data(card)]
+    """Sentences: what may be wrong, what is declared, and what is not known."""
+    return [*_of_suspects(card), *card.use_case.training.limits, *_of_time(card), *_of_parts(card), *_of_data(card)]
+
+
+def _of_suspects(card: Card) -> Iterator[str]:
+    for suspect in card.challenger.suspects:
+        yield (
+            f"{suspect}: it may know the outcome. Until somebody has looked at when it is written, this model must not "
+            "be used."
+        )
+    for name, why in card.use_case.training.cleared_features.items():
+        yield f"{name} was looked at, and is held for honest: {why}"
 
 
 def _of_time(card: Card) -> Iterator[str]:

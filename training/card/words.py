@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nightshift import figures
+
 if TYPE_CHECKING:
     from nightshift.models.calibration import Calibration
 
@@ -87,11 +89,7 @@ def calibration_words(calibration: Calibration) -> str:
 
 def number(value: float | None) -> str:
     """A number as people read it; a dash for what was not computed."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value and abs(value) < 0.001:
-        return f"{value:.2g}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return figures.number(value)
 
 
 def interval(lower: float, upper: float) -> str:

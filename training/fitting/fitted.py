@@ -36,6 +36,12 @@ class FittedModel:
     threshold: float | None
     interval: Interval | None
 
+    def gain_shares(self) -> dict[str, float]:
+        """Share of the model's gain that the splits on each feature have, from 0 to 1."""
+        gains = self.booster.feature_importance(importance_type="gain")
+        total = float(sum(gains)) or 1.0
+        return {name: float(gain) / total for name, gain in zip(self.encoding.features, gains, strict=True)}
+
     def predicted(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """The probability (binary) or value (regression) of each row of an encoded matrix, shape (rows,)."""
         return self.calibration.apply(raw_scores(self.booster, matrix))

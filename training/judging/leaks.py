@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+# By period, and there by feature.
+Strengths = Mapping[str, Mapping[str, float]]
+
 # The number that gates judge, by task.
 NUMBERS: Final[Mapping[str, str]] = {"binary": "strongest_feature_auc", "regression": "strongest_feature_r2"}
 # A strength comes from about this many rows of a period at most, half of them events where there are so many (binary):
@@ -36,7 +39,19 @@ MISSING = np.float64(-1e300)
 
 
 def feature_strengths(dataset: Dataset, task: Task) -> dict[str, float]:
-    """How well each feature alone orders the outcomes of the period in which it does so best.
+    """How well each feature alone orders the outcomes of the period in which it does so best."""
+    return best(strengths_by_period(dataset, task))
+
+
+def best(strengths: Strengths) -> dict[str, float]:
+    """The strength of each feature in the period in which it is strongest."""
+    periods = list(strengths.values())
+    # Not a number only where no period has one.
+    return {name: float(np.fmax.reduce([each[name] for each in periods])) for name in periods[0]}
+
+
+def strengths_by_period(dataset: Dataset, task: Task) -> Strengths:
+    """How well each feature alone orders the outcomes of each period.
 
     Each period by itself: a column that was added or filled lately knows nothing of most of train. Binary: a period is
     passed over where the rows that measure the feature have fewer than ``SMALLEST_CLASS`` of either outcome, which one
@@ -47,9 +62,20 @@ def feature_strengths(dataset: Dataset, task: Task) -> dict[str, float]:
     once more without the rows that lack it. A category counts as the mean outcome of its rows on every other day,
     measured on the days between: on its own rows a rare category would know everything.
     """
-    periods = [_strengths(part, dataset.encoding, task) for part in (dataset.train, dataset.validation, dataset.test)]
-    # Not a number only where no period has one.
-    return {name: float(np.fmax.reduce([each[name] for each in periods])) for name in dataset.encoding.features}
+    return {name: _strengths(part, dataset.encoding, task) for name, part in _parts(dataset).items()}
+
+
+def model_strengths(dataset: Dataset, predicted: Mapping[str, Floats], task: Task) -> dict[str, float]:
+    """How well the whole model orders the outcomes of each period, on the rows by which features are measured."""
+    found = {}
+    for name, part in _parts(dataset).items():
+        some = _some(part.labels, task)
+        found[name] = _strength(predicted[name][some], part.labels[some], part.weights[some], task)
+    return found
+
+
+def _parts(dataset: Dataset) -> dict[str, Part]:
+    return {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
 
 
 def _strengths(part: Part, encoding: Encoding, task: Task) -> dict[str, float]:

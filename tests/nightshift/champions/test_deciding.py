@@ -244,6 +244,15 @@ def test_only_by_hand_a_version_becomes_champion_that_was_never_held_against_tha
     assert reigns(two)[-1] == (4, D9, None)
 
 
+def test_no_rule_lets_a_version_in_of_which_a_feature_may_know_the_outcome(use_case):
+    version = register(use_case, leak_suspects="duration")
+    for run_id in ("train 1", "manual"):
+        with pytest.raises(NightshiftError, match="version 1 may know the outcome by duration: a person must look"):
+            champions.promote(use_case, version, D1, "auto", "training.approval: auto", run_id)
+    kept = champions.promote(use_case, version, D1, "maria", "known at the cut-off", "train 1")
+    assert kept.why == "known at the cut-off (asked about duration)"
+
+
 def test_a_champion_is_not_declined_and_it_is_said_what_takes_it_back(two):
     with pytest.raises(NightshiftError, match=r"champion since .*, from 2013-10-05 on, by maria.*rollback <version>"):
         champions.decline(two, 2, "maria", "on second thoughts", f"train {D5}")

@@ -100,7 +100,7 @@ def test_a_good_model_passes_every_gate(gates):
         ({"rows": 499.0}, "enough_rows"),
         ({"rows_of_rarer_class": 49.0}, "enough_events"),
         ({"label_coverage": 0.5}, "labels_have_come"),
-        ({"strongest_feature_auc": 0.86}, "no_feature_knows_the_answer"),
+        ({"strongest_feature_auc": 0.96}, "no_feature_knows_the_answer"),
         ({"auc": 0.91}, "not_too_good_to_be_true"),
         ({"gain_over_constant_lower": 0.0}, "better_than_constant_rate"),
         ({"auc_lower": 0.5}, "ranks_better_than_chance"),
