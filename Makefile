@@ -11,7 +11,8 @@ READY := @$(BOOTSTRAP) --if-needed
 TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/nightshift_airflow dags
 # Modules that write files of the repository from its declarations.
 GENERATED := nightshift_airflow.reference nightshift.reference.dbt_sources nightshift.reference.tables \
-	nightshift.reference.contracts nightshift.reference.errors nightshift.reference.variables nightshift.feature_registry
+	nightshift.reference.contracts nightshift.reference.fields nightshift.reference.errors \
+	nightshift.reference.variables nightshift.feature_registry
 # Some containers forbid Python to keep what it compiled: each job and test would compile its packages again. The other
 # two may keep Python from starting at all.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH

@@ -43,9 +43,9 @@ class Delivery(Declared):
 class Dates(Declared):
     """The batch dates that exist, and how many one run may take."""
 
-    first: dt.date
+    first: dt.date = Field(description="Of the first delivery.")
     last: dt.date | None = Field(None, description="Unset: open-ended, as real sources are.")
-    max_range_days: PositiveInt = 366
+    max_range_days: PositiveInt = Field(366, description="Batch dates that one run may have at most.")
 
 
 class Demo(Declared):
@@ -61,7 +61,9 @@ class Demo(Declared):
 class Nightly(Declared):
     """When the night starts and which feature windows it needs to be complete."""
 
-    schedule: str = "0 0 * * *"
+    schedule: str = Field(
+        "0 0 * * *", description="Cron expression in the use case's time zone; it must tick at midnight."
+    )
     lookback_days: PositiveInt = Field(28, description="Deliveries that features of D may read, that of D included.")
 
 
@@ -69,10 +71,10 @@ class UseCase(Declared):
     """All that is particular to one use case, except its tables, SQL and code."""
 
     name: Name = Field(description="Of its folder, too; no other use case's name may be this one, `_` and more.")
-    title: str
-    description: str
-    owner: str
-    timezone: str
+    title: str = Field(description="In the list of DAGs, on pages and cards.")
+    description: str = Field(description="What is predicted, for whom and when, in a sentence or two.")
+    owner: str = Field(description="Team that answers for it; owner of its tasks, and of tables that name no other.")
+    timezone: str = Field(description="IANA name of the zone in which a batch date begins and ends.")
     country: str | None = Field(
         None,
         description=(
@@ -83,7 +85,7 @@ class UseCase(Declared):
     dates: Dates
     delivery: Delivery = Delivery()
     nightly: Nightly = Nightly()
-    task: Task = BINARY
+    task: Task = Field(BINARY, description="What the model predicts: whether an event happens, or a value.")
     target: Target
     training: Training
     reasons: ReasonsPlan = ReasonsPlan()
