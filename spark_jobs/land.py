@@ -26,7 +26,9 @@ from filelock import Timeout
 import expectations
 from nightshift import lake
 from nightshift.accounting import Accounting
-from nightshift.delivery import Delivery
+from nightshift.delivery import Delivery, expects_manifest
+from nightshift.delivery.glance import glance
+from nightshift.delivery.verdict import SHOWN
 from nightshift.errors import NightshiftError, TemporaryError
 from nightshift.home import lock
 from nightshift.job import Job, end, run_job
@@ -57,6 +59,13 @@ def land(job: Job, arguments: argparse.Namespace) -> None:
         NightshiftError: if a delivery is missing or faulty, more rows are quarantined than is tolerated, or an audit
             refuses a slice.
     """
+    with refused_is_shown(job):
+        say_at_a_glance(job)
+        take_in(job)
+
+
+def take_in(job: Job) -> None:
+    """Verify, judge and publish."""
     expectations.preload()
     spark = session(f"land {job.use_case.name} {job.dates}")
     from spark_jobs.landing.privacy import masked_faults
@@ -76,6 +85,34 @@ def land(job: Job, arguments: argparse.Namespace) -> None:
         except NightshiftError:
             publish_blocked(spark, job, delivery, sources)
             raise
+
+
+@contextlib.contextmanager
+def refused_is_shown(job: Job) -> Iterator[None]:
+    """Keep refused batch dates on the audit pages, with the reason, until they land."""
+    name = job.use_case.name
+    try:
+        yield
+        expectations.show_landed(name, job.dates)
+    except TemporaryError:
+        raise
+    except NightshiftError as error:
+        expectations.show_refused(name, job.dates, str(error))
+        raise
+
+
+def say_at_a_glance(job: Job) -> None:
+    """Say what names and sizes show before anything heavy starts; a delivery that blocks is set aside all the same.
+
+    Raises:
+        NightshiftError: if a delivery is not complete, or its manifest can't be read.
+    """
+    if not expects_manifest(job.catalog):
+        return
+    found = glance(job.catalog, job.dates)
+    if found.is_blocked:
+        shown = "\n".join(f"  {fault}" for fault in found.faults[:SHOWN])
+        log.error("the delivery is refused; its files are set aside, which takes a minute:\n%s", shown)
 
 
 def judge(spark: SparkSession, job: Job, delivery: Delivery, made: list[Decision]) -> list[Judged]:

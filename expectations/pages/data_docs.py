@@ -7,16 +7,14 @@ without it they are bare, and they know neither a check's consequence nor the re
 from __future__ import annotations
 
 import datetime as dt
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
-
 from expectations.history import History
 from expectations.pages.index_page import Shown, list_audit
 from expectations.pages.profile_page import described
+from expectations.pages.templates import template
 from nightshift.audit import Check
 from nightshift.dates import BatchDates
 from nightshift.settings import get_settings
@@ -71,14 +69,8 @@ def write_page(
             rows=sum(profile["rows"] for profile in profiles.values()) if profiles else None,
         ),
         table.use_case,
-        template,
     )
     return page
-
-
-def template(name: str) -> Any:
-    """A page's template, by file name."""
-    return _environment().get_template(name)
 
 
 def _new_page(folder: Path, blocked: bool) -> tuple[Path, int]:
@@ -98,10 +90,3 @@ def _new_page(folder: Path, blocked: bool) -> tuple[Path, int]:
 
 def _write(page: Path, name: str, content: Mapping[str, Any]) -> None:
     page.write_text(template(name).render(content), encoding="utf-8")
-
-
-@functools.cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )

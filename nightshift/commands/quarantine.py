@@ -9,7 +9,7 @@ import click
 
 from nightshift import terminal
 from nightshift.dates import BatchDates, parse_date
-from nightshift.errors import UsageError
+from nightshift.errors import DecisionError, UsageError
 
 if TYPE_CHECKING:
     from nightshift.catalog import Catalog
@@ -150,6 +150,12 @@ def _decide(
     done = decide(catalog, action, Selection(dates, _source(catalog, table), rule, file, record), who, why)
     word = {"release": "released", "reject": "rejected"}[action]
     terminal.echo(f"{done.rows} rows {word}{f', {done.already} were so before' if done.already else ''}")
+    if not done.rows:
+        # A reason that was given and is kept nowhere must not look like a decision.
+        raise DecisionError(
+            f"nothing was decided: {done.already} rows are {word} already, and the reason that was given now is not "
+            f"kept; `nightshift quarantine show --use-case {use_case} --date {date} --table {table}` shows by whom"
+        )
     for rules, number in done.left.items():
         terminal.echo(f"{number} rows stay as they are: they break {rules.replace(',', ', ')}")
     if done.rows:

@@ -24,6 +24,7 @@ class Task:
     batch_date: dt.date
     folder: Folder
     expected: ManifestFile
+    size: int
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ def listed(catalog: Catalog, date: dt.date, folder: Folder, manifest: Manifest) 
             known = ", ".join(sorted(source.file for source in sources.values()))
             reason = f"is not a declared source; declared are: {known}"
             faults.append(Fault(date, entry.name, entry.name, reason, rule="undeclared", promised=entry.sha256))
-        elif found.get(entry.name) is None:
+        elif (size := found.get(entry.name)) is None:
             reason = folder.broken_link(entry.name) or "is listed in the manifest, but is no file in the folder"
             faults.append(Fault(date, table.name, entry.name, reason, promised=entry.sha256, rows=entry.rows))
         else:
-            tasks.append(Task(table, sources[table], date, folder, entry))
+            tasks.append(Task(table, sources[table], date, folder, entry, size))
     faults += _absent(catalog, sources, date, manifest)
     faults += _unlisted(date, found, manifest)
     return Listing(tuple(tasks), tuple(faults))

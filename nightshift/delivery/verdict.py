@@ -120,6 +120,13 @@ class Delivery:
             rows[file.batch_date] += file.rows
         return rows
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether there are more faults of a batch date than the use case tolerates."""
+        most = max(Counter(fault.batch_date for fault in self.faults).values(), default=0)
+        tolerable = all(fault.tolerable for fault in self.faults)
+        return most > self.use_case.delivery.tolerated_corrupt_files or not tolerable
+
     def refuse_faults(self) -> None:
         """Block the run if there are more faults of a batch date than the use case tolerates; warn of the others.
 
@@ -127,8 +134,7 @@ class Delivery:
             NightshiftError: naming each faulty file, what is wrong with it, and what to do.
         """
         tolerated = self.use_case.delivery.tolerated_corrupt_files
-        most = max(Counter(fault.batch_date for fault in self.faults).values(), default=0)
-        if most <= tolerated and all(fault.tolerable for fault in self.faults):
+        if not self.is_blocked:
             for fault in self.faults:
                 log.warning("%s: tolerated, the run goes on without this file (%s)", fault, QUARANTINE)
             return
@@ -136,9 +142,10 @@ class Delivery:
         if len(self.faults) > len(shown):
             shown.append(f"  and {len(self.faults) - len(shown)} more, in bronze/{self.use_case.name}/quarantine")
         remedies = [remedy for rule, remedy in _REMEDIES.items() if any(fault.rule == rule for fault in self.faults)]
+        files = f"{len(self.faults)} file{'s' if len(self.faults) > 1 else ''}"
         raise DeliveryError(
-            f"{len(self.faults)} files of the delivery {self.dates} of {self.use_case.name} can't be used, "
-            f"{tolerated} of each batch date are tolerated (`delivery.tolerated_corrupt_files` in use_case.yaml), "
+            f"{files} of the delivery {self.dates} of {self.use_case.name} can't be used, {tolerated} of each batch "
+            "date are tolerated (`delivery.tolerated_corrupt_files` in use_case.yaml), "
             "and never what a run can't do without:\n"
             + "\n".join(shown)
             + "\nnothing of these dates was published to the source tables. Next: ask the sender to deliver again "

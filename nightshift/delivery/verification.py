@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -56,7 +56,7 @@ def verify(
     use_case = catalog.use_case
     folders = {date: delivery_folder(use_case, date) for date in dates}
     with ThreadPoolExecutor(READERS) as pool:
-        manifests = _manifests(pool, folders, dates)
+        manifests = expected_manifests(pool, folders, dates)
         known = history([file.sha256 for manifest in manifests.values() for file in manifest.files])
         elsewhere = delivered_digests(use_case, [date for date in known if date not in dates])
         archive.sweep(use_case.name)
@@ -70,13 +70,17 @@ def verify(
     found_out = [*of_other_dates(files, dates, known, elsewhere), *without_rows(files)]
     refused = {(fault.batch_date, fault.file) for fault in found_out}
     files = [file for file in files if (file.batch_date, file.name) not in refused]
-    faults = sorted(_weighed(catalog, [*faults, *found_out], files), key=lambda fault: (fault.batch_date, fault.file))
+    came = {(file.batch_date, file.table.name) for file in files}
+    faults = sorted(weighed(catalog, [*faults, *found_out], came), key=lambda fault: (fault.batch_date, fault.file))
     return Delivery(use_case, dates, tuple(files), tuple(faults), tuple(_warnings(files)))
 
 
-def _weighed(catalog: Catalog, faults: Sequence[Fault], files: Sequence[LandedFile]) -> Iterator[Fault]:
-    """The faults; what leaves a required source without any file can't be tolerated, as its day would be cleared."""
-    came = {(file.batch_date, file.table.name) for file in files}
+def weighed(catalog: Catalog, faults: Sequence[Fault], came: Set[tuple[dt.date, str]]) -> Iterator[Fault]:
+    """The faults; what leaves a required source without any file can't be tolerated, as its day would be cleared.
+
+    Args:
+        came: batch dates and names of the sources of which there is a good file.
+    """
     sources = {table.name: table.source for table in catalog.sources if isinstance(table.source, FileSource)}
     for fault in faults:
         source = sources.get(fault.source)
@@ -87,9 +91,14 @@ def _weighed(catalog: Catalog, faults: Sequence[Fault], files: Sequence[LandedFi
             yield fault
 
 
-def _manifests(
+def expected_manifests(
     pool: ThreadPoolExecutor, folders: Mapping[dt.date, Folder], dates: BatchDates
 ) -> dict[dt.date, Manifest]:
+    """The manifests of some deliveries.
+
+    Raises:
+        NightshiftError: if one is not there, naming it, or can't be read.
+    """
     complete = pool.map(is_complete, folders.values())
     waited_for = [folder for folder, is_there in zip(folders.values(), complete, strict=True) if not is_there]
     if waited_for:

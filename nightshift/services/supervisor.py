@@ -44,11 +44,11 @@ def programs(settings: Settings, ports: Ports) -> list[Program]:
         *(sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
         *("--no-serve-artifacts", "--default-artifact-root", settings.mlflow_artifacts.as_uri()),
     )
-    docs = (sys.executable, "-m", "http.server", "--bind", LOOPBACK, "--directory", str(settings.data_docs))
+    docs = (sys.executable, "-m", "nightshift.services.pages", str(settings.data_docs), str(ports.data_docs))
     return [
         Program("keeper", (sys.executable, "-m", "nightshift.services.keeper")),
         Program("mlflow", mlflow),
-        Program("data-docs", (*docs, str(ports.data_docs))),
+        Program("data-docs", docs),
         Program("api-server", (*airflow, "api-server")),
         Program("dag-processor", (*airflow, "dag-processor")),
         # Task logs are read from the disk; a log server would only take a port that another home has.

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from expectations import audit, audit_of_tested, write_page
+from expectations import audit, audit_of_tested, show_landed, show_refused, write_page
 from expectations.pages import index_page
 from nightshift.audit import Check
 from nightshift.dates import BatchDates
@@ -49,6 +49,28 @@ def test_the_index_keeps_the_newest_of_each_table(published):
     listed = json.loads(index.with_suffix(".json").read_text())
     assert len(listed) == index_page.LISTED
     assert listed[0]["page"] == page.relative_to(index.parent).as_posix()
+
+
+def test_the_first_page_leads_to_the_use_cases_and_refused_dates_come_first(home, published):
+    page = write_page([TESTED], published.table, NIGHT)
+    root = page.parents[3] / "index.html"
+    text = root.read_text(encoding="utf-8")
+    assert all((root.parent / link).is_file() for link in links(root))
+    assert "flight_delays" in text
+    assert "2013-10-01" in text
+    assert "refused" not in text.replace("What was refused", "")
+    show_refused("a_broken_one", NIGHT, "schedule.csv has 1,917 bytes, <the manifest> says 1,999\nNext: ask the sender")
+    text = root.read_text(encoding="utf-8")
+    assert text.index("a_broken_one") < text.index("flight_delays")
+    assert (
+        "2013-10-01 refused</span><pre>schedule.csv has 1,917 bytes, &lt;the manifest&gt; says 1,999\nNext: ask" in text
+    )
+    own = root.parent / "a_broken_one" / "index.html"
+    assert "<h2>Refused</h2>" in own.read_text(encoding="utf-8")
+    # One of the dates lands.
+    show_landed("a_broken_one", NIGHT)
+    assert "<h2>Refused</h2>" not in own.read_text(encoding="utf-8")
+    assert "2013-10-01 refused" not in root.read_text(encoding="utf-8")
 
 
 def test_a_tested_table_is_profiled_and_compared(published):

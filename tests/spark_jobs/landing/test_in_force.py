@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import expectations
+from expectations.pages.index_page import read_refused
 from nightshift import ledger
 from nightshift.accounting import balances
 from nightshift.audit import AuditError, AuditReport, Check
@@ -115,6 +116,7 @@ def test_a_file_that_the_delivery_in_force_does_without_stays_in_quarantine(spar
 
     deliver_orders("orders-1.jsonl")
     shop.land()
+    assert read_refused(shop.name) == {}
     tolerated = ("orders-1.jsonl", 0)
     assert shop.rows(spark, "bronze.quarantine", "file", "record") == [tolerated]
     # Its row is in the sums of the orders, but no other date must do without a file because this one has been seen.
@@ -134,6 +136,10 @@ def test_a_file_that_the_delivery_in_force_does_without_stays_in_quarantine(spar
             (blocked, 0),
             ("orders-4.jsonl", 0),
         ]
+        assert "2 files of the delivery 2024-01-02" in read_refused(shop.name)[str(DAY)]
+    shop.deliver([ADA, BOB])
+    shop.land()
+    assert read_refused(shop.name) == {}
 
 
 def test_what_an_audit_refuses_is_seen_beside_the_delivery_in_force(spark, shop: Shop, monkeypatch) -> None:
