@@ -110,7 +110,10 @@ def test_the_form_shows_the_measures_and_the_gates_to_whoever_is_asked(trained: 
     for version, name in ((1, "rejected"), (2, "approved")):
         form = trained.forms[name]
         assert f"May version {version} of {USE_CASE} become champion?" in form
-        for shown in ("none so far", "auc", "calibration_error", "better_than_constant_rate", "Model card and plots"):
+        for shown in (
+            *("Answer by", "no champion so far", "Yes:", "No, or no answer:", "Gates:", "Model card and plots"),
+            *("Area under the ROC curve", "Calibration error", "better_than_constant_rate"),
+        ):
             assert shown in form, form
 
 
