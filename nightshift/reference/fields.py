@@ -5,6 +5,12 @@ With ``--check`` nothing is written, and the exit status is 1 when the page is s
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.variables import entry
+
+    entry.start()
+
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence

@@ -170,14 +170,15 @@ def _why() -> Param:
         None,
         type=["null", "string"],
         title="Why",
-        description_md="Kept with the decision, for whoever asks in a year.",
+        description_md=f"Kept with the decision, for whoever asks in a year; up to {WHY_LENGTH:,} characters.",
     )
 
 
 def _one_line(text: object) -> str:
     """What a person wrote, as the ledger keeps it and a command line takes it."""
     printable = "".join(character if character.isprintable() else " " for character in str(text or ""))
-    return " ".join(printable.split()).lstrip("- ")[:WHY_LENGTH]
+    line = " ".join(printable.split()).lstrip("- ")
+    return line if len(line) <= WHY_LENGTH else f"{line[: WHY_LENGTH - 2]} …"
 
 
 def _name(user: Mapping[str, str] | None) -> str | None:

@@ -124,7 +124,7 @@ def _programs() -> list[Path]:
     files = [file for room in rooms for file in sorted((PROJECT_DIR / room).rglob("*.py"))]
     # One makes the environment in which everything else runs; the others are started clean, by `nightshift setup` and
     # by the supervisor, whose services need Airflow's variables.
-    apart = ("bootstrap.py", "class_data_run.py", "program.py")
+    apart = ("bootstrap.py", "class_data_run.py", "program.py", "pages.py")
     return [file for file in files if '__name__ == "__main__"' in file.read_text() and file.name not in apart]
 
 
