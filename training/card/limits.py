@@ -21,7 +21,14 @@ _NAMED = 8
 
 def limits(card: Card) -> list[str]:
     """Sentences: what may be wrong, what is declared, and what is not known."""
-    return [*_of_suspects(card), *card.use_case.training.limits, *_of_time(card), *_of_parts(card), *_of_data(card)]
+    return [
+        *_of_suspects(card),
+        *card.use_case.training.limits,
+        *_of_time(card),
+        *_of_parts(card),
+        *_of_data(card),
+        *_of_cleared(card),
+    ]
 
 
 def _of_suspects(card: Card) -> Iterator[str]:
@@ -30,8 +37,11 @@ def _of_suspects(card: Card) -> Iterator[str]:
             f"{suspect}: it may know the outcome. Until somebody has looked at when it is written, this model must not "
             "be used."
         )
+
+
+def _of_cleared(card: Card) -> Iterator[str]:
     for name, why in card.use_case.training.cleared_features.items():
-        yield f"{name} was looked at, and is held for honest: {why}"
+        yield f"{name} alone knows much of the outcome; somebody has looked at it: {why}."
 
 
 def _of_time(card: Card) -> Iterator[str]:
