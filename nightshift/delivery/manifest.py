@@ -8,9 +8,17 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
-from nightshift.declared.form import Declared
 from nightshift.errors import DeliveryError
 from nightshift.outside import unusable
 
@@ -34,7 +42,13 @@ def _as_folders_say_it(given: object) -> object:
     return dt.date.fromisoformat(given)
 
 
-class ManifestFile(Declared):
+class _Delivered(BaseModel):
+    """What a program wrote as JSON and is read strictly: validators before fields would make lists of its arrays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ManifestFile(_Delivered):
     """One file as its sender describes it."""
 
     name: FileName
@@ -43,7 +57,7 @@ class ManifestFile(Declared):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Manifest(Declared):
+class Manifest(_Delivered):
     """What a delivery consists of."""
 
     batch_date: Annotated[dt.date, BeforeValidator(_as_folders_say_it)]
