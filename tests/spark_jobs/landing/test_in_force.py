@@ -137,7 +137,9 @@ def test_a_file_that_the_delivery_in_force_does_without_stays_in_quarantine(spar
             ("orders-4.jsonl", 0),
         ]
         assert "2 files of the delivery 2024-01-02" in read_refused(shop.name)[str(DAY)]
-    shop.deliver([ADA, BOB])
+    for leftover in (shop.settings.landing / shop.name / str(DAY)).glob("orders*"):
+        leftover.unlink()
+    deliver_orders("orders-1.jsonl")
     shop.land()
     assert read_refused(shop.name) == {}
 
