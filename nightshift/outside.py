@@ -198,8 +198,8 @@ def _of_system(error: BaseException, library: Any) -> NightshiftError | None:
         return ResourcesError("this process ran out of memory", remedy=f"give it more, then {_AGAIN}")
     if not isinstance(error, OSError) or error.errno not in _FULL | _PASSING:
         return None
-    named = f"{error.filename} can't be used" if error.filename else "a file can't be used"
-    return unusable(named, OSError(error.errno, error.strerror), _AGAIN)
+    # Not its name, which may hold a value of a person.
+    return unusable("a file can't be used", OSError(error.errno, error.strerror), _AGAIN)
 
 
 def _line(error: Any) -> str:

@@ -37,7 +37,7 @@ def test_an_error_that_nobody_foresaw_leaves_its_kind_and_place_and_not_its_text
 
 def test_what_the_system_says_is_kept_without_the_path(home: Settings) -> None:
     entry = failed(OSError(28, "No space left on device", SECRET))
-    assert entry.message.startswith("OSError (No space left on device) at ")
+    assert entry.message.startswith("a file can't be used: [Errno 28] No space left on device")
     assert SECRET not in entry.message
 
 
