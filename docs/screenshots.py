@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import MissingError
 from nightshift.services.airflow_api import AirflowApi
 from nightshift.services.start import Addresses, addresses
 from nightshift.settings import get_settings
@@ -107,7 +107,7 @@ def _newest_report() -> Path:
     folder = get_settings().data_docs
     reports = [page for page in folder.rglob("*.html") if page.stem.endswith(("-passed", "-failed"))]
     if not reports:
-        raise NightshiftError(f"there is no audit report in {folder} yet: run `make demo` first")
+        raise MissingError(f"there is no audit report in {folder} yet: run `make demo` first")
     return max(reports, key=lambda report: report.stat().st_mtime).relative_to(folder)
 
 

@@ -10,14 +10,17 @@ import contextlib
 import errno
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from nightshift.errors import (
     BusyError,
     ConflictError,
     DatabaseUnreachableError,
+    InstallationError,
     NightshiftError,
     ResourcesError,
     ServerUnreachableError,
@@ -25,6 +28,7 @@ from nightshift.errors import (
     StoreUnreachableError,
     TemporaryError,
 )
+from nightshift.settings import get_settings
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # A person must act. Whatever else a disk or a network share says may be over at the next look.
@@ -37,6 +41,7 @@ _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN,
 _REFUSED = (
     *("ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE", "UNRECOGNIZED_CLIENT", "EXPIRED_TOKEN", "NO_SUCH_BUCKET"),
     *("HTTP status 401", "HTTP status 403", "AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "Forbidden"),
+    *("SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"),
 )
 # Of what the JVM says only that is kept: the rest may quote records.
 _SPARK = re.compile(
@@ -45,6 +50,15 @@ _SPARK = re.compile(
 )
 _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 _STORE_ERROR = re.compile(r"Generic \w+ error.{,300}", re.DOTALL)
+# Not the key before it, which may hold a value of a person.
+_ARROW_ERROR = re.compile(r"AWS Error (?!NO_SUCH_KEY|RESOURCE_NOT_FOUND)\w+.{,200}")
+_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+# Of a server: it is asked too much, or it, or what it depends on, can't answer now.
+_LATER = frozenset({429, 500, 502, 503, 504})
+_THROTTLED = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout"})
+_BUSY_MLFLOW = frozenset(
+    {"TEMPORARILY_UNAVAILABLE", "RESOURCE_EXHAUSTED", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED"}
+)
 _AGAIN = "run this again"
 
 
@@ -132,11 +146,32 @@ def _of_postgres(error: BaseException) -> NightshiftError:
 
 def _of_requests(error: BaseException, library: Any) -> NightshiftError | None:
     lost = (library.ConnectionError, library.Timeout, library.RetryError)
-    return _server(error) if isinstance(error, lost) else None
+    return _server(error) if isinstance(error, lost) or _is_later(error, library.HTTPError) else None
 
 
 def _of_httpx(error: BaseException, library: Any) -> NightshiftError | None:
-    return _server(error) if isinstance(error, library.TransportError) else None
+    is_lost = isinstance(error, library.TransportError) or _is_later(error, library.HTTPStatusError)
+    return _server(error) if is_lost else None
+
+
+def _is_later(error: Any, refusal: type[Any]) -> bool:
+    return isinstance(error, refusal) and getattr(error.response, "status_code", 0) in _LATER
+
+
+def _of_botocore(error: Any, library: Any) -> NightshiftError | None:
+    what = "the object store can't be used"
+    if isinstance(error, (library.NoCredentialsError, library.PartialCredentialsError)):
+        return unusable(what, PermissionError(_line(error)), _AGAIN)
+    if isinstance(error, (library.ConnectionError, library.HTTPClientError)):
+        return unusable(what, OSError(_line(error)), _AGAIN)
+    if not isinstance(error, library.ClientError):
+        return None
+    code = error.response.get("Error", {}).get("Code")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if code in _THROTTLED or status in _LATER:
+        return unusable(what, OSError(_line(error)), _AGAIN)
+    is_refused = status in (401, 403) or code in _REFUSED
+    return unusable(what, PermissionError(_line(error)), _AGAIN) if is_refused else None
 
 
 def _of_mlflow(error: BaseException, library: Any) -> NightshiftError | None:
@@ -145,12 +180,16 @@ def _of_mlflow(error: BaseException, library: Any) -> NightshiftError | None:
     if error.error_code in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
         login = "NIGHTSHIFT_MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         return SettingsError(f"MLflow refuses us: {_line(error)}", remedy=f"check {login}")
-    return _server(error) if error.error_code == "TEMPORARILY_UNAVAILABLE" else None
+    # MLflow's own code raises internal errors for its bugs; those that a server answered with may be over soon.
+    is_answer = isinstance(error, library.RestException) or re.search(r"failed with error code 5\d\d", _line(error))
+    is_later = error.error_code in _BUSY_MLFLOW or (error.error_code == "INTERNAL_ERROR" and is_answer)
+    return _server(error) if is_later else None
 
 
 def _server(error: BaseException) -> ServerUnreachableError:
     return ServerUnreachableError(
-        f"a server does not answer: {_line(error)}", remedy=f"see that it runs (`nightshift doctor`), then {_AGAIN}"
+        f"a server does not answer: {_line(error) or type(error).__name__}",
+        remedy=f"see that it runs (`nightshift doctor`), then {_AGAIN}",
     )
 
 
@@ -163,7 +202,8 @@ def _of_filelock(error: BaseException, library: Any) -> NightshiftError | None:
 def _of_deltalake(error: BaseException, library: Any) -> NightshiftError | None:
     # delta-rs says what the system, or the store, said in words: in an error of its own or in an OSError.
     if isinstance(error, library.DeltaError | OSError) and (number := _SYSTEM_ERROR.search(str(error))):
-        return _of_system(OSError(int(number[1]), os.strerror(int(number[1]))), sys)
+        said = OSError(int(number[1]), os.strerror(int(number[1])))
+        return unusable("the lake can't be used", said, _AGAIN) if said.errno in _CLOSED else _of_system(said, sys)
     if isinstance(error, library.DeltaError | OSError) and (store := _STORE_ERROR.search(str(error))):
         return unusable("the lake can't be read or written", OSError(store[0]), _AGAIN)
     if isinstance(error, library.CommitFailedError):
@@ -196,10 +236,31 @@ def explained_words(said: str) -> NightshiftError | None:
 def _of_system(error: BaseException, library: Any) -> NightshiftError | None:
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return ResourcesError("this process ran out of memory", remedy=f"give it more, then {_AGAIN}")
-    if not isinstance(error, OSError) or error.errno not in _FULL | _PASSING:
+    if not isinstance(error, OSError):
         return None
-    # Not its name, which may hold a value of a person.
-    return unusable("a file can't be used", OSError(error.errno, error.strerror), _AGAIN)
+    if error.errno in _FULL | _PASSING:
+        # Not its name, which may hold a value of a person.
+        return unusable("a file can't be used", OSError(error.errno, error.strerror), _AGAIN)
+    if store := _ARROW_ERROR.search(str(error)):
+        return unusable("the object store can't be used", OSError(store[0]), _AGAIN)
+    if error.errno == errno.EMFILE:
+        return InstallationError(
+            "this process may not open more files", remedy=f"raise the limit (`ulimit -n`), then {_AGAIN}"
+        )
+    if error.errno in _CLOSED:
+        return _of_home(error)
+    # A pipe that broke is that of a reader who has seen enough.
+    is_lost = isinstance(error, ConnectionError | TimeoutError | socket.gaierror)
+    return _server(error) if is_lost and not isinstance(error, BrokenPipeError) else None
+
+
+def _of_home(error: OSError) -> NightshiftError | None:
+    """A folder of the home that is closed to us, by its first name: further ones may hold values."""
+    home = get_settings().home
+    if not isinstance(error.filename, str | os.PathLike) or not (path := Path(error.filename)).is_relative_to(home):
+        return None
+    folder = home / Path(*path.relative_to(home).parts[:1])
+    return unusable(f"{folder} can't be used", OSError(error.errno, error.strerror), _AGAIN)
 
 
 def _line(error: Any) -> str:
@@ -213,6 +274,7 @@ _LIBRARIES: dict[str, Callable[[BaseException, Any], NightshiftError | None]] = 
     "psycopg2": _of_psycopg2,
     "requests.exceptions": _of_requests,
     "httpx": _of_httpx,
+    "botocore.exceptions": _of_botocore,
     "mlflow.exceptions": _of_mlflow,
     "filelock": _of_filelock,
     "deltalake.exceptions": _of_deltalake,

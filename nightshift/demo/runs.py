@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import BusyError, NightshiftError
 from nightshift.services.airflow_api import FINAL_STATES, AirflowApi, AirflowRefused
 
 Say = Callable[[str], None]
@@ -73,7 +73,7 @@ def _ended_or_asking(api: AirflowApi, dag_id: str, run_id: str, seconds: float, 
             return run
         if time.monotonic() > deadline:
             states = ", ".join(f"{task['task_id']} {task['state']}" for task in tasks)
-            raise NightshiftError(f"{dag_id} {run_id} has not ended after {seconds:.0f} s: {states}")
+            raise BusyError(f"{dag_id} {run_id} has not ended after {seconds:.0f} s: {states}")
         time.sleep(1)
 
 

@@ -68,10 +68,26 @@ def raised_in() -> dict[str, set[str]]:
         # A folder of the kernel is a room by itself.
         folders = path.relative_to(PROJECT_DIR).parent.parts
         room = "/".join(folders[:2]) if folders[0] == "nightshift" else folders[0]
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                found[derived.get(node.func.id, node.func.id)].add(room)
+        for name in _made(tree):
+            found[derived.get(name, name)].add(room)
     return found
+
+
+def _made(node: ast.AST) -> Iterator[str]:
+    """Names by which something may be made: not those in annotations, nor where errors are caught or asked for."""
+    for field, value in ast.iter_fields(node):
+        if field in ("annotation", "returns", "bases") or (isinstance(node, ast.ExceptHandler) and field == "type"):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.Name):
+                yield child.id
+            elif isinstance(child, ast.AST) and not _asks(child):
+                yield from _made(child)
+
+
+def _asks(node: ast.AST) -> bool:
+    names = ("isinstance", "issubclass", "suppress")
+    return isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", None)) in names
 
 
 def _derivations(tree: ast.AST) -> Iterator[tuple[ast.ClassDef, str]]:

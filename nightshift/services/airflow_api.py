@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import httpx
 
-from nightshift.errors import NightshiftError, ServerUnreachableError
+from nightshift.errors import BusyError, DeclarationError, NightshiftError, ServerUnreachableError, UsageError
 from nightshift.services.airflow_env import Connection, connection_info
 
 FINAL_STATES = frozenset({"success", "failed"})
@@ -54,7 +54,7 @@ class AirflowApi:
                 f"Airflow at {self.connection.base_url} does not answer ({error}): is it up? `nightshift up` starts it"
             ) from error
         if response.is_error:
-            raise AirflowRefused(method, url, response.status_code, response.text)
+            raise _refusal(method, url, response)
         return response.json() if response.content else None
 
     def _all(self, path: str, key: str) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ class AirflowApi:
         login = {"username": self.connection.user, "password": self.connection.password}
         response = self._client.post("/auth/token", json=login)
         if response.is_error:
-            raise AirflowRefused("POST", "/auth/token", response.status_code, response.text)
+            raise _refusal("POST", "/auth/token", response)
         self._client.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
     def health(self) -> dict[str, str]:
@@ -126,7 +126,10 @@ class AirflowApi:
                 return dag
             if time.monotonic() > deadline:
                 errors = [f"{e['filename']}: {e['stack_trace']}" for e in self.import_errors()]
-                raise NightshiftError(f"there is no DAG {dag_id} after {seconds:.0f} s\n" + "\n".join(errors))
+                absent = f"there is no DAG {dag_id} after {seconds:.0f} s"
+                if errors:
+                    raise DeclarationError("\n".join([absent, *errors]), remedy="correct these files")
+                raise ServerUnreachableError(absent, remedy="see that Airflow reads its files: `nightshift doctor`")
             time.sleep(1)
 
     def import_errors(self) -> list[dict[str, Any]]:
@@ -204,12 +207,22 @@ class AirflowApi:
                 return run
             if time.monotonic() > deadline:
                 states = ", ".join(f"{task['task_id']} {task['state']}" for task in self.task_instances(dag_id, run_id))
-                raise NightshiftError(f"{dag_id} {run_id} has not ended after {seconds:.0f} s: {states}")
+                raise BusyError(f"{dag_id} {run_id} has not ended after {seconds:.0f} s: {states}")
             time.sleep(every)
 
 
-class AirflowRefused(NightshiftError):
-    """Airflow answered with an error."""
+def _refusal(method: str, url: str, response: httpx.Response) -> NightshiftError:
+    status = response.status_code
+    if status == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
+        return ServerUnreachableError(
+            f"Airflow can't answer {method} {url} now: {status} {response.text[:1000]}",
+            remedy="see that it runs (`nightshift doctor`), then run this again",
+        )
+    return AirflowRefused(method, url, status, response.text)
+
+
+class AirflowRefused(UsageError):
+    """Airflow does not do what it was asked for."""
 
     def __init__(self, method: str, url: str, status: int, text: str) -> None:
         """Keep the status, which callers tell conflicts and absences by."""

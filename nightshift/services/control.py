@@ -19,11 +19,11 @@ PATIENCE_SECONDS = 20
 _SHUTDOWN_STATE = 6
 
 
-class Silent(ServerUnreachableError):
+class SilentError(ServerUnreachableError):
     """The supervisor does not answer: it never ran, has ended, hangs, or lost its control socket."""
 
 
-class Ending(Silent):
+class EndingError(SilentError):
     """The supervisor is ending its programs, and then itself."""
 
 
@@ -36,12 +36,12 @@ def ask(settings: Settings, method: str, *arguments: Any, seconds: float = PATIE
     """Call one method of supervisord's interface.
 
     Raises:
-        Silent: if it does not answer, or is ending.
+        SilentError: if it does not answer, or is ending.
         xmlrpc.client.Fault: if it refuses.
     """
     # Where there is nothing to find, no link is made either.
     if not any((settings.run / name).exists() for name in (SOCKET, SPARE)):
-        raise Silent(f"no supervisor of {settings.home} can be asked", remedy="run `nightshift up`")
+        raise SilentError(f"no supervisor of {settings.home} can be asked", remedy="run `nightshift up`")
     file = socket_file(settings)
     try:
         sockets.listens(file, file.with_name(SPARE))
@@ -49,12 +49,12 @@ def ask(settings: Settings, method: str, *arguments: Any, seconds: float = PATIE
             return getattr(server.supervisor, method)(*arguments)
     except xmlrpc.client.Fault as fault:
         if fault.faultCode == _SHUTDOWN_STATE:
-            raise Ending(
+            raise EndingError(
                 f"the services of {settings.home} are being ended", remedy="wait, then `nightshift up`"
             ) from fault
         raise
     except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
-        raise Silent(
+        raise SilentError(
             f"the supervisor of {settings.home} does not answer ({error})", remedy="`nightshift doctor` says why"
         ) from error
 

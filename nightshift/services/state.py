@@ -48,9 +48,9 @@ def look(settings: Settings, seconds: float = control.PATIENCE_SECONDS) -> Servi
     try:
         pid = control.ask(settings, "getPID", seconds=seconds)
         return _supervised(settings, psutil.Process(pid), tasks)
-    except control.Ending:
+    except control.EndingError:
         return Services("ending", "are being ended", "ask again in half a minute", tasks)
-    except (control.Silent, psutil.NoSuchProcess):
+    except (control.SilentError, psutil.NoSuchProcess):
         pass
     supervisor = next(filter(is_supervisor, marked), None)
     if supervisor is None:

@@ -100,7 +100,7 @@ class Supervisor:
         while True:
             try:
                 self._ask("getState")
-            except control.Silent as silent:
+            except control.SilentError as silent:
                 if done.returncode == 0 and time.monotonic() < deadline:
                     time.sleep(0.1)
                     continue

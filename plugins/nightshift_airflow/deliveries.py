@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from nightshift.catalog import Catalog
 from nightshift.delivery import MANIFEST, Folder, delivery_folder, expects_manifest, is_complete
-from nightshift.errors import DeliveryError, NightshiftError, TemporaryError
+from nightshift.errors import DeliveryError, NightshiftError, SettingsError, StoreUnreachableError, TemporaryError
 from nightshift_airflow.ending import tells_people
 from nightshift_airflow.runs import DatesOfRun, Run
 
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _COMPLETE = "complete"
 _UNREACHABLE = "unreachable"
+_REFUSED = "refused"
 _SHOWN = 5
+
+
+class StillUnreachableError(StoreUnreachableError):
+    """The store could not be asked until the deadline; a second wait would be as long."""
+
+    retries = 0
 
 
 class DeliveryTrigger(BaseTrigger):
@@ -51,26 +58,28 @@ class DeliveryTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Fires once: with ``complete``, true or false, and why the store could not be asked at the last look."""
+        """Fires once: with ``complete``, true or false, and why the store could not be asked at the last look.
+
+        A store that lets nobody in ends the wait at once: that does not heal by itself.
+        """
         deadline = dt.datetime.fromisoformat(self.deadline)
         while True:
             # A lake on a network share may take its time, and one triggerer serves many waits.
-            complete, unreachable = await asyncio.to_thread(_look, Folder(self.folder))
+            told = await asyncio.to_thread(_look, Folder(self.folder))
             left = (deadline - timezone.utcnow()).total_seconds()
-            if complete or left <= 0:
-                told = {_COMPLETE: complete} | ({_UNREACHABLE: unreachable} if unreachable else {})
+            if told[_COMPLETE] or _REFUSED in told or left <= 0:
                 yield TriggerEvent(told)  # type: ignore[no-untyped-call]
                 return
             await asyncio.sleep(min(self.poll_seconds, left))
 
 
-def _look(folder: Folder) -> tuple[bool, str | None]:
-    """Whether a delivery is complete; a store that can't be asked says nothing about it, and is asked again."""
+def _look(folder: Folder) -> dict[str, Any]:
+    """Whether a delivery is complete; a store that can't be asked says nothing about it."""
     try:
-        return is_complete(folder), None
+        return {_COMPLETE: is_complete(folder)}
     except NightshiftError as error:
         log.warning("%s", error)
-        return False, error.message
+        return {_COMPLETE: False, _UNREACHABLE if error.temporary else _REFUSED: error.message}
 
 
 class _DeliveryOperator(BaseOperator):
@@ -123,17 +132,21 @@ class WaitForDelivery(_DeliveryOperator):
         """End the wait.
 
         Raises:
-            DeliveryError: if the deadline passed; it names the path, or the store that could not be reached.
+            DeliveryError: if the deadline passed; it names the path.
+            StoreUnreachableError: if the store could not be asked until then.
+            SettingsError: if the store does not let us in.
         """
         folder = self._folder(context)
         if event.get(_COMPLETE) is True:
             self.log.info("The delivery is complete: %s", folder)
             return
         waited = f"waited {self.use_case.delivery.deadline_minutes} minutes for {folder / MANIFEST}"
+        if why := event.get(_REFUSED):
+            raise SettingsError(why, remedy="fix the access, or the setting that names the place, then clear this task")
         if why := event.get(_UNREACHABLE):
-            raise DeliveryError(
+            raise StillUnreachableError(
                 f"{waited}, and the store could not be asked: {why}",
-                remedy="see that the store answers and lets us in, then clear this task",
+                remedy="see that the store answers, then clear this task",
             )
         if reason := folder.broken_link(MANIFEST):
             raise DeliveryError(f"{waited}, which {reason}")

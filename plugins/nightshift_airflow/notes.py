@@ -77,13 +77,21 @@ def left(dag_run: DagRun) -> dict[str, dict[str, str]]:
 
 def write(dag_run: DagRun, line: str) -> None:
     """Put a line into the note in place of the one before; a note that a person began stays as it is below it."""
-    if kind_of(dag_run.dag_id) is None:
+    if kind_of(dag_run.dag_id) is None or _is_detached(dag_run):
         return
     first, separator, rest = (dag_run.note or "").partition("\n\n")
     if first.startswith(_OURS):
         dag_run.note = f"{line}{separator}{rest}"
     else:
         dag_run.note = f"{line}\n\n{dag_run.note}" if dag_run.note else line
+
+
+def _is_detached(dag_run: DagRun) -> bool:
+    """Whether its session is closed, as under ``dag.test()``: its note can't be read, and would not be written."""
+    from sqlalchemy import inspect
+
+    state: Any = inspect(dag_run, raiseerr=False)
+    return state is not None and bool(state.detached)
 
 
 def _about(dag_run: DagRun) -> str:

@@ -9,17 +9,23 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import filelock
 import httpx
 import psycopg2
 import pytest
 import requests
 import sqlalchemy as sa
+from botocore.config import Config
+from botocore.exceptions import ClientError, NoCredentialsError
 from deltalake.exceptions import DeltaError
+from mlflow.exceptions import MlflowException, RestException
+from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
 
 from nightshift.errors import (
     BusyError,
     DatabaseUnreachableError,
+    InstallationError,
     NightshiftError,
     ResourcesError,
     ServerUnreachableError,
@@ -28,6 +34,7 @@ from nightshift.errors import (
     TemporaryError,
 )
 from nightshift.outside import explained, explained_words, explaining, unusable
+from nightshift.settings import Settings
 
 # Nothing listens there.
 LOCK = f"{tempfile.gettempdir()}/nightshift-tests-{os.getpid()}.lock"
@@ -48,6 +55,45 @@ def silent_server() -> None:
         requests.get(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=0.1)
 
 
+def mlflow_says(code: str) -> None:
+    raise RestException({"error_code": code, "message": "x"})
+
+
+def s3_says(code: str, status: int) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": "x"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "PutObject")
+
+
+def s3_is_gone() -> None:
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=CLOSED,
+        region_name="x",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    s3.put_object(Bucket="models", Key="x")
+
+
+def arrow_is_alone() -> None:
+    S3FileSystem(
+        endpoint_override="127.0.0.1:1",
+        scheme="http",
+        region="x",
+        access_key="x",
+        secret_key="x",
+        retry_strategy=AwsStandardS3RetryStrategy(1),
+    ).get_file_info("bucket/ada@example.org")
+
+
+def raising(error: Exception) -> Callable[[], object]:
+    def fails() -> None:
+        raise error
+
+    return fails
+
+
 def no_server() -> None:
     sa.create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/x").connect()
 
@@ -62,6 +108,21 @@ def no_server() -> None:
         (lambda: httpx.get(CLOSED), ServerUnreachableError),
         (lambda: psycopg2.connect(host="127.0.0.1", port=1), DatabaseUnreachableError),
         (no_server, DatabaseUnreachableError),
+        (lambda: mlflow_says("INTERNAL_ERROR"), ServerUnreachableError),
+        (lambda: mlflow_says("TEMPORARILY_UNAVAILABLE"), ServerUnreachableError),
+        (lambda: mlflow_says("RESOURCE_EXHAUSTED"), ServerUnreachableError),
+        (
+            raising(MlflowException("API request to endpoint /x failed with error code 502 != 200")),
+            ServerUnreachableError,
+        ),
+        (s3_is_gone, StoreUnreachableError),
+        (raising(s3_says("SlowDown", 503)), StoreUnreachableError),
+        (raising(s3_says("InternalError", 500)), StoreUnreachableError),
+        (arrow_is_alone, StoreUnreachableError),
+        (lambda: socket.create_connection(("127.0.0.1", 1)), ServerUnreachableError),
+        (lambda: socket.getaddrinfo("nobody.invalid", 80), ServerUnreachableError),
+        (raising(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")), ServerUnreachableError),
+        (raising(TimeoutError()), ServerUnreachableError),
     ],
 )
 def test_what_heals_by_itself_is_told_as_temporary(fails: Callable[[], object], kind: type[NightshiftError]) -> None:
@@ -69,6 +130,23 @@ def test_what_heals_by_itself_is_told_as_temporary(fails: Callable[[], object], 
         fails()
     assert told.value.temporary
     assert told.value.remedy
+    assert "ada@" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.EACCES, SettingsError), (errno.EROFS, SettingsError), (errno.EMFILE, InstallationError)],
+)
+def test_a_home_that_is_closed_to_us_is_for_a_person(home: Settings, number: int, kind: type[NightshiftError]) -> None:
+    told = explained(OSError(number, os.strerror(number), str(home.home / "lake" / "code=ada@example.org")))
+    assert type(told) is kind
+    assert (str(home.home / "lake") in str(told)) == (kind is SettingsError)
+    assert "ada@" not in str(told)
+
+
+@pytest.mark.parametrize("error", [s3_says("AccessDenied", 403), s3_says("403", 403), NoCredentialsError()])
+def test_an_object_store_that_lets_nobody_in_is_for_a_person(error: Exception) -> None:
+    assert type(explained(error)) is SettingsError
 
 
 def test_the_cause_is_found_below_what_is_wrapped_around_it() -> None:
@@ -79,7 +157,14 @@ def test_the_cause_is_found_below_what_is_wrapped_around_it() -> None:
             raise ValueError("the report could not be written") from error
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), FileNotFoundError(errno.ENOENT, "x"), DeltaError("schema mismatch")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(KeyError("x"), FileNotFoundError(errno.ENOENT, "x"), DeltaError("schema mismatch")),
+        # MLflow's own code has no better code for its bugs; a file elsewhere; a key that was never written; `| head`.
+        *(MlflowException("x"), PermissionError(errno.EACCES, "x", "/x"), s3_says("NoSuchKey", 404), BrokenPipeError()),
+    ],
+)
 def test_a_bug_stays_a_bug(error: Exception) -> None:
     assert explained(error) is None
     with pytest.raises(type(error)), explaining():

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 
 from nightshift import database, lake, ledger
 from nightshift.audit import AuditReport, Check
+from nightshift.delivery import delivery_folder, is_complete
 from nightshift.errors import EXIT_TEMPORARY
 from nightshift.job import Job, run_job
 from nightshift.models import tracking
@@ -23,6 +24,7 @@ from nightshift.settings import Settings, get_settings
 from nightshift.tables import Table
 from nightshift.variables.table import RESULT_FILE
 from tests import conftest
+from tests.servers import answering, free_port
 
 DAY = dt.date(2013, 10, 1)
 ROWS = [{"thing": "a", "size": 1}, {"thing": "b", "size": 2}]
@@ -137,6 +139,66 @@ def test_mlflow_that_is_away_is_waited_for_by_the_scheduler(told: Path, monkeypa
     conftest.database_of_tests()
     assert asked() == 0
     tracking.client.cache_clear()
+
+
+def test_an_mlflow_server_that_is_away_is_waited_for_by_the_scheduler(
+    told: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, found = free_port(), []
+    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.2)
+    # MLflow itself asks for minutes.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("NIGHTSHIFT_MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    get_settings.cache_clear()
+    tracking.client.cache_clear()
+
+    def body(job: Job, _: object) -> None:
+        found.append(tracking.model_versions(job.use_case))
+
+    def asked() -> int:
+        argv = ["--use-case", "flight_delays", "--dates", str(DAY)]
+        return run_job("score", "A job.", body, argv=argv, recorded=False)
+
+    try:
+        assert asked() == EXIT_TEMPORARY
+        error = failure(told)
+        assert error is not None
+        assert error.kind == "server"
+        assert found == []
+        with answering(port, b"{}") as paths:
+            assert asked() == 0
+        assert found == [{}]
+        assert paths[0].startswith("/api/2.0/mlflow/model-versions/search")
+    finally:
+        tracking.client.cache_clear()
+
+
+def test_a_landing_store_that_is_away_is_waited_for_by_the_scheduler(
+    told: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, found = free_port(), []
+    url = f"s3://deliveries/landing?endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1"
+    keys = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests"}
+    for name, value in {**keys, "NIGHTSHIFT_LANDING_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+
+    def body(job: Job, _: object) -> None:
+        found.append(is_complete(delivery_folder(job.use_case, DAY)))
+
+    def looked() -> int:
+        argv = ["--use-case", "flight_delays", "--dates", str(DAY)]
+        return run_job("land", "A job.", body, argv=argv, recorded=False)
+
+    assert looked() == EXIT_TEMPORARY
+    error = failure(told)
+    assert error is not None
+    assert error.kind == "store"
+    assert found == []
+    with answering(port, b"{}") as paths:
+        assert looked() == 0
+    assert found == [True]
+    assert paths[0] == f"/deliveries/landing/flight_delays/{DAY}/manifest.json"
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from nightshift.delivery import MANIFEST, landing_folder
+from nightshift.outside import unusable
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from nightshift_airflow import deliveries
@@ -155,8 +157,19 @@ def test_a_store_that_can_not_be_asked_is_asked_until_the_deadline_and_is_no_mis
         TaskFailedError, match=r"the store could not be asked: s3://deliveries/landing/2013-10-01 "
     ) as end:
         waiting().execute_complete(context(batch_date="2013-10-01"), event)
+    assert end.value.error.kind == "store"
     # The wait is over: a second one would not be shorter.
-    assert not end.value.error.temporary
+    assert end.value.error.retries == 0
+
+
+def test_a_store_that_lets_nobody_in_ends_the_wait_at_once(landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Credentials that were revoked during the wait.
+    revoked = unusable("s3://deliveries can't be read", PermissionError("AWS Error ACCESS_DENIED"))
+    monkeypatch.setattr(deliveries, "is_complete", Mock(side_effect=revoked))
+    event = fire(DeliveryTrigger(str(landing / "2013-10-01"), 60, in_seconds(3600)))
+    with pytest.raises(TaskFailedError, match="ACCESS_DENIED\nNext: fix the access") as end:
+        waiting().execute_complete(context(batch_date="2013-10-01"), event)
+    assert end.value.error.kind == "settings"
 
 
 def test_a_trigger_that_restarts_after_the_deadline_still_looks_once(landing: Path) -> None:

@@ -7,6 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.models.dagrun import DagRun
+from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm.exc import DetachedInstanceError
 
 from nightshift_airflow import listener, notes
 
@@ -82,3 +85,12 @@ def test_a_long_cause_leaves_room_for_a_person(monkeypatch: pytest.MonkeyPatch) 
     listener.on_dag_run_failed(made, "")
     assert len(made.note) < 700
     assert made.note.endswith("The runbook is in the DAG's docs.")
+
+
+def test_a_run_without_a_session_is_left_alone() -> None:
+    detached = DagRun(dag_id="flight_delays_nightly", run_id="any", run_type="manual")
+    detached.id = 1
+    make_transient_to_detached(detached)
+    with pytest.raises(DetachedInstanceError):
+        _ = detached.note
+    notes.write(detached, "Batch date 2013-10-03.")

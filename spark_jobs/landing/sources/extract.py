@@ -16,7 +16,7 @@ from nightshift import archive, scratch
 from nightshift.delivery import Fault, LandedFile
 from nightshift.delivery.drift import DriftError, delivered_names
 from nightshift.delivery.verification import kept_aside
-from nightshift.errors import DeliveryError
+from nightshift.errors import ConflictError, DeliveryError
 from nightshift.job import Job
 from nightshift.privacy.person_files import ASIDE, extracts
 from nightshift.privacy.tokens import personal_columns
@@ -80,7 +80,8 @@ class Extract:
         A day that may be empty and is has a file without rows: the proof that it was asked for.
 
         Raises:
-            RefusedError: if the database changed meanwhile, or something else was read than it has.
+            ConflictError: if the database changed meanwhile.
+            RefusedError: if something else was read than it has.
         """
         before = self._once_settled()
         # Rows in clear: what a killed run leaves of them is swept.
@@ -205,22 +206,30 @@ class Extract:
         return self.reading.rows(counted, self.source.partitions)
 
     def _refuse_changed(self, before: Counted, read: Mapping[dt.date, Proof], after: Counted) -> None:
-        found = {
+        said = {
             date: list(self.counting.differences(before.proofs[date], read[date], after.proofs[date]))
             for date in self.dates
         }
+        found = {date: differences for date, differences in said.items() if differences}
+        # Reading again heals what changed, but not what arrived otherwise than it is there.
+        if found and all(before.proofs[date] != after.proofs[date] for date in found):
+            raise ConflictError(
+                "\n".join(
+                    f"{name_of(self.source)} of {date} changed while it was read: {'; '.join(differences)}"
+                    for date, differences in found.items()
+                ),
+                remedy="run the stage again when nothing writes to rows of this date",
+            )
         faults = [
             Fault(
                 date,
                 self.table.name,
                 name_of(self.source),
-                f"changed while it was read: {'; '.join(differences)}; run the stage again when nothing writes to "
-                "rows of this date",
+                f"arrived otherwise than it is there: {'; '.join(differences)}; run the stage again",
                 "query",
                 tolerable=False,
             )
             for date, differences in found.items()
-            if differences
         ]
         if faults:
             raise RefusedError(faults)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from nightshift.errors import (
     DatabaseUnreachableError,
     DataError,
+    DeclarationError,
     NightshiftError,
     SettingsError,
-    TemporaryError,
 )
 from nightshift.privacy.tokens import MASK
 
@@ -24,8 +24,8 @@ _WITHOUT_VALUES = re.compile(r"([\w.-]+: )?[\w\s,.;/-]*")
 _SQL_EXCEPTION = re.compile(r"(?:SQL\w*Exception|PSQLException): (.+)")
 
 
-# Conflicts of transactions, lack of resources, interventions like a restart, and faults of the system.
-_PASSING = ("40", "53", "57", "58")
+# Conflicts of transactions, lack of resources, locks, interventions like a restart, and faults of the system.
+_PASSING = ("40", "53", "55", "57", "58")
 
 
 class DatabaseError(Exception):
@@ -108,14 +108,19 @@ def told(
             f"{place} could not be reached for {relation}: {said}",
             remedy=f"see that its server runs and that {variables}_URL leads to it; then run the stage again",
         )
-    if error.is_of(*_PASSING):
+    if error.is_of("42"):
+        return DeclarationError(
+            f"{place} does not know what is declared of {relation}: {said}",
+            remedy="correct the `source` of the table, or the relation there; then run the stage again",
+        )
+    # What a task of Spark was told has no state.
+    if error.state is None or error.is_of(*_PASSING):
         return DatabaseUnreachableError(
             f"{place} could not answer for {relation}: {said}", remedy="run the stage again when it can"
         )
-    kind = TemporaryError if error.state is None else NightshiftError
-    return kind(
-        f"{place} could not be asked for {relation}: {said}",
-        remedy="run the stage again; if it fails again, show these words to the database's owner",
+    return DataError(
+        f"{place} could not give the rows of {relation}: {said}",
+        remedy="show these words to the database's owner; run the stage again when the cause is gone",
     )
 
 

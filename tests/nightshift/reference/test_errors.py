@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from nightshift.errors import kinds
 from nightshift.reference import errors as error_reference
 from nightshift.use_case import UseCase
@@ -22,6 +24,20 @@ def test_each_kind_has_a_row_with_its_class_status_and_what_on_call_staff_do() -
     # AuditError, which is raised there, derives from the class of the kind.
     assert "`nightshift/publish`" in audit
     assert "| 65 | no | Open the audit page" in audit
+    # The operator picks the class by a job's exit status.
+    assert "`plugins`" in next(row for row in rows if row.startswith("| `temporary`"))
+
+
+def test_a_class_counts_where_it_is_picked_and_not_where_it_is_caught() -> None:
+    source = """
+def f(error: GateError) -> BusyError:
+    try:
+        raise (DataError if isinstance(error, MissingError) else kinds[error])("x")
+    except UsageError:
+        contextlib.suppress(DecisionError)
+"""
+    made = set(error_reference._made(ast.parse(source)))
+    assert made & {each.__name__ for each in kinds().values()} == {"DataError"}
 
 
 def test_the_page_says_how_often_the_scheduler_tries_again() -> None:

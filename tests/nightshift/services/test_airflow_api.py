@@ -7,7 +7,7 @@ import json
 import httpx
 import pytest
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, ServerUnreachableError
 from nightshift.services.airflow_api import AirflowApi, AirflowRefused
 from nightshift.services.airflow_env import Connection
 
@@ -41,6 +41,18 @@ def test_a_refusal_carries_airflows_words():
     with _api(answer) as api, pytest.raises(AirflowRefused, match=r"409.*already running") as refused:
         api.call("POST", "backfills", {})
     assert refused.value.status == 409
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize("path", ["/auth/token", "/api/v2/backfills"])
+def test_a_server_that_can_not_now_is_temporary(status, path):
+    def answer(request):
+        if request.url.path == path:
+            return httpx.Response(status, text="upstream is starting")
+        return httpx.Response(201, json={"access_token": "t"})
+
+    with _api(answer) as api, pytest.raises(ServerUnreachableError, match=f"{status} upstream is starting"):
+        api.call("POST", "backfills", {})
 
 
 def test_a_server_that_is_down_is_named_with_the_remedy():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spark_jobs.landing.sources.refusal import without_values
+from nightshift.errors import DatabaseUnreachableError, DataError, DeclarationError, NightshiftError, SettingsError
+from spark_jobs.landing.sources.refusal import DatabaseError, told, without_values
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,21 @@ from spark_jobs.landing.sources.refusal import without_values
 )
 def test_a_drivers_words_are_kept_up_to_what_may_be_a_value(said: str, shown: str) -> None:
     assert without_values(said) == shown
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ("22003", DataError),  # a number out of range, of no column that could be found
+        ("42P01", DeclarationError),  # no such relation
+        ("42501", SettingsError),  # not granted
+        ("28P01", SettingsError),  # a wrong password
+        *((state, DatabaseUnreachableError) for state in ("08006", "57P01", "53300", "40001", "55P03", "58030", None)),
+        ("XX001", DataError),  # a page on its disk is damaged
+    ],
+)
+def test_the_class_of_a_state_says_whether_reading_again_helps(state: str | None, kind: type[NightshiftError]) -> None:
+    error = told("shop", "public.orders", DatabaseError(state, "ERROR: x"), None, is_personal=False)
+    assert type(error) is kind
+    assert error.remedy
+    assert error.temporary == (kind is DatabaseUnreachableError)
