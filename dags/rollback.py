@@ -6,7 +6,7 @@ make them anew where that is wanted. It needs no pool slot to put the model back
 to score takes it, whatever else is running. Where the version is champion of these dates already, nothing is decided:
 `roll_back` is skipped and says by whom and why it was.
 
-**Inputs.** The versions in the registry and the decisions in the ledger. Making scores anew reads the features that
+**Inputs.** The versions in the registry and the decisions in the ledger. Making scores again reads the features that
 were published for these dates.
 
 **Outputs.** A decision in the ledger, and the alias `champion` in MLflow. With `rescore`, the slices of the dates that
@@ -15,7 +15,7 @@ that is live.
 
 **Params.** `version`: the one to put back; it must have been champion before. `from_date`: the first batch date that it
 is champion of again, included. `why`: kept in the ledger. `block`: the version that is live until then scores nothing
-more, and can't be promoted again; it can't be the one that is put back. `rescore`: make the scores anew that another
+more, and can't be promoted again; it can't be the one that is put back. `rescore`: make the scores again that another
 version made from that date on.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. If `roll_back` is red,
@@ -47,7 +47,7 @@ def rollback(use_case: UseCase) -> DAG:
             "Block the live version",
             "The version that is champion now scores nothing more and is not promoted again.",
         ),
-        "rescore": params.switch("Rescore", "Make the scores anew that another version made from that date on."),
+        "rescore": params.switch("Rescore", "Make the scores again that another version made from that date on."),
     }
     with DAG(
         **dag_arguments(use_case, "rollback", __doc__),

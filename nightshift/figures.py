@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from decimal import Context, Decimal
 from typing import Any
 
 UNKNOWN = "–"
@@ -16,11 +17,17 @@ WHOLE_DIGITS = 19
 
 def number(value: float | None, digits: int = 4) -> str:
     """Four digits that matter, or fewer, and thousands kept apart; a dash for what could not be computed."""
-    if value is None or not math.isfinite(value):
+    # A whole number may be too large for a double.
+    exact = Decimal(value if isinstance(value, int) else math.nan if value is None else float(value))
+    if not exact.is_finite():
         return UNKNOWN
-    if value == 0 or SMALL <= abs(value) < LARGE:
-        return f"{value:,.0f}" if abs(value) >= 1000 or float(value).is_integer() else f"{value:.{digits}g}"
-    return f"{value:.{digits - 1}e}"
+    # Rounded before the form is chosen: 999.99 is a thousand in either.
+    shown = Context(prec=digits).plus(exact)
+    if abs(shown) >= 1000 or exact == exact.to_integral_value():
+        shown = exact.to_integral_value()
+    if shown == 0:
+        return "0"
+    return f"{shown.normalize():,f}" if SMALL <= abs(float(shown)) < LARGE else f"{exact:.{digits - 1}e}"
 
 
 def finite(value: float | None) -> float | None:

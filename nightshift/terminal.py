@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-# Control characters, marks and overrides of direction, separators of lines, halves of characters.
-_ACTED_ON = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# Control characters, separators of lines and paragraphs, halves of characters, and all that Unicode calls a format
+# (marks of direction, characters without width, tags), but for the two joiners that words and emoji are written with.
+_ACTED_ON = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
 _ENDS_LINE = re.compile(r"[\t\n]")
 # Columns of what is no terminal: wide enough for people who read it in a log.
 PIPE_WIDTH = 200
@@ -59,7 +64,7 @@ def echo_json(value: Any) -> None:
 def as_json(value: Any, indent: int | None = 2) -> str:
     """JSON as RFC 8259 has it: null for what is no finite number, text for what JSON has no form of."""
     text = json.dumps(_finite(value), default=str, ensure_ascii=False, indent=indent, allow_nan=False)
-    return _ACTED_ON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _ACTED_ON.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def cell(value: object, style: str = "") -> Text:

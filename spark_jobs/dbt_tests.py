@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunResult
     from dbt.contracts.graph.manifest import Manifest
 
-# Hold a model against its declaration (dbt/tests/generic).
+# Compare a model with its declaration (dbt/tests/generic).
 DECLARATION_TESTS = ("rows_are_unique", "declared_values_hold")
 # What decides on a test's verdict, with the values with which any row that it finds fails it.
 STRICT = {
@@ -117,7 +117,7 @@ def declared_tests(manifest: Manifest, models: Sequence[Any]) -> list[Any]:
 
 
 def refuse_lacking(tests: Iterable[Any], models: Iterable[Any]) -> None:
-    """Ask for the data tests that hold models against their declarations, where these are not audited otherwise.
+    """Ask for the data tests that compare models with their declarations, where these are not audited otherwise.
 
     Raises:
         DeclarationError: naming the tests that a model lacks, or that would let some rows pass.
@@ -135,7 +135,7 @@ def refuse_lacking(tests: Iterable[Any], models: Iterable[Any]) -> None:
     ]
     if lacking:
         raise DeclarationError(
-            "dbt: nothing was built, as no data test would hold these models against their declared keys and "
+            "dbt: nothing was built, as no data test would check these models against their declared keys and "
             "values:\n" + "\n".join(lacking) + "\n  next: add these tests to `data_tests` in the YAML beside the "
             "model, with severity error, and without `where`, `limit`, `warn_if`, `error_if` and `fail_calc`; then run "
             "this stage again"

@@ -216,7 +216,10 @@ def _wish(catalog: Catalog, arguments: argparse.Namespace, value: str | None) ->
     who, why = person(arguments.who, arguments.why)
     if arguments.token is not None:
         if not is_token(arguments.token):
-            raise UsageError(f"{arguments.token!r} is no token: they look like tok_ and 32 hexadecimal digits")
+            # What was given may be the person's value itself.
+            raise UsageError(
+                "--token is no token: they look like tok_ and 32 hexadecimal digits. Give a value on standard input"
+            )
         return Wish(catalog, pii, arguments.token, None, who, why)
     if not value:
         raise UsageError("no value came on standard input: it names the person, exactly as it was delivered")

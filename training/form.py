@@ -91,7 +91,8 @@ def _summary(
         f"- **Champion now:** {against}. **Asked about:** {about}.",
         f"- **Yes:** it scores {begins}, or from the first date that is not scored yet when you answer. Scores that "
         "are there stay as they are.",
-        f"- **No, or no answer:** {stays}. It can still be let in by `nightshift models promote`.",
+        f"- **No, or no answer:** {stays}. It can still be let in by hand: `nightshift models promote <version> "
+        "--use-case <use case> --who … --why …`.",
         f"- **Gates:** {passed} of {len(asked)} passed"
         + (f", {len(outcome.verdicts) - len(asked)} not asked." if len(asked) < len(outcome.verdicts) else "."),
     ]

@@ -121,8 +121,9 @@ def say_what_follows(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
             log.warning("it may know the outcome: %s", suspect)
         log.warning(
             "%s version %d has passed its gates and waits for approval by %s: in Airflow under Required actions, or\n"
-            "  nightshift models promote %d --use-case %s --who <name> --why <reason>",
+            "  nightshift models promote %d --use-case %s --who <name> --why <reason>%s",
             use_case.model_name, outcome.version, people, outcome.version, use_case.name,
+            "".join(f" --cleared {each.split()[0]}" for each in outcome.suspects),
         )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def _column(
 ) -> dict[str, Any]:
     filled = profile["rows"] - found["nulls"]
     changes = differences(last, profile, column.name) if last else {}
-    # Where a row stood in its file follows the number of rows, and says nothing of them; versions only ever change.
+    # Where a row stood in its file follows the number of rows, and is no finding; versions only ever change.
     index = changes.get("stability_index", 0) if column.role not in ("lineage", "version") else 0
     return {
         "declared": column,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
+from collections.abc import Collection
 from typing import Final, Literal
 
 from nightshift.champions.reigns import history
-from nightshift.errors import DecisionError
+from nightshift.errors import DecisionError, UsageError
 from nightshift.models.tracking import model_version
 from nightshift.person import person
 from nightshift.use_case import UseCase
@@ -27,16 +29,18 @@ def approval_of(use_case: UseCase) -> Who:
     return approval.later if history(use_case) else approval.first
 
 
-def typed(use_case: UseCase, who: str, why: str) -> tuple[str, str]:
+def typed(use_case: UseCase, version: int, who: str, why: str) -> tuple[str, str]:
     """Who promotes by hand, and why, without blanks around.
 
     Raises:
-        NightshiftError: if a person must approve the next champion and ``who`` is none of those who may, or one of
-            both says nothing.
+        NightshiftError: if a person must approve this version, or the next champion, and ``who`` is none of those who
+            may, or one of both says nothing.
     """
     who, why = person(who, why)
     if approval_of(use_case) == PERSON:
+        # The rule types nothing, so `auto` is refused as well.
         _refuse_others(use_case, who)
+    refuse_unasked(use_case, version, who)
     return who, why
 
 
@@ -45,7 +49,7 @@ def refuse_unasked(use_case: UseCase, version: int, who: str, who_id: str = "") 
 
     What counts is the version's own tag, as its champion may be the one that changes the answer of `approval_of`; a
     version that has none waits for a person. Only the rule itself may call itself `auto`: whoever gives another name
-    is held against the answer of now as well. This guards against mistakes: whoever has a shell can type any name.
+    is checked against the answer of now as well. This guards against mistakes: whoever has a shell can type any name.
 
     Args:
         use_case: whose model it is.
@@ -62,14 +66,42 @@ def refuse_unasked(use_case: UseCase, version: int, who: str, who_id: str = "") 
     _refuse_others(use_case, who_id or who)
 
 
-def refuse_suspected(use_case: UseCase, version: int, suspected: str, who: str) -> None:
-    """Raise if a version of which a feature may know the outcome is let in by the rule, and by no person."""
-    if who == AUTO:
-        raise DecisionError(
-            f"{use_case.model_name} version {version} may know the outcome by {suspected}: a person must look at when "
-            f"that is written, and decide: `nightshift models promote {version} --use-case {use_case.name} --who … "
-            "--why …`"
+def refuse_uncleared(
+    use_case: UseCase,
+    version: int,
+    suspected: Collection[str],
+    cleared: Collection[str],
+    who: str,
+    why: str,
+    first: str,
+) -> None:
+    """Raise unless each suspected feature was named by who decides, and no other one.
+
+    Args:
+        use_case: whose model it is.
+        version: that is to become champion.
+        suspected: features that may know the outcome, by the version's tag.
+        cleared: those that a person says to have looked at.
+        who: decides.
+        why: as it was given.
+        first: batch date that was asked for; empty where none was.
+    """
+    if others := sorted(set(cleared) - set(suspected)):
+        raise UsageError(
+            f"--cleared {', '.join(others)}: {use_case.model_name} version {version} is suspected of knowing the "
+            f"outcome by {' and '.join(suspected) or 'no feature'}. Nothing was decided: leave that option out"
         )
+    if not set(suspected) - set(cleared):
+        return
+    by, reason = ("…", "…") if who == AUTO else (shlex.quote(who), shlex.quote(why))
+    rest = "".join(
+        [f" --from {first}" if first else "", *(f" --cleared {shlex.quote(feature)}" for feature in suspected)]
+    )
+    raise DecisionError(
+        f"{use_case.model_name} version {version} may know the outcome by {' and '.join(suspected)}: a person must "
+        f"look at when each is written. Nothing was decided. If all are known at the cut-off: `nightshift models "
+        f"promote {version} --use-case {shlex.quote(use_case.name)} --who {by} --why {reason}{rest}`"
+    )
 
 
 def signed(why: str) -> str:
@@ -79,7 +111,8 @@ def signed(why: str) -> str:
 
 def _refuse_others(use_case: UseCase, who: str) -> None:
     people = use_case.training.approval.by
-    if who not in people:
+    # Nobody is named where only a suspected feature makes a version wait for a person.
+    if who not in people and (people or who == AUTO):
         raise DecisionError(
             f"--who {who}: the next champion of {use_case.model_name} is let in by {', '.join(people) or 'a person'} "
             "(`training.approval.by` in use_case.yaml) and by nobody else: ask one of them to decide, in Airflow under "

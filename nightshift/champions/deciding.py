@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from nightshift.champions.approval import AUTO, SUSPECTS_TAG, refuse_suspected, signed
+from nightshift.champions.approval import AUTO, SUSPECTS_TAG, refuse_uncleared, signed
 from nightshift.champions.comparing import COMPARED_TAG, refuse_never_compared
 from nightshift.champions.decisions import (
     BLOCKED,
@@ -53,10 +53,12 @@ def promote(
     why: str,
     run_id: str,
     decided_at: dt.datetime | None = None,
+    *,
+    cleared: Collection[str] = (),
 ) -> Decision:
     """Make a version champion from a batch date on.
 
-    A run that promotes once more, after a kill or because it was cleared, decides nothing anew and only sees to it
+    A run that promotes once more, after a kill or because it was cleared, decides nothing again and only sees to it
     that MLflow says what the ledger says.
 
     Args:
@@ -68,15 +70,16 @@ def promote(
         why: in words.
         run_id: that decides.
         decided_at: unset: now.
+        cleared: suspected features that the person names as looked at; by hand, each must be. A form shows them.
 
     Raises:
         NothingDecidedError: if it is champion of these dates already, or somebody decided otherwise since this run did.
         NeverComparedError: if the version was judged beside another champion than that of now, and no person types
             that it becomes champion all the same.
         NightshiftError: if the version does not exist, is not complete, is blocked or cannot score what is declared
-            now, or `who` or `why` say nothing.
+            now, `who` or `why` say nothing, or a suspected feature is not cleared.
     """
-    return _crown(use_case, version, PROMOTED, first, who, why, run_id, decided_at)
+    return _crown(use_case, version, PROMOTED, first, who, why, run_id, decided_at, cleared=cleared)
 
 
 def roll_back(
@@ -171,7 +174,9 @@ def _crown(
     decided_at: dt.datetime | None = None,
     *,
     blocks_live: bool = False,
+    cleared: Collection[str] = (),
 ) -> Decision:
+    given = why
     who, why = _said(who, why, run_id)
     # Before the lock: it may take a download.
     model = load(use_case, version)
@@ -190,9 +195,13 @@ def _crown(
             if action == PROMOTED:
                 by_hand = run_id == BY_HAND and who != AUTO
                 refuse_never_compared(use_case, made, version, model.tags.get(COMPARED_TAG), by_hand=by_hand)
-                if suspected := model.tags.get(SUSPECTS_TAG, ""):
-                    refuse_suspected(use_case, version, suspected, who)
-                    why = f"{why} (asked about {suspected})"
+                suspected = [each for each in model.tags.get(SUSPECTS_TAG, "").split(", ") if each]
+                # The form of a run has shown each of them, with its figures, to the person who answered.
+                seen = cleared if by_hand or who == AUTO else suspected
+                date = "" if callable(first) else str(first)
+                refuse_uncleared(use_case, version, suspected, seen, who, given.strip(), date)
+                if suspected:
+                    why = f"{why} (asked about {', '.join(suspected)})"
             said = {"who": who, "why": why, "run_id": run_id}
             before = add(use_case, version, action, first=begin, decided_at=decided_at, blocks=out, **said)
             log.info("%s version %d is champion from %s on", use_case.model_name, version, begin)

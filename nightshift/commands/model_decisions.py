@@ -37,19 +37,21 @@ def _options(command: Command) -> Command:
 @click.command()
 @_options
 @click.option("--from", "first", help="First batch date; without it, after its training and what is scored already.")
-def promote(version: int, use_case: str, who: str, why: str, first: str | None) -> None:
+@click.option("--cleared", multiple=True, help="Feature that may know the outcome, and that you looked at; repeat it.")
+def promote(version: int, use_case: str, who: str, why: str, first: str | None, cleared: tuple[str, ...]) -> None:
     """Make VERSION champion from a batch date on.
 
-    Where a person approves the next champion, only the people in `training.approval.by` may.
+    Where a person approves the next champion, only the people in `training.approval.by` may. Each feature of the
+    version that is suspected of knowing the outcome must be named with `--cleared`.
     """
     from nightshift import champions
     from nightshift.champions.approval import typed
     from nightshift.champions.decisions import BY_HAND
 
     case = UseCase.load(use_case)
-    who, why = typed(case, who, why)
+    who, why = typed(case, version, who, why)
     date = case.batch_dates(str(parse_date(first))).first if first else _default_first(case, version)
-    kept = champions.promote(case, version, date, who, why, BY_HAND)
+    kept = champions.promote(case, version, date, who, why, BY_HAND, cleared=cleared)
     _say_champion(kept, use_case)
 
 
@@ -57,7 +59,7 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None) 
 @_options
 @click.option("--from", "first", required=True, help="First batch date that it is champion of again.")
 @click.option("--block-live", is_flag=True, help="Block the version that is champion until then.")
-@click.option("--rescore", is_flag=True, help="Make the scores anew that another version made from then on.")
+@click.option("--rescore", is_flag=True, help="Make the scores again that another version made from then on.")
 def rollback(version: int, use_case: str, who: str, why: str, first: str, block_live: bool, rescore: bool) -> None:
     """Put VERSION back from a batch date on, and say which scores another version made since."""
     from nightshift import champions
@@ -67,24 +69,28 @@ def rollback(version: int, use_case: str, who: str, why: str, first: str, block_
 
     case = UseCase.load(use_case)
     date = case.batch_dates(str(parse_date(first))).first
+    nothing = None
     try:
         kept = champions.roll_back(case, version, date, who, why, BY_HAND, blocks_live=block_live)
         _say_champion(kept, use_case)
     except NothingDecidedError as error:
         if not rescore:
             raise
-        # The scores may be another version's all the same, and that they are made anew was asked for as well.
+        # The scores may be another version's all the same, and that they are made again was asked for as well.
         terminal.echo(str(error))
+        nothing = error
     found = champions.affected(Catalog(case), date)
     if not found.scored_by:
         terminal.echo(f"no score from {date} on was made by another version")
-        return
-    terminal.echo("\n".join(found.lines()))
-    if rescore:
+    elif rescore:
+        terminal.echo("\n".join(found.lines()))
         _rescore(found)
     else:
-        terminal.echo("make them anew with --rescore, or by:")
+        terminal.echo("\n".join(found.lines()))
+        terminal.echo("make them again with --rescore, or by:")
         terminal.echo("\n".join(f"  {stages.typed(command)}" for command in found.commands()))
+    if nothing is not None:
+        raise nothing
 
 
 @click.command()
@@ -143,5 +149,5 @@ def _rescore(found: Affected) -> None:
         if done.returncode:
             raise of_status(done.returncode)(
                 f"{stages.typed(command)} ended with status {done.returncode}; the version is back all the same. "
-                "Mend what its last lines name, and run it and those after it again"
+                "Fix what its last lines name, and run it and those after it again"
             )

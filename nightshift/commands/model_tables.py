@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nightshift import terminal
+from nightshift.figures import number
 
 if TYPE_CHECKING:
     from nightshift.champions import Reign
@@ -52,5 +53,5 @@ def shown(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.5g}"
+        return number(value, 5)
     return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, dt.datetime) else str(value)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nightshift import terminal
+from nightshift.figures import number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,4 +127,4 @@ def _lines(value: object) -> list[str]:
         if value.keys() == {"feature", "value", "contribution", "phrase"}:
             return [terminal.one_line(f"{value['phrase']} ({value['contribution']:+.3f})")]
         return [", ".join(f"{terminal.one_line(name)} {' '.join(_lines(field))}" for name, field in value.items())]
-    return [terminal.one_line(f"{value:.4f}" if isinstance(value, float) else value)]
+    return [terminal.one_line(number(value) if isinstance(value, float) else value)]

@@ -22,7 +22,7 @@ AUDITS = PROJECT_DIR / "expectations"
 
 
 def refuse_unused_code(use_case: UseCase, tables: Mapping[str, Table]) -> None:
-    """Hold functions of ``refine.py`` and audit modules against the tables.
+    """Check functions of ``refine.py`` and audit modules against the tables.
 
     Args:
         tables: by their short name.

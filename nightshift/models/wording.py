@@ -49,7 +49,7 @@ def spoken(value: str | float | int | bool, form: Form) -> str:
         return plain(value)
     if form == "share":
         percent = 100 * value
-        return f"{percent:.{1 if abs(percent) < 10 else 0}f} %".replace(".0 ", " ")
+        return f"{percent:z.{1 if abs(percent) < 10 else 0}f} %".replace(".0 ", " ")
     if form == "clock":
         hours, minutes = divmod(round(value), _HOUR)
         return f"{hours:02d}:{minutes:02d}"
@@ -69,5 +69,5 @@ def plain(value: str | float | int | bool) -> str:
 def _number(value: float) -> str:
     """Digits that matter: two decimals below 1, one below 100, none above."""
     size = abs(value)
-    text = f"{value:,.{2 if size < 1 else 1 if size < 100 else 0}f}"
+    text = f"{value:z,.{2 if size < 1 else 1 if size < 100 else 0}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,7 +1,7 @@
 """The only calls of dbt: what a person, the environment or `flags:` of a project set changes none of them.
 
 dbt lets variables of the environment and flags of a project leave tests out, limit what models read and redirect
-references, without a word. Here every flag has a value, and dbt's variables are hidden while it runs.
+references, and dbt does not report it. Here every flag has a value, and dbt's variables are hidden while it runs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def invoke(
         command: its name and arguments.
         folder: of dbt_project.yml and profiles.yml.
         target: where its artefacts go.
-        callback: is told of each event of dbt's, in the thread in which it happens, which waits for it.
+        callback: is called with each event of dbt's, in the thread in which it happens, which waits for it.
         flags: dbt's global flags for this call, where they are not as always.
     """
     from dbt.cli.main import dbtRunner
@@ -74,7 +74,7 @@ def parse(folder: Path, target: Path) -> Manifest:
     """
     if (folder / ".dbtignore").exists():
         raise DeclarationError(
-            f"{folder / '.dbtignore'} would leave models or tests out without a word",
+            f"{folder / '.dbtignore'} would leave models or tests out silently",
             remedy="remove it, and what it lists",
         )
     outcome = invoke("parse", folder=folder, target=target)

@@ -57,7 +57,7 @@ def look(settings: Settings, seconds: float = control.PATIENCE_SECONDS) -> Servi
         return _unsupervised(settings, marked, tasks)
     found = (
         f"the supervisor (process {supervisor.pid}) does not answer at {control.socket_file(settings)}; "
-        f"the services go on without it{_with(tasks)}"
+        f"the services keep running without it{_with(tasks)}"
     )
     return Services("silent", found, f"{AGAIN}; a supervisor that hangs for a moment answers again by itself", tasks)
 

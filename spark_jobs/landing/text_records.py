@@ -122,7 +122,7 @@ def json_records(lines: DataFrame, table: Table, version: int | None = None) -> 
 def _aside(line: str, declared: Column) -> Column:
     """The undeclared values of a JSON object as text, numbers as they are written, also within objects and arrays.
 
-    Spark's parser would write numbers anew: 0.1000 as 0.1, and 1E400 as infinity. So it is given them as text.
+    Spark's parser would rewrite numbers: 0.1000 as 0.1, and 1E400 as infinity. So it is given them as text.
     """
     mark = F.coalesce(*[F.when(~_holds(line, mark), F.lit(mark)) for mark in MARKS])
     marked = F.regexp_replace(line, F.lit(JSON_NUMBER), F.concat(F.lit('$1"'), mark, F.lit('$2"')))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
+import unicodedata
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +20,8 @@ SHOWN = {
     "\x1b[31mred\x1b]0;title\x07": r"\x1b[31mred\x1b]0;title\x07",
     "a\rb\x08\x7f\x9b1m": r"a\rb\x08\x7f\x9b1m",  # overwrites what stands before, also by one of 8 bits
     "abc\u202egnp.exe\u2066": r"abc\u202egnp.exe\u2066",
+    "a\u200bb\u2060c\ufeff\xad": r"a\u200bb\u2060c\ufeff\xad",  # no width: two names that look like one
+    "\U000e0001\U000e0041": r"\U000e0001\U000e0041",
     "half \ud83d": r"half \ud83d",
     "ü 🛫 👩‍🚀 فارسی": "ü 🛫 👩‍🚀 فارسی",
 }
@@ -40,15 +44,25 @@ def test_lines_are_kept_in_messages_and_shown_as_escapes_in_cells() -> None:
     assert terminal.cell("a\n\tb").plain == r"a\n\tb"
 
 
+def test_all_that_unicode_calls_a_format_or_a_separator_of_lines_is_shown_but_for_joiners() -> None:
+    formats = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in {"Cf", "Zl", "Zp"}]
+    assert len(formats) > 100
+    assert [each for each in formats if terminal.plain(each) == each] == ["\u200c", "\u200d"]
+
+
 def test_json_is_json_whatever_it_holds() -> None:
-    value = {"a": [float("nan"), -float("inf"), (1.5, 2**80)], "\x9b\u202e": "\x1b\x7f\ud83d", "d": Decimal("1.10")}
+    value = {
+        "a": [float("nan"), -float("inf"), (1.5, 2**80)],
+        "\x9b\u202e": "\x1b\x7f\ud83d\U000e0041",
+        "d": Decimal("1.10"),
+    }
     text = terminal.as_json(value)
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
     read = json.loads(text, parse_constant=refuse)
-    assert read == {"a": [None, None, [1.5, 2**80]], "\x9b\u202e": "\x1b\x7f\ud83d", "d": "1.10"}
+    assert read == {"a": [None, None, [1.5, 2**80]], "\x9b\u202e": "\x1b\x7f\ud83d\U000e0041", "d": "1.10"}
     text.encode("utf-8")
     assert all(character.isprintable() or character == "\n" for character in text)
 

@@ -95,7 +95,7 @@ def refuse_infinite(rows: pa.Table, columns: Sequence[Column]) -> None:
     }
     found = [f"  {name}: {count} rows" for name, count in counts.items() if count]
     if found:
-        raise DataError("these features hold infinite values: mend their SQL (`try_divide`)\n" + "\n".join(found))
+        raise DataError("these features hold infinite values: fix their SQL (`try_divide`)\n" + "\n".join(found))
 
 
 def refuse_empty_features(rows: pa.Table, table: Table) -> None:
@@ -108,7 +108,7 @@ def refuse_empty_features(rows: pa.Table, table: Table) -> None:
     if empty:
         raise DataError(
             f"these features of {table.label} have no value in any of the {rows.num_rows} rows: {', '.join(empty)}; "
-            "mend their SQL and build the features again, ask for a range in which they have values, or take "
+            "fix their SQL and build the features again, ask for a range in which they have values, or take "
             "`role: feature` from them"
         )
 

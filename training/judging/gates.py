@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from nightshift import figures
 from nightshift.declared.form import faults, line_of, read_yaml
 from nightshift.errors import DeclarationError
 from training.judging.gate_file import GROUPS, Gate, fault_of_gate, lacking
@@ -146,7 +147,7 @@ def as_table(verdicts: Sequence[Verdict]) -> str:
     """The verdicts as lines of text: gate, value, limit, verdict, meaning."""
     rows = [("gate", "value", "limit", "verdict", "meaning")]
     for verdict in verdicts:
-        value = "not computed" if verdict.value is None else f"{verdict.value:.6g}"
+        value = "not computed" if verdict.value is None else figures.number(verdict.value, 6)
         rows.append((verdict.name, value if verdict.asked else "", verdict.limit, verdict.word, verdict.meaning))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(

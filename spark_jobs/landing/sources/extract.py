@@ -104,7 +104,7 @@ class Extract:
             yield f"{name_of(self.source)} has the undeclared {name!r}, which is left out: {reason}"
 
     def _fitted(self, there: Relation) -> Fitting:
-        """Hold the relation's columns against the declaration."""
+        """Compare the relation's columns with the declaration."""
         try:
             return fitting(self.table, self.source, there)
         except DriftError as error:

@@ -249,6 +249,10 @@ def test_no_rule_lets_a_version_in_of_which_a_feature_may_know_the_outcome(use_c
     for run_id in ("train 1", "manual"):
         with pytest.raises(NightshiftError, match="version 1 may know the outcome by duration: a person must look"):
             champions.promote(use_case, version, D1, "auto", "training.approval: auto", run_id)
+    # The form has shown the feature; what is typed by hand has not.
+    with pytest.raises(NightshiftError, match="version 1 may know the outcome by duration"):
+        champions.promote(use_case, version, D1, "maria", "known at the cut-off", "manual")
+    assert champions.decisions(use_case) == []
     kept = champions.promote(use_case, version, D1, "maria", "known at the cut-off", "train 1")
     assert kept.why == "known at the cut-off (asked about duration)"
 

@@ -6,6 +6,8 @@ import datetime as dt
 import json
 import os
 import pwd
+import re
+import shlex
 import uuid
 from argparse import Namespace
 from collections.abc import Iterator
@@ -205,7 +207,8 @@ def test_a_rollback_to_what_is_live_blocks_nothing_and_says_so(use_case, monkeyp
     ran = []
     monkeypatch.setattr(model_decisions, "_rescore", ran.append)
     scored(use_case, "2013-10-06", 1)
-    assert "nothing was decided: " in run(*asked, "--rescore", use_case=use_case)
+    with pytest.raises(NothingDecidedError, match="nothing was decided: "):
+        run(*asked, "--rescore", use_case=use_case)
     assert [dict(found.scored_by) for found in ran] == [{dt.date(2013, 10, 6): 1}]
 
 
@@ -259,5 +262,40 @@ def test_where_no_person_is_asked_anyone_promotes_by_hand(use_case, monkeypatch)
     training = use_case.training.model_copy(update={"approval": Approval(first="person", later="auto", by=("admin",))})
     automatic = use_case.model_copy(update={"training": training})
     monkeypatch.setattr(UseCase, "load", lambda name: automatic)
-    run("promote", "1", "--from", "2013-12-24", *WHO, use_case=use_case)
+    asked = ("promote", str(register(use_case, approval="auto")), "--from", "2013-12-24", "--why", "it is better")
+    run(*asked, "--who", "maria", use_case=use_case)
+    assert champions.decisions(use_case)[-1].who == "maria"
+
+
+def test_a_suspected_version_is_promoted_by_those_who_may_and_who_name_each_suspect(use_case, monkeypatch):
+    training = use_case.training.model_copy(update={"approval": Approval(later="auto", by=("admin",))})
+    automatic = use_case.model_copy(update={"training": training})
+    monkeypatch.setattr(UseCase, "load", lambda name: automatic)
+    version = str(register(use_case, approval="person", leak_suspects="delay, gate"))
+    before = champions.decisions(use_case)
+    asked = ("promote", version, "--from", "2013-12-24", "--why", "it's known")
+    with pytest.raises(NightshiftError, match=r"--who maria: the next champion .* is let in by admin "):
+        run(*asked, "--who", "maria", "--cleared", "delay", "--cleared", "gate", use_case=use_case)
+    for cleared in ((), ("--cleared", "gate")):
+        with pytest.raises(NightshiftError, match=f"version {version} may know the outcome by delay and gate") as told:
+            run(*asked, "--who", "admin", *cleared, use_case=use_case)
+    with pytest.raises(NightshiftError, match=r"--cleared distance: .* by delay and gate\. Nothing was decided"):
+        run(*asked, "--who", "admin", "--cleared", "distance", use_case=use_case)
+    assert champions.decisions(use_case) == before
+    (command,) = re.findall("`nightshift models (.*)`", str(told.value))
+    assert CliRunner().invoke(commands.models, shlex.split(command)).exit_code == 0
+    kept = champions.decisions(use_case)[-1]
+    assert (kept.version, kept.who, kept.first) == (int(version), "admin", dt.date(2013, 12, 24))
+    assert kept.why == f"it's known (typed by {pwd.getpwuid(os.getuid()).pw_name}) (asked about delay, gate)"
+
+
+def test_where_nobody_is_named_any_person_clears_a_suspect_and_no_rule_does(use_case, monkeypatch):
+    training = use_case.training.model_copy(update={"approval": Approval()})
+    automatic = use_case.model_copy(update={"training": training})
+    monkeypatch.setattr(UseCase, "load", lambda name: automatic)
+    version = str(register(use_case, approval="person", leak_suspects="delay"))
+    asked = ("promote", version, "--from", "2013-12-24", "--why", "known at the cut-off", "--cleared", "delay")
+    with pytest.raises(NightshiftError, match=r"--who auto: the next champion .* is let in by a person "):
+        run(*asked, "--who", "auto", use_case=use_case)
+    run(*asked, "--who", "maria", use_case=use_case)
     assert champions.decisions(use_case)[-1].who == "maria"

@@ -27,7 +27,7 @@ def test_reasons_are_shown_as_phrases_with_their_weight() -> None:
         "lives far away (-0.250)",
         "–",
     ]
-    assert "x 1.5000, y –" in lines[2]
+    assert "x 1.5, y –" in lines[2]
 
 
 def test_a_csv_file_has_them_as_json() -> None:

@@ -185,7 +185,7 @@ def test_infinite_values_are_named(toy, make_rows, prepared, value):
 
 @pytest.mark.parametrize("values", [pa.nulls(3000, pa.float32()), pa.array(np.full(3000, np.nan))])
 def test_a_feature_without_any_value(toy, make_rows, prepared, values):
-    with pytest.raises(NightshiftError, match="have no value in any of the 3000 rows: other; mend their SQL"):
+    with pytest.raises(NightshiftError, match="have no value in any of the 3000 rows: other; fix their SQL"):
         prepared(toy(), with_column(make_rows(), "other", values))
 
 

@@ -195,7 +195,7 @@ def test_facts_take_from_the_use_case_what_it_declares():
 def test_the_report_names_value_limit_verdict_and_meaning_and_is_json(gates):
     verdicts = judge(gates, {**GOOD, "auc_lower": math.nan}, NONE)
     line = next(line for line in as_table(verdicts).splitlines() if line.startswith("ranks_better_than_chance"))
-    assert line.split()[1:5] == ["nan", "above", "0.5", "FAILED"]
+    assert line.split()[1:5] == ["–", "above", "0.5", "FAILED"]
     assert "coin toss" in line
     kept = json.loads(json.dumps([verdict.to_dict() for verdict in verdicts], allow_nan=False))
     by_name = {each["name"]: each for each in kept}
