@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nightshift.errors import NightshiftError
-from nightshift.services import airflow_env
+from nightshift.services import airflow_env, pages
 from nightshift.services.ports import Ports
 from nightshift.services.supervisor import programs
 from nightshift.settings import get_settings
@@ -66,7 +66,8 @@ def test_airflow_alone_follows_the_bind_address_as_the_others_have_no_login(home
     assert address in environment["NO_PROXY"].split(",")
     commands = {program.name: program.command for program in programs(asked, PORTS)}
     assert commands["mlflow"][commands["mlflow"].index("--host") + 1] == "127.0.0.1"
-    assert commands["data-docs"][commands["data-docs"].index("--bind") + 1] == "127.0.0.1"
+    with pages.server(asked.home, 0) as server:
+        assert server.server_address[0] == "127.0.0.1"
     assert not any(address in command for command in commands.values())
 
 
