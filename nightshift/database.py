@@ -25,6 +25,8 @@ from nightshift.settings import Settings, get_settings
 from nightshift.variables.database_address import written_for
 
 DATABASES = ("airflow", "ledger", "mlflow", "optuna")
+# A server far away, or a busy one, may take that long to accept a connection.
+CONNECT_SECONDS = 30
 _READY = "nightshift.databases"
 _SOCKET = ".s.PGSQL.5432"
 _SPARE = "postgres.spare"
@@ -84,7 +86,7 @@ def ask_each(address: str) -> None:
     for name in DATABASES:
         libpq = written_for(address, name, "psycopg2").replace("+psycopg2", "", 1)
         try:
-            with contextlib.closing(psycopg2.connect(libpq, connect_timeout=2)) as connection:
+            with contextlib.closing(psycopg2.connect(libpq, connect_timeout=CONNECT_SECONDS)) as connection:
                 connection.cursor().execute("SELECT 1")
         except psycopg2.Error as error:
             raise type(error)(f"database {name}: {error}") from None

@@ -27,6 +27,7 @@ LOCAL_SETTINGS = {
     # Below this number of files, listing them in the driver is quicker than a job that does.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "5000",
 }
+LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -76,7 +77,8 @@ def _configuration() -> dict[str, str]:
     for key in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
         # Of two options that say the same, the JVM takes the last.
         own[key] = " ".join(filter(None, (said.pop(key, ""), own.get(key, JAVA_OPTIONS))))
-    return own | said
+    # Whoever reaches a driver's port can give it code to run: without a cluster it never listens beyond loopback.
+    return own | said | (LOOPBACK if _is_local() else {})
 
 
 def _machine_settings() -> dict[str, str]:
@@ -97,9 +99,13 @@ def _machine_settings() -> dict[str, str]:
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.sql.warehouse.dir": str(temporary / "warehouse"),
     }
-    if settings.spark_master.startswith("local"):
-        machine |= LOCAL_SETTINGS | {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    if _is_local():
+        machine |= LOCAL_SETTINGS
     return machine
+
+
+def _is_local() -> bool:
+    return get_settings().spark_master.startswith("local")
 
 
 def _take_local_folder(parent: Path) -> None:

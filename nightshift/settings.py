@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -33,13 +33,13 @@ _FORMS: dict[str, Callable[[str], str]] = {
 class Settings(BaseSettings):
     """All settings of nightshift; each can be given as the environment variable ``NIGHTSHIFT_<NAME>``.
 
-    One that is empty counts as unset.
+    One that is empty or blank counts as unset.
 
     Raises:
         SettingsError: with a line for each setting that cannot be; none holds a piece of a password.
     """
 
-    model_config = SettingsConfigDict(env_prefix=OWN, env_ignore_empty=True, str_strip_whitespace=True, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=OWN, str_strip_whitespace=True, frozen=True)
 
     project_dir: Path = Field(PROJECT_DIR, description="The checkout: dags/, dbt/, use_cases/ and so on.")
     home: Path = Field(PROJECT_DIR / ".nightshift", description="All state of one installation lies below it.")
@@ -68,8 +68,8 @@ class Settings(BaseSettings):
     spark_conf: str | None = Field(
         None,
         description="Further configuration of Spark: pairs with blanks between them, like spark.executor.memory=4g "
-        "spark.executor.cores=2, or the absolute path of a file like spark-defaults.conf. Keys that could change rows "
-        "are refused by name.",
+        "spark.executor.cores=2, or the absolute path of a file like spark-defaults.conf. Memory, cores, "
+        "parallelism, network and logins may be set; all other keys are refused by name.",
     )
     bind_address: str = Field(
         "127.0.0.1",
@@ -85,10 +85,15 @@ class Settings(BaseSettings):
             found = error.errors(include_input=False, include_url=False)
             raise SettingsError("\n".join(map(_reason, found))) from None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if not (isinstance(value, str) and not value.strip())}
+
     @field_validator("home", "project_dir", "use_cases_dir", "dbt_dir", "toolchain_dir")
     @classmethod
-    def _folder(cls, path: Path) -> Path:
-        return values.folder(path)
+    def _folder(cls, path: Path, info: ValidationInfo) -> Path:
+        return values.folder(path, is_made=info.field_name in ("home", "toolchain_dir"))
 
     @field_validator(*_FORMS)
     @classmethod

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from nightshift.errors import DeliveryError, SettingsError
 from nightshift.outside import unusable
+from nightshift.variables.values import holds_credentials
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ class Folder:
     zone: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.is_remote and "@" in urlsplit(self.location).netloc:
+        if self.is_remote and holds_credentials(self.location):
             raise SettingsError(
                 "NIGHTSHIFT_LANDING_URL holds credentials, which would reach logs and the scheduler's database: give "
                 "them as variables of the object store, like AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -147,8 +148,8 @@ class Folder:
         if not self.is_remote:
             return _local(), self.location
         parts = urlsplit(self.location)
-        root = _store(f"{parts.scheme}://{parts.netloc}{'?' if parts.query else ''}{parts.query}")
-        return root, f"{parts.netloc}{parts.path}"
+        store, root = _store(f"{parts.scheme}://{parts.netloc}{'?' if parts.query else ''}{parts.query}")
+        return store, f"{root.rstrip('/')}{parts.path}"
 
 
 @functools.cache
@@ -159,8 +160,8 @@ def _local() -> pyarrow.fs.FileSystem:
 
 
 @functools.cache
-def _store(url: str) -> pyarrow.fs.FileSystem:
-    """The object store of a URL, opened once.
+def _store(url: str) -> tuple[pyarrow.fs.FileSystem, str]:
+    """The object store of a URL, opened once, and the path of its bucket or container there.
 
     Raises:
         NightshiftError: if there is no such kind of store.
@@ -169,7 +170,8 @@ def _store(url: str) -> pyarrow.fs.FileSystem:
     from pyarrow.fs import FileSystem
 
     try:
-        return FileSystem.from_uri(url)[0]
+        store, root = FileSystem.from_uri(url)
+        return store, str(root)
     except (pa.ArrowException, ValueError) as error:
         raise SettingsError(
             f"NIGHTSHIFT_LANDING_URL {url.partition('?')[0]} can't be opened: {error}; known are s3://, gs://, "

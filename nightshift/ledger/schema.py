@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from nightshift.database import database_url
+from nightshift.database import CONNECT_SECONDS, database_url
 from nightshift.figures import from_json, to_json
 
 # One lock number for changing the schema, so that jobs starting together don't race.
@@ -22,7 +22,12 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 # What an installation of before the first migration has, so that it is not made again.
 FIRST_REVISION = "0001"
 # Over a network a server that vanishes says nothing: a minute or two later it counts as lost, not after hours.
-PATIENCE = {"connect_timeout": 30, "keepalives_idle": 60, "keepalives_interval": 10, "tcp_user_timeout": 120_000}
+PATIENCE = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "tcp_user_timeout": 120_000,
+}
 # The origin of inputs that give values and no rows, like reference data.
 LOOKED_UP = "looked up"
 # The origin of a table whose rows are accounted for by the files that they were landed from.

@@ -39,8 +39,8 @@ def _lines() -> Iterator[str]:
     yield from ("# Environment", "", f"<!-- {mark(MODULE)} -->", "")
     yield "The variables below mean something to nightshift. All others have no effect: the command line, jobs and"
     yield "services drop them as they start, for themselves and for what they start. So no row, verdict, connection or"
-    yield "start depends on the shell, the time zone or the language of a machine. A variable that is empty counts as"
-    yield "unset. `nightshift doctor` lists what it found and ignored, and how to say the same on purpose."
+    yield "start depends on the shell, the time zone or the language of a machine. A variable that is empty or blank"
+    yield "counts as unset. `nightshift doctor` lists what it found and ignored, and how to say the same on purpose."
     yield from ("", "## Settings", "")
     settings = Settings.model_fields.items()
     yield from _rows(
@@ -59,6 +59,7 @@ def _lines() -> Iterator[str]:
     yield from ("", "## What has no effect", "")
     yield "Names that stand above are excepted. What acts before the first line of nightshift runs is undone by"
     yield "starting again without it, as the same process; only what keeps Python from starting at all can't be undone."
+    yield "Java's variables act on the Java that nightshift starts alone: they are dropped before anything is started."
     yield ""
     yield from _rows(
         ["variables", "whose", "say it by"], ([_code(each.names), each.of, each.instead] for each in table.DROPPED)

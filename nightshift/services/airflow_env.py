@@ -147,7 +147,6 @@ def _project(settings: Settings) -> dict[str, str]:
         "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
         # Else Airflow's process titles overwrite the environment by which a process is known as this home's.
         "SPT_NOENV": "1",
-        "PYTHONUNBUFFERED": "1",
         # macOS ends forked children that touch its frameworks unless told not to.
         "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     }

@@ -30,11 +30,6 @@ class Services:
     # What tasks do that run; ending their processes would fail them.
     tasks: tuple[str, ...] = ()
 
-    @property
-    def can_be_asked(self) -> bool:
-        """Whether the supervisor knows its programs."""
-        return self.state == "running"
-
 
 def look(settings: Settings, seconds: float = control.PATIENCE_SECONDS) -> Services:
     """The state of the services; a control socket that was removed is put back, and nothing is started or ended.

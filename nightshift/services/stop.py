@@ -57,5 +57,8 @@ def clean(say: Say = print, settings: Settings | None = None) -> None:
             f"{home} is not removed: it has no {MARKER}, so it may hold other things than nightshift's"
         )
     stop(say, settings)
-    shutil.rmtree(home)
+    while home.exists():
+        # Another `clean` of this home may remove a file first.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(home)
     say(f"removed {home}")

@@ -26,6 +26,8 @@ from nightshift.variables.table import SERVICE_MARK
 GROUP = "nightshift"
 # The scheduler may take a minute to end; what it started is killed with it and resumes from the database.
 STOP_SECONDS = 15
+# Not as variables of the environment: a program that drops those starts once more to be without them.
+_PYTHON = (sys.executable, "-u", "-W", "ignore")
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,15 @@ class Program:
 
 def programs(settings: Settings, ports: Ports) -> list[Program]:
     """All services but PostgreSQL, which outlives a supervisor so that jobs run by hand can use it."""
-    airflow = (sys.executable, "-m", "airflow")
+    airflow = (*_PYTHON, "-m", "airflow")
     # Neither has a login, so neither ever listens beyond this machine, whatever the bind address is.
     mlflow = (
-        *(sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
+        *(*_PYTHON, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
         *("--no-serve-artifacts", "--default-artifact-root", settings.mlflow_artifacts.as_uri()),
     )
-    docs = (sys.executable, "-m", "nightshift.services.pages", str(settings.data_docs), str(ports.data_docs))
+    docs = (*_PYTHON, "-m", "nightshift.services.pages", str(settings.data_docs), str(ports.data_docs))
     return [
-        Program("keeper", (sys.executable, "-m", "nightshift.services.keeper")),
+        Program("keeper", (*_PYTHON, "-m", "nightshift.services.keeper")),
         Program("mlflow", mlflow),
         Program("data-docs", docs),
         Program("api-server", (*airflow, "api-server")),
@@ -83,12 +85,11 @@ class Supervisor:
         configuration = settings.run / "supervisord.conf"
         configuration.write_text(self._configuration([each.name for each in listed]), encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", configuration],
+            [*_PYTHON, "-m", "supervisor.supervisord", "-c", configuration],
             env={
                 **environment(settings, ports),
                 SERVICE_MARK: mark(settings.home),
                 "MLFLOW_BACKEND_STORE_URI": database_url("mlflow"),
-                "PYTHONWARNINGS": "ignore",
             },
             cwd=settings.project_dir,
             stdin=subprocess.DEVNULL,

@@ -30,7 +30,9 @@ def main() -> None:
             "install one, and name it if it is not called python3: make setup PYTHON=/path/to/python3.11",
         )
     installed = STAMP.is_file() and STAMP.read_text() == _digest() and PYTHON.exists()
-    toolchain = pathlib.Path(os.environ.get("NIGHTSHIFT_TOOLCHAIN_DIR") or VENV / "nightshift") / "toolchain.json"
+    toolchain = (
+        pathlib.Path(os.environ.get("NIGHTSHIFT_TOOLCHAIN_DIR", "").strip() or VENV / "nightshift") / "toolchain.json"
+    )
     if "--if-needed" in sys.argv and installed and toolchain.is_file():
         return
     if installed:

@@ -11,14 +11,14 @@ from nightshift.variables import table
 def cleaned(environment: Mapping[str, str]) -> dict[str, str]:
     """What entry points keep of an environment, with the values that are always the same.
 
-    A variable that is empty counts as unset. Cleaning what is clean changes nothing.
+    A variable that is empty or blank counts as unset. Cleaning what is clean changes nothing.
     """
     # An empty key is refused where it is read: another one would be made, and nobody would be told.
-    kept = {n: value for n, value in environment.items() if (value or n == table.PII_KEY) and table.is_kept(n)}
+    kept = {n: value for n, value in environment.items() if (value.strip() or n == table.PII_KEY) and table.is_kept(n)}
     for name in table.PROXIES:
         if name in kept and not _is_proxy(kept[name]):
             del kept[name]
-    if not kept.get("NIGHTSHIFT_MLFLOW_TRACKING_URI", "").startswith(("http://", "https://")):
+    if not kept.get("NIGHTSHIFT_MLFLOW_TRACKING_URI", "").strip().lower().startswith(("http://", "https://")):
         for name in table.MLFLOW_LOGIN:
             kept.pop(name, None)
     direct = directly_reached(kept)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +19,11 @@ _ASYNCPG = (
 )
 _ADDRESS = ("host", "port")
 _MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_NUMBERS = (
+    *("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
+    "tcp_user_timeout",
+)
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
 def checked(text: str) -> str:
@@ -85,3 +92,20 @@ def _check_parameters(url: URL) -> None:
         raise ValueError("has a parameter that PostgreSQL does not know: they are libpq's, like sslmode") from None
     if url.query.get("sslmode", "prefer") not in _MODES:
         raise ValueError(f"has another sslmode than {', '.join(_MODES)}")
+    _check_ports(url)
+    given = {name: str(value) for name, value in url.query.items()}
+    for name in _NUMBERS:
+        if not re.fullmatch(r"-?\d{1,9}", given.get(name, "0")):
+            raise ValueError(f"has a {name} that is no whole number")
+    for name in _FILES:
+        file = given.get(name, "")
+        # A certificate may come from the system, and a key from a device.
+        if file and file != "system" and not (name == "sslkey" and ":" in file) and not Path(file).is_file():
+            raise ValueError(f"has an {name} that is no file here: write the whole path of one")
+
+
+def _check_ports(url: URL) -> None:
+    # Of several hosts, each may have one; an empty one is PostgreSQL's own.
+    named = [*str(url.query.get("port", "")).split(","), "" if url.port is None else str(url.port)]
+    if not all(re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536 for port in filter(None, named)):
+        raise ValueError("names a port that is none: write a number from 1 to 65535")

@@ -47,7 +47,7 @@ def left_out() -> list[str]:
 
 def _is_known(name: str) -> bool:
     """Whether someone may miss its effect: no shell's own variable, none that was empty, nor Python's own LC_CTYPE."""
-    if name == table.LEFT_OUT or os.environ[name] in ("", "C.UTF-8"):
+    if name == table.LEFT_OUT or os.environ[name].strip() in ("", "C.UTF-8"):
         return False
     looks_own = "NIGHT" in name.upper() or "SHIFT_" in name.upper()
     return looks_own or table.dropped(name) is not None or name in table.PROXIES

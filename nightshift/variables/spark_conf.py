@@ -1,36 +1,106 @@
-"""Spark's configuration by a person: what may be said, and what could change rows and is refused by name."""
+"""Spark's configuration by a person: what changes where and how fast it runs may be said, all else is refused by name.
+
+No message holds a value, which may be a secret.
+"""
 
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from nightshift.variables import java_options
+
 _PAIR = re.compile(r"(spark\.[\w.-]+)\s*[=\s]\s*(.*?)\s*")
-# Of what Spark reads rows by, these change how long it takes, and nothing else.
-HARMLESS_SQL = (
-    "spark.sql.shuffle.partitions",
-    "spark.sql.adaptive.",
-    "spark.sql.autoBroadcastJoinThreshold",
-    "spark.sql.broadcastTimeout",
-    "spark.sql.files.maxPartitionBytes",
-    "spark.sql.files.openCostInBytes",
-    "spark.sql.execution.arrow.maxRecordsPerBatch",
-    "spark.sql.sources.parallelPartitionDiscovery.",
-)
 ELSEWHERE = {
     "spark.master": "NIGHTSHIFT_SPARK_MASTER says it",
     "spark.driver.memory": "NIGHTSHIFT_SPARK_DRIVER_MEMORY says it",
     "spark.local.dir": "SPARK_LOCAL_DIRS says it",
 }
-_CHANGES_ROWS = "it could change rows"
-# The engine itself, and how its processes find each other's code.
-_ENGINE = (
-    *("spark.sql.", "spark.databricks.", "spark.hadoop.parquet.", "spark.hadoop.hive.", "spark.hive."),
-    *("spark.executorEnv.", "spark.yarn.appMasterEnv.", "spark.kubernetes.driverEnv.", "spark.plugins"),
-    *("spark.driver.extraClassPath", "spark.executor.extraClassPath", "spark.driver.userClassPathFirst"),
-    *("spark.executor.userClassPathFirst", "spark.pyspark.", "spark.python.", "spark.submit.", "spark.api.mode"),
-    *("spark.remote", "spark.serializer", "spark.kryo", "spark.files.ignore"),
-)
+JAVA_OPTIONS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
+# Below 450 MB Spark refuses to start.
+_MEMORY = re.compile(r"(51[2-9]|5[2-9]\d|[6-9]\d\d|[1-9]\d{3,})mb?|[1-9]\d*[gt]b?", re.IGNORECASE)
+_SIZE = re.compile(r"-1|\d{1,18}[kmgtp]?b?", re.IGNORECASE)
+_NUMBER = re.compile(r"[1-9]\d{0,8}")
+_COUNT = re.compile(r"\d{1,9}")
+_PORT = re.compile(r"\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]")
+_FRACTION = re.compile(r"0?\.\d+")
+_SWITCH = re.compile(r"true|false")
+_DURATION = re.compile(r"\d{1,12}(us|ms|s|m|min|h|d)?")
+_TEXT = re.compile(r"[^\x00-\x1f\x7f]+")
+# What may be said, by the form of its value: exact keys, or patterns with `*`; the first that fits counts.
+_KEYS: dict[re.Pattern[str], tuple[str, tuple[str, ...]]] = {
+    _MEMORY: ("512m or more, written like 4g", ("spark.executor.memory",)),
+    _SIZE: (
+        "a size like 4g or 512m",
+        (
+            *("spark.*.memoryOverhead", "spark.executor.pyspark.memory", "spark.driver.maxResultSize"),
+            *("spark.memory.offHeap.size", "spark.reducer.maxSizeInFlight", "spark.broadcast.blockSize"),
+            *("spark.shuffle.file.buffer", "spark.network.maxRemoteBlockSizeFetchToMem", "spark.yarn.am.memory"),
+            *("spark.sql.autoBroadcastJoinThreshold", "spark.sql.files.maxPartitionBytes"),
+            *("spark.sql.files.openCostInBytes", "spark.sql.adaptive.advisoryPartitionSizeInBytes"),
+            *("spark.sql.adaptive.autoBroadcastJoinThreshold", "spark.sql.adaptive.skewJoin.*InBytes"),
+        ),
+    ),
+    _NUMBER: (
+        "a whole number above 0",
+        (
+            *("spark.executor.cores", "spark.executor.instances", "spark.driver.cores", "spark.cores.max"),
+            *("spark.task.cpus", "spark.task.maxFailures", "spark.stage.maxConsecutiveAttempts", "spark.yarn.am.cores"),
+            *("spark.default.parallelism", "spark.sql.shuffle.partitions", "spark.sql.adaptive.*PartitionNum"),
+            *("spark.sql.execution.arrow.maxRecordsPerBatch", "spark.rpc.message.maxSize"),
+            "spark.sql.sources.parallelPartitionDiscovery.parallelism",
+        ),
+    ),
+    _COUNT: (
+        "a whole number",
+        (
+            *("spark.dynamicAllocation.*Executors", "spark.port.maxRetries", "spark.shuffle.io.maxRetries"),
+            *("spark.sql.sources.parallelPartitionDiscovery.threshold", "spark.hadoop.fs.s3a.connection.maximum"),
+            *("spark.hadoop.fs.s3a.threads.max", "spark.hadoop.fs.s3a.attempts.maximum"),
+        ),
+    ),
+    _PORT: ("a port", ("spark.driver.port", "spark.driver.blockManager.port", "spark.blockManager.port")),
+    _FRACTION: ("a part of 1, like 0.6", ("spark.memory.fraction", "spark.memory.storageFraction")),
+    _SWITCH: (
+        "true or false",
+        (
+            *("spark.authenticate", "spark.network.crypto.enabled", "spark.io.encryption.enabled"),
+            *("spark.memory.offHeap.enabled", "spark.dynamicAllocation.enabled", "spark.shuffle.service.enabled"),
+            *(
+                "spark.dynamicAllocation.shuffleTracking.enabled",
+                "spark.shuffle.compress",
+                "spark.shuffle.spill.compress",
+            ),
+            *("spark.broadcast.compress", "spark.rdd.compress", "spark.sql.adaptive.enabled"),
+            *("spark.sql.adaptive.*.enabled", "spark.hadoop.fs.s3a.path.style.access"),
+            "spark.hadoop.fs.s3a.connection.ssl.enabled",
+        ),
+    ),
+    _DURATION: (
+        "a time like 120s",
+        (
+            *(
+                "spark.network.timeout",
+                "spark.executor.heartbeatInterval",
+                "spark.rpc.*Timeout",
+                "spark.locality.wait*",
+            ),
+            *("spark.sql.broadcastTimeout", "spark.dynamicAllocation.*Timeout", "spark.shuffle.io.retryWait"),
+        ),
+    ),
+    _TEXT: (
+        "not empty",
+        (
+            *("spark.driver.host", "spark.driver.bindAddress", "spark.authenticate.secret*", "spark.yarn.queue"),
+            *("spark.hadoop.fs.s3a.endpoint", "spark.hadoop.fs.s3a.endpoint.region", "spark.hadoop.fs.s3a.access.key"),
+            *("spark.hadoop.fs.s3a.secret.key", "spark.hadoop.fs.s3a.session.token", "spark.kerberos.*"),
+            *("spark.kubernetes.namespace", "spark.kubernetes.container.image*", "spark.kubernetes.authenticate.*"),
+            *("spark.kubernetes.executor.*", "spark.kubernetes.node.selector.*", "spark.kubernetes.context"),
+            *JAVA_OPTIONS,
+        ),
+    ),
+}
 
 
 def checked(text: str) -> str:
@@ -47,35 +117,37 @@ def pairs(text: str) -> dict[str, str]:
     """Value by key.
 
     Raises:
-        ValueError: naming the key that is refused, or the line that is none.
+        ValueError: naming the key that is refused.
     """
     found: dict[str, str] = {}
     for line in text.split() if text.startswith("spark.") else _lines(text):
         pair = _PAIR.fullmatch(line)
         if pair is None:
             raise ValueError("holds something else than pairs like spark.executor.memory=4g, or the path of their file")
-        if reason := _refused(pair[1]):
-            raise ValueError(f"names {pair[1]}, which can't be set: {reason}")
+        if reason := _refused(pair[1], pair[2]):
+            raise ValueError(f"names {pair[1]}, which can't be set{reason}")
         found[pair[1]] = pair[2]
     return found
 
 
 def _lines(text: str) -> list[str]:
-    path = Path(text).expanduser()
+    path = Path(text)
     if not path.is_absolute():
-        raise ValueError(
-            f"is {text!r}, neither pairs like spark.executor.memory=4g nor the absolute path of a file with them"
-        )
+        raise ValueError("is neither pairs like spark.executor.memory=4g nor the absolute path of a file with them")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise ValueError(f"names {path}, which can't be read: check that the file is there") from None
+        raise ValueError("names a file that can't be read: check that it is there") from None
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-def _refused(key: str) -> str | None:
+def _refused(key: str, value: str) -> str | None:
+    """Why a pair can't be, behind "can't be set"."""
     if key in ELSEWHERE:
-        return ELSEWHERE[key]
-    if key.startswith(_ENGINE) and not key.startswith(HARMLESS_SQL):
-        return _CHANGES_ROWS
-    return None
+        return f": {ELSEWHERE[key]}"
+    for form, (words, patterns) in _KEYS.items():
+        if any(fnmatchcase(key, pattern) for pattern in patterns):
+            if not form.fullmatch(value):
+                return f" so: its value must be {words}"
+            return java_options.refused(value) if key in JAVA_OPTIONS else None
+    return ": it could change rows, load code or open a port; memory, cores, parallelism, network and logins may be set"

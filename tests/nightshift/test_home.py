@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from nightshift.errors import NightshiftError
@@ -40,6 +42,10 @@ def test_a_link_to_a_home_is_not_removed(tmp_path):
 def test_clean_removes_a_home_whole(tmp_path):
     settings = Settings(home=tmp_path / "home")
     prepare_home(settings)
-    (settings.home / "lake" / "gold").mkdir(parents=True)
-    clean(settings=settings)
+    for number in range(300):
+        (settings.home / "lake" / f"{number}").mkdir(parents=True)
+    with ThreadPoolExecutor() as threads:
+        # A person asks twice at once.
+        at_once = [threads.submit(clean, settings=settings) for _ in range(2)]
+    assert [each.exception() for each in at_once] == [None, None]
     assert not settings.home.exists()

@@ -16,6 +16,7 @@ import pytest
 
 from nightshift.dates import BatchDates
 from nightshift.delivery import delivered_digests, delivery_folder, is_complete, verify
+from nightshift.delivery.folder import Folder
 from nightshift.errors import EXIT_TEMPORARY, NightshiftError, StoreUnreachableError
 from nightshift.job import run_job
 from nightshift.result import failure
@@ -138,6 +139,13 @@ def test_credentials_in_the_url_are_refused_without_being_repeated(monkeypatch: 
         assert "s3cret" not in str(refusal.value)
     finally:
         get_settings.cache_clear()
+
+
+def test_the_container_of_an_azure_store_is_no_login() -> None:
+    folder = Folder("abfss://box@account.dfs.core.windows.net/landing") / "2013-01-01"
+    assert folder._opened()[1] == "box/landing/2013-01-01"
+    with pytest.raises(NightshiftError, match="holds credentials"):
+        Folder("abfss://box:s3cret@account.dfs.core.windows.net/landing")
 
 
 def test_a_store_that_does_not_answer_says_nothing_of_a_delivery(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

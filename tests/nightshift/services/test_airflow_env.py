@@ -14,7 +14,7 @@ from nightshift.services import airflow_env, pages
 from nightshift.services.ports import Ports
 from nightshift.services.supervisor import programs
 from nightshift.settings import get_settings
-from nightshift.variables.table import SERVICE_MARK
+from nightshift.variables.table import SERVICE_MARK, dropped
 
 PORTS = Ports(airflow=18080, mlflow=15000, data_docs=18090)
 
@@ -33,6 +33,12 @@ def test_another_airflows_variables_do_not_reach_this_one(home, monkeypatch):
     assert found["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:18080"
     assert found["NIGHTSHIFT_HOME"] == str(home.home)
     assert SERVICE_MARK not in found, "what a person starts with it is not ended by `down`"
+
+
+def test_no_service_has_to_start_twice_to_be_clean(home):
+    early = [name for name in airflow_env.environment(home, PORTS) if (of := dropped(name)) and of.is_early]
+    assert early == []
+    assert {program.command[1:4] for program in programs(home, PORTS)} == {("-u", "-W", "ignore")}
 
 
 def test_no_night_begins_before_a_person_switches_it_on(home, monkeypatch):

@@ -42,7 +42,7 @@ def test_cleaning_what_is_clean_changes_nothing() -> None:
 )
 def test_what_means_something_is_kept(name: str, value: str) -> None:
     assert cleaned({name: value}) == ALWAYS | {name: value}
-    assert cleaned({name: ""}) == ALWAYS, "empty counts as unset"
+    assert cleaned({name: ""}) == cleaned({name: " \t"}) == ALWAYS, "empty counts as unset"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,8 @@ def test_a_login_at_mlflow_is_for_a_server_that_was_named() -> None:
     login = {"MLFLOW_TRACKING_TOKEN": "secret"}
     named = {"NIGHTSHIFT_MLFLOW_TRACKING_URI": "https://mlflow.company"}
     assert cleaned(login | named) == ALWAYS | login | named
+    loud = {"NIGHTSHIFT_MLFLOW_TRACKING_URI": " HTTPS://m:5000"}
+    assert cleaned(login | loud) == ALWAYS | login | loud
     assert cleaned(login) == ALWAYS
 
 

@@ -33,6 +33,7 @@ def read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Setti
 
 def test_what_is_empty_counts_as_unset(read) -> None:
     assert read(**dict.fromkeys(Settings.model_fields, "")) == read()
+    assert read(**dict.fromkeys(Settings.model_fields, " \t")) == read(), "nor is a blank home the current folder"
     assert read().bind_address == "127.0.0.1"
 
 
@@ -57,7 +58,10 @@ def test_what_is_empty_counts_as_unset(read) -> None:
         # A name is what it is: only a URL spells letters by numbers.
         ("landing_url", "/srv/my%20landing", "/srv/my%20landing"),
         ("landing_url", "S3://bucket/landing", "s3://bucket/landing"),
+        ("landing_url", "abfss://box@account.dfs.core.windows.net/x", None),
         ("mlflow_tracking_uri", "https://mlflow.company/", "https://mlflow.company"),
+        ("mlflow_tracking_uri", " HTTPS://mlflow.company", "https://mlflow.company"),
+        ("database_url", "postgresql://u@/x?host=a,b&port=5432,&sslrootcert=system&connect_timeout=9", None),
         ("database_url", "postgres://u:a:b%2Fc@h/x?sslmode=require", "postgres://u:a:b%2Fc@h/x?sslmode=require"),
         ("spark_conf", "spark.executor.memory=4g spark.sql.shuffle.partitions=64", None),
     ],
@@ -89,6 +93,15 @@ def test_what_people_write_gets_one_form(read, name: str, text: str, form: str |
         ("landing_url", "s3:/bucket/landing", "no place that can be read"),
         ("landing_url", "https://host/landing", "no place that can be read"),
         ("landing_url", "s3://key:s3cret@bucket/landing", "credentials"),
+        ("landing_url", "abfss://box:s3cret@account.dfs.core.windows.net/x", "credentials"),
+        ("landing_url", "file://u:s3cret@host/landing", "three slashes"),
+        ("landing_url", "s3_x://s3cret:s3cret@bucket", "write the whole path"),
+        ("landing_url", r"\\u:s3cret@host\share", "write the whole path"),
+        ("landing_url", "s3cret:x@bucket", "no place that can be read"),
+        ("landing_url", "/etc/passwd", "/etc/passwd is no folder"),
+        ("use_cases_dir", "/nowhere", "there is no such folder"),
+        ("project_dir", "/nowhere", "there is no such folder"),
+        ("dbt_dir", "/nowhere", "there is no such folder"),
         ("home", "~nobody-of-that-name/home", "there is no such user"),
         ("home", "/etc/passwd", "/etc/passwd is no folder"),
         ("home", "/etc/passwd/home", "/etc/passwd is no folder"),
@@ -97,6 +110,14 @@ def test_what_people_write_gets_one_form(read, name: str, text: str, form: str |
         ("use_cases_dir", "/srv/[a]", "in a folder's name"),
         ("mlflow_tracking_uri", "mlflow.company:5000", "no URL of a server"),
         ("mlflow_tracking_uri", "https://me:s3cret@mlflow.company", "credentials"),
+        ("mlflow_tracking_uri", "https://h h", "no URL of a server"),
+        ("mlflow_tracking_uri", "postgresql://u:s3cret@h/mlflow", "no URL of a server"),
+        ("mlflow_tracking_uri", "sqlite:////srv/mlflow.db", "no URL of a server"),
+        ("database_url", "postgresql://u:s3cret@h:70000/x", "from 1 to 65535"),
+        ("database_url", "postgresql://u:s3cret@h:0/x", "from 1 to 65535"),
+        ("database_url", "postgresql:///x?host=a,b&port=1,port", "from 1 to 65535"),
+        ("database_url", "postgresql://h/x?connect_timeout=abc", "connect_timeout that is no whole number"),
+        ("database_url", "postgresql://h/x?sslrootcert=/nowhere.pem", "sslrootcert that is no file"),
         ("database_url", "postgresql://u:s3@cret@h/x", "more than one @"),
         ("database_url", "postgresql://u:s3@cr/et@h/x", "more than one @"),
         ("database_url", "postgresql://u:s3cret@h:port/x", "can't be read as"),
@@ -110,8 +131,25 @@ def test_what_people_write_gets_one_form(read, name: str, text: str, form: str |
         ("spark_conf", "spark.sql.ansi.enabled=false", "could change rows"),
         ("spark_conf", "spark.sql.files.ignoreCorruptFiles=true", "could change rows"),
         ("spark_conf", "spark.driver.memory=4g", "NIGHTSHIFT_SPARK_DRIVER_MEMORY says it"),
+        ("spark_conf", "spark.ui.enabled=true", "open a port"),
+        ("spark_conf", "spark.jars=/srv/other.jar", "load code"),
+        ("spark_conf", "spark.hadoop.fs.file.impl=s3cret", "spark.hadoop.fs.file.impl"),
+        ("spark_conf", "spark.hadoop.fs.s3a.impl=s3cret", "spark.hadoop.fs.s3a.impl"),
+        ("spark_conf", "spark.executor.memory=", "512m or more"),
+        ("spark_conf", "spark.executor.memory=64m", "512m or more"),
+        ("spark_conf", "spark.task.maxFailures=abc", "a whole number above 0"),
+        ("spark_conf", "spark.driver.port=70000", "a port"),
+        ("spark_conf", "spark.network.timeout=s3cret", "a time like 120s"),
+        ("spark_conf", "spark.driver.extraJavaOptions=-Dspark.sql.ansi.enabled=s3cret", "-Dspark.sql.ansi.enabled:"),
+        ("spark_conf", "spark.executor.extraJavaOptions=-Duser.timezone=Asia/Tokyo", "to -Duser.timezone:"),
+        ("spark_conf", "spark.driver.extraJavaOptions=-Xmx9g", "to -Xmx9g:"),
+        ("spark_conf", "spark.driver.extraJavaOptions=-javaagent:/s3cret.jar", "to -javaagent:"),
+        ("spark_conf", "spark.driver.extraJavaOptions=@/srv/options", "to @:"),
+        ("spark_conf", "spark.driver.extraJavaOptions=-XX:Flags=x", "to -XX"),
+        ("spark_conf", "spark.driver.extraJavaOptions=-XX:Fl''ags=x", "without quotes"),
         ("spark_conf", "/nowhere/spark.conf", "can't be read"),
         ("spark_conf", "conf/spark.conf", "absolute path"),
+        ("spark_conf", "secret=s3cret", "absolute path"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(read, name: str, text: str, said: str) -> None:
@@ -160,6 +198,20 @@ def test_a_file_of_sparks_configuration_is_read_as_spark_does(read, tmp_path: Pa
     file.write_text("spark.executor.memory 4g\nspark.sql.caseSensitive true\n")
     with pytest.raises(NightshiftError, match=r"names spark\.sql\.caseSensitive, which can't be set"):
         read(spark_conf=str(file))
+
+
+def test_without_a_cluster_spark_listens_on_loopback_alone(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nightshift import session
+
+    # Both are set on the way.
+    monkeypatch.setenv("JAVA_HOME", "")
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", str(home.home))
+    conf = "spark.driver.bindAddress=0.0.0.0 spark.default.parallelism=7"
+    for master, address in (("local[2]", "127.0.0.1"), ("yarn", "0.0.0.0")):
+        asked = home.model_copy(update={"spark_conf": conf, "spark_master": master})
+        monkeypatch.setattr(session, "get_settings", lambda asked=asked: asked)
+        found = session._configuration()
+        assert (found["spark.driver.bindAddress"], found["spark.default.parallelism"]) == (address, "7")
 
 
 def test_an_address_of_another_machine_is_refused_before_services_start(home: Settings) -> None:
