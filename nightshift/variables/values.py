@@ -25,8 +25,8 @@ _MASTERS = (
     re.compile(r"yarn"),
 )
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f]")
-# Hadoop or delta-rs takes them for a scheme, an escape or a pattern, or Spark for the end of a name in a list.
-_NO_FOLDER = re.compile(r"""[\\:"*?\[\]{}#,%]""")
+# Hadoop or delta-rs takes them for a scheme, an escape or a fragment, or Spark for the end of a name in a list.
+_NO_FOLDER = re.compile(r"""[\\:"#,%]""")
 
 
 def bind_address(text: str) -> str:

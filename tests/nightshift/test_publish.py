@@ -322,9 +322,14 @@ def test_what_was_computed_before_a_person_was_erased_is_refused_and_not_lost_in
 
 def cut_the_locks():
     """What a restart of PostgreSQL does to the attempts that run."""
-    locks = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+    # With its limit the function waits until the process is gone, and its locks with it.
+    locks = (
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks "
+        "WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+    )
     with ledger.engine().connect() as connection:
-        assert connection.execute(sa.text(locks)).all()
+        ended = connection.execute(sa.text(locks)).scalars().all()
+    assert ended and all(ended)
 
 
 def test_an_attempt_whose_lock_is_cut_goes_on_where_nobody_took_it_for_dead(spark, job):

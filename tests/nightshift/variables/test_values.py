@@ -107,7 +107,7 @@ def test_what_people_write_gets_one_form(read, name: str, text: str, form: str |
         ("home", "/etc/passwd/home", "/etc/passwd is no folder"),
         ("home", "/srv/a:b", "in a folder's name"),
         ("home", "/srv/a%20b", "in a folder's name"),
-        ("use_cases_dir", "/srv/[a]", "in a folder's name"),
+        ("use_cases_dir", "/srv/a,b", "in a folder's name"),
         ("mlflow_tracking_uri", "mlflow.company:5000", "no URL of a server"),
         ("mlflow_tracking_uri", "https://me:s3cret@mlflow.company", "credentials"),
         ("mlflow_tracking_uri", "https://h h", "no URL of a server"),
