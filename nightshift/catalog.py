@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from nightshift.declared.built_in import LINEAGE, QUARANTINE_TABLE, RESERVED, SCORES, score_columns
 from nightshift.declared.checks import faults_between
-from nightshift.declared.form import Place, faults, line_of, mapping, mappings, read_mapping, read_yaml
+from nightshift.declared.form import Place, faults, line_of, mapping, mappings, read_mapping
 from nightshift.declared.unused import refuse_unused_code
 from nightshift.errors import DeclarationError, UsageError
 from nightshift.feature_registry.declaration import registry_table
@@ -165,8 +165,7 @@ def dbt_declarations(use_case: UseCase) -> list[Path]:
 def _dbt_models(use_case: UseCase) -> Iterator[tuple[Path, Place, Table]]:
     """Tables from the dbt models whose ``config.meta`` names a layer."""
     for path in dbt_declarations(use_case):
-        # As dbt, which passes over an empty file.
-        content = read_mapping(path) if read_yaml(path) is not None else {}
+        content = read_mapping(path, may_be_empty=True)
         for number, model in enumerate(mappings(path, content, "models")):
             place = ("models", number)
             meta = _meta(path, model, place)
@@ -244,5 +243,7 @@ def _place(raw: Mapping[str, Any], location: Sequence[int | str]) -> str:
     return place + "".join(f": {part}" for part in rest if part not in ("file", "jdbc") or field != "source")
 
 
-def _name(item: Any) -> Any:
-    return item.get("name") if isinstance(item, dict) else None
+def _name(item: Any) -> str | None:
+    """What an item is called, where it says so in text."""
+    name = item.get("name") if isinstance(item, dict) else None
+    return name if isinstance(name, str) else None

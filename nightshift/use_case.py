@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from difflib import get_close_matches
 from itertools import permutations
 from pathlib import Path
 from typing import Literal, Self
@@ -207,10 +208,16 @@ class UseCase(Declared):
 
 
 def _refuse_unread(folder: Path) -> None:
-    """A declaration under another name, like `use_case.yml`, would say nothing."""
-    unread = [path for path in folder.iterdir() if path.suffix.lower() in (".yml", ".yaml") and path.name not in FILES]
-    for path in sorted(unread):
+    """A declaration under a name that is nearly right, like `use_case.yml`, would say nothing."""
+    for path in sorted(folder.iterdir()):
+        # Of other files, and of hidden ones that editors leave, nobody expects that they are read.
+        if path.name in FILES or path.suffix.lower() not in (".yml", ".yaml") or path.name.startswith((".", "#")):
+            continue
+        likely = get_close_matches(path.stem.lower(), [Path(name).stem for name in FILES], n=1, cutoff=0.8)
+        if not likely or "." in path.stem:
+            continue
         raise DeclarationError(
-            f"{path} is read by nobody: a use case's declarations are named {', '.join(FILES)}",
+            f"{path} is read by nobody (is {likely[0]}.yaml meant?): a use case's declarations are named "
+            f"{', '.join(FILES)}",
             remedy="rename it, or move it out of the folder",
         )

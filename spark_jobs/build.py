@@ -67,6 +67,7 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
     spark = session(f"{job.stage} {job.use_case.name} {job.dates}")
     tables = built_tables(job)
     project.refuse_undeclared(job.use_case.name, {table.identifier for table in job.catalog.layer("gold")})
+    project.refuse_unrun(job.use_case.name, map(_names, tables_by_layer(job).values()))
     if job.stage == MARTS:
         project.refuse_untested(_names(tables))
     sources = _sources(job, project, tables)
@@ -136,6 +137,19 @@ def built_tables(job: Job) -> list[Table]:
     Raises:
         DeclarationError: if there is none, or if no layer has the model of a table that is declared.
     """
+    found = tables_by_layer(job)[job.stage]
+    if not found:
+        folder = get_settings().dbt_dir / "models" / job.use_case.name
+        raise DeclarationError(f"{job.use_case.name} has no models of the layer {job.stage}: {folder} holds none")
+    return found
+
+
+def tables_by_layer(job: Job) -> dict[str, list[Table]]:
+    """The published tables among the models of each layer.
+
+    Raises:
+        DeclarationError: if no layer has the model of a table that is declared.
+    """
     folder = get_settings().dbt_dir / "models" / job.use_case.name
     computed = [table for table in job.catalog.layer("gold") if table.short_name not in (SCORES, f"gold.{REGISTRY}")]
     layers = {table.short_name: _layers(folder, table) for table in computed}
@@ -145,10 +159,7 @@ def built_tables(job: Job) -> list[Table]:
                 f"{job.catalog.file_of(table)}: {table.short_name} is declared, and nothing would ever build it",
                 remedy=f"add {table.identifier}.sql in {folder}/{' or '.join(LAYERS)}, or take the table away",
             )
-    found = [table for table in computed if job.stage in layers[table.short_name]]
-    if not found:
-        raise DeclarationError(f"{job.use_case.name} has no models of the layer {job.stage}: {folder} holds none")
-    return found
+    return {layer: [table for table in computed if layer in layers[table.short_name]] for layer in LAYERS}
 
 
 def _layers(folder: Path, table: Table) -> list[str]:

@@ -13,7 +13,7 @@ from nightshift.errors import AuditFailedError, DeclarationError
 from nightshift.outside import explained, explained_words
 from nightshift.reference import dbt_call
 from nightshift.settings import get_settings
-from spark_jobs import dbt_tests
+from spark_jobs import dbt_tests, dbt_unrun
 
 if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunResult
@@ -73,6 +73,17 @@ class DbtProject:
             DeclarationError: naming the model of which that is not so.
         """
         dbt_tests.refuse_undeclared(self.manifest, f"models/{use_case}/", declared)
+
+    def refuse_unrun(self, use_case: str, layers: Iterable[Iterable[str]]) -> None:
+        """Ask that each data test belongs to a layer, whose run then needs its result.
+
+        Args:
+            layers: names of the models that are built together.
+
+        Raises:
+            DeclarationError: naming each test that no run would run.
+        """
+        dbt_unrun.refuse_unrun(self.manifest, use_case, layers)
 
     def refuse_untested(self, models: Sequence[str]) -> None:
         """Ask for the data tests that hold models against their declarations, where these are not audited otherwise.

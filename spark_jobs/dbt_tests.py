@@ -85,24 +85,32 @@ def read_by(manifest: Manifest, models: Iterable[Any]) -> set[str]:
     return seen
 
 
-def declared_tests(manifest: Manifest, models: Sequence[Any]) -> list[Any]:
-    """The data tests that models and what is computed with them (ephemeral models) must pass.
-
-    Raises:
-        DeclarationError: naming each test that was made milder elsewhere than where it is declared.
-    """
+def tests_of(manifest: Manifest, models: Iterable[Any]) -> list[Any]:
+    """The data tests of models and of what is computed with them (ephemeral models); those that are off, too."""
+    models = list(models)
     own = {model.unique_id for model in models}
     inner = {
         node_id
         for node_id in read_by(manifest, models) - own
         if node_id in manifest.nodes and manifest.nodes[node_id].config.materialized == "ephemeral"
     }
+    # A test of inner models that also reads another layer's table belongs to that layer.
+    return [
+        test
+        for test in data_tests(manifest)
+        if (parents := parents_of(manifest, test)) & own
+        or (parents & inner and _is_within(manifest, parents, own | inner))
+    ]
+
+
+def declared_tests(manifest: Manifest, models: Sequence[Any]) -> list[Any]:
+    """The data tests that models and what is computed with them must pass.
+
+    Raises:
+        DeclarationError: naming each test that was made milder elsewhere than where it is declared.
+    """
     tests, faults = [], []
-    for test in _tests(manifest):
-        parents = _parents(manifest, test)
-        # A test of inner models that also reads another layer's table belongs to that layer.
-        if not parents & own and not (parents & inner and _is_within(manifest, parents, own | inner)):
-            continue
+    for test in tests_of(manifest, models):
         if fault := "; ".join(_milder(test)):
             faults.append(f"  {test.name} ({test.original_file_path}): {fault}")
         if test.config.enabled:
@@ -166,13 +174,13 @@ def examples(node: Any) -> list[Mapping[str, Any]]:
     return [row.asDict() for row in SparkSession.active().sql(node.compiled_code).limit(EXAMPLES).collect()]
 
 
-def _tests(manifest: Manifest) -> Iterator[Any]:
+def data_tests(manifest: Manifest) -> Iterator[Any]:
     """Data tests that are on, and those that dbt put aside."""
     nodes = [*manifest.nodes.values(), *(node for nodes in manifest.disabled.values() for node in nodes)]
     return (node for node in nodes if node.resource_type == "test")
 
 
-def _parents(manifest: Manifest, test: Any) -> set[str]:
+def parents_of(manifest: Manifest, test: Any) -> set[str]:
     """Ids of what a test reads; of one that is off, dbt resolves none."""
     named = {ref.name for ref in test.refs}
     referred = {key for key, node in manifest.nodes.items() if node.resource_type == "model" and node.name in named}

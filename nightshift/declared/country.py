@@ -5,8 +5,11 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib.resources
+from collections.abc import Sequence
 
 SIMILAR = 0.6
+# What people and the European Union write, and ISO 3166 does not.
+_HABITS = {"UK": "GB", "EL": "GR"}
 
 
 def unknown_country(code: str) -> str | None:
@@ -20,7 +23,7 @@ def unknown_country(code: str) -> str | None:
     country, _, part = code.partition("-")
     if part and country.upper() in names.values():
         return f"is a country and a part of it: write `country: {country.upper()}` and `subdivision: {part.upper()}`"
-    likely = _likely(code, names)
+    likely = _likely(code, names | _HABITS, ("US", "GB", "DE"))
     return f"is no country code of ISO 3166 with a calendar of holidays{likely}"
 
 
@@ -34,15 +37,16 @@ def unknown_subdivision(country: str, code: str) -> str | None:
     names = {each: each for each in entity.subdivisions} | dict(getattr(entity, "subdivisions_aliases", {}))
     if not names:
         return f"is no part of {country} with holidays of its own: it has none"
-    return f"is no part of {country} with holidays of its own{_likely(code.removeprefix(f'{country}-'), names)}"
+    examples = sorted(set(names.values()), key=lambda part: (len(part), part))[:3]
+    likely = _likely(code.removeprefix(f"{country}-"), names, examples)
+    return f"is no part of {country} with holidays of its own{likely}"
 
 
-def _likely(given: str, names: dict[str, str]) -> str:
+def _likely(given: str, names: dict[str, str], examples: Sequence[str]) -> str:
     by_case = {name.casefold(): code for name, code in names.items()}
     close = difflib.get_close_matches(given.casefold(), by_case, n=1, cutoff=SIMILAR if len(given) > 3 else 1.0)
     if close:
         return f": did you mean {by_case[close[0]]}?"
-    examples = sorted(set(names.values()), key=lambda code: (len(code), code))[:3]
     return f", like {', '.join(examples)}"
 
 

@@ -49,13 +49,18 @@ def load_yaml(model: type[Model], path: Path) -> Model:
         raise DeclarationError("\n".join(lines)) from error
 
 
-def read_mapping(path: Path) -> dict[Any, Any]:
+def read_mapping(path: Path, *, may_be_empty: bool = False) -> dict[Any, Any]:
     """Parse a YAML file that must hold a mapping.
+
+    Args:
+        may_be_empty: whether an empty file holds an empty one, as for dbt.
 
     Raises:
         DeclarationError: if it is missing, or holds something else.
     """
     raw = read_yaml(path)
+    if raw is None and may_be_empty:
+        return {}
     if not isinstance(raw, dict):
         raise DeclarationError(f"{path}, line 1: must hold a mapping, like `name: value`, and holds {kind_of(raw)}")
     return raw
@@ -74,7 +79,7 @@ def read_yaml(path: Path) -> Any:
     except OSError as error:
         raise unusable(f"{path} can't be read", error) from error
     try:
-        return yaml.load(raw, Loader=_StrictLoader)
+        return yaml.load(raw, Loader=_StrictLoader)  # type: ignore[arg-type]
     except yaml.reader.ReaderError as error:
         line = raw[: error.position].count(b"\n") + 1
         raise DeclarationError(f"{path}, line {line}, is not text in UTF-8: save the file as UTF-8") from error
@@ -165,7 +170,7 @@ def _said(fault: Any, written: str | None) -> str:
 
 
 def _tree(path: Path) -> yaml.Node | None:
-    return yaml.compose(path.read_bytes(), Loader=yaml.SafeLoader)
+    return yaml.compose(path.read_bytes(), Loader=_Loader)  # type: ignore[arg-type]
 
 
 def _find(node: yaml.Node | None, place: Place) -> yaml.Node | None:
@@ -185,7 +190,25 @@ def _child(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
     return None
 
 
-class _StrictLoader(yaml.SafeLoader):
+if yaml.__with_libyaml__:
+    from yaml._yaml import CParser
+
+    class _Loader(yaml.composer.Composer, CParser, yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
+        """libyaml's parser, ten times as fast; its own composer would overflow the stack on what is nested deeply."""
+
+        def __init__(self, stream: bytes) -> None:
+            CParser.__init__(self, stream)
+            yaml.composer.Composer.__init__(self)
+            yaml.constructor.SafeConstructor.__init__(self)
+            yaml.resolver.Resolver.__init__(self)
+
+else:
+
+    class _Loader(yaml.SafeLoader):  # type: ignore[no-redef]
+        """The same in Python, where PyYAML was built without libyaml."""
+
+
+class _StrictLoader(_Loader):
     """YAML that does not name a thing twice: of two equal keys, PyYAML keeps the last and says nothing."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from nightshift.declared import astray
 from nightshift.declared.built_in import SCORES
 from nightshift.declared.refining import parsed, refine_functions
 from nightshift.errors import DeclarationError
@@ -19,18 +20,25 @@ from nightshift.tables import Table
 from nightshift.use_case import UseCase
 
 AUDITS = PROJECT_DIR / "expectations"
+# The modules of a use case's folder that something loads.
+LOADED = ("refine", "sample_source")
 
 
 def refuse_unused_code(use_case: UseCase, tables: Mapping[str, Table]) -> None:
-    """Check functions of ``refine.py`` and audit modules against the tables.
+    """Check functions of ``refine.py``, audit modules and folders against the tables and the use case.
 
     Args:
         tables: by their short name.
 
     Raises:
-        DeclarationError: naming each that no table asks for.
+        DeclarationError: naming each that nothing asks for.
     """
-    faults = [*_functions(use_case, tables), *_modules(use_case, tables)]
+    faults = [
+        *_functions(use_case, tables),
+        *_modules(use_case, tables),
+        *_unloaded(use_case),
+        *astray.faults(use_case, AUDITS),
+    ]
     if faults:
         raise DeclarationError("\n".join(faults))
 
@@ -62,6 +70,15 @@ def _modules(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[str]:
             )
         else:
             yield from _contents(path)
+
+
+def _unloaded(use_case: UseCase) -> Iterator[str]:
+    for path in sorted(use_case.folder.glob("*.py")):
+        if path.stem not in LOADED and not path.stem.startswith(("_", ".")):
+            yield (
+                f"{path}: nothing loads this module{_likely(path.stem, list(LOADED))}; begin the name of a helper with "
+                "an underscore"
+            )
 
 
 def _contents(path: Path) -> Iterator[str]:

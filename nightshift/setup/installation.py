@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nightshift.catalog import Catalog
+from nightshift.declared import astray
+from nightshift.declared.unused import AUDITS
 from nightshift.errors import NightshiftError
 from nightshift.services.ports import Ports
 from nightshift.services.state import Services
@@ -54,6 +56,8 @@ def use_cases(here: Installation) -> Iterator[Finding]:
     for said in here.unreadable.values():
         remedy = "correct the declaration: until then Airflow reads no DAG, and no job of this use case starts"
         yield Finding("use cases", "fail", said, remedy)
+    for said in (*astray.undeclared(), *astray.strangers(AUDITS)):
+        yield Finding("use cases", "warn", said, "correct the name, or take the folder away")
     if not here.unreadable:
         # Names of two that could be taken for each other.
         yield Finding("use cases", "ok", ", ".join(use_case.name for use_case in UseCase.load_all()) or "none")

@@ -47,11 +47,12 @@ def test_a_name_that_begins_with_anothers_is_refused(shop: Shop, name: str, long
     [
         (
             "country: XX",
-            "country: 'XX' is no country code of ISO 3166 with a calendar of holidays, like A",
+            "country: 'XX' is no country code of ISO 3166 with a calendar of holidays, like US, GB, DE",
         ),
         ("country: EU", "country: 'EU' is no country code"),
         ("country: us", "'us' is no country code of ISO 3166 with a calendar of holidays: did you mean US?"),
         ("country: Germany", "did you mean DE?"),
+        ("country: UK", "did you mean GB?"),
         ("country: US-NY", "write `country: US` and `subdivision: NY`"),
         (
             "country: NO",
@@ -101,8 +102,16 @@ def test_a_declaration_under_another_name_is_refused(shop: Shop, name: str, keep
     if not keep:
         (shop.folder / "use_case.yaml").unlink()
     for load in (UseCase.load_all, lambda: UseCase.load("shop")):
-        with pytest.raises(NightshiftError, match=f"{name} is read by nobody: .* are named use_case.yaml, t"):
+        words = rf"{name} is read by nobody \(is [a-z_]+.yaml meant\?\): .* are named use_case.yaml, t"
+        with pytest.raises(NightshiftError, match=words):
             load()
+
+
+@pytest.mark.parametrize("name", ["notes.yaml", "tests.yml", ".use_case.yml", "#tables.yaml", "use_case.old.yaml"])
+def test_other_files_in_the_folder_stop_nothing(shop: Shop, name: str) -> None:
+    (shop.folder / name).write_text("[")
+    assert [case.name for case in UseCase.load_all()] == ["shop"]
+    assert shop.catalog()
 
 
 def test_a_declaration_that_is_missing_is_told(shop: Shop) -> None:

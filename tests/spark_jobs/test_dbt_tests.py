@@ -13,7 +13,7 @@ from dbt.artifacts.schemas.run import RunResult
 from nightshift.errors import NightshiftError
 from nightshift.reference import dbt_call
 from nightshift.settings import PROJECT_DIR
-from spark_jobs import dbt_tests
+from spark_jobs import dbt_tests, dbt_unrun
 
 # `mart` reads `inner_rows`, which is computed with it; `later` is a table of another layer.
 MODELS = {
@@ -164,10 +164,31 @@ def test_a_model_that_dbt_does_not_build_is_named(manifest: Any) -> None:
 
 def test_a_table_that_is_not_as_its_yaml_declares_is_named(manifest: Any) -> None:
     dbt_tests.refuse_undeclared(manifest, "models/", {"mart", "later"})
+    dbt_unrun.refuse_unrun(manifest, "shop", [["mart"], ["later"]])
     with pytest.raises(NightshiftError, match=r"dbt: models/later.sql writes a table that no YAML declares"):
         dbt_tests.refuse_undeclared(manifest, "models/", {"mart"})
     with pytest.raises(NightshiftError, match=r"dbt: models/inner_rows.sql sets `meta` in its SQL"):
         dbt_tests.refuse_undeclared(manifest, "models/", {"mart", "later", "inner_rows"})
+
+
+def test_a_test_that_no_layer_runs_is_named(project: Project) -> None:
+    project.write(
+        "models/later.yml", "models: [{name: lonely, columns: [{name: n, data_tests: [not_null: {name: of_lonely}]}]}]"
+    )
+    project.write("models/lonely.sql", "{{ config(materialized='ephemeral') }} select 1 as n")
+    for use_case, test in (("shop", "of_source"), ("other", "of_another_use_case")):
+        tables = f"[{{name: t, columns: [{{name: n, data_tests: [not_null: {{name: {test}}}]}}]}}]"
+        project.write(f"models/{use_case}/sources.yml", f"sources: [{{name: {use_case}, tables: {tables}}}]")
+    project.write("tests/reads_a_source.sql", "select * from {{ source('shop', 't') }}")
+    project.write("tests/reads_nothing.sql", "select 1")
+    project.write("tests/reads_nothing_and_is_off.sql", "{{ config(enabled=false) }} select 1")
+    project.append("dbt_project.yml", "\n    reads_a_source: {+enabled: false}\n")
+
+    with pytest.raises(NightshiftError) as refused:
+        dbt_unrun.refuse_unrun(project.manifest(), "shop", [["mart"], ["later"]])
+
+    named = {line.split()[0] for line in str(refused.value).splitlines() if line.startswith("  ")}
+    assert named == {"of_lonely", "of_source", "reads_a_source", "reads_nothing"}
 
 
 def test_the_tests_that_a_mart_needs_let_no_row_pass(project: Project) -> None:

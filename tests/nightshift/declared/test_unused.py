@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.declared import unused
+from nightshift.declared import astray, unused
 from nightshift.errors import NightshiftError
 from tests.declaring import Shop
 
@@ -45,6 +45,52 @@ def refusal(shop: Shop) -> str:
 def test_a_function_that_no_table_asks_for_is_refused(shop: Shop, code: str, words: str) -> None:
     (shop.folder / "refine.py").write_text(code)
     assert words in refusal(shop)
+
+
+def test_a_module_that_nothing_loads_is_refused(shop: Shop) -> None:
+    for name in ("refine", "sample_source", "__init__", "_helper"):
+        (shop.folder / f"{name}.py").write_text("")
+    assert shop.catalog()
+    (shop.folder / "refine.py").rename(shop.folder / "refined.py")
+    assert "refined.py: nothing loads this module (is refine meant?)" in refusal(shop)
+
+
+def test_models_and_audits_astray_are_named(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unused, "AUDITS", tmp_path / "audits")
+    for folder, file in (("pages", "plots"), ("other", "silver_orders")):
+        (tmp_path / "audits" / folder).mkdir(parents=True)
+        (tmp_path / "audits" / folder / f"{file}.py").write_text(MODULE)
+    others = shop.models.with_name("other")
+    (others / "marts").mkdir(parents=True)
+    (others / "marts" / "other_totals.sql").touch()
+    # Of a use case that is not here now.
+    assert shop.catalog()
+    warned = list(astray.strangers(tmp_path / "audits"))
+    assert [text.split(" of no use case")[0] for text in warned] == [
+        f"{others} holds models",
+        f"{tmp_path / 'audits' / 'other'} holds checks",
+    ]
+
+    (others / "marts" / "shop_totals.sql").touch()
+    assert "shop_totals.sql is a table of shop by its name, and nothing builds it there" in refusal(shop)
+    (others / "marts" / "shop_totals.sql").unlink()
+    (tmp_path / "audits" / "other").rename(tmp_path / "audits" / "shops")
+    assert f"is {tmp_path / 'audits' / 'shop'} meant?" in refusal(shop)
+    (tmp_path / "audits" / "shop").mkdir()
+    assert shop.catalog()
+    shop.models.rename(shop.models.with_name("shopp"))
+    (shop.models.with_name("shopp") / "stg_shop__orders.sql").touch()
+    assert f"is {shop.models} meant?" in refusal(shop)
+
+
+def test_a_folder_that_is_no_use_case_is_named(shop: Shop) -> None:
+    (shop.folder / "__pycache__").mkdir()
+    for folder, file in (("typo", "use_case.yaml.txt"), ("empty", "notes"), ("__pycache__", "x.pyc")):
+        shop.folder.with_name(folder).mkdir()
+        (shop.folder.with_name(folder) / file).touch()
+    empty, typo = astray.undeclared()
+    assert "empty has no use_case.yaml, so" in empty
+    assert "typo has no use_case.yaml (is use_case.yaml.txt meant to be it?)" in typo
 
 
 def test_helpers_begin_with_an_underscore(shop: Shop) -> None:
