@@ -39,8 +39,8 @@ def refuse_unrun(manifest: Manifest, use_case: str, layers: Iterable[Iterable[st
         raise DeclarationError(
             f"dbt: nothing was built, as these tests read no table that {use_case} builds, so no run would run them:\n"
             + "\n".join(unrun),
-            remedy="test a model that is built from what they read, or remove them; what is delivered is checked against "
-            "its columns in tables.yaml",
+            remedy="test a model that is built from what they read, or remove them; deliveries are checked against "
+            "their columns in tables.yaml",
         )
 
 

@@ -207,7 +207,7 @@ def test_the_tests_that_a_mart_needs_let_no_row_pass(project: Project) -> None:
             dbt_tests.refuse_lacking(tests, models)
             continue
         with pytest.raises(
-            NightshiftError, match=r"(?s)as no data test would hold.*  mart: declared_values_hold\n"
+            NightshiftError, match=r"(?s)as no data test would check.*  mart: declared_values_hold\n"
         ) as refused:
             dbt_tests.refuse_lacking(tests, models)
         assert "rows_are_unique" not in str(refused.value)
