@@ -324,8 +324,7 @@ def cut_the_locks():
     """What a restart of PostgreSQL does to the attempts that run."""
     # With its limit the function waits until the process is gone, and its locks with it.
     locks = (
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks "
-        "WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
     )
     with ledger.engine().connect() as connection:
         ended = connection.execute(sa.text(locks)).scalars().all()
