@@ -262,7 +262,7 @@ def test_without_a_model_no_feature_is_called_unused(taxi, profile, monkeypatch)
         # Evenly spread from 0 to 16.
         (range(17), (1 / 16,) * 16),
         # As evenly over all that a double can be, and over the least of it.
-        ([place * 1.7976931348623157e308 / 8 for place in range(-8, 9)], (1 / 16,) * 16),
+        ([place / 8 * 1.7976931348623157e308 for place in range(-8, 9)], (1 / 16,) * 16),
         ([place * 5e-324 for place in range(17)], (1 / 16,) * 16),
         # Half of the values are 0, the other half lies at 16.
         ([0, 0, 16, 16], None),
