@@ -12,6 +12,7 @@ from expectations import audit, audit_of_tested, show_landed, show_refused, writ
 from expectations.pages import index_page
 from nightshift.audit import Check
 from nightshift.dates import BatchDates
+from nightshift.errors import TemporaryError
 
 DAY = dt.date(2013, 10, 1)
 NIGHT = BatchDates.of(DAY)
@@ -117,15 +118,24 @@ def test_a_profile_that_cannot_be_made_blocks(published):
     assert report.profiles == {}
 
 
-def test_a_ledger_that_cannot_be_asked_blocks(published, monkeypatch):
+def test_a_history_that_cannot_be_compared_blocks(published, monkeypatch):
+    def broken(*_):
+        raise KeyError("no such profile")
+
+    monkeypatch.setattr("nightshift.ledger.profiles", broken)
+    report = audit_of_tested([TESTED])(published.frame(published.rows(DAY)), published.table, NIGHT, None)
+    (check,) = report.blocking
+    assert check.name == "history_can_be_compared"
+    assert "no such profile" in check.observed
+
+
+def test_a_ledger_that_does_not_answer_leaves_the_audit_to_the_next_try(published, monkeypatch):
     def unreachable(*_):
         raise ConnectionError("no ledger")
 
     monkeypatch.setattr("nightshift.ledger.profiles", unreachable)
-    report = audit_of_tested([TESTED])(published.frame(published.rows(DAY)), published.table, NIGHT, None)
-    (check,) = report.blocking
-    assert check.name == "history_can_be_compared"
-    assert "no ledger" in check.observed
+    with pytest.raises(TemporaryError, match="no ledger"):
+        audit_of_tested([TESTED])(published.frame(published.rows(DAY)), published.table, NIGHT, None)
 
 
 @pytest.mark.parametrize(("expected", "blocking"), [(0, []), (None, ["slice_is_not_empty"])])
