@@ -202,7 +202,7 @@ def test_a_run_started_from_the_form_without_a_date_is_never_green(station: Stat
     """The form fills in the present moment, which the sample's dates do not reach: it must fail, and say why."""
     run_id = station.api.trigger(NIGHTLY, dt.datetime.now(dt.UTC), {})
     assert station.api.wait_for_run(NIGHTLY, run_id, 120)["state"] == "failed"
-    assert "fill in batch_date" in station.whole_log(NIGHTLY, run_id, "wait_for_delivery")
+    assert "Batch date is empty: fill it in" in station.whole_log(NIGHTLY, run_id, "wait_for_delivery")
 
 
 @pytest.mark.long
