@@ -178,7 +178,9 @@ def _allowed(run: Run, dates: str) -> BatchDates:
     except NightshiftError as error:
         if run.kind != MANUAL or run.logical_date is None or run.asked("batch_date") or run.asked("last_date"):
             raise
-        raise UsageError(f"{error}. The date is the run's logical date: fill in Batch date instead") from error
+        raise UsageError(
+            f"Batch date is empty: fill it in, with a date {span(run.use_case)}. The run's logical date is none: {error}"
+        ) from error
 
 
 def batch_date(run: Run) -> dt.date:

@@ -82,7 +82,7 @@ def test_the_moment_that_the_form_fills_in_does_not_contradict_the_param() -> No
 
 
 def test_the_moment_that_the_form_fills_in_is_refused_where_it_is_no_batch_date() -> None:
-    with pytest.raises(NightshiftError, match=r"outside the batch dates .* fill in Batch date"):
+    with pytest.raises(NightshiftError, match=r"^Batch date is empty: fill it in, .* outside the batch dates"):
         night(run("manual", "2026-11-21T14:09:31+00:00"))
 
 
