@@ -179,7 +179,7 @@ def _allowed(run: Run, dates: str) -> BatchDates:
         if run.kind != MANUAL or run.logical_date is None or run.asked("batch_date") or run.asked("last_date"):
             raise
         raise UsageError(
-            f"Batch date is empty: fill it in, with a date {span(run.use_case)}. The run's logical date is none: {error}"
+            f"Batch date is empty: fill it in, with a date {span(run.use_case)}. The logical date is none: {error}"
         ) from error
 
 
