@@ -126,7 +126,9 @@ def test_services_whose_supervisor_was_killed_are_started_again_when_no_task_run
 ) -> None:
     with_task, idle = worker(home, "01a22ceb-c50e", "-m", *TASK.split()), worker(home, "<idle>")
     until(lambda: state.look(home).tasks == (TASK,))
-    next(filter(state.is_supervisor, processes.of_home(home.home))).kill()
+    supervisor = next(filter(state.is_supervisor, processes.of_home(home.home)))
+    supervisor.kill()
+    supervisor.wait(10)
     before = pids(home)
     finding = services(home)
     assert (finding.result, TASK in finding.found) == ("fail", True)
@@ -179,7 +181,9 @@ def test_a_service_outlives_its_supervisor_and_its_log_stays_small(
     started(scheduler="while sleep 0.1; do echo one line; done")
     log = log_of(home, "scheduler")
     until(lambda: log.is_file() and log.read_text().count("one line") > 3)
-    next(filter(state.is_supervisor, processes.of_home(home.home))).kill()
+    supervisor = next(filter(state.is_supervisor, processes.of_home(home.home)))
+    supervisor.kill()
+    supervisor.wait(10)
     before = log.read_text().count("one line")
     until(lambda: log.read_text().count("one line") > before + 3)
 
