@@ -28,7 +28,6 @@ from nightshift.errors import (
     StoreUnreachableError,
     TemporaryError,
 )
-from nightshift.settings import get_settings
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # A person must act. Whatever else a disk or a network share says may be over at the next look.
@@ -256,6 +255,9 @@ def _of_system(error: BaseException, library: Any) -> NightshiftError | None:
 
 def _of_home(error: OSError) -> NightshiftError | None:
     """A folder of the home that is closed to us, by its first name: further ones may hold values."""
+    # The command line imports this module for every `--help`, which needs no settings.
+    from nightshift.settings import get_settings
+
     home = get_settings().home
     if not isinstance(error.filename, str | os.PathLike) or not (path := Path(error.filename)).is_relative_to(home):
         return None
