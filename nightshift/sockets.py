@@ -75,7 +75,7 @@ def listens(file: Path, spare: Path) -> bool:
         spare: a second name of the same socket, kept in another folder from the first look on.
     """
     if _connects(file):
-        if not _same(file, spare):
+        if not same_file(file, spare):
             _hard_link(file, spare)
         return True
     if _connects(spare):
@@ -97,7 +97,8 @@ def _connects(file: Path) -> bool:
     return True
 
 
-def _same(one: Path, other: Path) -> bool:
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file or folder; false where one of them is not there."""
     try:
         return one.samefile(other)
     except OSError:

@@ -13,6 +13,7 @@ import psutil
 from nightshift.services import control, processes
 from nightshift.services.ports import Ports
 from nightshift.settings import Settings
+from nightshift.sockets import same_file
 
 AGAIN = "when no task runs, run `nightshift down` and `nightshift up`"
 # The title that Airflow gives to a process which runs tasks, and the commands of jobs.
@@ -78,7 +79,7 @@ def _supervised(settings: Settings, supervisor: psutil.Process, tasks: tuple[str
         found = f"run for {home}, where this home was when they were started: they find nothing there{_with(tasks)}"
         return Services("moved", found, "run `nightshift down` and `nightshift up`", tasks)
     checkout = processes.variable(supervisor, "NIGHTSHIFT_PROJECT_DIR")
-    if not _same(Path(checkout), settings.project_dir):
+    if not same_file(Path(checkout), settings.project_dir):
         found = f"run the code of another checkout, {checkout}"
         return Services("running", found, f"to run this one's, {AGAIN}", tasks)
     return Services("running", tasks=tasks)
@@ -100,10 +101,3 @@ def _command(process: psutil.Process) -> str:
         return " ".join(process.cmdline()).strip()
     except (psutil.Error, OSError):
         return ""
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
