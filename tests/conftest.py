@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,10 +137,30 @@ def empty_ledger() -> None:
 def forget_cached_rows() -> None:
     """A job caches rows and ends; within one session each later query would be held against all of them."""
     if "pyspark.sql" in sys.modules:
+        from pyspark import SparkContext
         from pyspark.sql import SparkSession
 
-        if session := SparkSession.getActiveSession():
+        if SparkContext._gateway and (status := SparkContext._gateway.proc.poll()) is not None:
+            _begin_anew(status)
+        elif session := SparkSession.getActiveSession():
             session.catalog.clearCache()
+
+
+def _begin_anew(status: int) -> None:
+    """One driver that ended fails the test that it ended in, and not the hundreds that come after."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    from nightshift.session import session
+
+    warnings.warn(f"the tests' Spark driver ended with exit status {status}; a new one was started", stacklevel=2)
+    old = SparkSession._instantiatedSession
+    SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
+    SparkSession._instantiatedSession = None
+    new = session("tests")
+    # Fixtures of the whole session hold the old one.
+    if old is not None:
+        old.__dict__.update(new.__dict__)
 
 
 def database_of_tests() -> str:

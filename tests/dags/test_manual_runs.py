@@ -133,8 +133,11 @@ def test_the_note_of_a_run_that_failed_says_why_and_that_of_a_stopped_one_that_n
     made: dict[str, Any],
 ) -> None:
     nightly, train = runs(made, real=True)
-    assert nightly["note"].startswith(f"No batch date. `wait_for_delivery` failed: 2020-06-02 {ALLOWED} ")
-    assert train["note"].startswith("No batch date. `train` failed: ")
+    empty = (
+        "failed: Batch date is empty: fill it in, with a date from 2013-01-01 to 2013-12-31. The logical date is none:"
+    )
+    assert nightly["note"].startswith(f"No batch date. `wait_for_delivery` {empty} 2020-06-02 {ALLOWED} ")
+    assert train["note"].startswith(f"No batch date. `train` {empty} ")
     stopped, *others = runs(made, real=False)
     assert "Its backfill was stopped before this run began: nothing was done" in stopped["note"]
     assert not [run for run in others if "stopped" in (run["note"] or "")]

@@ -52,8 +52,11 @@ def station() -> Iterator[Station]:
     of_this_test = {
         "NIGHTSHIFT_HOME": str(home),
         "NIGHTSHIFT_USE_CASES_DIR": str(_use_cases(root / "use_cases")),
+        # Apart from the home, as a share is: of one that is not there, nobody knows what it holds.
+        "NIGHTSHIFT_LANDING_URL": str(root / "landing"),
     }
     before = {name: os.environ.get(name) for name in (*of_this_test, "NIGHTSHIFT_DATABASE_URL")}
+    (root / "landing").mkdir()
     os.environ.pop("NIGHTSHIFT_DATABASE_URL", None)
     os.environ.update(of_this_test)
     _forget_settings()

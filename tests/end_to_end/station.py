@@ -24,7 +24,7 @@ from nightshift.catalog import Catalog
 from nightshift.cli import cli
 from nightshift.services import processes
 from nightshift.services.airflow_api import AirflowApi
-from nightshift.settings import PROJECT_DIR
+from nightshift.settings import PROJECT_DIR, get_settings
 from nightshift.use_case import UseCase
 
 NIGHTSHIFT = Path(sys.executable).with_name("nightshift")
@@ -62,6 +62,10 @@ class Station:
     mended: tuple[set[tuple[int, float]], set[tuple[int, float]]] = (set(), set())
     # Versions of the model by which the backfilled date was scored first.
     scored_by: set[int] = field(default_factory=set)
+
+    @property
+    def landing(self) -> Path:
+        return get_settings().landing
 
     @property
     def use_case(self) -> UseCase:
@@ -112,9 +116,9 @@ class Station:
         until(asked, PATIENCE, every=1)
         return run_id
 
-    def whole_log(self, dag_id: str, run_id: str, task_id: str) -> str:
-        """What the first try of a task logged, with all that stands beside the messages, as JSON."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+    def whole_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
+        """What a try of a task logged, with all that stands beside the messages, as JSON."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         return json.dumps(self.api.call("GET", path, params={"full_content": "true"}), ensure_ascii=False)
 
     def end_of_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
@@ -130,7 +134,7 @@ class Station:
 
     def scheduled_flights(self, day: str) -> int:
         """As many as the delivery of a day has."""
-        file = self.home / "landing" / USE_CASE / day / "schedule.csv"
+        file = self.landing / USE_CASE / day / "schedule.csv"
         with file.open(newline="", encoding="utf-8") as stream:
             return sum(1 for _ in csv.DictReader(stream))
 

@@ -82,7 +82,7 @@ def test_every_batch_balances(scored: Station) -> None:
 
 
 def _delivered_rows(station: Station, entry: ledger.Entry) -> int:
-    folder = station.home / "landing" / USE_CASE / str(entry.batch_date)
+    folder = station.landing / USE_CASE / str(entry.batch_date)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     stem = entry.table_name.removeprefix("bronze.")
     return sum(file["rows"] for file in manifest["files"] if file["name"].partition(".")[0] == stem)
@@ -146,7 +146,7 @@ def test_a_scheduled_run_waits_for_the_delivery_of_its_day_and_fails_by_its_dead
     assert run["state"] == "failed"
     tick = dt.datetime.fromisoformat(run["logical_date"])
     expected = tick.astimezone(ingested.use_case.zone).date()
-    manifest = ingested.home / "landing" / TICKING / str(expected) / "manifest.json"
+    manifest = ingested.landing / TICKING / str(expected) / "manifest.json"
     states = _tasks(ingested, run)
     assert states.pop("wait_for_delivery") == "failed"
     assert set(states.values()) == {"upstream_failed"}
@@ -166,7 +166,7 @@ def test_a_corrected_delivery_is_found_and_redone_downstream(scored: Station) ->
     day, untouched = BACKFILLED, NIGHT
     before = {name: hash_of_rows(slice_of(name, untouched)) for name in ("silver.outcomes", "gold.scores")}
     late_flights = pc.sum(slice_of("silver.outcomes", day)["is_late"]).as_py()
-    _correct_one_outcome(scored.home / "landing" / USE_CASE / day)
+    _correct_one_outcome(scored.landing / USE_CASE / day)
     found = told("late", "--use-case", USE_CASE)
     assert f"{day}  was corrected" in found, found
 
@@ -203,6 +203,27 @@ def test_a_run_started_from_the_form_without_a_date_is_never_green(station: Stat
     run_id = station.api.trigger(NIGHTLY, dt.datetime.now(dt.UTC), {})
     assert station.api.wait_for_run(NIGHTLY, run_id, 120)["state"] == "failed"
     assert "Batch date is empty: fill it in" in station.whole_log(NIGHTLY, run_id, "wait_for_delivery")
+
+
+@pytest.mark.long
+def test_a_task_whose_landing_store_goes_away_is_tried_again_and_ends_with_the_same_rows(scored: Station) -> None:
+    """Cleared by a person while a share is not mounted: the store is told from a delivery that is missing."""
+    run_id = scored.finished[NIGHT]["dag_run_id"]
+    before = hash_of_rows(slice_of("bronze.schedule", NIGHT))
+    landing = scored.landing
+    away = landing.with_suffix(".away")
+    landing.rename(away)
+    try:
+        cleared = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["land"], "only_failed": False}
+        scored.api.call("POST", f"dags/{NIGHTLY}/clearTaskInstances", cleared)
+        until(lambda: scored.states(NIGHTLY, run_id)["land"] == "up_for_retry", 180)
+    finally:
+        away.rename(landing)
+    scored.assert_succeeds(NIGHTLY, run_id, PATIENCE)
+    tries = {task["task_id"]: task["try_number"] for task in scored.api.task_instances(NIGHTLY, run_id)}
+    assert (tries["land"], tries["refine"]) == (3, 1)
+    assert f"{landing} is not there" in scored.whole_log(NIGHTLY, run_id, "land", 2)
+    assert hash_of_rows(slice_of("bronze.schedule", NIGHT)) == before
 
 
 @pytest.mark.long

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import deltalake
 import pytest
@@ -16,58 +18,130 @@ import yaml
 from nightshift.settings import PROJECT_DIR
 from nightshift.variables.cleaning import cleaned
 from nightshift.variables.table import OWN
-from tests.end_to_end.station import HISTORY, NIGHT, SMALL, hash_of_rows
+from tests import shop
+from tests.end_to_end.station import BACKFILLED, HISTORY, NIGHT, SMALL, TO_COME, hash_of_rows
 from tests.hostile import HOSTILE, hostile_home
+from tests.other_database import PASSWORD, USER, database_of_others
 
 WEEKS, NIGHTS = f"{HISTORY[0]}..{HISTORY[1]}", f"{HISTORY[0]}..{NIGHT}"
-JOBS = (
-    ("spark_jobs.land", "--dates", NIGHTS),
-    ("spark_jobs.refine", "--dates", NIGHTS),
-    ("spark_jobs.build", "--layer", "features", "--dates", NIGHTS),
-    ("training.train", "--dates", WEEKS, *(f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items())),
-    ("scoring.score", "--dates", NIGHT),
-    ("spark_jobs.build", "--layer", "marts", "--dates", NIGHT),
+FLIGHTS, ORDERS = "flight_delays", "orders_of_others"
+DECIDED = ("--who", "ada", "--why", "asked for")
+ADA = "ada@example.org"
+
+
+def _train(trials: int) -> tuple[str, ...]:
+    sizes = {**SMALL, "trials": trials}
+    return ("training.train", "--dates", WEEKS, *(f"--{name.replace('_', '-')}={n}" for name, n in sizes.items()))
+
+
+JOBS = {
+    FLIGHTS: (
+        ("spark_jobs.land", "--dates", NIGHTS),
+        ("spark_jobs.refine", "--dates", NIGHTS),
+        ("spark_jobs.build", "--layer", "features", "--dates", NIGHTS),
+        _train(2),
+        ("scoring.score", "--dates", NIGHT),
+        ("spark_jobs.build", "--layer", "marts", "--dates", NIGHT),
+        ("nightshift", "replay", "--date", NIGHT),
+        _train(1),
+        ("training.promote", "--dates", WEEKS, "--version", "2", "--action", "decline", *DECIDED),
+        ("training.promote", "--dates", WEEKS, "--version", "2", "--from", BACKFILLED, *DECIDED),
+        ("nightshift.champions.rollback", "--dates", TO_COME, "--version", "1", *DECIDED),
+        ("nightshift.champions.show_affected", "--dates", NIGHT),
+        ("spark_jobs.describe_features", "--dates", NIGHT),
+    ),
+    ORDERS: (
+        ("spark_jobs.land", "--dates", str(shop.DAY)),
+        (
+            *("nightshift", "erase", "--table", "bronze.orders", "--column", "email", "--value-from-stdin"),
+            *("--who", "eve", "--why", "request 17"),
+        ),
+    ),
+}
+TABLES = """
+tables:
+  - layer: bronze
+    name: orders
+    description: Orders of the day.
+    grain: one row per order
+    keys: [id]
+    source: {connection: crm, relation: public.orders, date_column: created_at}
+    columns:
+      - {name: id, type: bigint, required: true, minimum: 1, description: Number of the order.}
+      - {name: email, type: string, pii: contact, description: Who ordered.}
+      - {name: amount, type: double, description: What it costs.}
+      - {name: created_at, type: timestamp, required: true, description: When it was made.}
+"""
+ROWS = (
+    "CREATE TABLE orders (id bigint PRIMARY KEY, email text, amount numeric, created_at timestamptz)",
+    f"INSERT INTO orders VALUES (1, '{ADA}', 0.1, '{shop.DAY}T01:02:03.000004Z'), "
+    f"(2, 'İnci@example.org', 'NaN', '{shop.DAY}T23:59:59.999999Z'), (3, NULL, 1e300, '{shop.NEXT}T00:00:00Z')",
 )
-# When it was scored is no value of a score.
-APART = {"scored_at"}
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_each_job_publishes_the_same_rows_among_hostile_variables(tmp_path: Path) -> None:
-    use_cases = shutil.copytree(PROJECT_DIR / "use_cases", tmp_path / "use_cases")
-    declaration = use_cases / "flight_delays" / "use_case.yaml"
+def test_each_job_publishes_and_decides_the_same_among_hostile_variables(tmp_path: Path) -> None:
+    use_cases = _use_cases(tmp_path / "use_cases")
+    person = {"HOME": str(hostile_home(tmp_path / "person"))}
+    with database_of_others() as server:
+        server.run(*ROWS)
+        common = {
+            "NIGHTSHIFT_USE_CASES_DIR": str(use_cases),
+            "NIGHTSHIFT_PII_KEY": "one key for both homes: their tokens are alike",
+            "NIGHTSHIFT_JDBC_CRM_URL": server.url,
+            "NIGHTSHIFT_JDBC_CRM_USER": USER,
+            "NIGHTSHIFT_JDBC_CRM_PASSWORD": PASSWORD,
+        }
+        plain = _made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "plain")}, {})
+        hostile = _made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "it's hostile")}, HOSTILE | person)
+    assert hostile == plain
+    tables, reigns = plain
+    gold = {f"gold/{FLIGHTS}/{name}" for name in ("features", "scores", "feature_registry")}
+    assert tables.keys() >= {f"bronze/{FLIGHTS}/schedule", f"bronze/{ORDERS}/orders", *gold}
+    assert [(reign["version"], reign["first"]) for reign in reigns][-2:] == [(2, BACKFILLED), (1, TO_COME)]
+
+
+def _use_cases(folder: Path) -> Path:
+    """That of the flights, a few weeks of it, and a small one whose rows stand in a database."""
+    shutil.copytree(PROJECT_DIR / "use_cases", folder)
+    declaration = folder / FLIGHTS / "use_case.yaml"
     declared = yaml.safe_load(declaration.read_text(encoding="utf-8"))
     declared["dates"]["first"] = dt.date.fromisoformat(HISTORY[0])
     declaration.write_text(yaml.safe_dump(declared, allow_unicode=True), encoding="utf-8")
-    plain = _published(tmp_path / "plain", use_cases, {})
-    hostile = _published(
-        tmp_path / "it's hostile", use_cases, HOSTILE | {"HOME": str(hostile_home(tmp_path / "person"))}
-    )
-    assert hostile == plain
-    assert {"bronze/flight_delays/schedule", "gold/flight_delays/features", "gold/flight_delays/scores"} <= plain.keys()
+    (folder / ORDERS).mkdir()
+    (folder / ORDERS / "use_case.yaml").write_text(shop.USE_CASE.format(name=ORDERS), encoding="utf-8")
+    (folder / ORDERS / "tables.yaml").write_text(TABLES, encoding="utf-8")
+    return folder
 
 
-def _published(home: Path, use_cases: Path, variables: dict[str, str]) -> dict[str, str]:
-    """Run all jobs; digest by table."""
-    basic = {name: value for name, value in cleaned(os.environ).items() if not name.startswith(OWN)}
-    basic |= {"NIGHTSHIFT_HOME": str(home), "NIGHTSHIFT_USE_CASES_DIR": str(use_cases)}
+def _made(own: dict[str, str], variables: dict[str, str]) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Run all jobs; the digest of each table, and which version is champion from when on."""
+    basic = {name: value for name, value in cleaned(os.environ).items() if not name.startswith(OWN)} | own
     try:
-        _run(basic, "nightshift", "deliver-sample", "flight_delays", "--dates", NIGHTS, "--quiet")
-        for module, *options in JOBS:
-            _run(basic | variables, module, "--use-case", "flight_delays", *options)
+        _run(basic, "nightshift", "deliver-sample", FLIGHTS, "--dates", NIGHTS, "--quiet")
+        for use_case, jobs in JOBS.items():
+            for module, *options in jobs:
+                _run(basic | variables, module, *options, "--use-case", use_case)
+        told = json.loads(_run(basic, "nightshift", "models", "history", "--use-case", FLIGHTS, "--json"))
     finally:
         _run(basic, "nightshift", "down")
-    lake = home / "lake"
-    return {str(path.parent.relative_to(lake)): _digest(path.parent) for path in sorted(lake.rglob("_delta_log"))}
+    lake = Path(own["NIGHTSHIFT_HOME"]) / "lake"
+    tables = {str(path.parent.relative_to(lake)): _digest(path.parent) for path in sorted(lake.rglob("_delta_log"))}
+    return tables, [{name: reign[name] for name in ("version", "first", "who", "why")} for reign in told["reigns"]]
 
 
 def _digest(path: Path) -> str:
+    """Of all rows but for the moment at which they were scored, which is no value of a score."""
     rows = deltalake.DeltaTable(str(path)).to_pyarrow_table()
-    return hash_of_rows(rows.drop_columns(sorted(APART & set(rows.column_names))))
+    return hash_of_rows(rows.drop_columns(["scored_at"] if "scored_at" in rows.column_names else []))
 
 
-def _run(environment: dict[str, str], module: str, *options: str) -> None:
+def _run(environment: dict[str, str], module: str, *options: str) -> str:
+    """Run a command; whoever is asked for a person's value is told Ada's."""
     command = [sys.executable, "-m", module, *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=PROJECT_DIR)
+    done = subprocess.run(
+        command, env=environment, input=f"{ADA}\n", capture_output=True, text=True, check=False, cwd=PROJECT_DIR
+    )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done.stdout

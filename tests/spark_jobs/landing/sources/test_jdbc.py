@@ -35,7 +35,7 @@ from spark_jobs.land import land
 from spark_jobs.landing.sources import extract, layout
 from spark_jobs.landing.sources.extract import name_of
 from spark_jobs.refine import refine
-from tests.spark_jobs.landing.sources.conftest import PASSWORD, USER, Database
+from tests.other_database import PASSWORD, USER, Database
 from tests.spark_jobs.landing.sources.orders import COLUMNS, DECLARED, FIRST, SECOND, declare, order, rows, table, taken
 
 # Of the 25 hours of 2013-11-03 in New York, the second one exists twice.

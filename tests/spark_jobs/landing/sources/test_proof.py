@@ -23,7 +23,7 @@ from nightshift.use_case import UseCase
 from spark_jobs.land import land
 from spark_jobs.landing.sources import extract
 from spark_jobs.landing.sources.proof import Counting, Proof, Sum
-from tests.spark_jobs.landing.sources.conftest import Database
+from tests.other_database import Database
 from tests.spark_jobs.landing.sources.orders import COLUMNS, DECLARED, FIRST, declare, order, rows, table, taken
 
 BIGGEST = 2**63 - 1

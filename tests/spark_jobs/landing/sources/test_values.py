@@ -13,7 +13,7 @@ from spark_jobs.landing.judge import judged
 from spark_jobs.landing.records import read_records
 from spark_jobs.landing.sources.connection import Connection
 from spark_jobs.landing.sources.relation import relation
-from tests.spark_jobs.landing.sources.conftest import USER, Database
+from tests.other_database import USER, Database
 from tests.spark_jobs.landing.sources.orders import COLUMNS, FIRST, order, table, taken
 
 # By type: values of three rows.
