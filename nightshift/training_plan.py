@@ -88,9 +88,7 @@ class Approval(Declared):
 
     first: Literal["auto", "person"] = Field("auto", description="The first champion of all.")
     later: Literal["auto", "person"] = Field("auto", description="Every one after it.")
-    by: tuple[UserName, ...] = Field(
-        (), description="Users of Airflow who may approve, by the ids that its auth manager knows them by."
-    )
+    by: tuple[UserName, ...] = Field((), description="User names of those in Airflow who may approve.")
     timeout_hours: PositiveInt = Field(72, description="No answer within this time is a no.")
 
     @model_validator(mode="after")

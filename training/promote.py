@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", type=int, required=True, help="in the registry, like 3")
     parser.add_argument("--from", dest="first", help="first batch date that it is champion of")
     parser.add_argument("--who", required=True, help="the person who decided, or `auto`")
-    parser.add_argument("--who-id", default="", help="where it is not --who: the person's id in training.approval.by")
+    parser.add_argument(
+        "--who-id", default="", help="where it is not --who: what training.approval.by calls the person"
+    )
     parser.add_argument("--why", required=True, help="in words, for whoever asks in a year")
     parser.add_argument("--at", help="moment of the decision, ISO 8601 with a zone; unset: now")
     parser.add_argument("--action", choices=(PROMOTE, DECLINE), default=PROMOTE)

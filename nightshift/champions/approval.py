@@ -55,7 +55,7 @@ def refuse_unasked(use_case: UseCase, version: int, who: str, who_id: str = "") 
         use_case: whose model it is.
         version: that is to become champion.
         who: as the ledger will keep it.
-        who_id: of the same person, where the name that is kept is not the id.
+        who_id: what `training.approval.by` calls the same person, where the ledger keeps another name.
 
     Raises:
         NightshiftError: if it is somebody else, there is no such version, or MLflow does not answer.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
@@ -120,7 +120,7 @@ class ApproveModel(ApprovalOperator):
             promote=approved,
             decline=not approved,
             who=person or NOBODY,
-            who_id=(user or {}).get("id") or "",
+            who_id=_assigned(user, self.use_case.training.approval.by),
             why=why,
             at=answer["responded_at"].isoformat(),
         )
@@ -179,6 +179,15 @@ def _one_line(text: object) -> str:
     printable = "".join(character if character.isprintable() else " " for character in str(text or ""))
     line = " ".join(printable.split()).lstrip("- ")
     return line if len(line) <= WHY_LENGTH else f"{line[: WHY_LENGTH - 2]} …"
+
+
+def _assigned(user: Mapping[str, str] | None, people: Collection[str]) -> str:
+    """What `training.approval.by` calls whoever answered: the id, or the user name where ids are numbers.
+
+    The id, where it is neither: `promote` then refuses the answer.
+    """
+    name, number = ((user or {}).get(key) or "" for key in ("name", "id"))
+    return name if name in people and number not in people else number
 
 
 def _name(user: Mapping[str, str] | None) -> str | None:

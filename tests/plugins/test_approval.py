@@ -120,9 +120,21 @@ def test_a_reason_is_one_line_that_the_ledger_and_a_command_line_take(said: str,
     assert answered("Approve version 2", said, MARIA)["why"] == (kept or "no reason was given")
 
 
-def test_a_user_whose_id_is_a_number_is_kept_by_name_as_well() -> None:
-    found = answered("Approve version 2", "fine", {"id": "4", "name": "Maria M."})
-    assert (found["who"], found["who_id"]) == ("Maria M. (4)", "4")
+@pytest.mark.parametrize(
+    ("number", "name", "kept", "asked"),
+    [
+        # Nobody whom the use case names: `promote` refuses the answer by its id.
+        ("4", "Maria M.", "Maria M. (4)", "4"),
+        # The auth manager knows people by numbers, the use case by user names.
+        ("4", "maria", "maria (4)", "maria"),
+        # The auth manager's ids are those of the use case, and names are for people.
+        ("maria", "Maria M.", "Maria M. (maria)", "maria"),
+        ("maria", "paul", "paul (maria)", "maria"),
+    ],
+)
+def test_whoever_answered_is_known_as_the_use_case_names_people(number: str, name: str, kept: str, asked: str) -> None:
+    found = answered("Approve version 2", "fine", {"id": number, "name": name})
+    assert (found["who"], found["who_id"]) == (kept, asked)
 
 
 def test_nobody_is_asked_about_a_model_that_its_gates_refused() -> None:
