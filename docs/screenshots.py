@@ -59,9 +59,9 @@ def _airflow(page: Page, places: Addresses, use_case: UseCase) -> None:
     nightly = f"{use_case.name}_nightly"
     page.goto(places.airflow)
     page.wait_for_timeout(SETTLED_MS)
-    page.locator("input").first.fill(places.user)
+    page.locator("input[name=username]").fill(places.user)
     page.locator("input[type=password]").fill(places.password)
-    page.locator("button[type=submit]").click()
+    page.locator("[type=submit]").click()
     page.wait_for_timeout(SETTLED_MS)
     _keep(page, "airflow_dags", f"{places.airflow}/dags")
     _approval(page, places, use_case)

@@ -39,9 +39,9 @@ def _logged_in(connection: Connection) -> Iterator[Page]:
         page.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
         page.goto(connection.base_url)
-        page.locator("input").first.fill(connection.user)
+        page.locator("input[name=username]").fill(connection.user)
         page.locator("input[type=password]").fill(connection.password)
-        page.locator("button[type=submit]").click()
+        page.locator("[type=submit]").click()
         page.get_by_test_id("nav-dags-link").wait_for()
         yield page
         browser.close()

@@ -23,7 +23,9 @@ from nightshift.services.airflow_api import AirflowApi, AirflowRefused
 from nightshift.services.airflow_env import Connection
 from nightshift.services.ports import Ports
 from nightshift.settings import get_settings
+from nightshift_airflow.approval import ApproveModel
 from tests.conftest import database_of_tests
+from tests.end_to_end.browser import answer
 from tests.plugins.test_approval import TOLD, Pushed, operator
 from tests.servers import free_port
 
@@ -32,6 +34,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 DATABASE = "airflow_with_logins"
 DAG = "flight_delays_train"
 RUN = {"logical_date": "2013-10-01T04:00:00Z", "conf": {"batch_date": "2013-10-01"}}
+OPTIONS = ["Approve version 2", "Reject version 2"]
 # What a browser or a monitor may ask before anybody has logged in.
 OPEN = {
     "/api/v2/auth/login",
@@ -225,42 +228,58 @@ def test_required_actions_are_in_everybodys_menu(airflow: Airflow) -> None:
         assert ("Connections" in menu) is (name == "admin")
 
 
-def waiting_approval(airflow: Airflow, day: int, assigned: list[dict[str, str]]) -> str:
-    """The path of a form that waits for these users, as the task leaves it."""
+def waiting_approval(airflow: Airflow, day: int, asks: ApproveModel) -> str:
+    """The path of a form that waits, as the task leaves it."""
     with airflow.client("oncall") as api:
         run_id = api.trigger(DAG, dt.datetime(2013, 11, day, 4, tzinfo=dt.UTC), {"batch_date": f"2013-11-{day:02}"})
+    task = sql(
+        "UPDATE task_instance SET state = 'awaiting_input' WHERE task_id = 'approve' AND run_id = %s RETURNING id",
+        run_id,
+    )
     sql(
-        "INSERT INTO hitl_detail (ti_id, options, subject, multiple, params, assignees, created_at, params_input) "
-        "SELECT id, %s, 'May it?', false, '{}', %s, now(), '{}' FROM task_instance "
-        "WHERE task_id = 'approve' AND run_id = %s",
-        *(json.dumps(["Approve version 2", "Reject version 2"]), json.dumps(assigned), run_id),
+        "INSERT INTO hitl_detail (ti_id, subject, options, params, assignees, multiple, created_at, params_input) "
+        "VALUES (%s, 'May version 2?', %s, %s, %s, false, now(), '{}')",
+        *(task[0][0], json.dumps(OPTIONS), json.dumps(asks.serialized_params), json.dumps(asks.assigned_users)),
     )
     return f"dags/{DAG}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
 
 
+def ordered(airflow: Airflow, form: str, asks: ApproveModel) -> Pushed:
+    """What the task makes of the answer that was given."""
+    with airflow.client("viewer") as api:
+        given = api.call("GET", form)
+    orders, at = Pushed(TOLD), dt.datetime.fromisoformat(given["responded_at"])
+    asks.execute_complete(orders.context(), {**given, "responded_at": at, "timedout": False})
+    return orders
+
+
 def test_only_who_is_assigned_by_name_answers_an_approval(airflow: Airflow) -> None:
     asks = operator(by=["oncall"])
-    form = waiting_approval(airflow, 1, asks.assigned_users)
-    answer = {"chosen_options": ["Reject version 2"], "params_input": {"why": "worse"}}
-    # Neither a role nor the right to delete the whole run counts.
-    assert airflow.status("admin", "PATCH", form, answer) == 403
-    assert airflow.status("viewer", "PATCH", form, answer) == 403
-    assert airflow.status("oncall", "PATCH", form, answer) == 200
-    assert airflow.status("oncall", "PATCH", form, answer) == 409, "an answer is given once"
-
-    [(user,)] = sql("SELECT responded_by FROM hitl_detail WHERE subject = 'May it?' AND responded_at IS NOT NULL")
+    form = waiting_approval(airflow, 1, asks)
+    no = {"chosen_options": [OPTIONS[1]], "params_input": {"why": "worse"}}
+    # No role counts, and neither does the right to delete the whole run.
+    assert airflow.status("admin", "PATCH", form, no) == 403
+    assert airflow.status("viewer", "PATCH", form, no) == 403
+    assert airflow.status("oncall", "PATCH", form, no) == 200
+    assert airflow.status("oncall", "PATCH", form, no) == 409, "an answer is given once"
     number, _ = roles_and_numbers()["oncall"]
-    assert user == {"id": str(number), "name": "oncall"}
-    orders = Pushed(TOLD)
-    event = {**answer, "responded_at": dt.datetime.now(dt.UTC), "responded_by_user": user, "timedout": False}
-    asks.execute_complete(orders.context(), event)
-    assert (orders["who"], orders["who_id"]) == (f"oncall ({number})", "oncall")
+    orders = ordered(airflow, form, asks)
+    assert (orders["who"], orders["who_id"], orders["why"]) == (f"oncall ({number})", "oncall", "worse")
+
+
+@pytest.mark.e2e
+def test_the_form_is_answered_in_a_browser_after_the_login_page(airflow: Airflow) -> None:
+    asks = operator(by=["viewer", "oncall"])
+    form = waiting_approval(airflow, 2, asks)
+    answer(Connection(airflow.url, "oncall", airflow.passwords["oncall"]), OPTIONS[1], "no better")
+    orders = ordered(airflow, form, asks)
+    assert (orders["who_id"], orders["why"], orders["decline"]) == ("oncall", "no better", True)
 
 
 def test_the_number_of_a_user_is_no_name(airflow: Airflow) -> None:
     number, _ = roles_and_numbers()["oncall"]
-    form = waiting_approval(airflow, 2, [{"id": str(number), "name": str(number)}])
-    assert airflow.status("oncall", "PATCH", form, {"chosen_options": ["Approve version 2"], "params_input": {}}) == 403
+    form = waiting_approval(airflow, 3, operator(by=[str(number)]))
+    assert airflow.status("oncall", "PATCH", form, {"chosen_options": OPTIONS[:1], "params_input": {}}) == 403
 
 
 def test_the_next_start_restores_what_is_declared_and_nothing_else(airflow: Airflow) -> None:
