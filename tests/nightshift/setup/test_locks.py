@@ -33,8 +33,9 @@ def test_the_checked_in_locks_fit():
 
 
 def test_a_good_lock_has_no_faults(files):
-    assert locks.unmet(*files) == []
+    assert locks.unmet(*files, groups=("dev",)) == []
     assert locks.untrusted(files[1]) == []
+    assert locks.pins_that_differ(files[1], files[1]) == []
 
 
 @pytest.mark.parametrize(
@@ -46,8 +47,28 @@ def test_a_good_lock_has_no_faults(files):
 )
 def test_a_pin_that_does_not_fit_is_named(files, old, new, fault):
     files[1].write_text(GOOD.replace(old, new))
-    (found,) = locks.unmet(*files)
+    (found,) = locks.unmet(*files, groups=("dev",))
     assert fault in found
+
+
+def test_what_runs_is_pinned_without_the_tests_tools(files):
+    files[1].write_text(GOOD.partition("pytest")[0])
+    assert locks.unmet(*files) == []
+    assert locks.unmet(*files, groups=("dev",)) != []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("numpy==2.4.6", "numpy==2.4.5"),  # another version than the tests ran with
+        ("numpy==", "numpy-financial=="),  # a package that no test ran with
+    ],
+)
+def test_a_pin_that_was_not_tested_is_named(files, tmp_path, old, new):
+    runtime = tmp_path / locks.RUNTIME
+    runtime.write_text(GOOD.replace(old, new))
+    (found,) = locks.pins_that_differ(runtime, files[1])
+    assert found.startswith(f"{locks.RUNTIME}: {new.partition('==')[0]} 2.4.")
 
 
 @pytest.mark.parametrize(
