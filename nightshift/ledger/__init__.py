@@ -3,7 +3,8 @@
 `attempts` writes it, `queries` reads it, `schema` says what it holds and brings an older one up to date.
 """
 
-from nightshift.ledger.attempts import Attempt, Overtaking, attempt, code_version
+from nightshift.ledger.attempts import Attempt, Overtaking, attempt
+from nightshift.ledger.code import code_version
 from nightshift.ledger.queries import (
     computed_by,
     dates_of,

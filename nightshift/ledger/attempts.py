@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
-import subprocess
 import time
 import traceback
 import uuid
@@ -21,6 +19,7 @@ from sqlalchemy.dialects import postgresql
 from nightshift import environment
 from nightshift.errors import ConflictError, NightshiftError
 from nightshift.ledger.attempt_lock import AttemptLock, lock_number
+from nightshift.ledger.code import code_version
 from nightshift.ledger.queries import dates_of
 from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
 from nightshift.outside import explained
@@ -29,22 +28,6 @@ from nightshift.stages import ERASE
 
 # What a commit left behind: its Delta version, and the rows per batch date.
 Committed = tuple[int, Mapping[dt.date, int]]
-
-
-@functools.cache
-def code_version() -> str:
-    """Commit of the checkout, with ``+changes`` when files differ from it; ``unknown`` outside git."""
-
-    def git(*arguments: str) -> str:
-        # A checkout that another user made, as in a container, is the one that was asked for.
-        command = ["git", "-c", "safe.directory=*", "-C", str(get_settings().project_dir), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        commit = git("rev-parse", "--short=12", "HEAD")
-        return f"{commit}+changes" if git("status", "--porcelain", "--untracked-files=no") else commit
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 @dataclass(frozen=True)
