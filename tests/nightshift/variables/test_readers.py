@@ -23,6 +23,7 @@ FREE = {
     "nightshift/services/processes.py": "processes of a home are known by their variables",
     "nightshift/setup/bootstrap.py": "hands pip's settings on to uv, before anything is installed",
     "nightshift/setup/class_data.py": "hands its own, which is clean, on to a child",
+    "nightshift/setup/image.py": "hands its own, which is clean, on to Docker",
     "nightshift/variables/entry.py": "cleans it",
     "spark_jobs/landing/sources/connection.py": "the name of a database is a part of the variables' names",
 }
