@@ -33,6 +33,7 @@ RUN --mount=type=cache,target=/root/.cache \
     python3 -m venv --without-pip .venv && \
     PYTHONPATH=$(echo /opt/tools/lib/python3.*/site-packages) UV_LINK_MODE=copy /opt/tools/bin/uv pip install --quiet \
         --python .venv/bin/python --require-hashes --no-build-isolation -r requirements-runtime.lock && \
+    rm -f .venv/.lock && \
     python3 image/trim.py .venv/lib/python3.*/site-packages && \
     AIRFLOW_HOME=/tmp/airflow .venv/bin/python image/compile.py
 
@@ -41,7 +42,8 @@ FROM packages AS toolchain
 COPY jars.lock ./
 COPY nightshift nightshift
 # Those that `make setup` fetched, if it ran in this checkout; else Spark's Ivy fetches them. Verified in both cases.
-COPY jars.lock .venv/nightshift/jars/*.jar .venv/nightshift/jars/
+# A folder that may be missing needs a pattern, and a file beside it.
+COPY jars.lock .ven[v]/nightshift/jars/*.jar .venv/nightshift/jars/
 RUN rm .venv/nightshift/jars/jars.lock && \
     mkdir dbt use_cases && \
     .venv/bin/python -m nightshift setup && \
