@@ -27,26 +27,22 @@ WEEKS, NIGHTS = f"{HISTORY[0]}..{HISTORY[1]}", f"{HISTORY[0]}..{NIGHT}"
 FLIGHTS, ORDERS = "flight_delays", "orders_of_others"
 DECIDED = ("--who", "ada", "--why", "asked for")
 ADA = "ada@example.org"
-
-
-def _train(trials: int) -> tuple[str, ...]:
-    sizes = {**SMALL, "trials": trials}
-    return ("training.train", "--dates", WEEKS, *(f"--{name.replace('_', '-')}={n}" for name, n in sizes.items()))
-
-
+TRAIN = ("training.train", "--dates", WEEKS, *(f"--{name.replace('_', '-')}={n}" for name, n in SMALL.items()))
+PROMOTE = ("training.promote", "--dates", WEEKS, *DECIDED)
 JOBS = {
     FLIGHTS: (
         ("spark_jobs.land", "--dates", NIGHTS),
         ("spark_jobs.refine", "--dates", NIGHTS),
         ("spark_jobs.build", "--layer", "features", "--dates", NIGHTS),
-        _train(2),
+        TRAIN,
+        (*PROMOTE, "--version", "1", "--action", "decline"),
+        TRAIN,
+        (*PROMOTE, "--version", "2"),
         ("scoring.score", "--dates", NIGHT),
         ("spark_jobs.build", "--layer", "marts", "--dates", NIGHT),
         ("nightshift", "replay", "--date", NIGHT),
-        _train(1),
-        ("training.promote", "--dates", WEEKS, "--version", "2", "--action", "decline", *DECIDED),
-        ("training.promote", "--dates", WEEKS, "--version", "2", "--from", BACKFILLED, *DECIDED),
-        ("nightshift.champions.rollback", "--dates", TO_COME, "--version", "1", *DECIDED),
+        ("nightshift", "models", "promote", "1", "--from", BACKFILLED, *DECIDED),
+        ("nightshift.champions.rollback", "--dates", TO_COME, "--version", "2", *DECIDED),
         ("nightshift.champions.show_affected", "--dates", NIGHT),
         ("spark_jobs.describe_features", "--dates", NIGHT),
     ),
@@ -99,7 +95,7 @@ def test_each_job_publishes_and_decides_the_same_among_hostile_variables(tmp_pat
     tables, reigns = plain
     gold = {f"gold/{FLIGHTS}/{name}" for name in ("features", "scores", "feature_registry")}
     assert tables.keys() >= {f"bronze/{FLIGHTS}/schedule", f"bronze/{ORDERS}/orders", *gold}
-    assert [(reign["version"], reign["first"]) for reign in reigns][-2:] == [(2, BACKFILLED), (1, TO_COME)]
+    assert [(reign["version"], reign["first"]) for reign in reigns] == [(2, NIGHT), (1, BACKFILLED), (2, TO_COME)]
 
 
 def _use_cases(folder: Path) -> Path:
@@ -108,6 +104,7 @@ def _use_cases(folder: Path) -> Path:
     declaration = folder / FLIGHTS / "use_case.yaml"
     declared = yaml.safe_load(declaration.read_text(encoding="utf-8"))
     declared["dates"]["first"] = dt.date.fromisoformat(HISTORY[0])
+    declared["training"]["approval"] = {"first": "person", "later": "person", "by": ["ada"]}
     declaration.write_text(yaml.safe_dump(declared, allow_unicode=True), encoding="utf-8")
     (folder / ORDERS).mkdir()
     (folder / ORDERS / "use_case.yaml").write_text(shop.USE_CASE.format(name=ORDERS), encoding="utf-8")
