@@ -19,6 +19,7 @@ _COMMANDS = {
     "demo": ("nightshift.demo.command", "demo", "From sample data to scored, audited tables, with the UI open."),
     "up": ("nightshift.services.commands", "up", "Start the embedded services and print where they are."),
     "down": ("nightshift.services.commands", "down", "End every process that this home started."),
+    "secrets": ("nightshift.commands.secrets", "secrets", "Passwords and keys of docker-compose.yaml."),
     "deliver-sample": (
         "nightshift.commands.deliver_sample",
         "deliver_sample",

@@ -70,20 +70,31 @@ def database_url(name: str, driver: str = "psycopg2") -> str:
     if name not in DATABASES:
         raise UsageError(f"there is no database {name!r}; there are: {', '.join(DATABASES)}")
     settings = get_settings()
-    if settings.database_url:
-        return written_for(settings.database_url, name, driver)
+    if address := _address(settings, name):
+        return written_for(address, name, driver)
     return ensure_server(settings).url(name, driver)
 
 
-def ask_each(address: str) -> None:
-    """Ask each database of a server something.
+def _address(settings: Settings, name: str) -> str | None:
+    """Of the server that a setting names for a database; None for the embedded one."""
+    own = {"airflow": settings.airflow_database_url, "mlflow": settings.mlflow_database_url}
+    return own.get(name) or settings.database_url
+
+
+def ask_each(settings: Settings) -> None:
+    """Ask each database that settings name, and that is used from here, something.
 
     Raises:
         psycopg2.Error: if one does not answer, with its name in front.
     """
     import psycopg2
 
+    # Who asks a server for them may have no role there.
+    elsewhere = {"airflow": settings.airflow_url, "mlflow": settings.mlflow_tracking_uri}
     for name in DATABASES:
+        address = _address(settings, name)
+        if address is None or (address == settings.database_url and elsewhere.get(name)):
+            continue
         libpq = written_for(address, name, "psycopg2").replace("+psycopg2", "", 1)
         try:
             with contextlib.closing(psycopg2.connect(libpq, connect_timeout=CONNECT_SECONDS)) as connection:

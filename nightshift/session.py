@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from nightshift.variables import spark_conf
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+log = logging.getLogger("nightshift")
 # Local: two shuffle partitions for two cores; for a cluster, NIGHTSHIFT_SPARK_CONF says how many.
 LOCAL_SETTINGS = {
     "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
@@ -27,6 +29,12 @@ LOCAL_SETTINGS = {
     # Below this number of files, listing them in the driver is quicker than a job that does.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "5000",
 }
+# On a cluster whose members share a secret: who can't prove that they know it is not heard, and nothing goes in clear.
+PROVED = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
+# Where Spark looks for it; workers hand it on to the executors that they start.
+SECRET = "_SPARK_AUTH_SECRET"
+# Of the flags that set-up found best for small jobs (nightshift.setup.toolchain).
+FIRST_TIER_ALONE = "-XX:TieredStopAtLevel=1"
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -63,10 +71,16 @@ def session(app_name: str) -> SparkSession:
 
     # UDF workers must run on this very Python, and the JVM on the Java that set-up chose.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    if secret := get_settings().spark_secret:
+        # Not as configuration, which stands on the command lines of processes.
+        os.environ[SECRET] = secret
     builder = SparkSession.builder.appName(app_name).master(get_settings().spark_master)
     for key, value in _configuration().items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    made = builder.getOrCreate()
+    if pages := get_settings().spark_public_url:
+        log.info("Spark: %s/app/?appId=%s", pages, made.sparkContext.applicationId)
+    return made
 
 
 def _configuration() -> dict[str, str]:
@@ -78,7 +92,9 @@ def _configuration() -> dict[str, str]:
         # Of two options that say the same, the JVM takes the last.
         own[key] = " ".join(filter(None, (said.pop(key, ""), own.get(key, JAVA_OPTIONS))))
     # Whoever reaches a driver's port can give it code to run: without a cluster it never listens beyond loopback.
-    return own | said | (LOOPBACK if _is_local() else {})
+    if _is_local():
+        return own | said | LOOPBACK
+    return own | said | (PROVED if get_settings().spark_secret else {})
 
 
 def _machine_settings() -> dict[str, str]:
@@ -90,18 +106,25 @@ def _machine_settings() -> dict[str, str]:
     toolchain = json.loads(file.read_text(encoding="utf-8"))
     os.environ["JAVA_HOME"] = toolchain["java_home"]
     log4j = importlib.resources.files("nightshift") / "log4j2.properties"
-    java_options = f"{JAVA_OPTIONS} -Dlog4j2.configurationFile=file:{log4j} {toolchain['driver_java_options']}"
+    quiet = f"{JAVA_OPTIONS} -Dlog4j2.configurationFile=file:{log4j}"
+    class_path = ":".join(toolchain["jars"])
     temporary = settings.home / "tmp"
     _take_local_folder(temporary / "spark")
+    flags = toolchain["driver_java_options"]
+    if not _is_local():
+        # Tables of a cluster are worth a compiler that takes its time.
+        flags = flags.replace(FIRST_TIER_ALONE, "")
     machine = {
-        "spark.driver.extraClassPath": ":".join(toolchain["jars"]),
-        "spark.driver.extraJavaOptions": java_options,
+        "spark.driver.extraClassPath": class_path,
+        "spark.driver.extraJavaOptions": f"{quiet} {flags}",
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.sql.warehouse.dir": str(temporary / "warehouse"),
     }
     if _is_local():
-        machine |= LOCAL_SETTINGS
-    return machine
+        return machine | LOCAL_SETTINGS
+    # Executors live on machines that have the same image, and do more than a driver does: the JVM's own collector and
+    # compiler there.
+    return machine | {"spark.executor.extraClassPath": class_path, "spark.executor.extraJavaOptions": quiet}
 
 
 def _is_local() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 # The form of each setting that is text; a folder has its own.
 _FORMS: dict[str, Callable[[str], str]] = {
     "database_url": database_address.checked,
+    "airflow_database_url": database_address.checked,
+    "mlflow_database_url": database_address.checked,
+    "airflow_url": values.server,
+    "airflow_public_url": values.server,
+    "mlflow_public_url": values.server,
+    "pages_public_url": values.server,
+    "spark_public_url": values.server,
     "landing_url": values.landing,
     "mlflow_tracking_uri": values.server,
     "spark_master": values.spark_master,
@@ -55,6 +63,18 @@ class Settings(BaseSettings):
         "postgresql://user:password@host:5432/ledger?sslmode=require; parameters are libpq's, and reserved characters "
         "of a password are written as %40 and so on. Unset: the embedded server of this home.",
     )
+    airflow_database_url: str | None = Field(
+        None,
+        description="The database airflow, where a role of its own reads it. Unset: as NIGHTSHIFT_DATABASE_URL.",
+    )
+    mlflow_database_url: str | None = Field(
+        None, description="The same for MLflow's server. Unset: as NIGHTSHIFT_DATABASE_URL."
+    )
+    secrets_dir: Path | None = Field(
+        None,
+        description="Folder of files that are named like settings, as Docker and Kubernetes mount secrets: "
+        "`nightshift_database_url` holds what NIGHTSHIFT_DATABASE_URL would. A variable counts before a file.",
+    )
     landing_url: str | None = Field(
         None,
         description="Where deliveries arrive: an absolute path, a file:// URL, or an object store like "
@@ -65,11 +85,32 @@ class Settings(BaseSettings):
     )
     spark_master: str = Field("local[*]", description="Spark master, like local[4] or spark://host:7077.")
     spark_driver_memory: str = Field("2g", description="Java heap of one job's driver, like 2g or 1536m.")
+    spark_secret: str | None = Field(
+        None,
+        repr=False,
+        description="What drivers, master and workers of a Spark cluster prove each other that they know; without it "
+        "nothing is proved. Best as a file in NIGHTSHIFT_SECRETS_DIR.",
+    )
     spark_conf: str | None = Field(
         None,
         description="Further configuration of Spark: pairs with blanks between them, like spark.executor.memory=4g "
         "spark.executor.cores=2, or the absolute path of a file like spark-defaults.conf. Memory, cores, "
         "parallelism, network and logins may be set; all other keys are refused by name.",
+    )
+    airflow_url: str | None = Field(
+        None,
+        description="API of an Airflow that something else runs, like http://api-server:8080 in docker-compose.yaml. "
+        "Unset: the embedded one of this home.",
+    )
+    airflow_public_url: str | None = Field(
+        None, description="Where people's browsers reach that Airflow. Unset: as NIGHTSHIFT_AIRFLOW_URL."
+    )
+    mlflow_public_url: str | None = Field(
+        None, description="Where they reach MLflow's pages. Unset: as NIGHTSHIFT_MLFLOW_TRACKING_URI."
+    )
+    pages_public_url: str | None = Field(None, description="Where they reach the audit pages of such an installation.")
+    spark_public_url: str | None = Field(
+        None, description="Where they reach the pages of the Spark master; logs of jobs link there."
     )
     bind_address: str = Field(
         "127.0.0.1",
@@ -78,12 +119,18 @@ class Settings(BaseSettings):
     )
 
     def __init__(self, **given: Any) -> None:
+        folder = given.get("secrets_dir") or os.environ.get(f"{OWN}SECRETS_DIR", "").strip() or None
         try:
-            super().__init__(**given)
+            super().__init__(_secrets_dir=_readable(folder), **given)
         except ValidationError as error:
             # Without the input, which may hold a password.
             found = error.errors(include_input=False, include_url=False)
             raise SettingsError("\n".join(map(_reason, found))) from None
+        except OSError as error:
+            raise SettingsError(
+                f"{error.filename} can't be read by the user id {os.getuid()}: {error.strerror}",
+                remedy="let it belong to this user, for it alone to read (chmod 400)",
+            ) from None
 
     @model_validator(mode="before")
     @classmethod
@@ -169,6 +216,19 @@ class Settings(BaseSettings):
     def logs(self) -> Path:
         """Logs of the embedded services and of Airflow tasks."""
         return self.home / "logs"
+
+
+def _readable(folder: str | Path | None) -> Path | None:
+    """A folder of secrets that is there; pydantic-settings only warns of one that is not."""
+    if folder is None:
+        return None
+    path = Path(folder)
+    if not path.is_dir() or not os.access(path, os.R_OK | os.X_OK):
+        raise SettingsError(
+            f"{OWN}SECRETS_DIR is {str(folder)!r}, and there is no such folder that this user can read",
+            remedy="name the folder where the secrets are mounted, or unset it",
+        )
+    return path
 
 
 @functools.cache

@@ -92,7 +92,7 @@ def outcome(api: AirflowApi, use_case: UseCase, run: Mapping[str, Any]) -> Chall
         refused=str(_told(api, dag_id, run_id, "refused")),
         metrics={} if version is None else _metrics(use_case, version),
         people=use_case.training.approval.by if asks_a_person(run) else (),
-        form=f"{api.connection.base_url}/dags/{dag_id}/runs/{run_id}/tasks/approve/required_actions",
+        form=f"{api.connection.public_url}/dags/{dag_id}/runs/{run_id}/tasks/approve/required_actions",
         decision=decided[-1] if decided else None,
     )
 

@@ -17,12 +17,19 @@ from nightshift.demo.memory import PeakMemory
 from nightshift.demo.runs import finish_run, wall_seconds
 from nightshift.errors import UsageError
 from nightshift.services.airflow_api import AirflowApi
-from nightshift.services.start import Addresses, start
+from nightshift.services.start import Addresses, served, start
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from nightshift.use_case_code import load_module
 
 GIB = 2**30
+# By whether the services are embedded.
+_ENDS = {
+    True: "Everything goes on running on this machine only. `make stop` ends it, `make clean` also removes its state.",
+    False: "Everything goes on running on this machine only. `make compose-down` ends it, `make compose-clean` also "
+    "removes its state.",
+}
+_PROGRAM = {True: ".venv/bin/nightshift", False: "docker compose run --rm cli"}
 # Every kind of DAG: who has seen the demo goes on to try them.
 KINDS = ("backfill", "catch_up", "nightly", "rollback", "train")
 
@@ -44,8 +51,9 @@ def demo(use_case: str) -> None:
     def say(line: str) -> None:
         console.print(f"[dim]{time.monotonic() - began:4.0f} s[/]  {line}", soft_wrap=True)
 
+    embedded = get_settings().airflow_url is None
     with PeakMemory() as memory:
-        addresses = start(say)
+        addresses = start(say) if embedded else served(say)
         with AirflowApi() as api:
             nights, challenger = _through_the_scheduler(api, case, say)
     seconds = time.monotonic() - began
@@ -61,10 +69,13 @@ def demo(use_case: str) -> None:
     report.print_places(console, _places(addresses))
     slowest = max(night.seconds for night in nights)
     console.print(
-        f"\n[bold]{seconds / 60:.1f} minutes in all, slowest night {slowest:.0f} s, "
-        f"peak memory {memory.peak_bytes / GIB:.1f} GiB[/]\n"
-        "Everything goes on running on this machine only. `make stop` ends it, `make clean` also removes its state."
+        f"\n[bold]{seconds / 60:.1f} minutes in all, slowest night {slowest:.0f} s{_peak(memory)}[/]\n{_ENDS[embedded]}"
     )
+
+
+def _peak(memory: PeakMemory) -> str:
+    """Nothing where the services' processes are not to be seen from here."""
+    return f", peak memory {memory.peak_bytes / GIB:.1f} GiB" if get_settings().airflow_url is None else ""
 
 
 def _through_the_scheduler(
@@ -121,5 +132,5 @@ def _places(addresses: Addresses) -> dict[str, str]:
         "MLflow": addresses.mlflow,
         "Data Docs": addresses.data_docs,
         "Lake": str(get_settings().lake),
-        "Query": ".venv/bin/nightshift sql   (without a query it lists the tables)",
+        "Query": f"{_PROGRAM[get_settings().airflow_url is None]} sql   (without a query it lists the tables)",
     }

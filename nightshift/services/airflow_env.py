@@ -1,4 +1,4 @@
-"""The whole configuration of the embedded Airflow, as environment variables, in one place."""
+"""The whole configuration of Airflow, as environment variables, in one place."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nightshift.database import database_url
-from nightshift.errors import InstallationError
+from nightshift.errors import InstallationError, SettingsError
 from nightshift.services.ports import LOOPBACK, Ports
 from nightshift.settings import Settings, get_settings
 from nightshift.variables.cleaning import cleaned, directly_reached
@@ -23,24 +25,57 @@ _EVERY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}
 
 @dataclass(frozen=True)
 class Connection:
-    """How a REST client reaches the embedded Airflow."""
+    """How a REST client reaches Airflow, and where people do."""
 
     base_url: str
     user: str
     password: str
+    public: str | None = None
+
+    @property
+    def public_url(self) -> str:
+        """Its address for a browser."""
+        return self.public or self.base_url
 
 
 def connection_info(home: Path | None = None) -> Connection:
     """Address and login of the Airflow of a home (default: the current one).
 
     Raises:
-        NightshiftError: if the home never had services.
+        NightshiftError: if the home never had services, or the login of another Airflow is not known here.
     """
     settings = get_settings() if home is None else Settings(home=home)
+    if settings.airflow_url:
+        return Connection(
+            settings.airflow_url,
+            ADMIN,
+            secret(settings, f"{ADMIN}_password"),
+            settings.airflow_public_url,
+        )
     ports = Ports.load(settings)
     if ports is None or not _secrets_file(settings).is_file():
         raise InstallationError(f"the services of {settings.home} were never started: run `nightshift up`")
-    return Connection(url(settings, ports.airflow), ADMIN, load_secrets(settings)["admin_password"])
+    address = url(settings, ports.airflow)
+    return Connection(address, ADMIN, load_secrets(settings)["admin_password"])
+
+
+def secret(settings: Settings, name: str) -> str:
+    """What stands in a file of the folder of secrets.
+
+    Raises:
+        SettingsError: if there is no such folder, or nothing to read.
+    """
+    file = None if settings.secrets_dir is None else settings.secrets_dir / name
+    try:
+        text = file.read_text(encoding="utf-8").strip() if file else ""
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if not text:
+        raise SettingsError(
+            f"the secret {name} is missing in {settings.secrets_dir or 'NIGHTSHIFT_SECRETS_DIR, which is unset'}",
+            remedy="`nightshift secrets init` makes it; a service has it when docker-compose.yaml gives it to that one",
+        )
+    return text
 
 
 def url(settings: Settings, port: int) -> str:
@@ -98,19 +133,33 @@ def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
         "api.base_url": address,
         "api.host": settings.bind_address,
         "api.port": ports.airflow,
-        "api.workers": 1,
         "api.secret_key": keys["secret_key"],
         "api_auth.jwt_secret": keys["jwt_secret"],
         "core.auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         "core.simple_auth_manager_users": f"{ADMIN}:admin",
         "core.simple_auth_manager_passwords_file": password_file(settings),
+        "core.execution_api_server_url": f"{address}/execution/",
+        "core.fernet_key": keys["fernet_key"],
+        "database.sql_alchemy_conn": database_url("airflow"),
+        "database.sql_alchemy_conn_async": database_url("airflow", "asyncpg"),
+    }
+    return as_variables(settings, options)
+
+
+def as_variables(settings: Settings, options: Mapping[str, Any]) -> dict[str, str]:
+    """Airflow's whole configuration, by the names of its variables.
+
+    Args:
+        settings: of the home.
+        options: where this Airflow is and how it is opened; all else is the same everywhere.
+    """
+    everywhere = {
+        "api.workers": 1,
         "core.dags_folder": settings.project_dir / "dags",
         # Nights and trainings begin when a person switches them on; what is on at once says so itself (dags/).
         "core.dags_are_paused_at_creation": True,
         "core.plugins_folder": settings.project_dir / "plugins",
-        "core.execution_api_server_url": f"{address}/execution/",
         "core.executor": "LocalExecutor",
-        "core.fernet_key": keys["fernet_key"],
         "core.load_examples": False,
         # A Spark job uses every core: more tasks than this at once only take each other's memory.
         "core.parallelism": 4,
@@ -119,8 +168,6 @@ def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
         "dag_processor.min_file_process_interval": 60,
         "dag_processor.parsing_processes": 1,
         "dag_processor.refresh_interval": 15,
-        "database.sql_alchemy_conn": database_url("airflow"),
-        "database.sql_alchemy_conn_async": database_url("airflow", "asyncpg"),
         "logging.base_log_folder": settings.logs / "airflow",
         "logging.dag_processor_child_process_log_directory": settings.logs / "airflow" / "dag_processor",
         "scheduler.catchup_by_default": False,
@@ -135,7 +182,9 @@ def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
         "workers.execution_api_retries": 10,
         "workers.execution_api_retry_wait_max": 20,
     }
-    named = {f"AIRFLOW__{name.upper().replace('.', '__')}": str(value) for name, value in options.items()}
+    named = {
+        f"AIRFLOW__{name.upper().replace('.', '__')}": str(value) for name, value in {**everywhere, **options}.items()
+    }
     return {"AIRFLOW_HOME": str(settings.home / "airflow"), **named}
 
 

@@ -1,4 +1,4 @@
-"""Serves the audit pages of a home on this machine: ``python -m nightshift.services.pages <folder> <port>``.
+"""Serves the audit pages of a home on this machine: ``python -m nightshift.services.pages <folder> <port> [address]``.
 
 A folder without a page of its own leads to the first page; nobody reads listings.
 """
@@ -37,10 +37,13 @@ class Pages(SimpleHTTPRequestHandler):
         return io.BytesIO(NOTHING_YET)
 
 
-def server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """A server of a folder's pages, which listens and does not serve yet; it has no login, so it stays on loopback."""
-    return ThreadingHTTPServer((LOOPBACK, port), functools.partial(Pages, directory=str(folder)))
+def server(folder: Path, port: int, address: str = LOOPBACK) -> ThreadingHTTPServer:
+    """A server of a folder's pages, which listens and does not serve yet.
+
+    It has no login: whoever gives another address than loopback sees to it that only this machine's users reach it.
+    """
+    return ThreadingHTTPServer((address, port), functools.partial(Pages, directory=str(folder)))
 
 
 if __name__ == "__main__":
-    server(Path(sys.argv[1]), int(sys.argv[2])).serve_forever()
+    server(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]).serve_forever()

@@ -13,15 +13,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nightshift import database, sockets
-from nightshift.errors import BusyError, InstallationError, NightshiftError, ServerUnreachableError
+from nightshift.errors import BusyError, InstallationError, NightshiftError, ServerUnreachableError, UsageError
 from nightshift.home import prepare_home
+from nightshift.pools import pools
 from nightshift.services import processes, state
 from nightshift.services.airflow_api import AirflowApi
 from nightshift.services.airflow_env import connection_info, environment, load_secrets, local_url, password_file
 from nightshift.services.ports import Ports, refuse_foreign_address
 from nightshift.services.supervisor import STOP_SECONDS, Supervisor, log_of
 from nightshift.settings import Settings, get_settings
-from nightshift.training_plan import TRAINING_POOL
 from nightshift.use_case import UseCase
 
 Say = Callable[[str], None]
@@ -52,9 +52,10 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
         psycopg2.Error: if a server of one's own does not answer.
     """
     settings = settings or get_settings()
+    refuse_elsewhere(settings)
     refuse_foreign_address(settings)
     if settings.database_url:
-        database.ask_each(settings.database_url)
+        database.ask_each(settings)
     prepare_home(settings)
     say("PostgreSQL: Airflow's, MLflow's and Optuna's data and the ledger")
     database.database_url("airflow")
@@ -74,9 +75,8 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
             say("Airflow: scheduler and triggerer")
             # A scheduler that starts before the API server answers fails its first tasks.
             supervisor.start("scheduler", "triggerer")
-            api.ensure_pool(TRAINING_POOL, 1, "One training at a time, of all use cases.")
-            for use_case in _use_cases(say):
-                api.ensure_pool(use_case.lake_pool, 1, "One writer at a time on the tables of this use case.")
+            for name, description in pools(_use_cases(say)).items():
+                api.ensure_pool(name, 1, description)
             say("waiting until every component is healthy")
             _until(
                 lambda: all(api.health().get(name) == "healthy" for name in _COMPONENTS),
@@ -105,6 +105,48 @@ def addresses(settings: Settings | None = None) -> Addresses:
         password=connection.password,
         password_file=password_file(settings),
     )
+
+
+def served(say: Say = print, settings: Settings | None = None) -> Addresses:
+    """Addresses of services that something else runs, as docker-compose.yaml; returns once Airflow is healthy.
+
+    Raises:
+        NightshiftError: if it does not come up, or no login is known here.
+    """
+    settings = settings or get_settings()
+    connection = connection_info(settings.home)
+    say(f"waiting until Airflow at {connection.public_url} is healthy")
+    with AirflowApi(connection) as api:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while sick := [name for name in _COMPONENTS if api.health().get(name) != "healthy"]:
+            if time.monotonic() > deadline:
+                raise ServerUnreachableError(
+                    f"waited {_PATIENCE_SECONDS} s until Airflow at {connection.base_url} is healthy: not so "
+                    f"{', '.join(sick)}",
+                    remedy="see the log of each: `docker compose logs`",
+                )
+            time.sleep(1)
+    return Addresses(
+        airflow=connection.public_url,
+        mlflow=settings.mlflow_public_url or settings.mlflow_tracking_uri or "",
+        data_docs=settings.pages_public_url or "",
+        user=connection.user,
+        password="in the file secrets/admin_password",
+        password_file=Path("secrets", "admin_password"),
+    )
+
+
+def refuse_elsewhere(settings: Settings) -> None:
+    """Refuse to start or end services that something else runs.
+
+    Raises:
+        UsageError: naming what does.
+    """
+    if settings.airflow_url:
+        raise UsageError(
+            f"NIGHTSHIFT_AIRFLOW_URL is {settings.airflow_url}: the services of this installation are not embedded",
+            remedy="start and end them where they run, as with `docker compose`; or unset it",
+        )
 
 
 @contextlib.contextmanager

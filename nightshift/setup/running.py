@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from nightshift import database
+from nightshift.pools import pools
 from nightshift.services import state
 from nightshift.services.airflow_api import AirflowApi
 from nightshift.services.airflow_env import connection_info, local_url, url
@@ -26,7 +27,6 @@ from nightshift.settings import Settings
 from nightshift.setup import stores
 from nightshift.setup.finding import Finding, first_line
 from nightshift.setup.installation import Installation, installation, left_out, use_cases
-from nightshift.training_plan import TRAINING_POOL
 
 # Of all checks together: a busy machine takes its time, a person who was woken has none.
 LIMIT_SECONDS = 5
@@ -139,7 +139,7 @@ def _pools(here: Installation) -> Iterator[Finding]:
         if not api.health():
             yield Finding("pools", "warn", "not looked at, as Airflow does not answer", "see airflow")
             return
-        missing = sorted({TRAINING_POOL, *(use_case.lake_pool for use_case in here.use_cases)} - api.pools())
+        missing = sorted(pools(here.use_cases).keys() - api.pools())
     yield from left_out(here, "pools")
     if missing:
         found = f"{', '.join(missing)} missing: no task of a use case without its pool is ever started"

@@ -13,6 +13,7 @@ from nightshift.dates import parse_date
 from nightshift.delivery import MANIFEST, Folder, expects_manifest, is_complete, landing_folder
 from nightshift.errors import InstallationError, NightshiftError, SettingsError
 from nightshift.services.state import AGAIN
+from nightshift.settings import Settings
 from nightshift.setup.finding import Finding, first_line
 from nightshift.setup.installation import Installation, left_out
 
@@ -21,7 +22,7 @@ def databases(here: Installation) -> Iterator[Finding]:
     """Whether each database answers, and what of it runs where it does not."""
     settings = here.settings
     if settings.database_url:
-        _query(settings.database_url)
+        _query(settings)
         yield Finding("database", "ok", "a server of your own (NIGHTSHIFT_DATABASE_URL), answers")
         return
     log = settings.postgres / "server.log"
@@ -31,7 +32,7 @@ def databases(here: Installation) -> Iterator[Finding]:
         yield Finding("database", "fail", error.message, error.remedy or AGAIN)
         return
     if server is not None:
-        _query(server.url("ledger", "psycopg2"))
+        _query(settings.model_copy(update={"database_url": server.url("ledger", "psycopg2")}))
         yield Finding("database", "ok", "embedded PostgreSQL, answers")
     elif database.serving(settings) is not None:
         yield Finding("database", "warn", "embedded PostgreSQL starts or ends", f"ask again in a minute; log: {log}")
@@ -42,14 +43,14 @@ def databases(here: Installation) -> Iterator[Finding]:
         yield Finding("database", "ok", "embedded PostgreSQL, not running; it starts when it is needed")
 
 
-def _query(address: str) -> None:
+def _query(settings: Settings) -> None:
     """Ask each database something.
 
     Raises:
         SettingsError: if one does not answer.
     """
     try:
-        database.ask_each(address)
+        database.ask_each(settings)
     except psycopg2.Error as error:
         raise SettingsError(first_line(error)) from None
 

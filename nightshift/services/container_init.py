@@ -1,0 +1,94 @@
+"""What must be there before the services of docker-compose.yaml start: roles, databases, tables, users, pools.
+
+Each step finds what is there already; it runs at every start, so a changed password or a new use case needs no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from urllib.parse import unquote, urlsplit
+
+from nightshift.errors import InstallationError
+from nightshift.home import prepare_home
+from nightshift.services import container
+from nightshift.services.airflow_env import secret
+from nightshift.settings import Settings, get_settings
+from nightshift.variables.cleaning import cleaned
+
+Say = Callable[[str], None]
+# Which role owns which databases; its address and password stand in the secret of this name.
+OWNERS = {
+    "nightshift_database_url": ("ledger", "optuna"),
+    "nightshift_airflow_database_url": ("airflow",),
+    "nightshift_mlflow_database_url": ("mlflow",),
+}
+SUPERUSER, SUPERUSERS_PASSWORD = "postgres", "postgres_password"
+
+
+def prepare(say: Say) -> None:
+    """Do all of it, in order.
+
+    Raises:
+        NightshiftError: naming what could not be done.
+    """
+    settings = get_settings()
+    prepare_home(settings)
+    for folder in (settings.data_docs, settings.landing, settings.mlflow_artifacts, settings.home / "airflow"):
+        folder.mkdir(parents=True, exist_ok=True)
+    say("PostgreSQL: roles and databases")
+    _make_databases(settings)
+    say("Airflow: tables, users and pools")
+    environment = cleaned(os.environ) | container.airflow_variables(settings)
+    for module in (
+        ("airflow", "db", "migrate"),
+        ("airflow", "fab-db", "migrate"),
+        ("nightshift_airflow.pools",),
+        ("nightshift_airflow.users", str(settings.secrets_dir)),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", *module],
+            env=environment,
+            cwd=settings.project_dir,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            tail = "\n".join(done.stdout.splitlines()[-15:])
+            raise InstallationError(f"`{' '.join(module)}` failed:\n{tail}")
+    say("ready")
+
+
+def _make_databases(settings: Settings) -> None:
+    """Make what is missing, and give each role the password that its secret holds now."""
+    import psycopg2
+    from psycopg2 import sql
+
+    any_of_them = urlsplit(secret(settings, next(iter(OWNERS))))
+    connection = psycopg2.connect(
+        host=any_of_them.hostname,
+        port=any_of_them.port or 5432,
+        user=SUPERUSER,
+        password=secret(settings, SUPERUSERS_PASSWORD),
+        dbname="postgres",
+    )
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        for name, databases in OWNERS.items():
+            address = urlsplit(secret(settings, name))
+            role, password = sql.Identifier(address.username or ""), unquote(address.password or "")
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [address.username])
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+            cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(password)))
+            for database in databases:
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
+                if cursor.fetchone() is None:
+                    cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), role))
+                # Else every role may connect to every database.
+                cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))

@@ -1,0 +1,29 @@
+"""The pools of an Airflow on servers, straight into its database: ``python -m nightshift_airflow.pools``.
+
+Runs at every start, before the API answers, by which `nightshift up` makes the same ones. What a person made of the
+slots stays.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from nightshift.pools import pools
+from nightshift.use_case import UseCase
+
+
+def main() -> int:
+    """Make the pools that are missing, of one slot each."""
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        there = {pool.pool for pool in Pool.get_pools(session=session)}
+        for name, description in pools(UseCase.load_all()).items():
+            if name not in there:
+                Pool.create_or_update_pool(name, 1, description, include_deferred=False, session=session)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
