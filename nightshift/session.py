@@ -14,6 +14,7 @@ from nightshift import scratch
 from nightshift.errors import InstallationError
 from nightshift.settings import get_settings
 from nightshift.variables import spark_conf
+from nightshift.variables.table import SPARK_AUTH_SECRET
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,8 +32,6 @@ LOCAL_SETTINGS = {
 }
 # On a cluster whose members share a secret: who can't prove that they know it is not heard, and nothing goes in clear.
 PROVED = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
-# Where Spark looks for it; workers hand it on to the executors that they start.
-SECRET = "_SPARK_AUTH_SECRET"
 # Of the flags that set-up found best for small jobs (nightshift.setup.toolchain).
 FIRST_TIER_ALONE = "-XX:TieredStopAtLevel=1"
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -73,7 +72,7 @@ def session(app_name: str) -> SparkSession:
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     if secret := get_settings().spark_secret:
         # Not as configuration, which stands on the command lines of processes.
-        os.environ[SECRET] = secret
+        os.environ[SPARK_AUTH_SECRET] = secret
     builder = SparkSession.builder.appName(app_name).master(get_settings().spark_master)
     for key, value in _configuration().items():
         builder = builder.config(key, value)

@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     )
 
     def __init__(self, **given: Any) -> None:
-        folder = given.get("secrets_dir") or os.environ.get(f"{OWN}SECRETS_DIR", "").strip() or None
+        folder = given.get("secrets_dir") or os.environ.get("NIGHTSHIFT_SECRETS_DIR", "").strip() or None
         try:
             super().__init__(_secrets_dir=_readable(folder), **given)
         except ValidationError as error:

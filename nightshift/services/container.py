@@ -22,10 +22,9 @@ from nightshift.database import database_url
 from nightshift.errors import NightshiftError, SettingsError, UsageError
 from nightshift.outside import explaining
 from nightshift.services.airflow_env import as_variables, secret
-from nightshift.session import SECRET
 from nightshift.settings import Settings, get_settings
 from nightshift.variables.cleaning import cleaned
-from nightshift.variables.table import MLFLOW
+from nightshift.variables.table import MLFLOW, SPARK_AUTH_SECRET
 
 EVERYWHERE = "0.0.0.0"
 # Inside the composition's network; docker-compose.yaml says where the machine's own users reach them.
@@ -154,7 +153,7 @@ def _spark(settings: Settings, name: str, arguments: Sequence[str]) -> Program:
         "-Dspark.ui.reverseProxy=false -Duser.timezone=UTC"
     )
     variables = {
-        SECRET: settings.spark_secret,
+        SPARK_AUTH_SECRET: settings.spark_secret,
         "SPARK_HOME": str(home),
         "JAVA_HOME": found.java_home,
         "SPARK_DAEMON_JAVA_OPTS": options,

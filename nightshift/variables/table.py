@@ -56,6 +56,8 @@ SETTINGS = (
     *("MLFLOW_PUBLIC_URL", "PAGES_PUBLIC_URL", "SPARK_PUBLIC_URL", "BIND_ADDRESS"),
 )
 PII_KEY = "NIGHTSHIFT_PII_KEY"
+# Where Spark looks for a cluster's secret; workers hand it on to the executors that they start.
+SPARK_AUTH_SECRET = "_SPARK_AUTH_SECRET"
 RESULT_FILE = "NIGHTSHIFT_RESULT_FILE"
 SERVICE_MARK = "NIGHTSHIFT_SERVICE"
 # Names of variables that a start without them left behind, for `nightshift doctor`.
