@@ -87,7 +87,12 @@ def airflow_variables(settings: Settings) -> dict[str, str]:
     if settings.airflow_url is None:
         raise SettingsError("NIGHTSHIFT_AIRFLOW_URL is unset: tasks ask the API there")
     folder = settings.secrets_dir
-    read = {f"{name}_cmd": f"cat {folder}/{file}" for name, file in _AIRFLOW_SECRETS.items() if secret(settings, file)}
+    # Without the line's end that a file may have, which Airflow would take for a part of it.
+    read = {
+        f"{name}_cmd": f"sh -c 'printf %s \"$(cat {folder}/{file})\"'"
+        for name, file in _AIRFLOW_SECRETS.items()
+        if secret(settings, file)
+    }
     options = {
         "api.base_url": settings.airflow_public_url or settings.airflow_url,
         "api.host": EVERYWHERE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -47,9 +49,12 @@ def test_no_command_line_holds_a_secret(composed: Settings, service: str) -> Non
 def test_airflow_reads_its_secrets_itself_and_has_none_in_its_environment(composed: Settings) -> None:
     _, variables = container.program("scheduler")
     assert not [each for each in secrets_of(composed).values() if each in " ".join(variables.values())]
-    folder = composed.secrets_dir
-    assert variables["AIRFLOW__CORE__FERNET_KEY_CMD"] == f"cat {folder}/airflow_fernet_key"
-    assert variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"] == f"cat {folder}/nightshift_airflow_database_url"
+    for option, file in (
+        ("CORE__FERNET_KEY", "airflow_fernet_key"),
+        ("DATABASE__SQL_ALCHEMY_CONN", "nightshift_airflow_database_url"),
+    ):
+        command = shlex.split(variables[f"AIRFLOW__{option}_CMD"])
+        assert subprocess.check_output(command, text=True) == (composed.secrets_dir / file).read_text().strip()
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in variables
     assert variables["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api-server:8080/execution/"
 
