@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.resources
 import json
 import logging
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,6 @@ from nightshift import scratch
 from nightshift.errors import InstallationError
 from nightshift.settings import get_settings
 from nightshift.variables import spark_conf
-from nightshift.variables.table import SPARK_AUTH_SECRET
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -70,16 +72,31 @@ def session(app_name: str) -> SparkSession:
 
     # UDF workers must run on this very Python, and the JVM on the Java that set-up chose.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    if secret := get_settings().spark_secret:
-        # Not as configuration, which stands on the command lines of processes.
-        os.environ[SPARK_AUTH_SECRET] = secret
     builder = SparkSession.builder.appName(app_name).master(get_settings().spark_master)
     for key, value in _configuration().items():
         builder = builder.config(key, value)
-    made = builder.getOrCreate()
+    with _secret_in_a_file():
+        made = builder.getOrCreate()
     if pages := get_settings().spark_public_url:
         log.info("Spark: %s/app/?appId=%s", pages, made.sparkContext.applicationId)
     return made
+
+
+@contextlib.contextmanager
+def _secret_in_a_file() -> Iterator[None]:
+    """Let a driver that starts read the cluster's secret: PySpark would put it on the JVM's command line."""
+    secret = None if _is_local() else get_settings().spark_secret
+    if secret is None:
+        yield
+        return
+    # For its owner alone.
+    with tempfile.TemporaryDirectory(prefix="nightshift-spark-") as folder:
+        Path(folder, "spark-defaults.conf").write_text(f"spark.authenticate.secret {secret}\n", encoding="utf-8")
+        os.environ["SPARK_CONF_DIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["SPARK_CONF_DIR"]
 
 
 def _configuration() -> dict[str, str]:

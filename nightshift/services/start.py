@@ -126,6 +126,7 @@ def served(say: Say = print, settings: Settings | None = None) -> Addresses:
                     remedy="see the log of each: `docker compose logs`",
                 )
             time.sleep(1)
+        _wait_for_dags(api, settings, say)
     return Addresses(
         airflow=connection.public_url,
         mlflow=settings.mlflow_public_url or settings.mlflow_tracking_uri or "",

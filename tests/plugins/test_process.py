@@ -5,6 +5,7 @@ Each test plays the task in a process of its own: `Child` adopts orphans, which 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -50,16 +51,19 @@ class Played:
         self.lines: list[str] = []
 
     def until(self, *names: str) -> dict[str, psutil.Process]:
-        """Read on until each of these has said its process id."""
+        """Read on until each of these has said its process id; one that is gone by then is left out."""
         found: dict[str, psutil.Process] = {}
+        awaited = set(names)
         assert self.process.stdout is not None
-        while set(names) - set(found):
+        while awaited:
             line = self.process.stdout.readline()
             assert line, f"ended before {names}: {self.lines}"
             self.lines.append(line.strip())
             name, _, value = line.partition(" ")
-            if name in names:
-                found[name] = psutil.Process(int(value))
+            if name in awaited:
+                awaited.remove(name)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    found[name] = psutil.Process(int(value))
         return found
 
     def rest(self) -> list[str]:
