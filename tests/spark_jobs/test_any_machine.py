@@ -1,13 +1,15 @@
-"""The machine does not matter: each job, among sixty hostile variables, publishes what it publishes without them."""
+"""The machine does not matter: each job publishes the same rows among hostile variables, and on a Spark cluster."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,11 @@ from tests import shop
 from tests.end_to_end.station import BACKFILLED, HISTORY, NIGHT, SMALL, TO_COME, hash_of_rows
 from tests.hostile import HOSTILE, hostile_home
 from tests.other_database import PASSWORD, USER, database_of_others
+from tests.servers import free_port
 
 WEEKS, NIGHTS = f"{HISTORY[0]}..{HISTORY[1]}", f"{HISTORY[0]}..{NIGHT}"
+# The digest of each table, and which version is champion from when on.
+Made = tuple[dict[str, str], list[dict[str, Any]]]
 FLIGHTS, ORDERS = "flight_delays", "orders_of_others"
 DECIDED = ("--who", "ada", "--why", "asked for")
 ADA = "ada@example.org"
@@ -75,27 +80,74 @@ ROWS = (
 )
 
 
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_each_job_publishes_and_decides_the_same_among_hostile_variables(tmp_path: Path) -> None:
-    use_cases = _use_cases(tmp_path / "use_cases")
-    person = {"HOME": str(hostile_home(tmp_path / "person"))}
+@pytest.fixture(scope="module")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Settings of all homes: use cases, a database of another team, one key for their tokens."""
     with database_of_others() as server:
         server.run(*ROWS)
-        common = {
-            "NIGHTSHIFT_USE_CASES_DIR": str(use_cases),
-            "NIGHTSHIFT_PII_KEY": "one key for both homes: their tokens are alike",
+        yield {
+            "NIGHTSHIFT_USE_CASES_DIR": str(_use_cases(tmp_path_factory.mktemp("declared") / "use_cases")),
+            "NIGHTSHIFT_PII_KEY": "one key for all homes: their tokens are alike",
             "NIGHTSHIFT_JDBC_CRM_URL": server.url,
             "NIGHTSHIFT_JDBC_CRM_USER": USER,
             "NIGHTSHIFT_JDBC_CRM_PASSWORD": PASSWORD,
         }
-        plain = _made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "plain")}, {})
-        hostile = _made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "it's hostile")}, HOSTILE | person)
-    assert hostile == plain
-    tables, reigns = plain
+
+
+@pytest.fixture(scope="module")
+def plain(common: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """What all jobs publish and decide on this machine as it is."""
+    made = _made(common | {"NIGHTSHIFT_HOME": str(tmp_path_factory.mktemp("plain") / "home")}, {})
+    tables, reigns = made
     gold = {f"gold/{FLIGHTS}/{name}" for name in ("features", "scores", "feature_registry")}
     assert tables.keys() >= {f"bronze/{FLIGHTS}/schedule", f"bronze/{ORDERS}/orders", *gold}
     assert [(reign["version"], reign["first"]) for reign in reigns] == [(2, NIGHT), (1, BACKFILLED), (2, TO_COME)]
+    return made
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_each_job_publishes_and_decides_the_same_among_hostile_variables(
+    common: dict[str, str], plain: Made, tmp_path: Path
+) -> None:
+    person = {"HOME": str(hostile_home(tmp_path / "person"))}
+    assert _made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "it's hostile")}, HOSTILE | person) == plain
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_each_job_publishes_and_decides_the_same_on_a_cluster_whose_members_share_a_secret(
+    common: dict[str, str], plain: Made, tmp_path: Path
+) -> None:
+    with _cluster(tmp_path, workers=2) as settings:
+        assert _made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "home")}, settings) == plain
+
+
+@contextlib.contextmanager
+def _cluster(folder: Path, workers: int) -> Iterator[dict[str, str]]:
+    """A master and workers on this machine, as docker-compose.yaml starts them; gives the settings of their drivers."""
+    port = free_port()
+    settings = {"NIGHTSHIFT_SPARK_MASTER": f"spark://127.0.0.1:{port}", "NIGHTSHIFT_SPARK_SECRET": "known to all of it"}
+    environment = cleaned(os.environ) | settings | {"SPARK_LOCAL_DIRS": str(folder / "spill")}
+    any_port = ("--webui-port", "0")
+    member = ("--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--work-dir", str(folder / "work"), *any_port)
+    commands = [("spark-master", "--port", str(port), *any_port), *[("spark-worker", *member)] * workers]
+    running = []
+    try:
+        for service, *options in commands:
+            log = (folder / f"{service}-{len(running)}.log").open("w")
+            command = [sys.executable, "-m", "nightshift.services.container", service, *options]
+            running.append(subprocess.Popen(command, env=environment, cwd=PROJECT_DIR, stdout=log, stderr=log))
+        # Other numbers than those of one machine: rows and bits depend on none.
+        yield settings | {
+            "NIGHTSHIFT_SPARK_CONF": "spark.cores.max=2 spark.executor.cores=1 spark.executor.memory=700m "
+            "spark.sql.shuffle.partitions=5 spark.default.parallelism=3 spark.driver.host=127.0.0.1"
+        }
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(30)
 
 
 def _use_cases(folder: Path) -> Path:
@@ -112,8 +164,8 @@ def _use_cases(folder: Path) -> Path:
     return folder
 
 
-def _made(own: dict[str, str], variables: dict[str, str]) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """Run all jobs; the digest of each table, and which version is champion from when on."""
+def _made(own: dict[str, str], variables: dict[str, str]) -> Made:
+    """Run all jobs in a new home."""
     basic = {name: value for name, value in cleaned(os.environ).items() if not name.startswith(OWN)} | own
     try:
         _run(basic, "nightshift", "deliver-sample", FLIGHTS, "--dates", NIGHTS, "--quiet")
