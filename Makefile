@@ -1,6 +1,7 @@
 # `make help` lists everything that a person can do here.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up stop clean doctor test test-all test-fast check format lock image docs screenshots bench
+.PHONY: compose-up compose-demo compose-down compose-logs compose-clean
 
 # The first Python that is new enough; name another with PYTHON=...
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -8,6 +9,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) nightshift/setup/bootstrap.py
 READY := @$(BOOTSTRAP) --if-needed
+COMPOSE := $(PYTHON) nightshift/setup/compose.py
 TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/nightshift_airflow dags image
 # Modules that write files of the repository from its declarations.
 GENERATED := nightshift_airflow.reference nightshift.reference.dbt_sources nightshift.reference.tables \
@@ -36,6 +38,21 @@ stop:  ## End every process of this home, also after a crash
 
 clean:  ## End every process of this home and remove all its state
 	@[ ! -x $(BIN)/nightshift ] || $(BIN)/nightshift clean --yes
+
+compose-up:  ## The same on servers and a Spark cluster, with Docker (docs/deploy.md)
+	@$(COMPOSE) up
+
+compose-demo:  ## The demo's nights there
+	@$(COMPOSE) demo
+
+compose-down:  ## End the services there; what they keep stays
+	@$(COMPOSE) down
+
+compose-logs:  ## What the services there print, and on
+	@$(COMPOSE) logs
+
+compose-clean:  ## End the services there and remove all their state
+	@$(COMPOSE) clean
 
 doctor:  ## Check this machine and name the remedy for what is wrong
 	@[ -x $(BIN)/nightshift ] || $(BOOTSTRAP)

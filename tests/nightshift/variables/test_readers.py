@@ -22,6 +22,7 @@ FREE = {
     "nightshift/reference/dbt_call.py": "hides the variables of dbt from it",
     "nightshift/services/processes.py": "processes of a home are known by their variables",
     "nightshift/setup/bootstrap.py": "hands pip's settings on to uv, before anything is installed",
+    "nightshift/setup/compose.py": "reads what Compose would read, and runs where nothing is installed",
     "nightshift/setup/class_data.py": "hands its own, which is clean, on to a child",
     "nightshift/setup/image.py": "hands its own, which is clean, on to Docker",
     "nightshift/variables/entry.py": "cleans it",
