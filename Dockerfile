@@ -15,6 +15,8 @@ RUN mkdir -p /usr/share/man/man1 && \
     useradd --uid 50000 --gid 50000 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin nightshift && \
     # A user id without a name has group 0: it owns the home, too.
     install -d -o nightshift -g 0 -m 0770 /var/lib/nightshift && \
+    # Where Spark spills and shuffles: any user of the container, as in /tmp.
+    install -d -m 1777 /var/tmp/spark && \
     # No program gives its caller the rights of another user.
     find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 
