@@ -24,6 +24,8 @@ def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of docker-compose.yaml, and all secrets."""
     secret_files.make(tmp_path)
     for name, value in SETTINGS.items():
+        if not name.startswith("NIGHTSHIFT_"):
+            continue
         # Ports and sizes stand there with their defaults, which this test does not look at.
         monkeypatch.setenv(name, "spark.cores.max=1" if name.endswith("_CONF") else value.partition("${")[0] or "1g")
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path / "home"))
