@@ -99,6 +99,8 @@ def airflow_variables(settings: Settings) -> dict[str, str]:
         "api.port": PORTS["airflow"],
         "core.auth_manager": "nightshift_airflow.auth.NightshiftAuthManager",
         "core.execution_api_server_url": f"{settings.airflow_url}/execution/",
+        # FAB runs what stands there, which could open a door; by default a file that each task may write.
+        "fab.config_file": os.devnull,
         "scheduler.enable_health_check": True,
         "scheduler.scheduler_health_check_server_port": PORTS["scheduler"],
     }
