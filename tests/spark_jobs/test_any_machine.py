@@ -111,7 +111,7 @@ def test_each_job_publishes_and_decides_the_same_among_hostile_variables(
     common: dict[str, str], plain: Made, tmp_path: Path
 ) -> None:
     person = {"HOME": str(hostile_home(tmp_path / "person"))}
-    assert _made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "it's hostile")}, HOSTILE | person) == plain
+    _assert_equal(_made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "it's hostile")}, HOSTILE | person), plain)
 
 
 @pytest.mark.long
@@ -120,7 +120,7 @@ def test_each_job_publishes_and_decides_the_same_on_a_cluster_whose_members_shar
     common: dict[str, str], plain: Made, tmp_path: Path
 ) -> None:
     with _cluster(tmp_path, workers=2) as settings:
-        assert _made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "home")}, settings) == plain
+        _assert_equal(_made(common | {"NIGHTSHIFT_HOME": str(tmp_path / "home")}, settings), plain)
 
 
 @contextlib.contextmanager
@@ -148,6 +148,11 @@ def _cluster(folder: Path, workers: int) -> Iterator[dict[str, str]]:
             process.terminate()
         for process in running:
             process.wait(30)
+
+
+def _assert_equal(made: Made, plain: Made) -> None:
+    assert {name for name, digest in plain[0].items() if made[0].get(name) != digest} == set(), "other rows"
+    assert made == plain
 
 
 def _use_cases(folder: Path) -> Path:

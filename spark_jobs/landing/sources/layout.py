@@ -42,6 +42,28 @@ def write(rows: DataFrame, keys: Sequence[str], counts: Mapping[dt.date, int], f
         .write.partitionBy(SLICE, PART)
         .parquet(str(folder))
     )
+    if files := [str(path) for path in folder.rglob("*.parquet")]:
+        rows.sparkSession.sparkContext.parallelize(files, len(files)).foreach(write_anew)
+
+
+def write_anew(file: str) -> None:
+    """Give a file the bytes that follow from its rows.
+
+    Java's Parquet names the encodings of a column in an order that differs from one JVM to the next. An extract is
+    known by its digest: one with the same rows must not look like a correction.
+    """
+    import pyarrow.parquet as pq
+
+    path = Path(file)
+    new = path.with_suffix(".new")
+    with pq.ParquetFile(path) as source:
+        schema = source.schema_arrow.remove_metadata()
+        with pq.ParquetWriter(new, schema) as target:
+            for number in range(source.num_row_groups):
+                target.write_table(source.read_row_group(number).replace_schema_metadata())
+    new.replace(path)
+    # Hadoop's checksum of the bytes before.
+    path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
 
 
 def written(folder: Path, date: dt.date) -> list[Path]:

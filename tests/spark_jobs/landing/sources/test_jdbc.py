@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -83,7 +84,7 @@ def test_days_of_23_and_25_hours_come_whole(spark, orders: Database, date: dt.da
 
 
 def test_a_range_gives_the_rows_of_its_days_and_a_rerun_the_same_bytes_in_whatever_order_rows_come(
-    spark, orders: Database, monkeypatch: pytest.MonkeyPatch
+    spark, orders: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(layout, "ROWS_PER_FILE", 100)
     orders.run(
@@ -104,6 +105,12 @@ def test_a_range_gives_the_rows_of_its_days_and_a_rerun_the_same_bytes_in_whatev
     assert [digest[:2] for digest in digests] == [(date, name) for date in (FIRST, SECOND) for name in names]
     assert [(file.batch_date, file.name, file.sha256) for file in again.files] == digests
     assert [(file.batch_date, file.name, file.sha256) for night in nights for file in night.files] == digests
+    for file in whole.files:
+        # Java's Parquet would give others in another JVM.
+        once = Path(file.path).read_bytes()
+        layout.write_anew(str(shutil.copy(file.path, tmp_path / "copy.parquet")))
+        assert (tmp_path / "copy.parquet").read_bytes() == once
+        assert "parquet-cpp" in pq.read_metadata(file.path).created_by
     found = rows(spark, declared, whole)
     assert {row.fields.note for row in found} == {f"x{n}" for n in range(576)}
     assert len({(row.fields.id, row.file_sha256) for row in found}) == len({row.fields.id for row in found}) == 288
