@@ -42,8 +42,8 @@ def write(rows: DataFrame, keys: Sequence[str], counts: Mapping[dt.date, int], f
         .write.partitionBy(SLICE, PART)
         .parquet(str(folder))
     )
-    if files := [str(path) for path in folder.rglob("*.parquet")]:
-        rows.sparkSession.sparkContext.parallelize(files, len(files)).foreach(write_anew)
+    if paths := [str(path) for path in folder.rglob("*.parquet")]:
+        rows.sparkSession.sparkContext.parallelize(paths, len(paths)).foreach(write_anew)
 
 
 def write_anew(file: str) -> None:
