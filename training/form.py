@@ -193,7 +193,7 @@ def links(use_case: UseCase, version: int | None, run_id: str) -> list[str]:
 def _mlflow() -> str | None:
     """Where people reach MLflow's pages; None where this home's server was never started."""
     settings = get_settings()
-    if (uri := settings.mlflow_tracking_uri) is not None:
+    if (uri := settings.mlflow_public_url or settings.mlflow_tracking_uri) is not None:
         return uri.rstrip("/") if uri.startswith("http") else None
     ports = Ports.load(settings)
     return None if ports is None else local_url(ports.mlflow)

@@ -105,6 +105,10 @@ def test_links_lead_to_where_mlflow_is(toy, monkeypatch):
     page = comparison(use_case, "run7", outcome())
     assert "(http://127.0.0.1:5001/#/experiments/" in page
     assert f"(http://127.0.0.1:5001/#/models/{use_case.name}/versions/4)" in page
+    # Programs reach a server elsewhere than people's browsers do.
+    monkeypatch.setenv("NIGHTSHIFT_MLFLOW_PUBLIC_URL", "https://mlflow.company")
+    get_settings.cache_clear()
+    assert "(https://mlflow.company/#/experiments/" in comparison(use_case, "run7", outcome())
 
 
 def test_the_first_champion_and_later_ones_may_be_let_in_by_others(toy):
