@@ -1,4 +1,4 @@
-"""What an attempt ran in, as far as the bits of its numbers could depend on it: interpreter, processor, packages."""
+"""What an attempt ran in, as far as the bits of its numbers could depend on it: interpreter, processor, packages, cluster."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def described() -> dict[str, str]:
         "vector instructions": _vector_instructions(),
         **{name: _version(name) for name in PACKAGES},
         **{name: os.environ[name] for name in VARIABLES if os.environ.get(name)},
+        "spark": get_settings().spark_master,
         LOCK: _digest(get_settings().project_dir / LOCK),
     }
 
