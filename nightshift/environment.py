@@ -1,4 +1,4 @@
-"""What an attempt ran in, as far as the bits of its numbers could depend on it: interpreter, processor, packages, cluster."""
+"""What an attempt ran in, as far as bits of its numbers could depend on it: interpreter, processor, packages, Spark."""
 
 from __future__ import annotations
 

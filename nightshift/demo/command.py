@@ -17,7 +17,9 @@ from nightshift.demo.memory import PeakMemory
 from nightshift.demo.runs import finish_run, wall_seconds
 from nightshift.errors import UsageError
 from nightshift.services.airflow_api import AirflowApi
-from nightshift.services.start import Addresses, served, start
+from nightshift.services.elsewhere import served
+from nightshift.services.ready import Addresses
+from nightshift.services.start import start
 from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 from nightshift.use_case_code import load_module

@@ -7,7 +7,7 @@ import time
 import click
 
 from nightshift import terminal
-from nightshift.services import start, stop
+from nightshift.services import elsewhere, start, stop
 from nightshift.settings import get_settings
 
 
@@ -33,7 +33,7 @@ def up() -> None:
 @click.command()
 def down() -> None:
     """End every process that this home started, also what a crash left behind."""
-    start.refuse_elsewhere(get_settings())
+    elsewhere.refuse(get_settings())
     ended = stop.stop(terminal.echo)
     terminal.echo(f"{ended} processes ended." if ended else "Nothing was running.")
 
@@ -42,7 +42,7 @@ def down() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(yes: bool) -> None:
     """End every process of this home and remove all its state: lake, models, ledger, logs."""
-    start.refuse_elsewhere(get_settings())
+    elsewhere.refuse(get_settings())
     home = get_settings().home
     if home.exists() and not yes:
         click.confirm(f"Remove {home} with all its tables, models and logs?", abort=True)

@@ -8,40 +8,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 from nightshift import database, sockets
-from nightshift.errors import BusyError, InstallationError, NightshiftError, ServerUnreachableError, UsageError
+from nightshift.errors import BusyError, InstallationError, NightshiftError, ServerUnreachableError
 from nightshift.home import prepare_home
 from nightshift.pools import pools
-from nightshift.services import processes, state
+from nightshift.services import elsewhere, processes, state
 from nightshift.services.airflow_api import AirflowApi
 from nightshift.services.airflow_env import connection_info, environment, load_secrets, local_url, password_file
 from nightshift.services.ports import Ports, refuse_foreign_address
+from nightshift.services.ready import PATIENCE_SECONDS, Addresses, Say, is_healthy, wait_for_dags
 from nightshift.services.supervisor import STOP_SECONDS, Supervisor, log_of
 from nightshift.settings import Settings, get_settings
 from nightshift.use_case import UseCase
 
-Say = Callable[[str], None]
-# Seconds on an idle machine; minutes where other work has the cores.
-_PATIENCE_SECONDS = 300
 # Of all homes of this user, whatever their TMPDIR.
 PORTS_LOCK = sockets.TEMPORARY / f"nightshift-{os.getuid()}-ports.lock"
-_COMPONENTS = ("scheduler", "dag_processor", "triggerer")
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Where a person finds the services of a home."""
-
-    airflow: str
-    mlflow: str
-    data_docs: str
-    user: str
-    password: str
-    password_file: Path
 
 
 def start(say: Say = print, settings: Settings | None = None) -> Addresses:
@@ -52,7 +35,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
         psycopg2.Error: if a server of one's own does not answer.
     """
     settings = settings or get_settings()
-    refuse_elsewhere(settings)
+    elsewhere.refuse(settings)
     refuse_foreign_address(settings)
     if settings.database_url:
         database.ask_each(settings)
@@ -71,7 +54,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
         say("Airflow: API server and DAG processor")
         supervisor.start("api-server", "dag-processor")
         with AirflowApi(connection_info(settings.home)) as api:
-            _until(api.serves_tasks, supervisor, ("api-server",), "the API server answers", _PATIENCE_SECONDS)
+            _until(api.serves_tasks, supervisor, ("api-server",), "the API server answers", PATIENCE_SECONDS)
             say("Airflow: scheduler and triggerer")
             # A scheduler that starts before the API server answers fails its first tasks.
             supervisor.start("scheduler", "triggerer")
@@ -79,15 +62,15 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
                 api.ensure_pool(name, 1, description)
             say("waiting until every component is healthy")
             _until(
-                lambda: all(api.health().get(name) == "healthy" for name in _COMPONENTS),
+                lambda: is_healthy(api),
                 supervisor,
                 ("api-server", "scheduler", "dag-processor", "triggerer"),
                 "Airflow is healthy",
-                _PATIENCE_SECONDS,
+                PATIENCE_SECONDS,
             )
-            _wait_for_dags(api, settings, say)
+            wait_for_dags(api, settings, say)
         health = f"{local_url(ports.mlflow)}/health"
-        _until(lambda: _answers(health), supervisor, ("mlflow",), "MLflow answers", _PATIENCE_SECONDS)
+        _until(lambda: _answers(health), supervisor, ("mlflow",), "MLflow answers", PATIENCE_SECONDS)
     return addresses(settings)
 
 
@@ -107,49 +90,6 @@ def addresses(settings: Settings | None = None) -> Addresses:
     )
 
 
-def served(say: Say = print, settings: Settings | None = None) -> Addresses:
-    """Addresses of services that something else runs, as docker-compose.yaml; returns once Airflow is healthy.
-
-    Raises:
-        NightshiftError: if it does not come up, or no login is known here.
-    """
-    settings = settings or get_settings()
-    connection = connection_info(settings.home)
-    say(f"waiting until Airflow at {connection.public_url} is healthy")
-    with AirflowApi(connection) as api:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while sick := [name for name in _COMPONENTS if api.health().get(name) != "healthy"]:
-            if time.monotonic() > deadline:
-                raise ServerUnreachableError(
-                    f"waited {_PATIENCE_SECONDS} s until Airflow at {connection.base_url} is healthy: not so "
-                    f"{', '.join(sick)}",
-                    remedy="see the log of each: `docker compose logs`",
-                )
-            time.sleep(1)
-        _wait_for_dags(api, settings, say)
-    return Addresses(
-        airflow=connection.public_url,
-        mlflow=settings.mlflow_public_url or settings.mlflow_tracking_uri or "",
-        data_docs=settings.pages_public_url or "",
-        user=connection.user,
-        password="in the file secrets/admin_password",
-        password_file=Path("secrets", "admin_password"),
-    )
-
-
-def refuse_elsewhere(settings: Settings) -> None:
-    """Refuse to start or end services that something else runs.
-
-    Raises:
-        UsageError: naming what does.
-    """
-    if settings.airflow_url:
-        raise UsageError(
-            f"NIGHTSHIFT_AIRFLOW_URL is {settings.airflow_url}: the services of this installation are not embedded",
-            remedy="start and end them where they run, as with `docker compose`; or unset it",
-        )
-
-
 @contextlib.contextmanager
 def _one_at_a_time(say: Say) -> Iterator[None]:
     """Held from choosing ports until the services listen, so that two homes started at once take different ones."""
@@ -161,10 +101,10 @@ def _one_at_a_time(say: Say) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout:
             say("waiting for another `nightshift up` of this user to end")
-            lock.acquire(timeout=2 * _PATIENCE_SECONDS)
+            lock.acquire(timeout=2 * PATIENCE_SECONDS)
     except Timeout:
         raise BusyError(
-            f"another `nightshift up` of this user has not ended for {2 * _PATIENCE_SECONDS // 60} minutes",
+            f"another `nightshift up` of this user has not ended for {2 * PATIENCE_SECONDS // 60} minutes",
             remedy="look what it waits for, and end it",
         ) from None
     except OSError as error:
@@ -221,21 +161,6 @@ def _use_cases(say: Say) -> list[UseCase]:
     except NightshiftError as error:
         say(f"use cases cannot be read: {error}")
         return []
-
-
-def _wait_for_dags(api: AirflowApi, settings: Settings, say: Say) -> None:
-    """Until the DAG processor has come to every file, as no task runs of a DAG that is not there."""
-    texts = {file: file.read_bytes().lower() for file in (settings.project_dir / "dags").glob("*.py")}
-    # By these words Airflow, too, decides which files it reads.
-    files = {file.name for file, text in texts.items() if b"dag" in text and b"airflow" in text}
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while unread := files - api.files_read():
-        if time.monotonic() > deadline:
-            say(f"Airflow has found no DAG in {', '.join(sorted(unread))} yet")
-            break
-        time.sleep(0.5)
-    for error in api.import_errors():
-        say(f"Airflow cannot read {error['filename']}: it shows why under Dag Import Errors")
 
 
 def _migrate(settings: Settings, ports: Ports, say: Say) -> None:

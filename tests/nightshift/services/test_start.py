@@ -198,7 +198,7 @@ def test_a_service_outlives_its_supervisor_and_its_log_stays_small(
 def test_up_ends_when_the_dags_are_read_and_says_which_cannot_be(
     home: Settings, up: Callable[[], list[str]], pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(start, "PATIENCE_SECONDS", 0.5)
     read, unread, broken = DAG_FILES[:3], DAG_FILES[3], DAG_FILES[4]
     pages.answers["/api/v2/dags"] = {"dags": [{"dag_id": "x", "fileloc": str(file)} for file in read]}
     pages.answers["/api/v2/importErrors"] = {"import_errors": [{"filename": broken.name}]}
@@ -212,7 +212,7 @@ def test_up_ends_when_the_dags_are_read_and_says_which_cannot_be(
 
 
 def test_one_up_waits_for_another_and_says_so(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(start, "PATIENCE_SECONDS", 0.2)
     monkeypatch.setattr(start, "PORTS_LOCK", home.home.with_name("ports.lock"))
     said: list[str] = []
     with start._one_at_a_time(said.append):
