@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         SettingsError: with a line for each setting that cannot be; none holds a piece of a password.
     """
 
-    model_config = SettingsConfigDict(env_prefix=OWN, str_strip_whitespace=True, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=OWN, env_ignore_empty=True, str_strip_whitespace=True, frozen=True)
 
     project_dir: Path = Field(PROJECT_DIR, description="The checkout: dags/, dbt/, use_cases/ and so on.")
     home: Path = Field(PROJECT_DIR / ".nightshift", description="All state of one installation lies below it.")
@@ -59,16 +59,18 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         None,
+        repr=False,
         description="PostgreSQL server with the databases airflow, ledger, mlflow and optuna, like "
         "postgresql://user:password@host:5432/ledger?sslmode=require; parameters are libpq's, and reserved characters "
         "of a password are written as %40 and so on. Unset: the embedded server of this home.",
     )
     airflow_database_url: str | None = Field(
         None,
+        repr=False,
         description="The database airflow, where a role of its own reads it. Unset: as NIGHTSHIFT_DATABASE_URL.",
     )
     mlflow_database_url: str | None = Field(
-        None, description="The same for MLflow's server. Unset: as NIGHTSHIFT_DATABASE_URL."
+        None, repr=False, description="The same for MLflow's server. Unset: as NIGHTSHIFT_DATABASE_URL."
     )
     secrets_dir: Path | None = Field(
         None,

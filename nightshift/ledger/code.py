@@ -9,7 +9,7 @@ from nightshift.settings import get_settings
 
 # The image has no Git folder: its build leaves the version of its checkout in this file.
 BAKED = ".code-version"
-UNKNOWN = "unknown"
+UNKNOWN, CHANGES = "unknown", "+changes"
 
 
 @functools.cache
@@ -24,7 +24,7 @@ def code_version() -> str:
 
     try:
         commit = git("rev-parse", "--short=12", "HEAD")
-        return f"{commit}+changes" if git("status", "--porcelain", "--untracked-files=no") else commit
+        return f"{commit}{CHANGES}" if git("status", "--porcelain", "--untracked-files=no") else commit
     except (OSError, subprocess.CalledProcessError):
         baked = project / BAKED
         return (baked.read_text(encoding="utf-8").strip() if baked.is_file() else "") or UNKNOWN

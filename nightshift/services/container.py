@@ -157,7 +157,8 @@ def _spark(settings: Settings, name: str, arguments: Sequence[str]) -> Program:
         "-Dspark.authenticate=true -Dspark.network.crypto.enabled=true -Dspark.master.rest.enabled=false "
         # Nothing that a finished job left is kept for good.
         "-Dspark.worker.cleanup.enabled=true -Dspark.deploy.spreadOutApps=true "
-        "-Dspark.ui.reverseProxy=false -Duser.timezone=UTC"
+        # Its pages have no login: they show, and end nothing.
+        "-Dspark.ui.killEnabled=false -Duser.timezone=UTC"
     )
     variables = {
         SPARK_AUTH_SECRET: settings.spark_secret,

@@ -12,12 +12,14 @@ import sys
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
+from nightshift.database import database_url
 from nightshift.errors import InstallationError
 from nightshift.home import prepare_home
 from nightshift.services import container
 from nightshift.services.airflow_env import secret
 from nightshift.settings import Settings, get_settings
 from nightshift.variables.cleaning import cleaned
+from nightshift.variables.table import MLFLOW
 
 Say = Callable[[str], None]
 # Which role owns which databases; its address and password stand in the secret of this name.
@@ -61,22 +63,45 @@ def prepare(say: Say) -> None:
         if done.returncode != 0:
             tail = "\n".join(done.stdout.splitlines()[-15:])
             raise InstallationError(f"`{' '.join(module)}` failed:\n{tail}")
+    say("MLflow: tables")
+    _bring_mlflow_up_to_date()
     say("ready")
+
+
+def _bring_mlflow_up_to_date() -> None:
+    """Its server makes tables where there are none, and ends where they are of an older version."""
+    os.environ.update({each.name: each.value for each in MLFLOW})
+    from mlflow.store.db import utils
+
+    engine = utils.create_sqlalchemy_engine(database_url("mlflow"))
+    # As `mlflow db upgrade` does, on whose command line the password would stand.
+    if utils._all_tables_exist(engine):
+        utils._upgrade_db(engine)
+    else:
+        utils._initialize_tables(engine)
 
 
 def _make_databases(settings: Settings) -> None:
     """Make what is missing, and give each role the password that its secret holds now."""
     import psycopg2
     from psycopg2 import sql
+    from psycopg2.extensions import encrypt_password
 
     any_of_them = urlsplit(secret(settings, next(iter(OWNERS))))
-    connection = psycopg2.connect(
-        host=any_of_them.hostname,
-        port=any_of_them.port or 5432,
-        user=SUPERUSER,
-        password=secret(settings, SUPERUSERS_PASSWORD),
-        dbname="postgres",
-    )
+    try:
+        connection = psycopg2.connect(
+            host=any_of_them.hostname,
+            port=any_of_them.port or 5432,
+            user=SUPERUSER,
+            password=secret(settings, SUPERUSERS_PASSWORD),
+            dbname="postgres",
+        )
+    except psycopg2.OperationalError as error:
+        raise InstallationError(
+            f"PostgreSQL does not let its superuser in: {str(error).strip()}",
+            remedy=f"secrets/{SUPERUSERS_PASSWORD} counts when the volume is made: bring the old file back, or change "
+            "the password there, too (docs/deploy.md)",
+        ) from None
     connection.autocommit = True
     with contextlib.closing(connection), connection.cursor() as cursor:
         for name, databases in OWNERS.items():
@@ -85,7 +110,9 @@ def _make_databases(settings: Settings) -> None:
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [address.username])
             if cursor.fetchone() is None:
                 cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
-            cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(password)))
+            # Not in clear: a statement that fails stands in the server's log.
+            scrambled = encrypt_password(password, address.username, connection, "scram-sha-256")
+            cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(scrambled)))
             for database in databases:
                 cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
                 if cursor.fetchone() is None:

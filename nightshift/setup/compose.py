@@ -21,7 +21,8 @@ PROJECT = pathlib.Path(__file__).resolve().parents[2]
 COMPOSE = ("docker", "compose")
 # The oldest that knows `up --wait` for services that run once and end.
 OLDEST = (2, 20)
-GIGABYTES, DISK_GIGABYTES = 4, 8
+# A machine that is sold with 4 GB has a little less.
+GIGABYTES, DISK_GIGABYTES = 3.5, 4
 # Ports on this machine's loopback, by the variable that gives another one.
 PORTS = {
     "NIGHTSHIFT_AIRFLOW_PORT": 8080,
@@ -41,21 +42,23 @@ def main() -> None:
 
 
 def up() -> None:
-    """Secrets and image where they are missing, then all services; returns once they are healthy."""
-    _check_machine()
+    """Secrets where they are missing, the image of this checkout, then all services; returns once they are healthy."""
     running = _containers()
     _refuse_another_folder(running)
-    if not running:
+    if not any(each["State"] == "running" for each in running):
+        _check_machine()
         _check_ports()
+    _refuse_secrets_that_do_not_fit()
     if _run(sys.executable, str(pathlib.Path(__file__).with_name("secret_files.py"))).returncode:
         sys.exit(1)
-    if not _succeeds("docker", "image", "inspect", _image()):
-        print(f"the image {_image()} is missing: building it, which takes some minutes", flush=True)
-        if _run("make", "--no-print-directory", "image").returncode:
-            _fail("the image could not be built", "see the lines above; `make image` builds it again")
+    if _environment().get("NIGHTSHIFT_UID") == "0":
+        _fail("NIGHTSHIFT_UID is 0 in .env", "name a user that is not root: the one who owns the files of secrets/")
+    # It finds out whether the image is there and of this very commit.
+    if not _environment().get("NIGHTSHIFT_IMAGE") and _run("make", "--no-print-directory", "image").returncode:
+        _fail("there is no image of this checkout", "see the lines above; `make image` builds it again")
     if _run(*COMPOSE, "up", "--detach", "--wait", "--wait-timeout", "600").returncode:
         _explain()
-    port = {name: _environment().get(name, str(number)) for name, number in PORTS.items()}
+    port = {name: _port(name) for name in PORTS}
     print(
         f"\n  Airflow    http://127.0.0.1:{port['NIGHTSHIFT_AIRFLOW_PORT']}   user admin, password in "
         "secrets/admin_password"
@@ -68,18 +71,20 @@ def up() -> None:
 
 def demo() -> None:
     """The nights of the demo, by the scheduler that runs there."""
-    if not _containers():
+    if not any(each["State"] == "running" for each in _containers()):
         _fail("nothing runs", "`make compose-up` first")
     sys.exit(_run(*COMPOSE, "run", "--rm", "cli", "demo").returncode)
 
 
 def down() -> None:
-    """End all services and the tasks that run; volumes stay, and the next start goes on with them."""
+    """End all services and the tasks that run; what volumes hold stays, and the next start takes it up."""
+    # What executors spilled has a volume without a name, which would be left for good.
+    _run(*COMPOSE, "rm", "--stop", "--force", "--volumes", "spark-worker")
     sys.exit(_run(*COMPOSE, "--profile", "tools", "down", "--remove-orphans").returncode)
 
 
 def logs() -> None:
-    """What all services print, the newest lines first read, and on."""
+    """The newest lines of all services, and those that come, until it is interrupted."""
     sys.exit(_run(*COMPOSE, "logs", "--follow", "--tail", "50").returncode)
 
 
@@ -109,7 +114,7 @@ def _check_machine() -> None:
     if memory < GIGABYTES:
         _fail(
             f"Docker has {memory:.1f} GB of memory",
-            f"give it {GIGABYTES} GB or more, else the kernel ends services at random",
+            "give it 4 GB or more, else the kernel ends services at random",
         )
     root = pathlib.Path(str(told.get("DockerRootDir", "/")))
     if root.is_dir() and (free := shutil.disk_usage(root).free / 1e9) < DISK_GIGABYTES:
@@ -119,51 +124,72 @@ def _check_machine() -> None:
         )
 
 
-def _refuse_another_folder(running: list[dict[str, str]]) -> None:
+def _refuse_another_folder(containers: list[dict[str, str]]) -> None:
     """A second checkout would take the first one's containers for its own, and replace them."""
-    for each in running:
-        labels = dict(pair.partition("=")[::2] for pair in each.get("Labels", "").split(","))
-        folder = labels.get("com.docker.compose.project.working_dir", str(PROJECT))
-        if pathlib.Path(folder) != PROJECT:
+    for folder in {each["Folder"] for each in containers} - {""}:
+        if pathlib.Path(folder).resolve() != PROJECT:
             _fail(
-                f"nightshift of {folder} runs in Docker",
+                f"there are containers of nightshift in {folder}",
                 "end it there, or give this one a name and ports of its own: COMPOSE_PROJECT_NAME and "
                 f"{', '.join(PORTS)} in the file .env",
             )
 
 
+def _refuse_secrets_that_do_not_fit() -> None:
+    """New passwords would not open a database that is there."""
+    volume = f"{_project()}_postgres"
+    if (
+        not (PROJECT / "secrets" / "postgres_password").exists()
+        and not _asked("docker", "volume", "inspect", volume).returncode
+    ):
+        _fail(
+            f"secrets/ is missing, and the volume {volume} has a database that only the old passwords open",
+            "bring secrets/ back; or begin anew, without what is there: `make compose-clean`",
+        )
+
+
 def _check_ports() -> None:
-    for name, familiar in PORTS.items():
-        port = int(_environment().get(name, familiar))
+    for name in PORTS:
+        port = _port(name)
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError as error:
             _fail(
-                f"port {port} of 127.0.0.1 can't be used: {error.strerror}",
-                f"write another one to .env: {name}={port + 10000}",
+                f"port {port} of 127.0.0.1 can't be used: {error.strerror}", f"write another one to .env, as {name}=…"
             )
 
 
+def _port(name: str) -> int:
+    text = _environment().get(name) or str(PORTS[name])
+    if not re.fullmatch(r"\d{1,5}", text) or not 0 < int(text) < 65536:
+        _fail(f"{name} is {text!r}", "write a number from 1 to 65535 to .env, without quotes")
+    return int(text)
+
+
 def _explain() -> NoReturn:
-    """Which services are not well, and the last thing that each said."""
-    for each in _containers():
-        if each.get("Health") not in ("", "healthy", None) or each.get("State") not in ("running", "exited"):
-            said = _asked(*COMPOSE, "logs", "--no-log-prefix", "--tail", "8", each["Service"])
-            print(f"\n{each['Service']}: {each.get('Status')}\n{said.stdout.strip()}", file=sys.stderr)
+    """Which services are not well, and the last lines of each; what failed once comes before what waits for it."""
+    containers = [each for each in _containers() if not each["Status"].startswith("Exited (0)")]
+    failed = [each for each in containers if each["State"] in ("exited", "restarting")]
+    for each in failed or [each for each in containers if "(healthy)" not in each["Status"]]:
+        said = _asked(*COMPOSE, "logs", "--no-log-prefix", "--tail", "8", each["Service"])
+        print(f"\n{each['Service']}: {each['Status']}\n{said.stdout.strip()}", file=sys.stderr)
     _fail("not every service is healthy", "the lines above say why; `docker compose logs SERVICE` has the rest")
 
 
 def _containers() -> list[dict[str, str]]:
-    """Those of this project that there are, as Compose describes them."""
-    lines = _asked(*COMPOSE, "ps", "--all", "--format", "json").stdout.splitlines()
-    found = [json.loads(line) for line in lines if line.strip()]
-    # Older versions give one list.
-    return found[0] if found and isinstance(found[0], list) else found
+    """Those of this project that the engine has: state, status, service, and the folder that they were started from."""
+    labels = {"Service": "com.docker.compose.service", "Folder": "com.docker.compose.project.working_dir"}
+    parts = [f'"{name}":{{{{json .{name}}}}}' for name in ("State", "Status")]
+    parts += [f'"{name}":"{{{{.Label "{label}"}}}}"' for name, label in labels.items()]
+    of_project = f"label=com.docker.compose.project={_project()}"
+    asked = _asked("docker", "ps", "--all", "--filter", of_project, "--format", f"{{{','.join(parts)}}}")
+    if asked.returncode:
+        _fail(f"Docker does not say what runs: {_last(asked.stderr)}", "see `docker ps`")
+    return [json.loads(line) for line in asked.stdout.splitlines() if line.strip()]
 
 
-def _image() -> str:
-    declared = json.loads(_asked(*COMPOSE, "config", "--format", "json").stdout)
-    return str(declared["services"]["init"]["image"])
+def _project() -> str:
+    return _environment().get("COMPOSE_PROJECT_NAME") or "nightshift"
 
 
 def _environment() -> dict[str, str]:
@@ -171,11 +197,7 @@ def _environment() -> dict[str, str]:
     file = PROJECT / ".env"
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs} | dict(os.environ)
-
-
-def _succeeds(*command: str) -> bool:
-    return _asked(*command).returncode == 0
+    return {name.strip(): value.partition(" #")[0].strip().strip("\"'") for name, _, value in pairs} | dict(os.environ)
 
 
 def _asked(*command: str) -> subprocess.CompletedProcess[str]:
@@ -183,7 +205,9 @@ def _asked(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command, cwd=str(PROJECT), check=False)
+    # Compose wants the user's number for the file to be whole, also where containers only end.
+    environment = {"NIGHTSHIFT_UID": "50000"} | _environment() if "down" in command or "logs" in command else None
+    return subprocess.run(command, cwd=str(PROJECT), env=environment, check=False)
 
 
 def _last(text: str) -> str:

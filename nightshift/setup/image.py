@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nightshift import terminal
 from nightshift.errors import InstallationError, NightshiftError
-from nightshift.ledger.code import code_version
+from nightshift.ledger.code import CHANGES, code_version
 from nightshift.settings import get_settings
 
 REVISION = "org.opencontainers.image.revision"
@@ -48,7 +48,11 @@ def build(project: Path, arguments: Sequence[str] = ()) -> str:
     version = str(tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
     _ask_engine()
     image, revision = f"nightshift:{version}", code_version()
-    if not arguments and _is_committed(project) and _revision_of(image) == revision:
+    is_committed = _is_committed(project)
+    if not is_committed and not revision.endswith(CHANGES):
+        # Files that Git does not know go into the image, as a use case that was dropped in.
+        revision += CHANGES
+    if not arguments and is_committed and _revision_of(image) == revision:
         terminal.echo(f"Image: {image} of {revision} is there")
         return image
     terminal.echo(f"Image: building {image} of {revision} (five minutes the first time) ...")

@@ -10,6 +10,7 @@ import argparse
 import base64
 import os
 import pathlib
+import re
 import secrets
 import sys
 from collections.abc import Callable, Mapping
@@ -59,7 +60,10 @@ def make(project: pathlib.Path = PROJECT) -> list[str]:
     Raises:
         OSError: if a file can't be written.
     """
-    uid = os.getuid() or USER_OF_IMAGE
+    environment = project / ".env"
+    told = environment.read_text(encoding="utf-8") if environment.exists() else ""
+    named = re.search(r"^NIGHTSHIFT_UID=(\d+)\s*$", told, re.MULTILINE)
+    uid = int(named[1]) if named else os.getuid() or USER_OF_IMAGE
     folder = project / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     made = []
@@ -68,9 +72,9 @@ def make(project: pathlib.Path = PROJECT) -> list[str]:
         if not file.exists():
             _write(file, value(), uid)
             made.append(name)
-    environment = project / ".env"
-    if "NIGHTSHIFT_UID=" not in (environment.read_text(encoding="utf-8") if environment.exists() else ""):
+    if named is None:
         with environment.open("a", encoding="utf-8") as stream:
+            stream.write("" if told.endswith("\n") or not told else "\n")
             stream.write(f"# Containers run as the user who may read secrets/.\nNIGHTSHIFT_UID={uid}\n")
         made.append(".env")
     return made

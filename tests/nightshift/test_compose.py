@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Any
 
 import pytest
-import yaml
 
 from nightshift.services import container
 from nightshift.settings import PROJECT_DIR
-from nightshift.variables import table
+from nightshift.setup import secret_files
+from nightshift.variables import spark_conf, table
+from tests.composition import DECLARED, SERVICES, default
 
-FILE = PROJECT_DIR / "docker-compose.yaml"
-DECLARED: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-SERVICES: dict[str, dict[str, Any]] = DECLARED["services"]
 # One asks by hand, one runs once: neither is up.
 LASTING = sorted(SERVICES.keys() - {"cli", "init"})
 OURS = sorted(SERVICES.keys() - {"postgres"})
@@ -23,13 +20,8 @@ OURS = sorted(SERVICES.keys() - {"postgres"})
 KEYS = {
     *("image", "user", "environment", "volumes", "tmpfs", "read_only", "cap_drop", "cap_add", "security_opt"),
     *("pids_limit", "restart", "logging", "secrets", "depends_on", "command", "hostname", "mem_limit", "ports"),
-    *("healthcheck", "shm_size", "stop_grace_period", "profiles", "entrypoint"),
+    *("healthcheck", "shm_size", "stop_grace_period", "profiles", "entrypoint", "scale"),
 }
-
-
-def default(text: str) -> str:
-    """A value as it is where the machine's environment says nothing."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -91,13 +83,40 @@ def test_a_lasting_service_comes_back_says_how_it_is_and_has_limits(name: str) -
     health = service["healthcheck"]
     # Neither starts an interpreter nor a JVM each time.
     assert re.search(r"curl|pg_isready", " ".join(health["test"]))
-    assert int(health["interval"].removesuffix("s")) >= 10
+    assert int(health["interval"].removesuffix("s")) >= 5
+
+
+def test_what_spark_is_told_is_what_it_may_be_told() -> None:
+    told = spark_conf.pairs(default(DECLARED["x-settings"]["NIGHTSHIFT_SPARK_CONF"]).strip())
+    assert told["spark.cores.max"] == "1", "else one job takes the cluster, and the next one waits for its end"
+
+
+# Which secrets a service opens; each has these, and no other.
+AIRFLOW = {"nightshift_airflow_database_url", "airflow_fernet_key", "airflow_jwt_secret", "airflow_secret_key"}
+OPENED = {
+    "postgres": {"postgres_password"},
+    "init": secret_files.SECRETS.keys() - {"nightshift_spark_secret"},
+    "api-server": {*AIRFLOW, "nightshift_database_url"},
+    "dag-processor": {*AIRFLOW, "nightshift_database_url"},
+    "triggerer": {*AIRFLOW, "nightshift_database_url"},
+    "scheduler": {*AIRFLOW, "nightshift_database_url", "nightshift_spark_secret"},
+    "mlflow": {"nightshift_mlflow_database_url"},
+    "pages": set(),
+    "spark-master": {"nightshift_spark_secret"},
+    "spark-worker": {"nightshift_spark_secret"},
+    "cli": {"nightshift_database_url", "nightshift_spark_secret", "admin_password"},
+}
+
+
+def test_each_service_has_the_secrets_that_it_opens_and_no_other() -> None:
+    assert {name: {*service.get("secrets", [])} for name, service in SERVICES.items()} == OPENED
 
 
 def test_only_what_waits_for_nothing_starts_at_once() -> None:
     at_once = {name for name, service in SERVICES.items() if "depends_on" not in service}
     assert at_once == {"postgres", "spark-master", "cli"}
     waits_for = SERVICES["scheduler"]["depends_on"]
+    assert all("init" in SERVICES[name]["depends_on"] for name in {*LASTING} - {"postgres", "spark-master"})
     assert waits_for["api-server"] == {"condition": "service_healthy"}, "else its first tasks fail"
 
 

@@ -79,7 +79,7 @@ class Airflow:
     """The XCom of a training that its gates refused."""
 
     class connection:
-        base_url = "http://127.0.0.1:1"
+        public_url = "http://127.0.0.1:1"
 
     def call(self, method: str, path: str, json: Any = None, params: Any = None) -> dict[str, Any]:
         told = {"version": None, "refused": "enough_rows"}

@@ -7,31 +7,25 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from nightshift import database
 from nightshift.errors import SettingsError, UsageError
 from nightshift.services import airflow_env, container
 from nightshift.services.ports import Ports
-from nightshift.settings import PROJECT_DIR, Settings, get_settings
+from nightshift.settings import Settings, get_settings
 from nightshift.setup import secret_files
-
-SETTINGS = yaml.safe_load((PROJECT_DIR / "docker-compose.yaml").read_text(encoding="utf-8"))["x-settings"]
+from tests.composition import DECLARED, default
 
 
 @pytest.fixture
 def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of docker-compose.yaml, and all secrets."""
     secret_files.make(tmp_path)
-    for name, value in SETTINGS.items():
-        if not name.startswith("NIGHTSHIFT_"):
-            continue
-        # Ports and sizes stand there with their defaults, which this test does not look at.
-        monkeypatch.setenv(name, "spark.cores.max=1" if name.endswith("_CONF") else value.partition("${")[0] or "1g")
+    for name, value in DECLARED["x-settings"].items():
+        if name.startswith("NIGHTSHIFT_"):
+            monkeypatch.setenv(name, default(value))
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NIGHTSHIFT_SECRETS_DIR", str(tmp_path / "secrets"))
-    for name in ("airflow", "mlflow", "pages", "spark"):
-        monkeypatch.setenv(f"NIGHTSHIFT_{name.upper()}_PUBLIC_URL", f"http://127.0.0.1:8{len(name)}")
     get_settings.cache_clear()
     yield get_settings()
     get_settings.cache_clear()
@@ -39,7 +33,9 @@ def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def secrets_of(settings: Settings) -> dict[str, str]:
     assert settings.secrets_dir is not None
-    return {file.name: file.read_text().strip() for file in settings.secrets_dir.iterdir()}
+    found = {file.name: file.read_text().strip() for file in settings.secrets_dir.iterdir()}
+    # Of an address, what is secret is the password.
+    return {name: text.rpartition("@")[0].rpartition(":")[2] or text for name, text in found.items()}
 
 
 @pytest.mark.parametrize("service", [*container.AIRFLOW, *container.SERVICES])
@@ -63,10 +59,17 @@ def test_airflow_reads_its_secrets_itself_and_has_none_in_its_environment(compos
 
 def test_each_form_of_airflow_differs_in_places_and_logins_alone(composed: Settings, home: Settings) -> None:
     embedded = airflow_env.environment(home, Ports(1, 2, 3))
-    alike = {name for name in embedded if name.startswith("AIRFLOW__WORKERS") or "DAG_PROCESSOR__" in name}
     variables = container.airflow_variables(composed)
-    assert len(alike) > 5
-    assert {name: variables[name] for name in alike} == {name: embedded[name] for name in alike}
+    named = {name for name in (*embedded, *variables) if name.startswith("AIRFLOW__")}
+    differing = {name.removeprefix("AIRFLOW__") for name in named if embedded.get(name) != variables.get(name)}
+    homes = {"LOGGING__BASE_LOG_FOLDER", "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY"}
+    places = {"API__BASE_URL", "API__HOST", "API__PORT", "CORE__EXECUTION_API_SERVER_URL"}
+    logins = {"CORE__AUTH_MANAGER", "CORE__SIMPLE_AUTH_MANAGER_USERS", "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"}
+    secrets = {"API__SECRET_KEY", "API_AUTH__JWT_SECRET", "CORE__FERNET_KEY", "DATABASE__SQL_ALCHEMY_CONN"}
+    secrets |= {f"{name}_CMD" for name in secrets}
+    health = {"SCHEDULER__ENABLE_HEALTH_CHECK", "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT"}
+    others = {"DATABASE__SQL_ALCHEMY_CONN_ASYNC", "FAB__CONFIG_FILE"}
+    assert differing - homes == places | logins | secrets | health | others
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_spark_is_told_the_secret_where_no_list_of_processes_shows_it(composed: 
 
 def test_mlflow_heeds_only_the_hosts_by_which_it_is_meant_to_be_reached(composed: Settings) -> None:
     command, variables = container.program("mlflow")
-    assert command[command.index("--allowed-hosts") + 1] == "mlflow:5000,127.0.0.1:86,localhost:5000"
+    assert command[command.index("--allowed-hosts") + 1] == "mlflow:5000,127.0.0.1:5000,localhost:5000"
     assert variables["MLFLOW_BACKEND_STORE_URI"].startswith("postgresql+psycopg2://mlflow:")
 
 

@@ -32,9 +32,12 @@ def test_each_secret_is_made_once_and_its_owner_alone_may_read_it(tmp_path: Path
 def test_what_is_missing_is_made_and_what_is_there_stays(tmp_path: Path) -> None:
     secret_files.make(tmp_path)
     (tmp_path / "secrets" / "admin_password").unlink()
-    (tmp_path / ".env").write_text("NIGHTSHIFT_AIRFLOW_PORT=9090\n")
+    # Without an end of its last line, and with a number that counts for nothing.
+    (tmp_path / ".env").write_text("# NIGHTSHIFT_UID=7\nNIGHTSHIFT_AIRFLOW_PORT=9090")
     assert secret_files.make(tmp_path) == ["admin_password", ".env"]
-    assert (tmp_path / ".env").read_text().startswith("NIGHTSHIFT_AIRFLOW_PORT=9090\n")
+    lines = (tmp_path / ".env").read_text().splitlines()
+    assert lines[1] == "NIGHTSHIFT_AIRFLOW_PORT=9090"
+    assert lines[-1] == f"NIGHTSHIFT_UID={os.getuid() or secret_files.USER_OF_IMAGE}"
 
 
 def test_it_is_what_the_composition_asks_for() -> None:
