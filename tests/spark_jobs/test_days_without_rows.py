@@ -93,6 +93,7 @@ def header(content: bytes) -> bytes:
     return content.partition(b"\n")[0] + b"\n"
 
 
+@pytest.mark.long
 def test_a_day_without_flights_is_a_night_like_any_other(spark: SparkSession, nights: Nights) -> None:
     use_case, until = nights.catalog.use_case, BatchDates(SECOND, EMPTY)
     for stage in INGEST:

@@ -127,13 +127,8 @@ def entries(shop: Shop, *asked: sa.ColumnElement[bool]) -> list[ledger.Entry]:
         return list(session.scalars(sa.select(ledger.Entry).where(*mine, *asked)))
 
 
-@pytest.mark.parametrize(
-    "points",
-    [pytest.param(POINTS[-1:], id="between commits"), pytest.param(POINTS, id="all over", marks=pytest.mark.long)],
-)
-def test_a_landing_that_is_killed_leaves_slices_whole_and_the_next_run_lands_everything_once(
-    spark, shop: Shop, points: tuple[Point, ...]
-) -> None:
+@pytest.mark.long
+def test_a_landing_that_is_killed_leaves_slices_whole_and_the_next_run_lands_everything_once(spark, shop: Shop) -> None:
     editions = {}
     for edition in ("a", "b"):
         deliver(shop, edition)
@@ -146,7 +141,7 @@ def test_a_landing_that_is_killed_leaves_slices_whole_and_the_next_run_lands_eve
         }
 
     draw = random.Random(SEED)
-    for number, point in enumerate(points):
+    for number, point in enumerate(POINTS):
         new, old = ("a", "b") if number % 2 == 0 else ("b", "a")
         deliver(shop, new)
         kill_while_landing(shop, point, draw.randint(1, point.most))
