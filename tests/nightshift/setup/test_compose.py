@@ -1,0 +1,175 @@
+"""What `make compose-up` says before it starts anything; Docker, which not every machine has, is played by a script."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nightshift.settings import PROJECT_DIR
+
+DOCKER = """#!{python} -ISS
+import json, sys
+answers = json.load(open({file!r}))
+with open({log!r}, "a") as log:
+    print(*sys.argv[1:], file=log)
+for asked, (status, text) in answers.items():
+    if " ".join(sys.argv[1:]).startswith(asked):
+        (sys.stderr if status else sys.stdout).write(text)
+        sys.exit(status)
+"""
+ENGINE = {"MemTotal": 8 * 2**30, "DockerRootDir": "/"}
+
+
+class Machine:
+    """A checkout with what `make compose-up` needs, and a Docker that answers as it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = folder / "checkout"
+        self.answers: dict[str, tuple[int, str]] = {
+            "info": (0, json.dumps(ENGINE)),
+            "compose version": (0, "2.20.0\n"),
+            "volume inspect": (1, "no such volume"),
+        }
+        (self.project / "nightshift" / "setup").mkdir(parents=True)
+        for name in ("compose.py", "secret_files.py"):
+            shutil.copy(PROJECT_DIR / "nightshift" / "setup" / name, self.project / "nightshift" / "setup")
+        self.programs = folder / "programs"
+        self.programs.mkdir()
+        self.log = folder / "docker.log"
+        self.log.touch()
+        for name in ("make", "docker"):
+            program = self.programs / name
+            said = {"python": sys.executable, "file": str(folder / "answers.json"), "log": str(self.log)}
+            program.write_text(DOCKER.format(**said))
+            program.chmod(0o755)
+        self.set(**{f"NIGHTSHIFT_{name}_PORT": _free_port() for name in ("AIRFLOW", "MLFLOW", "PAGES", "SPARK")})
+
+    def set(self, **variables: Any) -> None:
+        with (self.project / ".env").open("a") as file:
+            file.writelines(f"{name}={value}\n" for name, value in variables.items())
+
+    def runs(self, *services: dict[str, str]) -> None:
+        """Let the engine have containers."""
+        self.answers["ps"] = (0, "".join(f"{json.dumps(each)}\n" for each in services))
+
+    def compose(self, action: str) -> subprocess.CompletedProcess[str]:
+        (self.log.parent / "answers.json").write_text(json.dumps(self.answers))
+        script = self.project / "nightshift" / "setup" / "compose.py"
+        path = f"{self.programs}:/usr/bin:/bin"
+        command = [sys.executable, "-I", "-S", str(script), action]
+        return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False)
+
+    def refusal(self, action: str = "up") -> str:
+        done = self.compose(action)
+        assert done.returncode == 1, done.stdout
+        assert "Traceback" not in done.stderr
+        assert "up --detach" not in self.log.read_text(), "nothing was started"
+        return done.stderr
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_secrets_then_the_image_then_the_services(machine: Machine) -> None:
+    done = machine.compose("up")
+    assert done.returncode == 0, done.stderr
+    assert (machine.project / "secrets" / "admin_password").is_file()
+    asked = machine.log.read_text().splitlines()
+    started = asked.index("compose up --detach --wait --wait-timeout 600")
+    assert asked.index("--no-print-directory image") < started
+    assert "user admin, password in secrets/admin_password" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "text", "said"),
+    [
+        ("info", 1, "Cannot connect to the Docker daemon", "Docker does not answer: Cannot connect"),
+        ("info", 0, json.dumps(ENGINE | {"MemTotal": 2 * 2**30}), "Docker has 2.0 GB of memory"),
+        ("compose version", 1, "unknown command", "Docker has no Compose plugin"),
+        ("compose version", 0, "v2.17.3", "this is Docker Compose v2.17.3"),
+        ("volume inspect", 0, "[]", "has a database that only the old passwords open"),
+        ("ps", 1, "permission denied", "Docker does not say what runs: permission denied"),
+    ],
+)
+def test_what_is_missing_is_said_with_a_remedy(machine: Machine, asked: str, status: int, text: str, said: str) -> None:
+    machine.answers[asked] = (status, text)
+    told = machine.refusal()
+    assert said in told
+    assert "Remedy: " in told
+
+
+def test_without_docker_it_names_what_needs_none(machine: Machine) -> None:
+    (machine.programs / "docker").unlink()
+    if not Path("/usr/bin/docker").exists():
+        assert "there is no docker here" in machine.refusal()
+
+
+def test_a_port_in_use_and_one_that_is_none_are_named(machine: Machine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        machine.set(NIGHTSHIFT_MLFLOW_PORT=port)
+        told = machine.refusal()
+    assert f"port {port} of 127.0.0.1 can't be used: Address already in use" in told
+    assert "NIGHTSHIFT_MLFLOW_PORT=" in told
+    machine.set(NIGHTSHIFT_MLFLOW_PORT="many")
+    assert "NIGHTSHIFT_MLFLOW_PORT is 'many'" in machine.refusal()
+
+
+def test_the_containers_of_another_checkout_are_left_alone(machine: Machine) -> None:
+    machine.runs({"State": "exited", "Status": "Exited (0)", "Service": "mlflow", "Folder": "/srv/other"})
+    assert "there are containers of nightshift in /srv/other" in machine.refusal()
+
+
+def test_its_own_behind_a_link_are_its_own_and_keep_their_ports(machine: Machine) -> None:
+    link = machine.project.with_name("link")
+    link.symlink_to(machine.project)
+    machine.runs({"State": "running", "Status": "Up (healthy)", "Service": "mlflow", "Folder": str(link)})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        machine.set(NIGHTSHIFT_MLFLOW_PORT=taken.getsockname()[1])
+        assert machine.compose("up").returncode == 0
+
+
+def test_a_service_that_failed_is_shown_with_its_last_lines_and_not_those_that_wait_for_it(machine: Machine) -> None:
+    machine.runs(
+        {"State": "exited", "Status": "Exited (65) 2 seconds ago", "Service": "init", "Folder": ""},
+        {"State": "created", "Status": "Created", "Service": "api-server", "Folder": ""},
+    )
+    machine.answers["compose up"] = (1, "dependency failed to start")
+    machine.answers["compose logs"] = (0, "init: the secret admin_password is missing")
+    done = machine.compose("up")
+    assert done.returncode == 1
+    assert "init: Exited (65)" in done.stderr
+    assert "the secret admin_password is missing" in done.stderr
+    assert "api-server" not in done.stderr
+
+
+def test_a_user_that_is_root_is_refused(machine: Machine) -> None:
+    machine.set(NIGHTSHIFT_UID=0)
+    assert "NIGHTSHIFT_UID is 0" in machine.refusal()
+
+
+def test_what_runs_can_be_ended_without_secrets(machine: Machine) -> None:
+    assert machine.compose("down").returncode == 0
+    assert machine.compose("clean").returncode == 0
+    asked = machine.log.read_text()
+    assert "compose --profile tools down --remove-orphans\n" in asked
+    assert "compose --profile tools down --remove-orphans --volumes\n" in asked
+
+
+def test_a_demo_of_nothing_is_refused(machine: Machine) -> None:
+    assert "nothing runs" in machine.refusal("demo")
