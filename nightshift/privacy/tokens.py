@@ -19,6 +19,7 @@ from pathlib import Path
 from nightshift.errors import SettingsError
 from nightshift.settings import get_settings
 from nightshift.tables import Column, PiiClass, Table
+from nightshift.variables.given import given
 from nightshift.variables.table import PII_KEY
 
 # As many characters as HMAC-SHA256 has bytes; hexadecimal digits of that many carry 128 bits.
@@ -69,9 +70,10 @@ def load_key() -> bytes:
     Raises:
         NightshiftError: if it is short, or others can read its file.
     """
-    given = os.environ.get(PII_KEY)
-    if given is not None:
-        return _sound(given, f"the environment variable {PII_KEY}")
+    # One that is empty is refused, where another setting would count as unset: other tokens would come of it.
+    said = os.environ.get(PII_KEY, given(PII_KEY))
+    if said is not None:
+        return _sound(said, f"the environment variable {PII_KEY}")
     path = get_settings().home / "secrets" / "pii_key"
     with contextlib.suppress(FileExistsError):
         _create(path)

@@ -34,7 +34,8 @@ class Installation:
     @property
     def serves(self) -> bool:
         """Whether services run, with or without a supervisor that can be asked."""
-        return self.services.state in {"running", "silent", "orphaned", "moved"}
+        elsewhere = self.settings.airflow_url is not None
+        return elsewhere or self.services.state in {"running", "silent", "orphaned", "moved"}
 
 
 def installation(settings: Settings, services: Services) -> Installation:

@@ -19,7 +19,7 @@ from nightshift import database
 from nightshift.pools import pools
 from nightshift.services import state
 from nightshift.services.airflow_api import AirflowApi
-from nightshift.services.airflow_env import connection_info, local_url, url
+from nightshift.services.airflow_env import connection_info, local_url
 from nightshift.services.ports import address_of, is_free
 from nightshift.services.state import AGAIN
 from nightshift.services.supervisor import Supervisor, log_of, programs
@@ -30,6 +30,7 @@ from nightshift.setup.installation import Installation, installation, left_out, 
 
 # Of all checks together: a busy machine takes its time, a person who was woken has none.
 LIMIT_SECONDS = 5
+ELSEWHERE = "see the log of each service where it runs, like `docker compose logs api-server`"
 RESTART = f"ask again in a minute; if it stays so, {AGAIN}"
 
 
@@ -74,6 +75,8 @@ def _asked(check: Check, here: Installation) -> Future[list[Finding]]:
 
 
 def _ports(here: Installation) -> Iterator[Finding]:
+    if here.settings.airflow_url:
+        return
     if here.ports is None:
         yield Finding("ports", "ok", "none chosen yet; free ones are, at the first start")
         return
@@ -87,6 +90,9 @@ def _ports(here: Installation) -> Iterator[Finding]:
 
 def _services(here: Installation) -> Iterator[Finding]:
     services, settings = here.services, here.settings
+    if settings.airflow_url:
+        yield Finding("services", "ok", "run elsewhere, as NIGHTSHIFT_AIRFLOW_URL says")
+        return
     if services.state == "never":
         yield Finding("services", "ok", services.found)
     elif services.state in {"stopped", "ending"}:
@@ -109,19 +115,21 @@ def _services(here: Installation) -> Iterator[Finding]:
 
 def _airflow(here: Installation) -> Iterator[Finding]:
     settings = here.settings
-    if not here.serves or here.ports is None:
+    if not here.serves:
         return
-    address = url(settings, here.ports.airflow)
-    with AirflowApi(connection_info(settings.home), LIMIT_SECONDS) as api:
+    connection = connection_info(settings.home)
+    address = connection.public_url
+    again = ELSEWHERE if settings.airflow_url else f"{RESTART}; the logs are in {log_of(settings, 'x').parent}"
+    with AirflowApi(connection, LIMIT_SECONDS) as api:
         health = api.health()
         if not health:
-            remedy = f"{RESTART}; its log is {log_of(settings, 'api-server')}"
+            remedy = again
             yield Finding("airflow", "fail", f"does not answer at {address}", remedy)
             return
         sick = [name for name, state in health.items() if state != "healthy"]
         if sick:
             found = ", ".join(f"{name} {health[name]}" for name in sick)
-            yield Finding("airflow", "fail", found, f"{RESTART}; the logs are in {log_of(settings, 'x').parent}")
+            yield Finding("airflow", "fail", found, again)
             return
         broken = [str(error["filename"]) for error in api.import_errors()]
         if broken:
@@ -143,7 +151,8 @@ def _pools(here: Installation) -> Iterator[Finding]:
     yield from left_out(here, "pools")
     if missing:
         found = f"{', '.join(missing)} missing: no task of a use case without its pool is ever started"
-        yield Finding("pools", "fail", found, "run `nightshift up`: it makes the pools of use cases that were added")
+        makes = "start `init` again" if here.settings.airflow_url else "run `nightshift up`"
+        yield Finding("pools", "fail", found, f"{makes}: it makes the pools of use cases that were added")
 
 
 def _mlflow(here: Installation) -> Iterator[Finding]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nightshift.errors import SettingsError
+from nightshift.variables.given import given
 from spark_jobs.landing.sources.refusal import DatabaseError, refused
 
 if TYPE_CHECKING:
@@ -53,13 +53,14 @@ class Connection:
             SettingsError: naming the variables that are missing or can't be used.
         """
         variables = {part: f"NIGHTSHIFT_JDBC_{name.upper()}_{part.upper()}" for part in ("url", "user", "password")}
-        missing = [variable for variable in variables.values() if not os.environ.get(variable)]
+        values = {part: given(variable) or "" for part, variable in variables.items()}
+        missing = [variable for part, variable in variables.items() if not values[part]]
         if missing:
             raise SettingsError(
                 f"the database {name!r} is not known here: set {', '.join(missing)} in the environment of the job, "
-                "for Airflow in that of its workers (docs/landing-contract.md)"
+                "for Airflow in that of its workers, or as files in NIGHTSHIFT_SECRETS_DIR (docs/landing-contract.md)"
             )
-        made = cls(name, **{part: os.environ[variable] for part, variable in variables.items()})
+        made = cls(name, **values)
         if _SECRET_IN_URL.search(made.url):
             raise SettingsError(
                 f"{variables['url']} holds credentials, which would reach logs: put them into {variables['user']} and "

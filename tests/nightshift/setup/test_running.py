@@ -121,6 +121,21 @@ def test_an_mlflow_server_that_is_away_fails(home: Settings) -> None:
     assert "NIGHTSHIFT_MLFLOW_TRACKING_URI" in finding.remedy
 
 
+def test_services_that_run_elsewhere_are_asked_there(
+    home: Settings, pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "admin_password").write_text("known")
+    monkeypatch.setenv("NIGHTSHIFT_AIRFLOW_URL", f"http://127.0.0.1:{pages.port}")
+    monkeypatch.setenv("NIGHTSHIFT_AIRFLOW_PUBLIC_URL", "https://airflow.company")
+    monkeypatch.setenv("NIGHTSHIFT_SECRETS_DIR", str(tmp_path))
+    told = found(Settings())
+    assert told["services"].found == "run elsewhere, as NIGHTSHIFT_AIRFLOW_URL says"
+    assert "ports" not in told
+    assert told["airflow"].found.startswith("healthy at https://airflow.company")
+    pages.answers["/api/v2/monitor/health"] = 503
+    assert "docker compose logs" in found(Settings())["airflow"].remedy
+
+
 def test_the_newest_delivery_is_told_and_whether_it_is_complete(home: Settings) -> None:
     folder = home.landing / "flight_delays"
     for name in ("2013-08-02", "2013-08-03", "not-a-date"):

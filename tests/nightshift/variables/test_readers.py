@@ -26,7 +26,7 @@ FREE = {
     "nightshift/setup/class_data.py": "hands its own, which is clean, on to a child",
     "nightshift/setup/image.py": "hands its own, which is clean, on to Docker",
     "nightshift/variables/entry.py": "cleans it",
-    "spark_jobs/landing/sources/connection.py": "the name of a database is a part of the variables' names",
+    "nightshift/variables/given.py": "the name of a database is a part of the variables' names",
 }
 
 
