@@ -32,6 +32,12 @@ LOCAL_SETTINGS = {
     # Below this number of files, listing them in the driver is quicker than a job that does.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "5000",
 }
+# On a cluster, whose size is not known here: by default Delta reads each table's log in 50 tasks, and a small VACUUM is
+# 170,000 of them.
+CLUSTER_SETTINGS = {
+    "spark.databricks.delta.snapshotPartitions": "4",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "64",
+}
 # On a cluster whose members share a secret: who can't prove that they know it is not heard, and nothing goes in clear.
 PROVED = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
 # Of the flags that set-up found best for small jobs (nightshift.setup.toolchain).
@@ -140,7 +146,8 @@ def _machine_settings() -> dict[str, str]:
         return machine | LOCAL_SETTINGS
     # Executors live on machines that have the same image, and do more than a driver does: the JVM's own collector and
     # compiler there.
-    return machine | {"spark.executor.extraClassPath": class_path, "spark.executor.extraJavaOptions": quiet}
+    executors = {"spark.executor.extraClassPath": class_path, "spark.executor.extraJavaOptions": quiet}
+    return machine | CLUSTER_SETTINGS | executors
 
 
 def _is_local() -> bool:
