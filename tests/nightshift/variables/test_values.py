@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -212,6 +213,29 @@ def test_without_a_cluster_spark_listens_on_loopback_alone(home: Settings, monke
         monkeypatch.setattr(session, "get_settings", lambda asked=asked: asked)
         found = session._configuration()
         assert (found["spark.driver.bindAddress"], found["spark.default.parallelism"]) == (address, "7")
+
+
+def test_on_a_cluster_executors_get_the_jars_and_only_who_knows_the_secret_is_heard(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nightshift import session
+
+    monkeypatch.setenv("JAVA_HOME", "")
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", str(home.home))
+    secret = "known to the cluster alone"
+    asked = home.model_copy(update={"spark_master": "spark://master:7077", "spark_secret": secret})
+    monkeypatch.setattr(session, "get_settings", lambda: asked)
+    found = session._configuration()
+    assert found["spark.executor.extraClassPath"] == found["spark.driver.extraClassPath"] != ""
+    assert "TieredStopAtLevel" not in found["spark.driver.extraJavaOptions"] + found["spark.executor.extraJavaOptions"]
+    assert (found["spark.authenticate"], found["spark.network.crypto.enabled"]) == ("true", "true")
+    assert secret not in str(found), "it would stand on the JVM's command line"
+    with session._secret_in_a_file():
+        file = Path(os.environ["SPARK_CONF_DIR"]) / "spark-defaults.conf"
+        assert file.read_text() == f"spark.authenticate.secret {secret}\n"
+        assert file.parent.stat().st_mode & 0o077 == 0
+    assert not file.exists()
+    assert "SPARK_CONF_DIR" not in os.environ
 
 
 def test_an_address_of_another_machine_is_refused_before_services_start(home: Settings) -> None:
