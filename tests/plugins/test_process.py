@@ -80,7 +80,8 @@ def play() -> Iterator[type[Played]]:
     yield Played
     for process in psutil.Process().children(recursive=True):
         if process.pid not in before:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def assert_gone(*processes: psutil.Process, within_seconds: float = 8) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from nightshift import sockets
 from nightshift.errors import NightshiftError
-from nightshift.services import control, keeper, processes, start, state, stop
+from nightshift.services import control, keeper, processes, ready, start, state, stop
 from nightshift.services.airflow_env import environment
 from nightshift.services.ports import Ports
 from nightshift.services.supervisor import Supervisor, log_of
@@ -198,7 +198,8 @@ def test_a_service_outlives_its_supervisor_and_its_log_stays_small(
 def test_up_ends_when_the_dags_are_read_and_says_which_cannot_be(
     home: Settings, up: Callable[[], list[str]], pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "PATIENCE_SECONDS", 0.5)
+    for module in (start, ready):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
     read, unread, broken = DAG_FILES[:3], DAG_FILES[3], DAG_FILES[4]
     pages.answers["/api/v2/dags"] = {"dags": [{"dag_id": "x", "fileloc": str(file)} for file in read]}
     pages.answers["/api/v2/importErrors"] = {"import_errors": [{"filename": broken.name}]}
