@@ -17,6 +17,7 @@ from nightshift.errors import InstallationError, SettingsError
 from nightshift.services.ports import LOOPBACK, Ports
 from nightshift.settings import Settings, get_settings
 from nightshift.variables.cleaning import cleaned, directly_reached
+from nightshift.variables.given import in_file
 from nightshift.variables.table import DIRECT
 
 ADMIN = "admin"
@@ -63,13 +64,9 @@ def secret(settings: Settings, name: str) -> str:
     """What stands in a file of the folder of secrets.
 
     Raises:
-        SettingsError: if there is no such folder, or nothing to read.
+        SettingsError: if there is no such folder, nothing in the file, or it can't be read.
     """
-    file = None if settings.secrets_dir is None else settings.secrets_dir / name
-    try:
-        text = file.read_text(encoding="utf-8").strip() if file else ""
-    except (OSError, UnicodeDecodeError):
-        text = ""
+    text = settings.secrets_dir and in_file(settings.secrets_dir / name)
     if not text:
         raise SettingsError(
             f"the secret {name} is missing in {settings.secrets_dir or 'NIGHTSHIFT_SECRETS_DIR, which is unset'}",

@@ -19,7 +19,15 @@ def given(name: str) -> str | None:
     folder = os.environ.get("NIGHTSHIFT_SECRETS_DIR", "").strip()
     if not folder:
         return None
-    file = Path(folder, name.lower())
+    return in_file(Path(folder, name.lower()))
+
+
+def in_file(file: Path) -> str | None:
+    """A secret that is mounted as a file, without the line's end; None where there is none, or an empty one.
+
+    Raises:
+        SettingsError: if the file is there and can't be read.
+    """
     try:
         return file.read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
