@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_
 from nightshift.dates import BatchDates
 from nightshift.declared.country import unknown_country, unknown_subdivision
 from nightshift.declared.form import Declared, Name, load_yaml
-from nightshift.errors import DeclarationError, UsageError
+from nightshift.errors import DeclarationError, NightshiftError, UsageError
 from nightshift.settings import get_settings
 from nightshift.training_plan import BINARY, ReasonsPlan, Target, Task, Training
 
@@ -205,6 +205,18 @@ class UseCase(Declared):
                     "rename one use case, its folder and its folder of dbt models"
                 )
         return [use_case for _, use_case in found]
+
+    @classmethod
+    def load_readable(cls) -> tuple[list[Self], dict[str, NightshiftError]]:
+        """Each use case that can be read by itself, and why the others can't, by the names of their folders."""
+        read: list[Self] = []
+        unreadable: dict[str, NightshiftError] = {}
+        for file in sorted(get_settings().use_cases_dir.glob(f"*/{FILES[0]}")):
+            try:
+                read.append(cls.load(file.parent.name))
+            except NightshiftError as error:
+                unreadable[file.parent.name] = error
+        return read, unreadable
 
 
 def _refuse_unread(folder: Path) -> None:

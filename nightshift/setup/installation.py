@@ -40,16 +40,15 @@ class Installation:
 
 def installation(settings: Settings, services: Services) -> Installation:
     """The installation of a home, with the use cases that can be read."""
-    read: list[UseCase] = []
-    wrong: dict[str, str] = {}
-    for file in sorted(settings.use_cases_dir.glob("*/use_case.yaml")):
+    read, unreadable = UseCase.load_readable()
+    for use_case in read:
         try:
-            use_case = UseCase.load(file.parent.name)
             Catalog(use_case)
-            read.append(use_case)
         except NightshiftError as error:
-            wrong[file.parent.name] = " ".join(str(error).split())
-    return Installation(settings, services, tuple(read), wrong)
+            unreadable[use_case.name] = error
+    sound = tuple(use_case for use_case in read if use_case.name not in unreadable)
+    wrong = {name: " ".join(str(error).split()) for name, error in sorted(unreadable.items())}
+    return Installation(settings, services, sound, wrong)
 
 
 def use_cases(here: Installation) -> Iterator[Finding]:
