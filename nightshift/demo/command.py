@@ -53,7 +53,7 @@ def demo(use_case: str) -> None:
     def say(line: str) -> None:
         console.print(f"[dim]{time.monotonic() - began:4.0f} s[/]  {line}", soft_wrap=True)
 
-    embedded = get_settings().airflow_url is None
+    embedded = _is_embedded()
     with PeakMemory() as memory:
         addresses = start(say) if embedded else served(say)
         with AirflowApi() as api:
@@ -70,14 +70,15 @@ def demo(use_case: str) -> None:
     console.print()
     report.print_places(console, _places(addresses))
     slowest = max(night.seconds for night in nights)
+    peak = f", peak memory {memory.peak_bytes / GIB:.1f} GiB" if embedded else ""
     console.print(
-        f"\n[bold]{seconds / 60:.1f} minutes in all, slowest night {slowest:.0f} s{_peak(memory)}[/]\n{_ENDS[embedded]}"
+        f"\n[bold]{seconds / 60:.1f} minutes in all, slowest night {slowest:.0f} s{peak}[/]\n{_ENDS[embedded]}"
     )
 
 
-def _peak(memory: PeakMemory) -> str:
-    """Nothing where the services' processes are not to be seen from here."""
-    return f", peak memory {memory.peak_bytes / GIB:.1f} GiB" if get_settings().airflow_url is None else ""
+def _is_embedded() -> bool:
+    """Whether this home's own supervisor runs the services, whose processes can then be seen from here."""
+    return get_settings().airflow_url is None
 
 
 def _through_the_scheduler(
@@ -134,5 +135,5 @@ def _places(addresses: Addresses) -> dict[str, str]:
         "MLflow": addresses.mlflow,
         "Data Docs": addresses.data_docs,
         "Lake": str(get_settings().lake),
-        "Query": f"{_PROGRAM[get_settings().airflow_url is None]} sql   (without a query it lists the tables)",
+        "Query": f"{_PROGRAM[_is_embedded()]} sql   (without a query it lists the tables)",
     }
