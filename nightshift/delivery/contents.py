@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -28,7 +28,7 @@ class Contents:
         size: in bytes.
         rows: records, without the header line of a CSV file.
         damage: why the content can't be read, in words; None where it can.
-        columns: names in the file's own order; of JSON Lines all keys that occur.
+        columns: names in the file's own order; of JSON Lines the keys that occur (`Lines.columns`).
         sample: some values of the text columns, by name; None for what is no value.
         schema: for Parquet.
         odd: what Spark can't read in a Parquet file, in words that follow the file's name, by the column's path.
@@ -49,11 +49,14 @@ class Contents:
 class Reader:
     """One file on its way from a delivery into the archive."""
 
-    def __init__(self, folder: Folder, name: str, form: Format, copy: Deposit) -> None:
+    def __init__(
+        self, folder: Folder, name: str, form: Format, copy: Deposit, declared: Set[str] = frozenset()
+    ) -> None:
         self.folder = folder
         self.name = name
         self.form = form
         self.copy = copy
+        self.declared = declared
         self.zipped = form != "parquet" and name.endswith(".gz")
 
     @property
@@ -69,7 +72,7 @@ class Reader:
             NightshiftError: if the archive can't be written, or read back.
         """
         size = self.folder.size(self.name)
-        lines = Lines(self.form) if self.form != "parquet" else None
+        lines = Lines(self.form, self.declared) if self.form != "parquet" else None
         damage: str | None = None
         with self.folder.open(self.name) as stream:
             chunks = self._copied(stream, size)

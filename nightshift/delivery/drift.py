@@ -26,6 +26,7 @@ FORMS = {
 }
 SIMILAR = 0.6
 MISSPELT = 0.8
+LISTED = 20
 # A share of a few values says nothing about a column.
 SAMPLED = 3
 
@@ -80,6 +81,17 @@ def delivered_names(table: Table, version: int) -> dict[str, str]:
     return {column.name: delivered_name(table, column) for column in columns_at(table, version)}
 
 
+def every_delivered_name(table: Table) -> frozenset[str]:
+    """What files of any version of the table call its columns."""
+    return frozenset(name for at in range(1, table.version + 1) for name in delivered_names(table, at).values())
+
+
+def listed_briefly(said: Sequence[str], between: str) -> str:
+    """The first of some words: whatever a file holds where names belong must not drown the rest of a message."""
+    more = [f"and {len(said) - LISTED:,} more"] if len(said) > LISTED else []
+    return between.join([*said[:LISTED], *more])
+
+
 def older_versions(table: Table, date: dt.date) -> Iterator[int]:
     """The versions of before the newest in which files of a batch date may come, newest first.
 
@@ -106,7 +118,7 @@ def fit(table: Table, found: Found, older: Iterable[int] = ()) -> Fit:
         if not list(_changes(table, version, found)) and not _brought_later(table, version, added):
             return Fit(version, added)
     raise DriftError(
-        f"has other columns than {table.short_name} declares (version {table.version}): {'; '.join(newest)}"
+        f"has other columns than {table.short_name} declares (version {table.version}): {listed_briefly(newest, '; ')}"
     )
 
 

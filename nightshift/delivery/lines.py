@@ -5,15 +5,16 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Literal
 
 LINE_BYTES = 128 * 2**20
 SAMPLE_BYTES = 2**18
 SAMPLE_LINES = 20
-# Keys beyond these are no columns, but data in the wrong place.
+# Undeclared names beyond these are data in the place of names: kept aside as all are, and not listed.
 KEYS = 1000
-SHAPES = 10_000
+# Names in those orders of keys that are known again at a glance, which bounds their memory.
+SHAPES = 200_000
 _MARKS = {codecs.BOM_UTF8: "UTF-8 with a byte order mark", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
@@ -25,16 +26,19 @@ class Lines:
     """Takes the bytes of a text file, a piece at a time, in bounded memory.
 
     A line ends in LF; the last one may lack it.
+
+    Args:
+        declared: names of columns that are found however many others there are.
     """
 
-    def __init__(self, form: Literal["csv", "jsonl"]) -> None:
+    def __init__(self, form: Literal["csv", "jsonl"], declared: Set[str] = frozenset()) -> None:
         self.form = form
         self._ended = 0
         self._open: list[bytes] = []  # pieces of the line that has not ended yet
         self._open_bytes = 0
         self._head = b""
         self._first: bytes | None = None
-        self._keys = _Keys()
+        self._keys = _Keys(declared)
 
     @property
     def rows(self) -> int:
@@ -77,7 +81,7 @@ class Lines:
             raise LinesFaultError("has no header line")
 
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns, in their order; of JSON Lines all keys that occur.
+        """Names of the columns, in their order; of JSON Lines the keys that occur, up to `KEYS` undeclared ones.
 
         Raises:
             LinesFaultError: if the header line can't be read.
@@ -127,13 +131,16 @@ class Lines:
 class _Keys:
     """The keys of all JSON objects, in the order in which they first occur."""
 
-    def __init__(self) -> None:
+    def __init__(self, declared: Set[str]) -> None:
         import msgspec
 
         self._decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
         self._broken = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+        self._declared = declared
         self._shapes: set[tuple[str, ...]] = set()
+        self._in_shapes = 0
         self._names: dict[str, None] = {}
+        self._undeclared = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -149,11 +156,17 @@ class _Keys:
                 self._learn(shape)
 
     def _learn(self, shape: tuple[str, ...]) -> None:
-        if len(self._shapes) < SHAPES:
+        if self._in_shapes + len(shape) <= SHAPES:
             self._shapes.add(shape)
-        self._names.update(dict.fromkeys(shape))
-        if len(self._names) > KEYS:
-            raise LinesFaultError(f"has more than {KEYS} different keys: values stand where names belong")
+            self._in_shapes += len(shape)
+        for name in shape:
+            if name in self._names:
+                continue
+            if name not in self._declared:
+                if self._undeclared == KEYS:
+                    continue
+                self._undeclared += 1
+            self._names[name] = None
 
 
 def _header(line: bytes) -> list[str]:

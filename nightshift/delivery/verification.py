@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -19,7 +19,9 @@ from nightshift.delivery.drift import (
     Found,
     columns_at,
     delivered_name,
+    every_delivered_name,
     fit,
+    listed_briefly,
     older_versions,
     text_type,
 )
@@ -123,7 +125,7 @@ def _examine(task: Task) -> LandedFile | Fault:
         )
 
     with archiving(), archive.deposit(use_case) as copy:
-        reader = Reader(task.folder, expected.name, task.source.format, copy)
+        reader = Reader(task.folder, expected.name, task.source.format, copy, every_delivered_name(table))
         try:
             contents = reader.read()
         except OSError as error:
@@ -206,7 +208,7 @@ def _warnings(files: Sequence[LandedFile]) -> Iterator[str]:
             )
 
 
-def kept_aside(place: str, table: Table, names: Iterable[str]) -> str:
+def kept_aside(place: str, table: Table, names: Sequence[str]) -> str:
     """The warning that a delivery has columns which nobody declared."""
     return (
         f"{place} has the undeclared {_shown(table, names)}: kept aside in {table.short_name}, column extra; "
@@ -214,7 +216,7 @@ def kept_aside(place: str, table: Table, names: Iterable[str]) -> str:
     )
 
 
-def _shown(table: Table, names: Iterable[str]) -> str:
-    quoted = ", ".join(repr(name) for name in names)
+def _shown(table: Table, names: Sequence[str]) -> str:
+    quoted = listed_briefly([repr(name) for name in names], ", ")
     # Where personal data is awaited, a key may be a value that slipped into its place.
     return masked_words(quoted) if personal_columns(table) else quoted

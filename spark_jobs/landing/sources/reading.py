@@ -57,12 +57,15 @@ class Reading:
         )
 
     def unreadable(self, suspects: Sequence[Asked]) -> dict[str, DatabaseError]:
-        """Those of some columns that the database can't give, each with its words."""
+        """Those of some columns that the database can't give, each with its words.
+
+        What is sent is UTF-8, so that a value of other bytes, which a database in SQL_ASCII may hold, can't be.
+        """
         found = {}
         self.connection.ask(self.spark, "SELECT 1 AS one")
         for each in suspects:
             try:
-                self.connection.ask(self.spark, f"SELECT count({each.sql}) AS counted {self._rows}")
+                self.connection.ask(self.spark, f"SELECT count({_sent(each)}) AS counted {self._rows}")
             except DatabaseError as error:
                 found[each.name] = error
         return found
@@ -90,6 +93,10 @@ class Reading:
             "upperBound": str(counted.highest + 1),
             "numPartitions": str(partitions),
         }
+
+
+def _sent(column: Asked) -> str:
+    return f"convert_to(CAST({column.sql} AS text), 'UTF8')"
 
 
 def _object(values: Mapping[str, Column]) -> Column:

@@ -12,6 +12,7 @@ import pytest
 
 from nightshift.dates import BatchDates
 from nightshift.delivery import Delivery, verify
+from nightshift.delivery.lines import KEYS
 from tests.deliveries import OneSource, deliver, parquet, things
 
 DAY = dt.date(2013, 1, 2)
@@ -124,6 +125,18 @@ def test_a_key_in_other_case_is_a_matter_of_its_record_where_others_have_it(land
     assert "has the undeclared 'Code': kept aside" in delivery.warnings[0]
     (fault,) = things_delivered(landing, odd, 1, "jsonl").faults
     assert "lacks 'code', perhaps renamed to 'Code'" in str(fault)
+
+
+def test_data_in_the_place_of_names_is_kept_aside_and_not_all_listed(landing: Path) -> None:
+    odd = b"".join(b'{"%d":0,"amount":1,"day":null,"Code":"a"}\n' % number for number in range(KEYS + 1))
+    (fault,) = things_delivered(landing, odd, KEYS + 1, "jsonl").faults
+    assert "lacks 'code', perhaps renamed to 'Code'" in str(fault)
+    assert "and 981 more" in str(fault)
+    usual = b'{"code":"a","amount":1,"day":null}\n'
+    delivery = things_delivered(landing, odd + usual, KEYS + 2, "jsonl")
+    assert delivery.faults == ()
+    assert "has the undeclared '0', 'Code', '1'" in delivery.warnings[0]
+    assert f"and {KEYS - 20} more: kept aside" in delivery.warnings[0]
 
 
 def test_one_file_for_two_sources_warns(landing: Path) -> None:

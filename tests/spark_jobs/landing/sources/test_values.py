@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from nightshift.errors import DeclarationError, NightshiftError
+from nightshift.settings import Settings
 from spark_jobs.landing.judge import judged
 from spark_jobs.landing.records import read_records
 from spark_jobs.landing.sources.connection import Connection
 from spark_jobs.landing.sources.relation import relation
-from tests.other_database import USER, Database
-from tests.spark_jobs.landing.sources.orders import COLUMNS, FIRST, order, table, taken
+from tests.other_database import PASSWORD, USER, Database
+from tests.spark_jobs.landing.sources.orders import COLUMNS, FIRST, order, rows, table, taken
 
 # By type: values of three rows.
 ODD = {
@@ -191,6 +192,28 @@ def test_values_of_all_types_arrive_as_the_database_writes_them_or_are_set_aside
         "price": "NaN",
         **aside[1],
     }
+
+
+def test_bytes_that_are_no_text_are_left_out_by_name_or_named_where_they_are_declared(
+    spark, home: Settings, shop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database in SQL_ASCII takes any byte for text; what is sent is UTF-8."""
+    shop.run("CREATE DATABASE legacy ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0", name="postgres")
+    for part, value in (("URL", shop.url.replace("/shop", "/legacy")), ("USER", USER), ("PASSWORD", PASSWORD)):
+        monkeypatch.setenv(f"NIGHTSHIFT_JDBC_CRM_{part}", value)
+    shop.run(
+        "CREATE TABLE orders (id bigint, amount float8, created_at timestamptz, note text, old text, plain text)",
+        f"GRANT SELECT ON orders TO {USER}",
+        r"INSERT INTO orders VALUES (1, 1, '2013-10-01T12:00:00Z', 'a', convert_from('\374', 'SQL_ASCII'), 'b')",
+        name="legacy",
+    )
+    delivery = taken(spark, table(), FIRST)
+    (row,) = rows(spark, table(), delivery)
+    assert (row.fields.note, row.extra) == ("a", '{"plain":"b"}')
+    assert [each for each in delivery.warnings if "'old', which is left out: ERROR: invalid byte sequence" in each]
+    shop.run("UPDATE orders SET note = old", name="legacy")
+    with pytest.raises(NightshiftError, match=r"could not give the column 'note' of .*: ERROR: invalid byte sequence"):
+        taken(spark, table(), FIRST)
 
 
 def test_a_relation_is_found_as_it_is_written_then_as_postgresql_folds_it(spark, orders: Database) -> None:
