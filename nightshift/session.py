@@ -9,12 +9,13 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift import scratch
 from nightshift.errors import InstallationError
+from nightshift.ledger.code import BAKED
 from nightshift.settings import get_settings
 from nightshift.variables import spark_conf
 
@@ -68,23 +69,29 @@ SETTINGS = {
 JAVA_OPTIONS = "-Duser.timezone=UTC -Duser.language=en -Dfile.encoding=UTF-8"
 
 
-def session(app_name: str) -> SparkSession:
+def session(app_name: str, said: Mapping[str, str] | None = None) -> SparkSession:
     """The Spark session of this process.
 
     Args:
         app_name: shown in Spark's UI and logs.
+        said: further configuration, of a use case; it counts before that of the settings.
+
+    Raises:
+        InstallationError: if an executor of a cluster has other code than this process.
     """
     from pyspark.sql import SparkSession
 
     # UDF workers must run on this very Python, and the JVM on the Java that set-up chose.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.builder.appName(app_name).master(get_settings().spark_master)
-    for key, value in _configuration().items():
+    for key, value in _configuration(said or {}).items():
         builder = builder.config(key, value)
     with _secret_in_a_file():
         made = builder.getOrCreate()
     if pages := get_settings().spark_public_url:
         log.info("Spark: %s/app/?appId=%s", pages, made.sparkContext.applicationId)
+    if not _is_local():
+        refuse_other_code(made)
     return made
 
 
@@ -105,11 +112,39 @@ def _secret_in_a_file() -> Iterator[None]:
             del os.environ["SPARK_CONF_DIR"]
 
 
-def _configuration() -> dict[str, str]:
+def refuse_other_code(spark: SparkSession) -> None:
+    """Refuse executors whose image is of another version than this one: what they compute could differ.
+
+    Raises:
+        InstallationError: naming both versions.
+    """
+    file = str(get_settings().project_dir / BAKED)
+    here = _version_in(file)
+    if not here:
+        return
+
+    def tell(_: int) -> str:
+        # Within a function, so that executors are sent it, and need not have this module to say what they are.
+        return Path(file).read_text(encoding="utf-8").strip() if Path(file).is_file() else ""
+
+    shares = spark.sparkContext.defaultParallelism
+    if others := {*spark.sparkContext.parallelize(range(shares), shares).map(tell).collect()} - {here}:
+        raise InstallationError(
+            f"this job has code {here}, and executors of {get_settings().spark_master} have "
+            f"{', '.join(sorted(each or 'none' for each in others))}",
+            remedy="give all of them one image: `make compose-down`, then `make compose-up`",
+        )
+
+
+def _version_in(file: str) -> str:
+    return Path(file).read_text(encoding="utf-8").strip() if Path(file).is_file() else ""
+
+
+def _configuration(of_use_case: Mapping[str, str]) -> dict[str, str]:
     """All that Spark is told; what a person says is refused where the settings are read, if it could change rows."""
     own = SETTINGS | _machine_settings()
     text = get_settings().spark_conf
-    said = spark_conf.pairs(text) if text else {}
+    said = (spark_conf.pairs(text) if text else {}) | dict(of_use_case)
     for key in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
         # Of two options that say the same, the JVM takes the last.
         own[key] = " ".join(filter(None, (said.pop(key, ""), own.get(key, JAVA_OPTIONS))))

@@ -7,7 +7,7 @@ import re
 from difflib import get_close_matches
 from itertools import permutations
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
@@ -18,6 +18,7 @@ from nightshift.declared.form import Declared, Name, load_yaml
 from nightshift.errors import DeclarationError, NightshiftError, UsageError
 from nightshift.settings import get_settings
 from nightshift.training_plan import BINARY, ReasonsPlan, Target, Task, Training
+from nightshift.variables import spark_conf
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 # What is read of a use case's YAML; the first makes a folder a use case.
@@ -93,7 +94,34 @@ class UseCase(Declared):
     sample_source: Literal["sample_source"] | None = Field(
         None, description="Module of the use case that plays the upstream systems, where there is one."
     )
+    spark: dict[str, str] = Field(
+        {},
+        description=(
+            "Memory, cores and parallelism of its Spark jobs, like `spark.executor.memory: 4g`, where it needs others "
+            "than NIGHTSHIFT_SPARK_CONF gives to all."
+        ),
+    )
     demo: Demo | None = None
+
+    def __hash__(self) -> int:
+        # A mapping has no hash.
+        return hash(self.name)
+
+    @field_validator("spark", mode="before")
+    @classmethod
+    def _written_as_text(cls, given: Any) -> Any:
+        """YAML reads `spark.executor.cores: 2` as a number."""
+        if not isinstance(given, dict):
+            return given
+        return {key: str(value) if type(value) in (int, float) else value for key, value in given.items()}
+
+    @field_validator("spark")
+    @classmethod
+    def _only_sizes(cls, given: dict[str, str]) -> dict[str, str]:
+        for key, value in given.items():
+            if reason := spark_conf.no_size(key, value):
+                raise ValueError(f"{key} can't be set{reason}")
+        return given
 
     @model_validator(mode="after")
     def _known_timezone(self) -> Self:

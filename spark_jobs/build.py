@@ -64,7 +64,7 @@ def build(job: Job, arguments: argparse.Namespace) -> None:
     project.start_parsing()
     if job.stage == FEATURES:
         expectations.preload()
-    spark = session(f"{job.stage} {job.use_case.name} {job.dates}")
+    spark = session(f"{job.stage} {job.use_case.name} {job.dates}", job.use_case.spark)
     tables = built_tables(job)
     project.refuse_undeclared(job.use_case.name, {table.identifier for table in job.catalog.layer("gold")})
     project.refuse_unrun(job.use_case.name, map(_names, tables_by_layer(job).values()))

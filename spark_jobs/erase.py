@@ -98,7 +98,7 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
         NightshiftError: if nothing of the person is there, or rows came back while this ran.
     """
     use_case = wish.catalog.use_case
-    spark = session(f"erase {use_case.name}")
+    spark = session(f"erase {use_case.name}", use_case.spark)
     from spark_jobs.rows_of_person import search
 
     tables = [table for layer in LAYERS for table in wish.catalog.layer(layer) if table.name != "quarantine"]

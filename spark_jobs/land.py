@@ -67,7 +67,7 @@ def land(job: Job, arguments: argparse.Namespace) -> None:
 def take_in(job: Job) -> None:
     """Verify, judge and publish."""
     expectations.preload()
-    spark = session(f"land {job.use_case.name} {job.dates}")
+    spark = session(f"land {job.use_case.name} {job.dates}", job.use_case.spark)
     from spark_jobs.landing.privacy import masked_faults
     from spark_jobs.landing.quarantine import refuse_excess
     from spark_jobs.landing.sources import take

@@ -154,7 +154,7 @@ def read_rows(job: Job, dates: BatchDates | None = None) -> tuple[Rows, Skew]:
     """Read the data set in Spark, hold it against what was scored, and end Spark: the search needs its cores."""
     dates = dates or job.dates
     features = job.catalog[FEATURES]
-    spark = session(f"train {job.use_case.name} {dates}")
+    spark = session(f"train {job.use_case.name} {dates}", job.use_case.spark)
     try:
         rows = read(spark, job.catalog, dates)
         return rows, compare(spark, job.catalog, dates, rows.versions[features.label])

@@ -101,6 +101,8 @@ _KEYS: dict[re.Pattern[str], tuple[str, tuple[str, ...]]] = {
         ),
     ),
 }
+# Forms of the values that say how much a job gets.
+SIZES = (_MEMORY, _SIZE, _NUMBER, _COUNT, _FRACTION)
 
 
 def checked(text: str) -> str:
@@ -128,6 +130,14 @@ def pairs(text: str) -> dict[str, str]:
             raise ValueError(f"names {pair[1]}, which can't be set{reason}")
         found[pair[1]] = pair[2]
     return found
+
+
+def no_size(key: str, value: str) -> str | None:
+    """Why a use case can't say a pair, behind "can't be set": it says how much its jobs get, and not where they run."""
+    if reason := _refused(key, value):
+        return reason
+    is_size = any(fnmatchcase(key, pattern) for form in SIZES for pattern in _KEYS[form][1])
+    return None if is_size else ": a use case says memory, cores and parallelism; NIGHTSHIFT_SPARK_CONF says the rest"
 
 
 def _lines(text: str) -> list[str]:

@@ -86,6 +86,26 @@ def test_a_calendar_that_exists_is_taken(shop: Shop, declared: str) -> None:
     assert UseCase.load("shop").country == (declared.partition(": ")[2].split("\n")[0].strip("'") or None)
 
 
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("spark.executor.memory: 4", "spark.executor.memory can't be set so: its value must be 512m or more"),
+        ("spark.master: yarn", "spark.master can't be set: NIGHTSHIFT_SPARK_MASTER says it"),
+        ("spark.driver.host: here", "a use case says memory, cores and parallelism"),
+        ("spark.sql.ansi.enabled: 'false'", "spark.sql.ansi.enabled can't be set: it could change rows"),
+    ],
+)
+def test_a_use_case_says_how_much_its_jobs_get_and_nothing_else(shop: Shop, declared: str, said: str) -> None:
+    file = shop.folder / "use_case.yaml"
+    text = file.read_text()
+    file.write_text(f"{text}\nspark:\n  spark.executor.cores: 2\n  {declared}\n")
+    with pytest.raises(NightshiftError) as error:
+        UseCase.load("shop")
+    assert said in str(error.value)
+    file.write_text(f"{text}\nspark:\n  spark.executor.cores: 2\n")
+    assert UseCase.load("shop").spark == {"spark.executor.cores": "2"}
+
+
 def test_every_country_that_is_taken_at_first_sight_has_a_calendar() -> None:
     from holidays.registry import COUNTRIES
 

@@ -211,8 +211,38 @@ def test_without_a_cluster_spark_listens_on_loopback_alone(home: Settings, monke
     for master, address in (("local[2]", "127.0.0.1"), ("yarn", "0.0.0.0")):
         asked = home.model_copy(update={"spark_conf": conf, "spark_master": master})
         monkeypatch.setattr(session, "get_settings", lambda asked=asked: asked)
-        found = session._configuration()
+        found = session._configuration({})
         assert (found["spark.driver.bindAddress"], found["spark.default.parallelism"]) == (address, "7")
+
+
+def test_what_a_use_case_says_of_sizes_counts_before_what_is_said_to_all(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nightshift import session
+
+    monkeypatch.setenv("JAVA_HOME", "")
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", str(home.home))
+    conf = "spark.executor.memory=2g spark.executor.cores=3"
+    asked = home.model_copy(update={"spark_conf": conf, "spark_master": "spark://master:7077"})
+    monkeypatch.setattr(session, "get_settings", lambda: asked)
+    found = session._configuration({"spark.executor.memory": "4g"})
+    assert (found["spark.executor.memory"], found["spark.executor.cores"]) == ("4g", "3")
+
+
+def test_executors_of_another_version_are_refused(spark, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nightshift import session
+    from nightshift.ledger.code import BAKED
+
+    # An image's project folder; executors here are threads that find the same one.
+    project = home.home / "image"
+    project.mkdir(parents=True)
+    (project / BAKED).write_text("abc\n")
+    asked = home.model_copy(update={"project_dir": project})
+    monkeypatch.setattr(session, "get_settings", lambda: asked)
+    session.refuse_other_code(spark)
+    monkeypatch.setattr(session, "_version_in", lambda _: "def")
+    with pytest.raises(NightshiftError, match=r"this job has code def, and executors of local.* have abc"):
+        session.refuse_other_code(spark)
 
 
 def test_on_a_cluster_executors_get_the_jars_and_only_who_knows_the_secret_is_heard(
@@ -225,7 +255,7 @@ def test_on_a_cluster_executors_get_the_jars_and_only_who_knows_the_secret_is_he
     secret = "known to the cluster alone"
     asked = home.model_copy(update={"spark_master": "spark://master:7077", "spark_secret": secret})
     monkeypatch.setattr(session, "get_settings", lambda: asked)
-    found = session._configuration()
+    found = session._configuration({})
     assert found["spark.executor.extraClassPath"] == found["spark.driver.extraClassPath"] != ""
     assert "TieredStopAtLevel" not in found["spark.driver.extraJavaOptions"] + found["spark.executor.extraJavaOptions"]
     assert (found["spark.authenticate"], found["spark.network.crypto.enabled"]) == ("true", "true")
