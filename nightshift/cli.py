@@ -55,6 +55,13 @@ _COMMANDS = {
         "Which model was live when and why; promote, roll back, block.",
     ),
     "replay": ("nightshift.commands.replay", "replay", "Compute scores of a batch date again and compare the bits."),
+    "fingerprint": (
+        "nightshift.commands.fingerprint",
+        "fingerprint",
+        "A digest of each published slice, to compare two installations.",
+    ),
+    "backup": ("nightshift.commands.backup", "backup", "Write all state of this installation to one file."),
+    "restore": ("nightshift.commands.backup", "restore", "Read it into another one, embedded or on servers."),
     "clean": ("nightshift.services.commands", "clean", "End every process of this home and remove all its state."),
 }
 

@@ -21,6 +21,7 @@ from nightshift.variables.given import in_file
 from nightshift.variables.table import DIRECT
 
 ADMIN = "admin"
+FERNET_KEY = "airflow_fernet_key"
 _EVERY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}
 
 
@@ -121,6 +122,25 @@ def load_secrets(settings: Settings) -> dict[str, str]:
         _write_private(password_file(settings), json.dumps({ADMIN: made["admin_password"]}) + "\n")
     loaded: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     return loaded
+
+
+def fernet_key(settings: Settings) -> str:
+    """The key by which this installation's Airflow encrypts what it keeps; made where a home has none."""
+    return secret(settings, FERNET_KEY) if settings.airflow_url else load_secrets(settings)["fernet_key"]
+
+
+def administration(settings: Settings, old_key: str) -> dict[str, str]:
+    """The environment of a command that works on Airflow's database alone.
+
+    Args:
+        old_key: one more, by which values there may be encrypted.
+    """
+    options = {
+        "core.fernet_key": f"{fernet_key(settings)},{old_key}",
+        "database.sql_alchemy_conn": database_url("airflow"),
+        "database.sql_alchemy_conn_async": database_url("airflow", "asyncpg"),
+    }
+    return cleaned(os.environ) | as_variables(settings, options) | _project(settings)
 
 
 def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:

@@ -21,7 +21,7 @@ from nightshift import terminal
 from nightshift.database import database_url
 from nightshift.errors import NightshiftError, SettingsError, UsageError
 from nightshift.outside import explaining
-from nightshift.services.airflow_env import as_variables, secret
+from nightshift.services.airflow_env import FERNET_KEY, as_variables, secret
 from nightshift.settings import Settings, get_settings
 from nightshift.variables.cleaning import cleaned
 from nightshift.variables.table import MLFLOW, SPARK_AUTH_SECRET
@@ -39,7 +39,7 @@ AIRFLOW = {
 _AIRFLOW_SECRETS = {
     "api.secret_key": "airflow_secret_key",
     "api_auth.jwt_secret": "airflow_jwt_secret",
-    "core.fernet_key": "airflow_fernet_key",
+    "core.fernet_key": FERNET_KEY,
     "database.sql_alchemy_conn": "nightshift_airflow_database_url",
 }
 _PYTHON = (sys.executable, "-u", "-W", "ignore")

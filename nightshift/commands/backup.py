@@ -1,0 +1,65 @@
+"""`nightshift backup` and `nightshift restore`: all state in one file, and back, embedded or on servers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from nightshift import terminal
+from nightshift.outside import unusable
+
+
+@click.command()
+@click.argument("file")
+def backup(file: str) -> None:
+    """Write everything that this installation holds to FILE, or to standard output where FILE is `-`.
+
+    Lake, landing zone, archive, models, audit pages, logs, and the databases with history, ledger and registry. The
+    services must be down. Nobody but its owner may read FILE: it holds rows in clear, and keys.
+    """
+    from nightshift.backup import write
+
+    if file == "-":
+        write.write(sys.stdout.buffer, _say)
+        return
+    path, new = Path(file), Path(f"{file}.new")
+    if path.exists():
+        raise click.UsageError(f"{path} is there already: name another file")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            write.write(stream, _say)
+        new.replace(path)
+    except OSError as error:
+        raise unusable(f"{error.filename or new} can't be read or written", error) from error
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+@click.command()
+@click.argument("file")
+def restore(file: str) -> None:
+    """Read FILE, or standard input where FILE is `-`, into this installation, which must hold nothing yet.
+
+    A backup of the embedded form is restored on servers, and one of servers in the embedded form. The services must be
+    down.
+    """
+    from nightshift.backup import read
+
+    if file == "-":
+        read.read(sys.stdin.buffer, _say)
+        return
+    try:
+        stream = Path(file).open("rb")  # noqa: SIM115
+    except OSError as error:
+        raise unusable(f"{file} can't be read", error) from error
+    with stream:
+        read.read(stream, _say)
+
+
+def _say(line: str) -> None:
+    # Standard output may be the backup itself.
+    terminal.echo(line, err=True)
