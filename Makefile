@@ -1,7 +1,7 @@
 # `make help` lists everything that a person can do here.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up stop clean doctor test test-all test-fast check format lock image docs screenshots bench
-.PHONY: compose-up compose-demo compose-down compose-logs compose-clean
+.PHONY: compose-up compose-demo compose-down compose-logs compose-clean compose-backup compose-restore compose-smoke
 
 # The first Python that is new enough; name another with PYTHON=...
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -9,7 +9,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) nightshift/setup/bootstrap.py
 READY := @$(BOOTSTRAP) --if-needed
-COMPOSE := $(PYTHON) nightshift/setup/compose.py
+COMPOSE := $(PYTHON) -m nightshift.compose
 TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/nightshift_airflow dags image
 # Modules that write files of the repository from its declarations.
 GENERATED := nightshift_airflow.reference nightshift.reference.dbt_sources nightshift.reference.tables \
@@ -53,6 +53,16 @@ compose-logs:  ## What the services there print, and on
 
 compose-clean:  ## End the services there and remove all their state
 	@$(COMPOSE) clean
+
+compose-backup:  ## Write all that they hold to FILE=…; they must be down
+	@$(COMPOSE) backup $(or $(FILE),$(error name a file: make compose-backup FILE=nightshift.tar))
+
+compose-restore:  ## Read FILE=… into services that hold nothing yet, also one of the embedded form
+	@$(COMPOSE) restore $(or $(FILE),$(error name a file: make compose-restore FILE=nightshift.tar))
+
+compose-smoke:  ## Kill services under the demo's nights, and carry its state both ways (25 minutes)
+	$(READY)
+	@$(COMPOSE) smoke
 
 doctor:  ## Check this machine and name the remedy for what is wrong
 	@[ -x $(BIN)/nightshift ] || $(BOOTSTRAP)

@@ -13,7 +13,7 @@ import pathlib
 import re
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 # Of the user in the image, for files that root makes: containers run as the user who may read them.
@@ -95,9 +95,9 @@ def told(made: list[str]) -> str:
     return f"made in secrets/: {', '.join(made)}" if made else "secrets/ has every secret already"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Make them, and say which."""
-    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args(arguments)
     try:
         print(told(make()))
     except OSError as error:

@@ -68,7 +68,7 @@ def test_json_is_json_whatever_it_holds() -> None:
 
 
 # What prints before the environment is there.
-BEFORE = {"bootstrap.py", "locks.py", "compose.py", "secret_files.py"}
+BEFORE = {"bootstrap.py", "locks.py", "secret_files.py", "compose"}
 PRINTING = {"print", "click.echo", "click.secho", "Console"}
 
 
@@ -80,7 +80,7 @@ def test_every_command_prints_through_one_place() -> None:
     found = {
         f"{path.relative_to(root)}:{node.lineno}"
         for path in paths
-        if path.name not in {"terminal.py", *BEFORE}
+        if path.name not in {"terminal.py", *BEFORE} and path.parent.name not in BEFORE
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in PRINTING
     }

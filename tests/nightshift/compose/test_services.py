@@ -37,9 +37,12 @@ class Machine:
             "compose version": (0, "2.20.0\n"),
             "volume inspect": (1, "no such volume"),
         }
-        (self.project / "nightshift" / "setup").mkdir(parents=True)
-        for name in ("compose.py", "secret_files.py"):
-            shutil.copy(PROJECT_DIR / "nightshift" / "setup" / name, self.project / "nightshift" / "setup")
+        self.project.mkdir()
+        # Neither it nor what it imports may need a package.
+        for module in ("nightshift/__init__.py", "nightshift/setup/__init__.py", "nightshift/setup/secret_files.py"):
+            (self.project / module).parent.mkdir(exist_ok=True)
+            shutil.copy(PROJECT_DIR / module, self.project / module)
+        shutil.copytree(PROJECT_DIR / "nightshift" / "compose", self.project / "nightshift" / "compose")
         self.programs = folder / "programs"
         self.programs.mkdir()
         self.log = folder / "docker.log"
@@ -59,14 +62,14 @@ class Machine:
         """Let the engine have containers."""
         self.answers["ps"] = (0, "".join(f"{json.dumps(each)}\n" for each in services))
 
-    def compose(self, action: str) -> subprocess.CompletedProcess[str]:
+    def compose(self, *action: str) -> subprocess.CompletedProcess[str]:
         (self.log.parent / "answers.json").write_text(json.dumps(self.answers))
-        script = self.project / "nightshift" / "setup" / "compose.py"
-        command = [sys.executable, "-I", "-S", str(script), action]
-        return subprocess.run(command, env={"PATH": str(self.programs)}, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-E", "-s", "-S", "-m", "nightshift.compose", *action]
+        environment = {"PATH": str(self.programs)}
+        return subprocess.run(command, env=environment, cwd=self.project, capture_output=True, text=True, check=False)
 
-    def refusal(self, action: str = "up") -> str:
-        done = self.compose(action)
+    def refusal(self, *action: str) -> str:
+        done = self.compose(*(action or ("up",)))
         assert done.returncode == 1, done.stdout
         assert "Traceback" not in done.stderr
         assert "up --detach" not in self.log.read_text(), "nothing was started"
@@ -173,3 +176,47 @@ def test_what_runs_can_be_ended_without_secrets(machine: Machine) -> None:
 
 def test_a_demo_of_nothing_is_refused(machine: Machine) -> None:
     assert "nothing runs" in machine.refusal("demo")
+
+
+def test_a_backup_is_made_while_postgresql_alone_runs(machine: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "all.tar"
+    machine.answers["compose run"] = (0, "all of it")
+    done = machine.compose("backup", str(file))
+    assert done.returncode == 0, done.stderr
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("all of it", 0o600)
+    asked = machine.log.read_text().splitlines()
+    backup = asked.index("compose run --rm -T --no-deps init python -m nightshift backup -")
+    assert asked.index("compose up --detach --wait postgres") < backup
+    assert "compose --profile tools down --remove-orphans" in asked[backup:]
+    machine.log.write_text("")
+    assert "is there already" in machine.refusal("backup", str(file))
+
+
+def test_a_backup_that_fails_leaves_no_file(machine: Machine, tmp_path: Path) -> None:
+    machine.answers["compose run"] = (65, "nightshift: pg_dump failed")
+    done = machine.compose("backup", str(tmp_path / "all.tar"))
+    assert (done.returncode, "pg_dump failed" in done.stderr) == (65, True)
+    assert not list(tmp_path.glob("all.tar*"))
+
+
+def test_nothing_is_backed_up_or_restored_under_services_that_run(machine: Machine, tmp_path: Path) -> None:
+    machine.runs({"State": "running", "Status": "Up", "Service": "scheduler", "Folder": ""})
+    for action in ("backup", "restore"):
+        assert "services run, and nothing may run meanwhile" in machine.refusal(action, str(tmp_path / "all.tar"))
+
+
+def test_a_restore_makes_databases_first_and_names_a_file_that_is_not_there(machine: Machine, tmp_path: Path) -> None:
+    assert "there is no file" in machine.refusal("restore", str(tmp_path / "none.tar"))
+    (tmp_path / "all.tar").write_text("all of it")
+    done = machine.compose("restore", str(tmp_path / "all.tar"))
+    assert done.returncode == 0, done.stderr
+    asked = machine.log.read_text().splitlines()
+    restored = asked.index("compose run --rm -T --no-deps init python -m nightshift restore -")
+    assert asked.index("compose run --rm --no-deps init") < restored
+
+
+@pytest.mark.parametrize("words", [["--help"], ["backup", "--help"]])
+def test_it_helps(machine: Machine, words: list[str]) -> None:
+    done = machine.compose(*words)
+    assert done.returncode == 0
+    assert "backup" in done.stdout

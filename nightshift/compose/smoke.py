@@ -1,0 +1,192 @@
+"""`make compose-smoke`: the demo on servers that are killed under it, and its state to the embedded form and back.
+
+It has a composition of its own, beside whatever runs here, and removes it at the end. What it prints stays in
+`.nightshift-smoke/`.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nightshift.compose import services
+from nightshift.compose.api import Airflow, until
+from nightshift.compose.docker import COMPOSE, PORTS, PROJECT, ask, fail, project
+from nightshift.compose.doors import closed
+from nightshift.compose.faults import USE_CASE, Outcome, faults, play
+
+Say = Callable[[str], None]
+FOLDER = PROJECT / ".nightshift-smoke"
+NIGHTSHIFT = PROJECT / ".venv" / "bin" / "nightshift"
+NIGHTS = ("2013-08-01", "2013-08-02", "2013-08-03")
+CHALLENGER = "demo__2013-08-04"
+# A demo that ended at a fault is called again, once for each.
+CALLS = 5
+_REPLAY = ("replay", "--use-case", USE_CASE, "--date", NIGHTS[0])
+_HISTORY = ("models", "history", "--use-case", USE_CASE)
+
+
+def smoke(engine: Mapping[str, Any]) -> None:
+    """The demo's nights while services are killed under them, then all state to the embedded form and back."""
+    if not NIGHTSHIFT.exists():
+        fail("the embedded form is not installed", "`make setup` first: the state is carried there and back")
+    _take_a_composition_of_its_own()
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"{time.monotonic() - began:5.0f} s  {line}", flush=True)
+
+    rows: list[tuple[str, ...]] = []
+    try:
+        is_well = _played(engine, say, rows)
+    finally:
+        services.clean()
+        (FOLDER / "report.txt").write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
+        _print(rows)
+    print(f"\n{(time.monotonic() - began) / 60:.1f} minutes in all; {'all well' if is_well else 'NOT ALL WELL'}")
+    sys.exit(0 if is_well else 1)
+
+
+def _take_a_composition_of_its_own() -> None:
+    os.environ["COMPOSE_PROJECT_NAME"] = f"{project()}-smoke"
+    for name in PORTS:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            os.environ[name] = str(probe.getsockname()[1])
+    services.clean()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(mode=0o700)
+
+
+def _played(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) -> bool:
+    started = time.monotonic()
+    services.up(engine)
+    rows.append(("all services healthy", f"{time.monotonic() - started:.0f} s", f"{_memory():.1f} GB", ""))
+    doors = closed()
+    rows.append(("doors and secrets", "", "", "; ".join(doors) or "nothing found"))
+    outcomes = _demo_under_faults(say)
+    rows += [outcome.row() for outcome in outcomes]
+    rows.append(("memory after the demo", "", f"{_memory():.1f} GB", ""))
+    checks = [not doors, *(outcome.is_well for outcome in outcomes)]
+    checks += [_same_rows_again(say, rows)]
+    checks += [_both_ways(engine, say, rows)]
+    return all(checks)
+
+
+def _demo_under_faults(say: Say) -> list[Outcome]:
+    """The demo in a process of its own, and the faults one after the other."""
+    ended = threading.Event()
+    calls: list[int] = []
+
+    def demo() -> None:
+        with (FOLDER / "demo.log").open("wb") as log:
+            while len(calls) < CALLS and 0 not in calls:
+                command = [*COMPOSE, "run", "--rm", "-T", "cli", "demo", USE_CASE]
+                calls.append(subprocess.run(command, cwd=PROJECT, stdout=log, stderr=log, check=False).returncode)
+        ended.set()
+
+    say(f"the demo begins; {FOLDER.name}/demo.log has what it says")
+    thread = threading.Thread(target=demo, daemon=True)
+    thread.start()
+    airflow = Airflow()
+    outcomes = [play(fault, airflow, say, ended.is_set) for fault in faults(NIGHTS, CHALLENGER)]
+    thread.join()
+    said = f"called {len(calls)} times" if len(calls) > 1 else "called once"
+    outcomes.append(Outcome("demo", 0, 0, calls[-1] == 0, f"{said}, ended with {calls[-1]}"))
+    return outcomes
+
+
+def _same_rows_again(say: Say, rows: list[tuple[str, ...]]) -> bool:
+    """Whether the nights, made again with no fault, give the same rows as under faults."""
+    before = _in_container("fingerprint")
+    say("the three nights again, as one backfill without a fault")
+    run, airflow = "smoke__again", Airflow()
+    conf = {"first_date": NIGHTS[0], "last_date": NIGHTS[-1], "stages": "all"}
+    body = {"dag_run_id": run, "logical_date": None, "conf": conf}
+    airflow.call("POST", f"dags/{USE_CASE}_backfill/dagRuns", body)
+    until(lambda: airflow.run(f"{USE_CASE}_backfill", run).get("state") in ("success", "failed"), 1200)
+    state = airflow.run(f"{USE_CASE}_backfill", run).get("state")
+    after = _in_container("fingerprint")
+    slices = len(before.splitlines())
+    is_well = state == "success" and before == after and slices > 0
+    said = f"{slices} slices, {'each the same' if before == after else 'NOT the same'}; backfill: {state}"
+    rows.append(("nights made again without faults", "", "", said))
+    return is_well
+
+
+def _both_ways(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) -> bool:
+    """All state to the embedded form, and from there to new volumes: the same rows, models and history."""
+    before = {what: _in_container(*what) for what in (("fingerprint",), _HISTORY)}
+    (FOLDER / "fingerprint").write_text(before[("fingerprint",)], encoding="utf-8")
+    say("state to the embedded form")
+    services.down()
+    there = FOLDER / "servers.tar"
+    services.backup(there)
+    home = FOLDER / "home"
+    _embedded(home, "restore", str(there))
+    embedded = {what: _embedded(home, *what) for what in before}
+    replayed = _embedded(home, *_REPLAY, check=False)
+    back = FOLDER / "embedded.tar"
+    _embedded(home, "down")
+    _embedded(home, "backup", str(back))
+    say("and back, to new volumes")
+    services.clean()
+    services.restore(back, engine)
+    services.up(engine)
+    again = {what: _in_container(*what) for what in before}
+    replayed_again = _in_container(*_REPLAY)
+    for what, other, replay in (("to the embedded form", embedded, replayed), ("and back", again, replayed_again)):
+        equal = {" ".join(name[:2]): other[name] == before[name] for name in before}
+        said = ", ".join(f"{name} {'equal' if same else 'NOT equal'}" for name, same in equal.items())
+        rows.append((what, "", "", f"{said}; replay: {(replay.strip().splitlines() or ['failed'])[-1]}"))
+    return embedded == before == again and bool(replayed) and bool(replayed_again)
+
+
+def _in_container(*command: str) -> str:
+    """What a command of ours prints there; nothing where it fails."""
+    done = ask(*COMPOSE, "run", "--rm", "-T", "cli", *command)
+    if done.returncode:
+        print(done.stderr[-2000:], file=sys.stderr)
+    return "" if done.returncode else done.stdout
+
+
+def _embedded(home: pathlib.Path, *command: str, check: bool = True) -> str:
+    """What a command prints in the embedded form; nothing where it fails and may."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHIFT_")}
+    done = subprocess.run(
+        [str(NIGHTSHIFT), *command],
+        env={**variables, "NIGHTSHIFT_HOME": str(home)},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        print(done.stderr[-2000:], file=sys.stderr)
+        if check:
+            fail(f"`nightshift {' '.join(command)}` failed in {home}", "the lines above say why")
+    return "" if done.returncode else done.stdout
+
+
+def _memory() -> float:
+    """Gigabytes that all containers of this project use now."""
+    found = ask(*COMPOSE, "ps", "--quiet").stdout.split()
+    told = ask("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", *found).stdout.splitlines()
+    units = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+    used = (line.partition(" /")[0].strip() for line in told)
+    return sum(float(each[:-3]) * units.get(each[-3:], 0) for each in used if each[-3:] in units) / 1e9
+
+
+def _print(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) if rows else 0 for column in range(3)]
+    print()
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]), row[3]]
+        print("  ".join(cells).rstrip())
