@@ -83,7 +83,12 @@ def test_a_lasting_service_comes_back_says_how_it_is_and_has_limits(name: str) -
     health = service["healthcheck"]
     # Neither starts an interpreter nor a JVM each time.
     assert re.search(r"curl|pg_isready", " ".join(health["test"]))
-    assert int(health["interval"].removesuffix("s")) >= 5
+
+
+def test_all_health_checks_together_cost_little() -> None:
+    """A check costs about 50 ms of a core, measured with Docker 20.10: all of them under 2 %."""
+    seconds = [int(SERVICES[name]["healthcheck"]["interval"].removesuffix("s")) for name in LASTING]
+    assert sum(0.05 / each for each in seconds) < 0.02
 
 
 def test_what_spark_is_told_is_what_it_may_be_told() -> None:
