@@ -55,10 +55,10 @@ compose-clean:  ## End the services there and remove all their state
 	@$(COMPOSE) clean
 
 compose-backup:  ## Write all that they hold to FILE=…; they must be down
-	@$(COMPOSE) backup $(or $(FILE),$(error name a file: make compose-backup FILE=nightshift.tar))
+	@$(COMPOSE) backup "$(or $(FILE),$(error name a file: make compose-backup FILE=~/nightshift.tar))"
 
 compose-restore:  ## Read FILE=… into services that hold nothing yet, also one of the embedded form
-	@$(COMPOSE) restore $(or $(FILE),$(error name a file: make compose-restore FILE=nightshift.tar))
+	@$(COMPOSE) restore "$(or $(FILE),$(error name a file: make compose-restore FILE=~/nightshift.tar))"
 
 compose-smoke:  ## Kill services under the demo's nights, and carry its state both ways (25 minutes)
 	$(READY)

@@ -190,6 +190,17 @@ def stop(settings: Settings | None = None) -> bool:
 
 
 @contextlib.contextmanager
+def kept_as_it_was(settings: Settings) -> Iterator[None]:
+    """Let what is done start the embedded server, and end it afterwards where it did not run."""
+    was_running = serving(settings) is not None
+    try:
+        yield
+    finally:
+        if not was_running:
+            stop(settings)
+
+
+@contextlib.contextmanager
 def _locked(settings: Settings) -> Iterator[None]:
     from filelock import FileLock, Timeout
 

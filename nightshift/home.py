@@ -77,6 +77,24 @@ def prepare_home(settings: Settings | None = None) -> Path:
     return home
 
 
+def half_restored(settings: Settings) -> Path:
+    """The file that is there from when a restore begins to change this home until it has come to its end."""
+    return settings.run / "half_restored"
+
+
+def refuse_half_restored(settings: Settings) -> None:
+    """Refuse a home that holds a part of a backup.
+
+    Raises:
+        InstallationError: if a restore was begun and has not come to its end.
+    """
+    if half_restored(settings).exists():
+        raise InstallationError(
+            f"{settings.home} holds a part of a backup: its restore did not come to its end",
+            remedy="restore again; or begin without what is there: `nightshift clean`, `make compose-clean`",
+        )
+
+
 def foreign_entries(home: Path) -> list[str]:
     """What lies in a folder that no nightshift put there; a job or a delivery may come before the mark."""
     return sorted(entry.name for entry in home.iterdir() if entry.name not in _OWN_ENTRIES) if home.is_dir() else []

@@ -9,13 +9,14 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift import scratch
 from nightshift.errors import InstallationError
-from nightshift.ledger.code import BAKED
+from nightshift.ledger.code import BAKED, version_in
 from nightshift.settings import get_settings
 from nightshift.variables import spark_conf
 
@@ -43,6 +44,7 @@ CLUSTER_SETTINGS = {
 PROVED = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
 # Of the flags that set-up found best for small jobs (nightshift.setup.toolchain).
 FIRST_TIER_ALONE = "-XX:TieredStopAtLevel=1"
+WAITED_SECONDS = 60
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -69,12 +71,12 @@ SETTINGS = {
 JAVA_OPTIONS = "-Duser.timezone=UTC -Duser.language=en -Dfile.encoding=UTF-8"
 
 
-def session(app_name: str, said: Mapping[str, str] | None = None) -> SparkSession:
+def session(app_name: str, overrides: Mapping[str, str] | None = None) -> SparkSession:
     """The Spark session of this process.
 
     Args:
         app_name: shown in Spark's UI and logs.
-        said: further configuration, of a use case; it counts before that of the settings.
+        overrides: configuration of a use case, which counts before that of the settings.
 
     Raises:
         InstallationError: if an executor of a cluster has other code than this process.
@@ -84,7 +86,7 @@ def session(app_name: str, said: Mapping[str, str] | None = None) -> SparkSessio
     # UDF workers must run on this very Python, and the JVM on the Java that set-up chose.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.builder.appName(app_name).master(get_settings().spark_master)
-    for key, value in _configuration(said or {}).items():
+    for key, value in _configuration(overrides or {}).items():
         builder = builder.config(key, value)
     with _secret_in_a_file():
         made = builder.getOrCreate()
@@ -113,13 +115,15 @@ def _secret_in_a_file() -> Iterator[None]:
 
 
 def refuse_other_code(spark: SparkSession) -> None:
-    """Refuse executors whose image is of another version than this one: what they compute could differ.
+    """Refuse a cluster whose executors are of another image than this process: what they compute could differ.
+
+    Asked are the executors that the job has at its start.
 
     Raises:
         InstallationError: naming both versions.
     """
     file = str(get_settings().project_dir / BAKED)
-    here = _version_in(file)
+    here = version_in(file)
     if not here:
         return
 
@@ -128,7 +132,9 @@ def refuse_other_code(spark: SparkSession) -> None:
         return Path(file).read_text(encoding="utf-8").strip() if Path(file).is_file() else ""
 
     shares = spark.sparkContext.defaultParallelism
-    if others := {*spark.sparkContext.parallelize(range(shares), shares).map(tell).collect()} - {here}:
+    with _told_while_waiting():
+        found = {*spark.sparkContext.parallelize(range(shares), shares).map(tell).collect()}
+    if others := found - {here}:
         raise InstallationError(
             f"this job has code {here}, and executors of {get_settings().spark_master} have "
             f"{', '.join(sorted(each or 'none' for each in others))}",
@@ -136,15 +142,31 @@ def refuse_other_code(spark: SparkSession) -> None:
         )
 
 
-def _version_in(file: str) -> str:
-    return Path(file).read_text(encoding="utf-8").strip() if Path(file).is_file() else ""
+@contextlib.contextmanager
+def _told_while_waiting() -> Iterator[None]:
+    """Say once a minute what a job waits for whose first task has not begun: Spark itself would wait in silence."""
+    is_through = threading.Event()
+
+    def tell() -> None:
+        while not is_through.wait(WAITED_SECONDS):
+            log.warning(
+                "no executor has begun yet: the cluster's cores are taken, or no worker offers the memory and cores "
+                "that one executor asks for; the pages of the Spark master show both"
+            )
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_through.set()
 
 
-def _configuration(of_use_case: Mapping[str, str]) -> dict[str, str]:
+def _configuration(overrides: Mapping[str, str]) -> dict[str, str]:
     """All that Spark is told; what a person says is refused where the settings are read, if it could change rows."""
     own = SETTINGS | _machine_settings()
     text = get_settings().spark_conf
-    said = (spark_conf.pairs(text) if text else {}) | dict(of_use_case)
+    said = (spark_conf.pairs(text) if text else {}) | dict(overrides)
     for key in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
         # Of two options that say the same, the JVM takes the last.
         own[key] = " ".join(filter(None, (said.pop(key, ""), own.get(key, JAVA_OPTIONS))))

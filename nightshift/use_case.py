@@ -98,7 +98,7 @@ class UseCase(Declared):
         {},
         description=(
             "Memory, cores and parallelism of its Spark jobs, like `spark.executor.memory: 4g`, where it needs others "
-            "than NIGHTSHIFT_SPARK_CONF gives to all."
+            "than NIGHTSHIFT_SPARK_CONF gives to all; a driver's memory is NIGHTSHIFT_SPARK_DRIVER_MEMORY for all."
         ),
     )
     demo: Demo | None = None
@@ -119,7 +119,7 @@ class UseCase(Declared):
     @classmethod
     def _only_sizes(cls, given: dict[str, str]) -> dict[str, str]:
         for key, value in given.items():
-            if reason := spark_conf.no_size(key, value):
+            if reason := spark_conf.refused_as_size(key, value):
                 raise ValueError(f"{key} can't be set{reason}")
         return given
 

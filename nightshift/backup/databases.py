@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from nightshift.database import database_url
 from nightshift.errors import DatabaseUnreachableError, InstallationError
@@ -26,22 +27,28 @@ _PLACES = {
     "logged_models": ("artifact_location",),
     "model_versions": ("source", "storage_location"),
 }
-# Of a server that hands MLflow's files out itself, as docker-compose.yaml's does.
-SERVED = "mlflow-artifacts:"
+# Of a server that hands MLflow's files out itself, as docker-compose.yaml's does, which has this name there.
+SERVED, SERVICE = "mlflow-artifacts:", "mlflow"
 
 
 def own(settings: Settings) -> tuple[str, ...]:
     """The databases whose content belongs to this installation: not those of an Airflow or MLflow that others run."""
+    server = settings.mlflow_tracking_uri and urlsplit(settings.mlflow_tracking_uri).hostname
     others = {
-        "airflow": settings.airflow_url and not (settings.airflow_database_url or settings.database_url),
-        "mlflow": settings.mlflow_tracking_uri and not settings.mlflow_database_url,
+        "airflow": settings.airflow_url and not settings.airflow_database_url,
+        # The address of its database is also known where another server was named in its place.
+        "mlflow": server and not (server == SERVICE and settings.mlflow_database_url),
     }
     return tuple(name for name in USED if not others.get(name))
 
 
-def artifacts(settings: Settings) -> str:
-    """How MLflow's database writes the place of its files: what these addresses begin with."""
-    return SERVED if settings.mlflow_tracking_uri else settings.mlflow_artifacts.as_uri()
+def artifacts(settings: Settings) -> tuple[str, ...]:
+    """What addresses of files in MLflow's database begin with; first as they are written now."""
+    if settings.mlflow_tracking_uri:
+        return (SERVED,)
+    # A home may be reached through a link, and may have been when an experiment was made.
+    written, real = settings.mlflow_artifacts, settings.mlflow_artifacts.resolve()
+    return tuple(dict.fromkeys((written.as_uri(), real.as_uri())))
 
 
 def is_used(name: str) -> bool:
@@ -64,33 +71,70 @@ def dump(name: str, to: Path) -> None:
 
 
 def restore(name: str, dumped: Path) -> None:
-    """Put a dump in the place of what a database holds: all of it, or nothing where that fails.
+    """Put a dump in the place of all that a database holds.
 
     Raises:
         InstallationError: with the words of `pg_restore`.
     """
-    _tool("pg_restore", name, "--clean", "--if-exists", "--single-transaction", "--exit-on-error", str(dumped))
+    from sqlalchemy import text
+
+    # Else tables of a newer version would stay, and its migrations find them.
+    with _connected(name) as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    _tool("pg_restore", name, "--single-transaction", "--exit-on-error", str(dumped))
 
 
-def move_artifacts(before: str, now: str) -> None:
-    """Let MLflow's database name the place where its files are now."""
+def others(names: Iterable[str]) -> Iterator[str]:
+    """Who is connected to some databases beside this process, in words."""
+    from sqlalchemy import text
+
+    for name in names:
+        with _connected(name) as connection:
+            asked = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            if count := connection.execute(text(asked)).scalar():
+                yield f"{count} connections to the database {name}"
+
+
+def newest_entry() -> int:
+    """Number of the ledger's newest entry: another one later means that a job ran meanwhile."""
+    from sqlalchemy import text
+
+    with _connected("ledger") as connection:
+        if connection.execute(text("SELECT to_regclass('entries')")).scalar() is None:
+            return 0
+        return int(connection.execute(text("SELECT coalesce(max(id), 0) FROM entries")).scalar() or 0)
+
+
+def move_artifacts(before: Sequence[str], now: str) -> list[str]:
+    """Let MLflow's database name the place where its files are now; addresses of files that it names elsewhere."""
     from sqlalchemy import inspect, text
 
-    if before == now:
-        return
+    elsewhere: list[str] = []
     with _connected("mlflow") as connection:
         known = inspect(connection)
         for table, columns in _PLACES.items():
             there = {column["name"] for column in known.get_columns(table)} if known.has_table(table) else set()
             for column in there.intersection(columns):
                 # Names of this module; the places are given as values.
-                connection.execute(
-                    text(
-                        f"UPDATE {table} SET {column} = :now || substr({column}, length(:before) + 1) "
-                        f"WHERE starts_with({column}, :before)"
-                    ),
-                    {"now": now, "before": before},
+                for place in before:
+                    connection.execute(
+                        text(
+                            f"UPDATE {table} SET {column} = :now || substr({column}, length(:before) + 1) "
+                            f"WHERE starts_with({column}, :before) AND NOT starts_with({column}, :now)"
+                        ),
+                        {"now": now, "before": place},
+                    )
+                left = text(
+                    f"SELECT DISTINCT {column} FROM {table} WHERE NOT starts_with({column}, :now) "
+                    f"AND (starts_with({column}, 'file:') OR starts_with({column}, '/') "
+                    f"OR starts_with({column}, :served))"
                 )
+                elsewhere += [row[0] for row in connection.execute(left, {"now": now, "served": SERVED})]
+    return elsewhere
 
 
 @contextlib.contextmanager
@@ -104,17 +148,18 @@ def _connected(name: str) -> Iterator[Connection]:
 
 
 def _tool(program: str, name: str, *arguments: str) -> None:
-    from sqlalchemy.engine import make_url
+    from sqlalchemy.engine import URL, make_url
 
     url = make_url(database_url(name))
-    # On a command line everybody of the machine could read the password.
-    secret = {"PGPASSWORD": url.password} if url.password else {}
-    address = url.set(drivername="postgresql", password=None).render_as_string()
-    options = ("--no-owner", "--no-privileges", f"--dbname={address}")
+    query = {key: value for key, value in url.query.items() if key != "password"}
+    address = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
+    options = ("--no-owner", "--no-privileges", f"--dbname={address.render_as_string()}")
+    # On a command line everybody of the machine could read a password.
+    told = {"PGPASSWORD": url.password or str(url.query.get("password", ""))}
     # As this process's user, whom the embedded server knows.
     done = subprocess.run(
         [str(programs() / program), *options, *arguments],
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **secret},
+        env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(Path.home()), "LC_ALL": "C", **told},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import time
+from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
+from nightshift.backup import databases
 from nightshift.errors import UsageError
 from nightshift.services import state
 from nightshift.settings import Settings
@@ -14,10 +16,12 @@ HEAD, END, KEY = "nightshift-backup.json", "end", "airflow_fernet_key"
 DATABASES, HOME = "databases", "home"
 # Of a later one nothing is read: it may hold what this code does not know.
 FORM = 1
+# A connection that was closed is there for a moment still.
+ENDING_SECONDS = 10
 # Of a home, what can't be made again; the mark, locks, sockets and what is staged stay behind.
 FOLDERS = ("lake", "landing", "archive", "data_docs", "mlflow", "secrets", "logs")
-# Those of them that are empty before the first delivery.
-FILLED = ("lake", "landing", "archive")
+# Those of them in which no file is before the first delivery.
+FILLED = ("lake", "landing", "archive", "mlflow", "secrets")
 
 
 class Head(BaseModel):
@@ -26,7 +30,7 @@ class Head(BaseModel):
     Attributes:
         code: version of the code that made it.
         made_at: instant, ISO 8601.
-        artifacts: what MLflow's database begins its addresses with.
+        artifacts: what addresses in MLflow's database begin with.
         databases: names of those that it holds.
     """
 
@@ -35,42 +39,27 @@ class Head(BaseModel):
     form: int = FORM
     code: str
     made_at: str
-    artifacts: str
+    artifacts: tuple[str, ...]
     databases: tuple[str, ...]
 
 
-def refuse_running(settings: Settings, what: str) -> None:
+def refuse_running(settings: Settings, names: Iterable[str], what: str) -> None:
     """Refuse while something may write: files and databases must be of one moment.
+
+    Args:
+        names: databases to which nothing else may be connected: services, jobs and commands all are.
 
     Raises:
         UsageError: naming what runs, and how to end it.
     """
-    if settings.airflow_url:
-        if _answers(f"{settings.airflow_url}/api/v2/version"):
-            raise UsageError(
-                f"Airflow at {settings.airflow_url} runs, and nothing may run during a {what}",
-                remedy="end the services where they run, as with `make compose-down`",
-            )
-        return
-    found = state.look(settings)
-    if found.state not in ("never", "stopped"):
-        raise UsageError(
-            f"services of {settings.home} run, and nothing may run during a {what}", remedy="nightshift down"
-        )
-    if found.tasks:
-        raise UsageError(f"{', '.join(found.tasks)} runs here", remedy="wait for its end")
-
-
-def files_below(folder: Path) -> bool:
-    """Whether a folder holds a file, at any depth."""
-    return any(each.is_file() for each in folder.rglob("*")) if folder.is_dir() else False
-
-
-def _answers(address: str) -> bool:
-    import httpx
-
-    try:
-        httpx.get(address, timeout=5, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return True
+    remedy = (
+        "`nightshift down`; of servers, `make compose-down`; and wait for the end of jobs that were started by hand"
+    )
+    if settings.airflow_url is None and (found := state.look(settings)).state not in ("never", "stopped"):
+        running = ", ".join(["services", *found.tasks])
+        raise UsageError(f"{running} of {settings.home} run, and nothing may run during a {what}", remedy=remedy)
+    deadline = time.monotonic() + ENDING_SECONDS
+    while (connected := list(databases.others(names))) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    if connected:
+        raise UsageError(f"{', '.join(connected)}: something runs, and nothing may during a {what}", remedy=remedy)

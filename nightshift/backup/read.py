@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pydantic import ValidationError
 
-from nightshift import scratch
+from nightshift import database, scratch
 from nightshift.backup import databases
-from nightshift.backup.form import DATABASES, END, FILLED, FORM, HEAD, HOME, KEY, Head, files_below, refuse_running
+from nightshift.backup.form import DATABASES, END, FILLED, FORM, HEAD, HOME, KEY, Head, refuse_running
 from nightshift.errors import InstallationError, UsageError
-from nightshift.home import prepare_home
+from nightshift.home import half_restored, prepare_home
 from nightshift.services.airflow_env import administration
 from nightshift.settings import Settings, get_settings
 
@@ -25,37 +25,48 @@ Say = Callable[[str], None]
 _NO_BACKUP = "is no whole backup of nightshift"
 
 
-def read(stream: IO[bytes], say: Say) -> None:
-    """Read all state of another installation; files and databases are put in place once all of it was read.
+def restore_from(stream: IO[bytes], say: Say) -> None:
+    """Read all state of another installation; nothing is changed before all of it was read.
+
+    From then on the home is marked: what uses it refuses until a restore has come to its end, which may be another one.
 
     Raises:
         NightshiftError: if this installation holds something already, something runs, or the backup is not whole.
         OSError: if the stream can't be read, or a file not be written.
     """
     settings = get_settings()
+    mark = half_restored(settings)
+    is_another_try = mark.exists()
     prepare_home(settings)
-    refuse_running(settings, "restore")
-    names = databases.own(settings)
-    _refuse_used(settings, names)
-    folder = scratch.take(settings.home / "tmp" / "restore")
-    try:
-        folder.mkdir(mode=0o700)
-        head, key = _unpacked(stream, folder)
-        say(f"made by code {head.code} at {head.made_at}")
-        _restore_databases(folder / DATABASES, [name for name in names if name in head.databases], head, say)
-        if key and "airflow" in names:
-            say("Airflow: tables of this version, values encrypted by the key of this installation")
-            _administer_airflow(settings, key)
-        count = _put_in_place(folder / HOME, settings.home)
-        say(f"{count:,} files are in place")
-    finally:
-        scratch.discard(folder)
-    for name in sorted(set(head.databases).symmetric_difference(names)):
-        say(f"the database {name} is not this installation's own on both sides: what it holds was left out")
+    with database.kept_as_it_was(settings):
+        names = databases.own(settings)
+        refuse_running(settings, names, "restore")
+        if not is_another_try:
+            _refuse_used(settings, names)
+        parent = settings.home / "tmp" / "restore"
+        scratch.sweep(parent)
+        folder = scratch.take(parent)
+        try:
+            folder.mkdir(mode=0o700)
+            head, key = _unpacked(stream, folder)
+            say(f"made by code {head.code} at {head.made_at}")
+            mark.touch()
+            _restore_databases(folder / DATABASES, [name for name in names if name in head.databases], head, say)
+            if key and "airflow" in names:
+                say("Airflow: tables of this version, values encrypted by the key of this installation")
+                _administer_airflow(settings, key)
+            say(f"{_put_in_place(folder / HOME, settings.home):,} files are in place")
+            mark.unlink()
+        finally:
+            scratch.discard(folder)
+    for name in sorted({*head.databases} - {*names}):
+        say(f"left out: the database {name}, as another server's is used here")
+    for name in sorted({*names} - {*head.databases}):
+        say(f"empty: the database {name}, which the backup does not hold")
 
 
 def _refuse_used(settings: Settings, names: tuple[str, ...]) -> None:
-    used = [f"the folder {name}" for name in FILLED if files_below(settings.home / name)]
+    used = [f"the folder {name}" for name in FILLED if _holds_a_file(settings.home / name)]
     used += [f"the database {name}" for name in names if databases.is_used(name)]
     if used:
         raise UsageError(
@@ -63,6 +74,10 @@ def _refuse_used(settings: Settings, names: tuple[str, ...]) -> None:
             remedy="restore into a new NIGHTSHIFT_HOME, or remove what is there: `nightshift clean`, "
             "`make compose-clean`",
         )
+
+
+def _holds_a_file(folder: Path) -> bool:
+    return any(files for _, _, files in os.walk(folder))
 
 
 def _unpacked(stream: IO[bytes], folder: Path) -> tuple[Head, str]:
@@ -77,8 +92,9 @@ def _unpacked(stream: IO[bytes], folder: Path) -> tuple[Head, str]:
             if head.form > FORM:
                 raise UsageError(f"this backup has form {head.form}, and this code knows {FORM}: use newer code")
             while (member := tar.next()) is not None:
-                # Nothing is written beyond the folder, whatever the names.
-                tar.extract(member, folder, filter="data")
+                _unpack(tar, member, folder)
+                # It keeps all members; there may be millions.
+                tar.members.clear()  # type: ignore[attr-defined]
     except (tarfile.TarError, ValidationError, EOFError) as error:
         raise UsageError(f"this {_NO_BACKUP}: {str(error).splitlines()[0] if str(error) else error!r}") from None
     if not (folder / END).exists():
@@ -87,12 +103,32 @@ def _unpacked(stream: IO[bytes], folder: Path) -> tuple[Head, str]:
     return head, key.read_text(encoding="ascii") if key.exists() else ""
 
 
+def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write a file or a folder with its rights; by hand, as `tarfile` has its filters from Python 3.11.4 on only."""
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
+        raise UsageError(f"this {_NO_BACKUP}: it holds {member.name!r}, which is no file or folder of a home")
+    target = folder / name
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        target.chmod((member.mode & 0o755) | 0o700)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = tar.extractfile(member)
+    assert content is not None
+    with target.open("xb") as file:
+        shutil.copyfileobj(content, file)
+    target.chmod((member.mode & 0o755) | 0o600)
+    os.utime(target, (member.mtime, member.mtime))
+
+
 def _restore_databases(folder: Path, names: list[str], head: Head, say: Say) -> None:
     for name in names:
         say(f"database {name}")
         databases.restore(name, folder / name)
     if "mlflow" in names:
-        databases.move_artifacts(head.artifacts, databases.artifacts(get_settings()))
+        for address in databases.move_artifacts(head.artifacts, databases.artifacts(get_settings())[0]):
+            say(f"MLflow names files that are not in the backup: {address}")
 
 
 def _administer_airflow(settings: Settings, old_key: str) -> None:
@@ -111,7 +147,10 @@ def _administer_airflow(settings: Settings, old_key: str) -> None:
         )
         if done.returncode != 0:
             tail = "\n".join(done.stdout.splitlines()[-15:])
-            raise InstallationError(f"`airflow {' '.join(command)}` failed on what was restored:\n{tail}")
+            raise InstallationError(
+                f"`airflow {' '.join(command)}` failed on what was restored:\n{tail}",
+                remedy="a backup is read by the code that made it, or by newer code: restore again with that",
+            )
 
 
 def _put_in_place(source: Path, home: Path) -> int:
@@ -119,14 +158,11 @@ def _put_in_place(source: Path, home: Path) -> int:
     count = 0
     for folder, _, files in os.walk(source):
         target = home / Path(folder).relative_to(source)
-        if target != home:
-            target.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            target.mkdir()
+            target.chmod(Path(folder).stat().st_mode & 0o777)
         for name in files:
-            Path(folder, name).replace(target / name)
+            # A folder of the home may be on another disk.
+            shutil.move(Path(folder, name), target / name)
         count += len(files)
-    # Folders keep their rights, like those of personal data.
-    for folder, _, _ in os.walk(source):
-        if (relative := Path(folder).relative_to(source)) != Path():
-            with contextlib.suppress(PermissionError):
-                (home / relative).chmod(Path(folder).stat().st_mode & 0o777)
     return count

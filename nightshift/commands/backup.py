@@ -23,20 +23,21 @@ def backup(file: str) -> None:
     from nightshift.backup import write
 
     if file == "-":
-        write.write(sys.stdout.buffer, _say)
+        write.write_to(sys.stdout.buffer, _say)
         return
     path, new = Path(file), Path(f"{file}.new")
     if path.exists():
         raise click.UsageError(f"{path} is there already: name another file")
     try:
+        # What a killed backup left.
+        new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            write.write(stream, _say)
+            write.write_to(stream, _say)
         new.replace(path)
     except OSError as error:
         raise unusable(f"{error.filename or new} can't be read or written", error) from error
-    except BaseException:
+    finally:
         new.unlink(missing_ok=True)
-        raise
 
 
 @click.command()
@@ -45,19 +46,18 @@ def restore(file: str) -> None:
     """Read FILE, or standard input where FILE is `-`, into this installation, which must hold nothing yet.
 
     A backup of the embedded form is restored on servers, and one of servers in the embedded form. The services must be
-    down.
+    down. A restore that did not come to its end is carried out again.
     """
     from nightshift.backup import read
 
     if file == "-":
-        read.read(sys.stdin.buffer, _say)
+        read.restore_from(sys.stdin.buffer, _say)
         return
     try:
-        stream = Path(file).open("rb")  # noqa: SIM115
+        with Path(file).open("rb") as stream:
+            read.restore_from(stream, _say)
     except OSError as error:
-        raise unusable(f"{file} can't be read", error) from error
-    with stream:
-        read.read(stream, _say)
+        raise unusable(f"{error.filename or file} can't be read or written", error) from error
 
 
 def _say(line: str) -> None:

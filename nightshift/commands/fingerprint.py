@@ -44,7 +44,8 @@ def _slices(table: Table) -> Iterator[str]:
     from nightshift.query import query
 
     # Sums of digests: neither the order nor the files of the rows count, and a row that is there twice does.
-    parts = ", ".join(f"sum(CAST(md5_number_{half}(CAST(row AS VARCHAR)) AS HUGEINT))" for half in ("upper", "lower"))
+    # Of each row as JSON, in which text and null are told apart.
+    parts = ", ".join(f"sum(CAST(md5_number_{half}(to_json(row)) AS HUGEINT))" for half in ("upper", "lower"))
     found = query(f"SELECT batch_date, count(*), {parts} FROM {table.full_name} AS row GROUP BY 1 ORDER BY 1")
     for date, rows, upper, lower in zip(*(column.to_pylist() for column in found.columns), strict=True):
         yield f"{date}\t{rows}\t{int(upper) % _HALF:016x}{int(lower) % _HALF:016x}"

@@ -32,7 +32,7 @@ def main() -> None:
         told = (action.__doc__ or "").splitlines()[0]
         added = actions.add_parser(name, help=told, description=told)
         if "file" in needs:
-            added.add_argument("file", type=lambda text: pathlib.Path(text).absolute(), help="the backup")
+            added.add_argument("file", type=lambda text: pathlib.Path(text).expanduser().absolute(), help="the backup")
     given = vars(parser.parse_args())
     given["engine"] = checks.engine()
     action, needs = ACTIONS[given["action"]]

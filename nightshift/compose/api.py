@@ -27,7 +27,7 @@ class Airflow:
         """What it answers.
 
         Raises:
-            OSError: if it does not, or refuses.
+            OSError: if it does not, or refuses; with its words.
         """
         try:
             return self._asked(method, f"/api/v2/{path}", body, {"Authorization": f"Bearer {self._token}"})
@@ -69,8 +69,13 @@ class Airflow:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Accept": "application/json", **headers},
         )
-        with _OPENER.open(asked, timeout=30) as answer:
-            return json.load(answer)
+        try:
+            with _OPENER.open(asked, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 401:
+                error.msg = f"{error.msg}: {error.read().decode(errors='replace')[:1000]}"
+            raise
 
 
 def until(condition: Callable[[], Any], seconds: float) -> bool:

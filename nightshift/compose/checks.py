@@ -15,6 +15,8 @@ from nightshift.compose.docker import project as project_name
 
 # The oldest that knows `up --wait` for services that run once and end.
 OLDEST = (2, 20)
+# The first engine that drops packets for a container's published port which come from beyond the host.
+CLOSED = 28
 # A machine that is sold with 4 GB has a little less.
 GIGABYTES, DISK_GIGABYTES = 3.5, 4
 
@@ -38,12 +40,21 @@ def engine() -> Mapping[str, Any]:
 
 
 def before_start(told: Mapping[str, Any]) -> None:
-    """End where the services could not start, or would take the place of others."""
-    _refuse_another_folder()
+    """End where the services could not start."""
     if not any_runs():
         _check_machine(told)
         _check_ports()
     _refuse_secrets_that_do_not_fit()
+
+
+def warn_of_neighbours(told: Mapping[str, Any]) -> None:
+    """Say it where Docker's doors are not as closed as the ports on loopback look."""
+    version = str(told.get("ServerVersion", ""))
+    if (major := re.match(r"\d+", version)) and int(major[0]) < CLOSED:
+        print(
+            f"  Docker {version} lets machines of this network segment that route to a container's own address past\n"
+            f"  the loopback ports; {CLOSED} and newer do not. Until then: docs/deploy.md, Doors.\n"
+        )
 
 
 def user() -> None:
@@ -65,8 +76,8 @@ def _check_machine(told: Mapping[str, Any]) -> None:
         )
 
 
-def _refuse_another_folder() -> None:
-    """A second checkout would take the first one's containers for its own, and replace them."""
+def refuse_another_folder() -> None:
+    """End where a second checkout would take the first one's containers for its own, and replace or remove them."""
     for folder in {each["Folder"] for each in containers()} - {""}:
         if pathlib.Path(folder).resolve() != PROJECT:
             fail(

@@ -29,7 +29,7 @@ def ask(*command: str) -> subprocess.CompletedProcess[str]:
 def call(*command: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> int:
     """Run a command that speaks to the person; its exit status."""
     # Compose wants the user's number for the file to be whole, also where containers only end.
-    given = {"NIGHTSHIFT_UID": "50000"} | environment() if {"down", "logs"} & {*command} else None
+    given = {"NIGHTSHIFT_UID": "50000"} | environment() if command[0] == COMPOSE[0] else None
     return subprocess.run(command, cwd=PROJECT, env=given, stdin=stdin, stdout=stdout, check=False).returncode
 
 
@@ -46,8 +46,8 @@ def containers() -> list[dict[str, str]]:
 
 
 def any_runs() -> bool:
-    """Whether a service of this project does."""
-    return any(each["State"] == "running" for each in containers())
+    """Whether a service of this project does, or would again by itself."""
+    return any(each["State"] not in ("created", "exited", "dead") for each in containers())
 
 
 def project() -> str:

@@ -6,7 +6,9 @@ import ipaddress
 import json
 import socket
 
-from nightshift.compose.docker import COMPOSE, PORTS, PROJECT, ask, port
+from nightshift.compose.docker import COMPOSE, PORTS, PROJECT, ask, fail, port
+
+_TASK_LOGS = "find /var/lib/nightshift/logs -name '*.log' -exec cat {} + ; echo end of the logs"
 
 
 def closed() -> list[str]:
@@ -27,25 +29,28 @@ def _open_ports() -> list[str]:
 
 def _addresses() -> list[str]:
     """Those of this machine that are not loopback's, the networks of Docker among them."""
-    networks = ask("docker", "network", "ls", "--quiet").stdout.split()
-    told = json.loads(ask("docker", "network", "inspect", *networks).stdout or "[]")
+    told = json.loads(_told("docker", "network", "inspect", *_told("docker", "network", "ls", "--quiet").split()))
     gateways = {
         config.get("Gateway") for each in told for config in (each.get("IPAM", {}).get("Config") or []) if config
     }
-    own = {str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)}
-    return sorted(
-        each for each in (gateways | own) - {None} if not ipaddress.ip_address(each.split("%")[0]).is_loopback
-    )
+    try:
+        own = {str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)}
+    except OSError:
+        # A machine need not know its own name.
+        own = set()
+    known = {str(each).split("%")[0] for each in gateways | own if each}
+    return sorted(each for each in known if not ipaddress.ip_address(each).is_loopback)
 
 
 def _secrets_told() -> list[str]:
-    containers = ask(*COMPOSE, "ps", "--all", "--quiet").stdout.split()
-    images = {ask("docker", "inspect", "--format", "{{.Image}}", each).stdout.strip() for each in containers}
+    containers = _told(*COMPOSE, "ps", "--all", "--quiet").split()
+    images = sorted({_told("docker", "inspect", "--format", "{{.Image}}", each).strip() for each in containers})
     told = {
-        "docker inspect": ask("docker", "inspect", *containers).stdout,
-        "docker compose config": ask(*COMPOSE, "config").stdout,
-        "an image's history": "".join(ask("docker", "history", "--no-trunc", each).stdout for each in images),
-        "a log": (logs := ask(*COMPOSE, "logs", "--no-color")).stdout + logs.stderr,
+        "docker inspect": _told("docker", "inspect", *containers),
+        "docker compose config": _told(*COMPOSE, "config"),
+        "an image's history": "".join(_told("docker", "history", "--no-trunc", each) for each in images),
+        "a log of a service": _told(*COMPOSE, "logs", "--no-color"),
+        "a log of a task": _told(*COMPOSE, "exec", "-T", "scheduler", "sh", "-c", _TASK_LOGS),
     }
     secrets = {file.name: _secret(file.read_text(encoding="utf-8").strip()) for file in (PROJECT / "secrets").iterdir()}
     return [
@@ -54,6 +59,14 @@ def _secrets_told() -> list[str]:
         for name, secret in secrets.items()
         if secret in text
     ]
+
+
+def _told(*command: str) -> str:
+    """What a command prints; where it says nothing, nothing can be found in it."""
+    done = ask(*command)
+    if done.returncode or not done.stdout.strip():
+        fail(f"`{' '.join(command[:4])}` says nothing: {done.stderr.strip()}", "see whether the services run")
+    return done.stdout
 
 
 def _secret(text: str) -> str:

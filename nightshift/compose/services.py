@@ -12,6 +12,7 @@ from nightshift.compose.docker import COMPOSE, PORTS, any_runs, ask, call, conta
 from nightshift.setup import secret_files
 
 # In the container that has the secrets of every database; what it says of its progress goes to standard error.
+_CONTAINER = "nightshift.services.container"
 _TRANSFER = (*COMPOSE, "run", "--rm", "-T", "--no-deps", "init", "python", "-m", "nightshift")
 
 
@@ -28,6 +29,7 @@ def up(engine: Mapping[str, Any]) -> None:
         f"\n  Spark      {at['NIGHTSHIFT_SPARK_PORT']}"
         "\n  commands   docker compose run --rm cli --help\n"
     )
+    checks.warn_of_neighbours(engine)
 
 
 def demo() -> int:
@@ -39,6 +41,7 @@ def demo() -> int:
 
 def down() -> int:
     """End all services and the tasks that run; what volumes hold stays, and the next start takes it up."""
+    checks.refuse_another_folder()
     # What executors spilled has a volume without a name, which would be left for good.
     call(*COMPOSE, "rm", "--stop", "--force", "--volumes", "spark-worker")
     return call(*COMPOSE, "--profile", "tools", "down", "--remove-orphans")
@@ -51,6 +54,7 @@ def logs() -> int:
 
 def clean() -> int:
     """End everything, and remove the volumes: lake, models, ledger, logs. Secrets and image stay."""
+    checks.refuse_another_folder()
     return call(*COMPOSE, "--profile", "tools", "down", "--remove-orphans", "--volumes")
 
 
@@ -79,28 +83,34 @@ def restore(file: pathlib.Path, engine: Mapping[str, Any]) -> None:
     if not file.is_file():
         fail(f"there is no file {file}", "name one that `nightshift backup` or `make compose-backup` wrote")
     _prepare(engine)
+    # First roles and databases, and no table of this version.
+    made = (*COMPOSE, "run", "--rm", "-T", "--no-deps", "init", "python", "-m", _CONTAINER, "databases")
     with file.open("rb") as stream:
-        # First the databases and their roles.
-        _with_postgres((*COMPOSE, "run", "--rm", "--no-deps", "init"), (*_TRANSFER, "restore", "-"), stdin=stream)
+        _with_postgres(made, (*_TRANSFER, "restore", "-"), stdin=stream)
     print("restored; `make compose-up` starts the services on it")
 
 
 def _refuse_running() -> None:
+    checks.refuse_another_folder()
     if any_runs():
         fail("services run, and nothing may run meanwhile", "`make compose-down` first")
 
 
 def _with_postgres(*commands: tuple[str, ...], **streams: Any) -> None:
     """Carry out commands while PostgreSQL alone runs; the last one has the streams."""
-    status = call(*COMPOSE, "up", "--detach", "--wait", "postgres")
-    for command in commands:
-        status = status or call(*command, **(streams if command is commands[-1] else {}))
-    down()
+    status = 0
+    try:
+        status = call(*COMPOSE, "up", "--detach", "--wait", "postgres")
+        for command in commands:
+            status = status or call(*command, **(streams if command is commands[-1] else {}))
+    finally:
+        down()
     if status:
         sys.exit(status)
 
 
 def _prepare(engine: Mapping[str, Any]) -> None:
+    checks.refuse_another_folder()
     checks.before_start(engine)
     secret_files.main([])
     checks.user()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import subprocess
+from pathlib import Path
 
 from nightshift.settings import get_settings
 
@@ -26,5 +27,9 @@ def code_version() -> str:
         commit = git("rev-parse", "--short=12", "HEAD")
         return f"{commit}{CHANGES}" if git("status", "--porcelain", "--untracked-files=no") else commit
     except (OSError, subprocess.CalledProcessError):
-        baked = project / BAKED
-        return (baked.read_text(encoding="utf-8").strip() if baked.is_file() else "") or UNKNOWN
+        return version_in(str(project / BAKED)) or UNKNOWN
+
+
+def version_in(file: str) -> str:
+    """What an image's build left in a file; empty where there is none."""
+    return Path(file).read_text(encoding="utf-8").strip() if Path(file).is_file() else ""

@@ -82,6 +82,11 @@ def load_key() -> bytes:
     return _sound(path.read_text(encoding="ascii", errors="replace"), str(path))
 
 
+def key_is_given() -> bool:
+    """Whether a setting gives the key, which then lies in no file of the home."""
+    return os.environ.get(PII_KEY, given(PII_KEY)) is not None
+
+
 def fingerprint(key: bytes) -> str:
     """Eight digits by which a key is recognised, and from which it can't be found."""
     return hashlib.sha256(b"nightshift-key-fingerprint\x00" + key).hexdigest()[:8]

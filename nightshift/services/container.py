@@ -52,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     service, *options = (argv if argv is not None else sys.argv[1:]) or [""]
     try:
         with explaining():
-            if service == "init":
+            if service in ("init", "databases"):
                 from nightshift.services import container_init
 
-                container_init.prepare(terminal.echo)
+                {"init": container_init.prepare, "databases": container_init.make_databases}[service](terminal.echo)
                 return 0
             command, variables = program(service, options)
     except NightshiftError as error:

@@ -14,10 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 from nightshift.database import database_url
 from nightshift.errors import InstallationError
-from nightshift.home import prepare_home
+from nightshift.home import prepare_home, refuse_half_restored
 from nightshift.services import container
 from nightshift.services.airflow_env import secret
-from nightshift.settings import Settings, get_settings
+from nightshift.settings import get_settings
 from nightshift.variables.cleaning import cleaned
 from nightshift.variables.table import MLFLOW
 
@@ -39,10 +39,10 @@ def prepare(say: Say) -> None:
     """
     settings = get_settings()
     prepare_home(settings)
+    refuse_half_restored(settings)
     for folder in (settings.data_docs, settings.landing, settings.mlflow_artifacts, settings.home / "airflow"):
         folder.mkdir(parents=True, exist_ok=True)
-    say("PostgreSQL: roles and databases")
-    _make_databases(settings)
+    make_databases(say)
     say("Airflow: tables, users and pools")
     environment = cleaned(os.environ) | container.airflow_variables(settings)
     for module in (
@@ -81,12 +81,18 @@ def _bring_mlflow_up_to_date() -> None:
         utils._initialize_tables(engine)
 
 
-def _make_databases(settings: Settings) -> None:
-    """Make what is missing, and give each role the password that its secret holds now."""
+def make_databases(say: Say) -> None:
+    """Make what is missing, and give each role the password that its secret holds now.
+
+    Raises:
+        NightshiftError: if PostgreSQL does not let its superuser in.
+    """
     import psycopg2
     from psycopg2 import sql
     from psycopg2.extensions import encrypt_password
 
+    say("PostgreSQL: roles and databases")
+    settings = get_settings()
     any_of_them = urlsplit(secret(settings, next(iter(OWNERS))))
     try:
         connection = psycopg2.connect(

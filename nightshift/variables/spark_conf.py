@@ -101,8 +101,15 @@ _KEYS: dict[re.Pattern[str], tuple[str, tuple[str, ...]]] = {
         ),
     ),
 }
-# Forms of the values that say how much a job gets.
-SIZES = (_MEMORY, _SIZE, _NUMBER, _COUNT, _FRACTION)
+# What says how much a job gets.
+SIZES = (
+    *("spark.executor.memory", "spark.*.memoryOverhead", "spark.executor.pyspark.memory", "spark.memory.*"),
+    *("spark.driver.maxResultSize", "spark.executor.cores", "spark.executor.instances", "spark.cores.max"),
+    *("spark.task.cpus", "spark.dynamicAllocation.*Executors", "spark.default.parallelism"),
+    *("spark.sql.shuffle.partitions", "spark.sql.adaptive.*PartitionNum", "spark.sql.files.maxPartitionBytes"),
+    *("spark.sql.adaptive.advisoryPartitionSizeInBytes", "spark.sql.*autoBroadcastJoinThreshold"),
+    "spark.sql.execution.arrow.maxRecordsPerBatch",
+)
 
 
 def checked(text: str) -> str:
@@ -132,11 +139,11 @@ def pairs(text: str) -> dict[str, str]:
     return found
 
 
-def no_size(key: str, value: str) -> str | None:
+def refused_as_size(key: str, value: str) -> str | None:
     """Why a use case can't say a pair, behind "can't be set": it says how much its jobs get, and not where they run."""
     if reason := _refused(key, value):
         return reason
-    is_size = any(fnmatchcase(key, pattern) for form in SIZES for pattern in _KEYS[form][1])
+    is_size = any(fnmatchcase(key, pattern) for pattern in SIZES)
     return None if is_size else ": a use case says memory, cores and parallelism; NIGHTSHIFT_SPARK_CONF says the rest"
 
 

@@ -240,7 +240,7 @@ def test_executors_of_another_version_are_refused(spark, home: Settings, monkeyp
     asked = home.model_copy(update={"project_dir": project})
     monkeypatch.setattr(session, "get_settings", lambda: asked)
     session.refuse_other_code(spark)
-    monkeypatch.setattr(session, "_version_in", lambda _: "def")
+    monkeypatch.setattr(session, "version_in", lambda _: "def")
     with pytest.raises(NightshiftError, match=r"this job has code def, and executors of local.* have abc"):
         session.refuse_other_code(spark)
 
