@@ -229,7 +229,10 @@ def test_nothing_is_copied_under_services_that_run(installation: Into, monkeypat
                 carried_out(io.BytesIO(), lambda _: None)
 
 
-def test_nor_while_a_job_that_was_started_by_hand_is_connected(installation: Into) -> None:
+def test_nor_while_a_job_that_was_started_by_hand_is_connected(
+    installation: Into, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(form, "ENDING_SECONDS", 0)
     with installation(**NO_AIRFLOW) as settings:
         fill(settings)
         with ledger.engine().begin(), pytest.raises(UsageError, match="1 connections to the database ledger"):

@@ -63,6 +63,7 @@ def refused(shop: Shop, said: str, dates: BatchDates | None = None) -> None:
         shop.land(dates or DAY)
 
 
+@pytest.mark.long
 def test_a_blocked_correction_leaves_the_quarantine_of_the_delivery_in_force(spark, shop: Shop) -> None:
     shop.deliver([ADA, BOB, YOUNG, OLD], ORDERS)
     shop.deliver([ADA, LOST], date=NEXT)
