@@ -85,14 +85,24 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
 
 
+# What needs no state of the home, or deals with one that is half restored.
+_STATELESS = ("setup", "doctor", "down", "secrets", "contracts", "backup", "restore", "clean")
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Nightly batch extract, transform, machine-learn and load.
 
     All state lies under NIGHTSHIFT_HOME (default: .nightshift in the checkout).
 
     Exit status: 0 done; 1 the answer is no, or a bug; 2 wrong usage; 65 a person must act; 75 try again later.
     """
+    if context.invoked_subcommand not in _STATELESS:
+        from nightshift.home import refuse_transfer
+        from nightshift.settings import get_settings
+
+        refuse_transfer(get_settings())
 
 
 def main() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import pwd
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock
 
-from nightshift.errors import InstallationError
+from nightshift.errors import BusyError, InstallationError
 from nightshift.outside import unusable
 from nightshift.settings import Settings, get_settings
 
 MARKER = ".nightshift-home"
+_TRANSFERRED = "all state of {home} is being written to a file, or read from one"
 _OWN_ENTRIES = frozenset(
     {
         MARKER,
@@ -77,22 +81,51 @@ def prepare_home(settings: Settings | None = None) -> Path:
     return home
 
 
-def half_restored(settings: Settings) -> Path:
-    """The file that is there from when a restore begins to change this home until it has come to its end."""
-    return settings.run / "half_restored"
+@contextlib.contextmanager
+def transferred(settings: Settings) -> Iterator[None]:
+    """Keep services and jobs from starting while all state is written to a file, or read from one.
+
+    Raises:
+        BusyError: if another process does so.
+    """
+    settings.run.mkdir(mode=0o700, exist_ok=True)
+    with _transfer_lock(settings).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(_TRANSFERRED.format(home=settings.home), remedy="wait for its end") from None
+        yield
 
 
-def refuse_half_restored(settings: Settings) -> None:
-    """Refuse a home that holds a part of a backup.
+def refuse_transfer(settings: Settings) -> None:
+    """Refuse a home that holds a part of a backup, or that one is made of.
 
     Raises:
         InstallationError: if a restore was begun and has not come to its end.
+        BusyError: if a backup or a restore runs.
     """
     if half_restored(settings).exists():
         raise InstallationError(
             f"{settings.home} holds a part of a backup: its restore did not come to its end",
             remedy="restore again; or begin without what is there: `nightshift clean`, `make compose-clean`",
         )
+    if not _transfer_lock(settings).exists():
+        return
+    with _transfer_lock(settings).open("a") as file:
+        try:
+            # Shared: who only looks holds up nobody else who does.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(_TRANSFERRED.format(home=settings.home), remedy="wait for its end") from None
+
+
+def _transfer_lock(settings: Settings) -> Path:
+    return settings.run / "transfer.lock"
+
+
+def half_restored(settings: Settings) -> Path:
+    """The file that is there from when a restore begins to change this home until it has come to its end."""
+    return settings.run / "half_restored"
 
 
 def foreign_entries(home: Path) -> list[str]:

@@ -17,9 +17,10 @@ from nightshift import terminal
 from nightshift.catalog import Catalog
 from nightshift.dates import ALLOWED, BatchDates
 from nightshift.errors import NightshiftError, UsageError
-from nightshift.home import named_user
+from nightshift.home import named_user, refuse_transfer
 from nightshift.outside import explaining
 from nightshift.result import hand_over_failure
+from nightshift.settings import get_settings
 from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
@@ -81,6 +82,7 @@ def run_job(
     try:
         with explaining():
             named_user()
+            refuse_transfer(get_settings())
             use_case = UseCase.load(arguments.use_case)
             job = Job(
                 stage=stage,

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from nightshift.database import database_url
-from nightshift.errors import DatabaseUnreachableError, InstallationError
+from nightshift.errors import DatabaseUnreachableError, InstallationError, UsageError
 from nightshift.postgres_tools import programs
 from nightshift.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-# A table of each that has rows as soon as the installation was used.
+# Of servers, the oldest that understands what `pg_restore` says.
+OLDEST = 170_000
+# A table of each database that has rows as soon as the installation was used.
 USED = {"airflow": "dag_run", "ledger": "entries", "mlflow": "runs", "optuna": "trials"}
 # Where MLflow's files are, in all tables that say so.
 _PLACES = {
@@ -34,6 +36,11 @@ SERVED, SERVICE = "mlflow-artifacts:", "mlflow"
 def own(settings: Settings) -> tuple[str, ...]:
     """The databases whose content belongs to this installation: not those of an Airflow or MLflow that others run."""
     server = settings.mlflow_tracking_uri and urlsplit(settings.mlflow_tracking_uri).hostname
+    if server == SERVICE and not settings.mlflow_database_url:
+        raise UsageError(
+            "this container may not read the databases of Airflow and MLflow",
+            remedy="use `make compose-backup` and `make compose-restore`",
+        )
     others = {
         "airflow": settings.airflow_url and not settings.airflow_database_url,
         # The address of its database is also known where another server was named in its place.
@@ -76,13 +83,43 @@ def restore(name: str, dumped: Path) -> None:
     Raises:
         InstallationError: with the words of `pg_restore`.
     """
+    # Else tables of a newer version would stay, and its migrations find them.
+    empty(name)
+    _tool("pg_restore", name, "--single-transaction", "--exit-on-error", str(dumped))
+
+
+def empty(name: str) -> None:
+    """Remove all that a database holds."""
     from sqlalchemy import text
 
-    # Else tables of a newer version would stay, and its migrations find them.
     with _connected(name) as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
-    _tool("pg_restore", name, "--single-transaction", "--exit-on-error", str(dumped))
+
+
+def refuse_unfit(names: Iterable[str]) -> None:
+    """Refuse databases that can't be restored into.
+
+    Raises:
+        InstallationError: naming the first of them.
+    """
+    from sqlalchemy import text
+
+    for name in names:
+        with _connected(name) as connection:
+            version = int(connection.execute(text("SELECT current_setting('server_version_num')")).scalar() or 0)
+            owned = "SELECT pg_has_role(current_user, nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'public'"
+            is_owner = connection.execute(text(owned)).scalar()
+        if version < OLDEST:
+            raise InstallationError(
+                f"the server of the database {name} is PostgreSQL {version // 10_000}",
+                remedy=f"restore into {OLDEST // 10_000} or newer, whose settings a dump names",
+            )
+        if not is_owner:
+            raise InstallationError(
+                f"the role of the database {name} does not own its schema public, and can't replace its tables",
+                remedy=f"let it own the database: ALTER DATABASE {name} OWNER TO its role",
+            )
 
 
 def others(names: Iterable[str]) -> Iterator[str]:

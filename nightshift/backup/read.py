@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from nightshift import database, scratch
 from nightshift.backup import databases
-from nightshift.backup.form import DATABASES, END, FILLED, FORM, HEAD, HOME, KEY, Head, refuse_running
+from nightshift.backup.form import DATABASES, END, FILLED, FOLDERS, FORM, HEAD, HOME, KEY, Head, refuse_running
 from nightshift.errors import InstallationError, UsageError
-from nightshift.home import half_restored, prepare_home
+from nightshift.home import half_restored, prepare_home, transferred
+from nightshift.services import mlflow_tables
 from nightshift.services.airflow_env import administration
 from nightshift.settings import Settings, get_settings
 
@@ -38,9 +39,10 @@ def restore_from(stream: IO[bytes], say: Say) -> None:
     mark = half_restored(settings)
     is_another_try = mark.exists()
     prepare_home(settings)
-    with database.kept_as_it_was(settings):
+    with transferred(settings), database.kept_as_it_was(settings):
         names = databases.own(settings)
         refuse_running(settings, names, "restore")
+        databases.refuse_unfit(names)
         if not is_another_try:
             _refuse_used(settings, names)
         parent = settings.home / "tmp" / "restore"
@@ -50,7 +52,10 @@ def restore_from(stream: IO[bytes], say: Say) -> None:
             folder.mkdir(mode=0o700)
             head, key = _unpacked(stream, folder)
             say(f"made by code {head.code} at {head.made_at}")
+            refuse_running(settings, names, "restore")
             mark.touch()
+            if is_another_try:
+                _empty(settings, names)
             _restore_databases(folder / DATABASES, [name for name in names if name in head.databases], head, say)
             if key and "airflow" in names:
                 say("Airflow: tables of this version, values encrypted by the key of this installation")
@@ -65,6 +70,15 @@ def restore_from(stream: IO[bytes], say: Say) -> None:
         say(f"empty: the database {name}, which the backup does not hold")
 
 
+def _empty(settings: Settings, names: tuple[str, ...]) -> None:
+    """Remove what an earlier try left, which may have been one of another backup."""
+    for name in FOLDERS:
+        if not (settings.home / name).is_symlink():
+            shutil.rmtree(settings.home / name, ignore_errors=True)
+    for name in names:
+        databases.empty(name)
+
+
 def _refuse_used(settings: Settings, names: tuple[str, ...]) -> None:
     used = [f"the folder {name}" for name in FILLED if _holds_a_file(settings.home / name)]
     used += [f"the database {name}" for name in names if databases.is_used(name)]
@@ -77,7 +91,10 @@ def _refuse_used(settings: Settings, names: tuple[str, ...]) -> None:
 
 
 def _holds_a_file(folder: Path) -> bool:
-    return any(files for _, _, files in os.walk(folder))
+    def unreadable(error: OSError) -> None:
+        raise error
+
+    return folder.is_dir() and any(files for _, _, files in os.walk(folder, onerror=unreadable))
 
 
 def _unpacked(stream: IO[bytes], folder: Path) -> tuple[Head, str]:
@@ -127,6 +144,7 @@ def _restore_databases(folder: Path, names: list[str], head: Head, say: Say) -> 
         say(f"database {name}")
         databases.restore(name, folder / name)
     if "mlflow" in names:
+        mlflow_tables.bring_up_to_date()
         for address in databases.move_artifacts(head.artifacts, databases.artifacts(get_settings())[0]):
             say(f"MLflow names files that are not in the backup: {address}")
 

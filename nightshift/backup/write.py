@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import os
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +13,14 @@ from nightshift import database, ledger, scratch
 from nightshift.backup import databases
 from nightshift.backup.form import DATABASES, END, FOLDERS, HEAD, HOME, KEY, Head, refuse_running
 from nightshift.errors import ConflictError, UsageError
-from nightshift.home import is_home, refuse_half_restored
+from nightshift.home import is_home, refuse_transfer, transferred
 from nightshift.privacy.tokens import key_is_given
 from nightshift.services.airflow_env import fernet_key
 from nightshift.settings import Settings, get_settings
 
 Say = Callable[[str], None]
+# Folders in which a link to what is gone is no loss.
+MAY_LEAD_NOWHERE = ("landing", "logs")
 
 
 def write_to(stream: IO[bytes], say: Say) -> None:
@@ -32,8 +33,8 @@ def write_to(stream: IO[bytes], say: Say) -> None:
     settings = get_settings()
     if not is_home(settings.home):
         raise UsageError(f"{settings.home} is no home of nightshift: there is nothing to back up")
-    refuse_half_restored(settings)
-    with database.kept_as_it_was(settings):
+    refuse_transfer(settings)
+    with transferred(settings), database.kept_as_it_was(settings):
         names = databases.own(settings)
         refuse_running(settings, names, "backup")
         before = databases.newest_entry()
@@ -93,18 +94,33 @@ def _add_database(tar: tarfile.TarFile, name: str) -> int:
 
 def _add_folder(tar: tarfile.TarFile, folder: Path, say: Say) -> tuple[int, int]:
     """Add a folder of the home, links as what they lead to; how many files it has, and their bytes."""
+    if folder.is_symlink() and not folder.exists():
+        raise UsageError(f"{folder} is a link to nothing: mount what it leads to")
     count = size = 0
-    for parent, _, files in os.walk(folder, followlinks=True):
-        place = Path(HOME, folder.name, Path(parent).relative_to(folder))
-        _add_file(tar, Path(parent), str(place))
-        for name in sorted(files):
-            file = Path(parent, name)
-            if not file.is_file():
-                say(f"not in it: {file}, which leads to no file")
-                continue
-            _add_file(tar, file, str(place / name))
-            count, size = count + 1, size + file.stat().st_size
+    for path in _below(folder, folder.resolve()) if folder.exists() else ():
+        place = str(Path(HOME, folder.name, path.relative_to(folder)))
+        if path.is_file():
+            count, size = count + 1, size + path.stat().st_size
+        elif not path.is_dir():
+            # A delivery may be a link to what is gone; the archive has what was landed of it.
+            if folder.name not in MAY_LEAD_NOWHERE:
+                raise UsageError(f"{path} leads to no file: mount what it leads to")
+            say(f"not in it: {path}, which leads to no file")
+            continue
+        _add_file(tar, path, place)
     return count, size
+
+
+def _below(folder: Path, top: Path) -> Iterator[Path]:
+    """A folder and all that is below it; links are followed where they lead out of it, and others are names only."""
+    yield folder
+    for path in sorted(folder.iterdir()):
+        if not path.is_dir():
+            yield path
+        elif not path.is_symlink():
+            yield from _below(path, top)
+        elif not (path.resolve().is_relative_to(top) or top.is_relative_to(path.resolve())):
+            yield from _below(path, path.resolve())
 
 
 def _add_file(tar: tarfile.TarFile, path: Path, name: str) -> None:

@@ -52,12 +52,14 @@ def _secrets_told() -> list[str]:
         "a log of a service": _told(*COMPOSE, "logs", "--no-color"),
         "a log of a task": _told(*COMPOSE, "exec", "-T", "scheduler", "sh", "-c", _TASK_LOGS),
     }
-    secrets = {file.name: _secret(file.read_text(encoding="utf-8").strip()) for file in (PROJECT / "secrets").iterdir()}
+    # A user's name is a word like any other.
+    files = [each for each in (PROJECT / "secrets").iterdir() if each.is_file() and not each.name.endswith("_user")]
+    secrets = {each.name: _secret(each.read_text(encoding="utf-8").strip()) for each in files}
     return [
         f"the secret {name} stands in {place}"
         for place, text in told.items()
         for name, secret in secrets.items()
-        if secret in text
+        if secret and secret in text
     ]
 
 

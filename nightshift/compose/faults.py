@@ -11,11 +11,24 @@ from nightshift.compose.api import Airflow, until
 from nightshift.compose.docker import COMPOSE, ask
 
 USE_CASE = "flight_delays"
-# How long a service that is stopped stays away.
-AWAY_SECONDS = 45
+# How long a service that is stopped stays away at most.
+AWAY_SECONDS = 300
 # A run that was hit ends well within these.
 HEALED_SECONDS = 600
 _WAITS = 1800
+
+
+@dataclass(frozen=True)
+class Hit:
+    """That a fault has happened.
+
+    Attributes:
+        at: moment, by the monotonic clock.
+        missed: why it was none, in words; empty where it was one.
+    """
+
+    at: float
+    missed: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,8 @@ class Fault:
     Attributes:
         what: in words, for the table.
         moment: what the task has logged when it happens.
-        pause: seconds after that.
+        act: does it; the second argument tells whether the task still runs.
+        pause: seconds after the moment.
     """
 
     what: str
@@ -34,7 +48,7 @@ class Fault:
     run: str
     task: str
     moment: str
-    act: Callable[[str], None]
+    act: Callable[[str, Callable[[], bool]], Hit]
     pause: float = 0
 
 
@@ -59,9 +73,15 @@ class Outcome:
         return (self.what, f"{self.seconds:.0f} s" if self.seconds else "", tries, self.said)
 
 
-def kill(service: str, process: str) -> None:
-    """Kill a process of a service as the kernel would; the container ends with it, and Docker starts it again."""
-    ask(*COMPOSE, "exec", "-T", service, "sh", "-c", _KILL.format(process=process))
+def kill(process: str) -> Callable[[str, Callable[[], bool]], Hit]:
+    """Kills a process as the kernel would; its container ends with it, and Docker starts it again."""
+
+    def act(service: str, _: Callable[[], bool]) -> Hit:
+        at = time.monotonic()
+        ask(*COMPOSE, "exec", "-T", service, "sh", "-c", _KILL.format(process=process))
+        return Hit(at)
+
+    return act
 
 
 # Without `ps` and `pkill`, which the image lacks: the shell's own command holds the words, too, and is left.
@@ -71,73 +91,74 @@ _KILL = (
 )
 
 
-def away(service: str) -> None:
-    """Stop a service for a while."""
+def away_until_missed(service: str, runs: Callable[[], bool]) -> Hit:
+    """Stop a service until the task has failed for want of it, and then start it again."""
+    at = time.monotonic()
     ask(*COMPOSE, "stop", service)
-    time.sleep(AWAY_SECONDS)
+    is_missed = until(lambda: not runs(), AWAY_SECONDS)
     ask(*COMPOSE, "start", service)
+    return Hit(at, "" if is_missed else f"nobody asked for it within {AWAY_SECONDS} s")
 
 
-def restart_in_publish(run: str) -> Callable[[str], None]:
+def restart_in_publish(run: str) -> Callable[[str, Callable[[], bool]], Hit]:
     """Restarts PostgreSQL between two tables that one job publishes, milliseconds apart.
 
     The server itself looks for the moment and cuts every connection there; then it ends, and Docker starts it again.
     """
 
-    def act(service: str) -> None:
-        published = f"SELECT count(*) FROM entries WHERE run_id = '{run}' AND stage = 'land' AND status = 'published'"
+    def act(service: str, _: Callable[[], bool]) -> Hit:
+        entries = f"FROM entries WHERE run_id = '{run}' AND table_name LIKE 'bronze.%'"
         loop = (
-            f"DO $$ BEGIN LOOP EXIT WHEN ({published}) > 0; PERFORM pg_sleep(0.001); END LOOP; "
-            "PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-            "AND backend_type = 'client backend'; END $$"
+            f"DO $$ BEGIN LOOP EXIT WHEN (SELECT count(*) {entries} AND status = 'published') > 0; "
+            "PERFORM pg_sleep(0.001); END LOOP; PERFORM pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'; END $$"
         )
-        script = (
-            'psql --quiet --username postgres ledger --command "$1"; psql -qtA -U postgres ledger -c "$2"; kill -INT 1'
-        )
-        told = ask(
-            *(*COMPOSE, "exec", "-T", "--user", "postgres", service, "timeout", "300", "sh", "-c", script, "sh"),
-            *(loop, published),
-        )
-        print(f"{'':9}tables published at that moment: {told.stdout.strip() or told.stderr.strip()}", flush=True)
+        counts = f"SELECT count(*) FILTER (WHERE status = 'published'), count(*) {entries}"
+        psql = "psql --quiet --tuples-only --no-align --username postgres ledger --command"
+        script = f'{psql} "$1" && {psql} "$2" && kill -INT 1'
+        command = (*COMPOSE, "exec", "-T", "--user", "postgres", service, "timeout", "300", "sh", "-c", script, "sh")
+        told = ask(*command, loop, counts)
+        counted = re.fullmatch(r"(\d+)\|(\d+)", told.stdout.strip())
+        if told.returncode or counted is None:
+            return Hit(time.monotonic(), f"the moment was not found: {told.stdout} {told.stderr}".strip())
+        published, all_of_them = map(int, counted.groups())
+        is_between = 0 < published < all_of_them
+        return Hit(time.monotonic(), "" if is_between else f"{published} of {all_of_them} tables were published")
 
     return act
 
 
-def faults(nights: tuple[str, str, str], challenger: str) -> list[Fault]:
+def faults(training: str, nights: tuple[str, str, str]) -> list[Fault]:
     """In the order in which the demo comes to them.
 
     Args:
+        training: id of the run that trains the model.
         nights: batch dates of the demo.
-        challenger: id of the run that trains the second model.
     """
     night = f"{USE_CASE}_nightly"
+    runs = [f"demo__{date}" for date in nights]
     return [
         Fault(
+            "MLflow stopped in train",
+            *("mlflow", f"{USE_CASE}_train", training, "train", "Spark: "),
+            away_until_missed,
+        ),
+        Fault(
             "Spark worker killed in features",
-            "spark-worker",
-            *(night, f"demo__{nights[0]}", "features", "Spark: "),
-            lambda service: kill(service, "deploy.worker.Worker"),
+            *("spark-worker", night, runs[0], "features", "Spark: "),
+            kill("deploy.worker.Worker"),
             pause=6,
         ),
         Fault(
             "PostgreSQL restarted in publish",
-            "postgres",
-            *(night, f"demo__{nights[1]}", "land", "Spark: "),
-            restart_in_publish(f"demo__{nights[1]}"),
+            *("postgres", night, runs[1], "land", "Spark: "),
+            restart_in_publish(runs[1]),
         ),
         Fault(
             "scheduler killed in a night",
-            "scheduler",
-            *(night, f"demo__{nights[2]}", "refine", "Spark: "),
-            lambda service: kill(service, "airflow"),
+            *("scheduler", night, runs[2], "refine", "Spark: "),
+            kill("airflow"),
             pause=4,
-        ),
-        Fault(
-            "MLflow stopped in train",
-            "mlflow",
-            *(f"{USE_CASE}_train", challenger, "train", "Spark: "),
-            away,
-            pause=10,
         ),
     ]
 
@@ -165,18 +186,18 @@ def play(
     if _task(fault, airflow).get("state") != "running":
         return Outcome(fault.what, 0, 0, False, f"{fault.task} had ended before: nothing was played")
     say(f"{fault.what}: now")
-    began, before, cleared = time.monotonic(), _started(fault.service), clears()
-    fault.act(fault.service)
-    is_well = until(lambda: _is_through(fault, airflow), HEALED_SECONDS)
+    before, cleared = _started(fault.service), clears()
+    hit = fault.act(fault.service, lambda: _task(fault, airflow).get("state") == "running")
+    is_well = until(lambda: _is_through(fault, airflow), HEALED_SECONDS - (time.monotonic() - hit.at))
     task = _task(fault, airflow)
-    seconds, tries = time.monotonic() - began, int(str(task.get("try_number", 0)))
+    seconds, tries = time.monotonic() - hit.at, int(str(task.get("try_number", 0)))
     cleared = clears() - cleared
     said = f"after {cleared} clear" if cleared else "by itself"
     if not is_well or cleared > 1:
         is_well, said = False, f"{fault.task} is {task.get('state')}, {said}"
-    if _started(fault.service) == before:
-        is_well, said = False, f"{fault.service} never ended: nothing was played"
-    say(f"{fault.what}: {said} after {seconds:.0f} s, {tries} tries")
+    if missed := hit.missed or ("" if _started(fault.service) != before else f"{fault.service} never ended"):
+        is_well, said = False, f"nothing was played: {missed}"
+    say(f"{fault.what}: {said} after {seconds:.0f} s, {tries} {'try' if tries == 1 else 'tries'}")
     return Outcome(fault.what, seconds, tries, is_well, said)
 
 

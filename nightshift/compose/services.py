@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 from collections.abc import Mapping
@@ -64,8 +65,11 @@ def backup(file: pathlib.Path) -> None:
     if file.exists():
         fail(f"{file} is there already", "name another file")
     new = file.with_name(f"{file.name}.new")
-    new.unlink(missing_ok=True)
-    new.touch(mode=0o600)
+    try:
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+    except OSError as error:
+        fail(f"{new} can't be written: {error.strerror}", "name a file in a folder that is there and yours")
     try:
         with new.open("wb") as stream:
             _with_postgres((*_TRANSFER, "backup", "-"), stdout=stream)
@@ -80,8 +84,11 @@ def backup(file: pathlib.Path) -> None:
 def restore(file: pathlib.Path, engine: Mapping[str, Any]) -> None:
     """A backup, embedded or of servers, into volumes that hold nothing yet."""
     _refuse_running()
-    if not file.is_file():
-        fail(f"there is no file {file}", "name one that `nightshift backup` or `make compose-backup` wrote")
+    if not file.is_file() or not os.access(file, os.R_OK):
+        fail(
+            f"{file} is no file that can be read",
+            "name one that `make compose-backup`, or the command `backup` of the embedded form, wrote",
+        )
     _prepare(engine)
     # First roles and databases, and no table of this version.
     made = (*COMPOSE, "run", "--rm", "-T", "--no-deps", "init", "python", "-m", _CONTAINER, "databases")

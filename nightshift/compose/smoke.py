@@ -1,7 +1,7 @@
 """`make compose-smoke`: the demo on servers that are killed under it, and its state to the embedded form and back.
 
-It has a composition of its own, beside whatever runs here, and removes it at the end. What it prints stays in
-`.nightshift-smoke/`.
+It has a composition of its own, beside whatever runs here, and removes it at the end. What the demo said, the table and
+the digests of all slices stay in `.nightshift-smoke/`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 FOLDER = PROJECT / ".nightshift-smoke"
 NIGHTSHIFT = PROJECT / ".venv" / "bin" / "nightshift"
 NIGHTS = ("2013-08-01", "2013-08-02", "2013-08-03")
-CHALLENGER = "demo__2013-08-04"
+TRAINING = "demo__2013-05-01"
 # A demo that ended at a fault is called again, once for each.
 CALLS = 5
 DEMO_SECONDS = 3600
@@ -53,7 +53,9 @@ def smoke(engine: Mapping[str, Any]) -> None:
     finally:
         services.clean()
         if (FOLDER / "home").is_dir():
-            _embedded(FOLDER / "home", "down", check=False)
+            _embedded(FOLDER / "home", "clean", "--yes", check=False)
+        for backup in FOLDER.glob("*.tar*"):
+            backup.unlink()
         (FOLDER / "report.txt").write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
         _print(rows)
     print(f"\n{(time.monotonic() - began) / 60:.1f} minutes in all; {'all well' if is_well else 'NOT ALL WELL'}")
@@ -101,7 +103,7 @@ def _demo_under_faults(say: Say) -> list[Outcome]:
     def demo() -> None:
         with (FOLDER / "demo.log").open("wb") as log:
             while len(calls) < CALLS and 0 not in calls:
-                command = [*COMPOSE, "run", "--rm", "-T", "cli", "demo", USE_CASE]
+                command = [*COMPOSE, "run", "--rm", "-T", "cli", "demo", "--no-challenger", USE_CASE]
                 calls.append(subprocess.run(command, cwd=PROJECT, stdout=log, stderr=log, check=False).returncode)
         ended.set()
 
@@ -110,7 +112,7 @@ def _demo_under_faults(say: Say) -> list[Outcome]:
     thread.start()
     airflow = Airflow()
     # Each call after the first one clears what had failed.
-    played = faults(NIGHTS, CHALLENGER)
+    played = faults(TRAINING, NIGHTS)
     outcomes = [play(fault, airflow, say, ended.is_set, lambda: len(calls)) for fault in played]
     thread.join(DEMO_SECONDS)
     if not ended.is_set():
@@ -206,7 +208,7 @@ def _embedded(home: pathlib.Path, *command: str, check: bool = True) -> str:
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
         if check:
-            fail(f"`nightshift {' '.join(command)}` failed in {home}", "the lines above say why")
+            fail(f"the command {' '.join(command)} failed in {home}", "the lines above say why")
     return "" if done.returncode else done.stdout
 
 

@@ -38,7 +38,8 @@ KINDS = ("backfill", "catch_up", "nightly", "rollback", "train")
 
 @click.command()
 @click.argument("use_case", default="flight_delays")
-def demo(use_case: str) -> None:
+@click.option("--challenger/--no-challenger", default=True, help="Whether a second model is trained at the end.")
+def demo(use_case: str, challenger: bool) -> None:
     """Deliver the sample of USE_CASE, ingest it, train, score night by night, train a challenger, and show all that.
 
     Run twice, it resumes: what is done stays done. A challenger that deserves it waits for a person's approval, and
@@ -57,7 +58,8 @@ def demo(use_case: str) -> None:
     with PeakMemory() as memory:
         addresses = start(say) if embedded else served(say)
         with AirflowApi() as api:
-            nights, challenger = _through_the_scheduler(api, case, say)
+            nights = _through_the_scheduler(api, case, say)
+            challenged = _challenged(api, case, say) if challenger else None
     seconds = time.monotonic() - began
     console.print()
     report.print_nights(console, nights)
@@ -66,8 +68,9 @@ def demo(use_case: str) -> None:
     console.print()
     report.print_champions(console, case)
     console.print()
-    console.print("\n".join(challenger.lines()), soft_wrap=True)
-    console.print()
+    if challenged is not None:
+        console.print("\n".join(challenged.lines()), soft_wrap=True)
+        console.print()
     report.print_places(console, _places(addresses))
     slowest = max(night.seconds for night in nights)
     peak = f", peak memory {memory.peak_bytes / GIB:.1f} GiB" if embedded else ""
@@ -81,10 +84,8 @@ def _is_embedded() -> bool:
     return get_settings().airflow_url is None
 
 
-def _through_the_scheduler(
-    api: AirflowApi, case: UseCase, say: Callable[[str], None]
-) -> tuple[list[report.Night], Challenger]:
-    """Everything between the start of the services and the report."""
+def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> list[report.Night]:
+    """Everything from the first delivery to the last scored night."""
     assert case.demo is not None
     history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))
     _switch_on(api, case)
@@ -100,9 +101,14 @@ def _through_the_scheduler(
         midnight = dt.datetime.combine(date, dt.time(), case.zone)
         runs[date] = finish_run(api, f"{case.name}_nightly", f"demo__{date}", say, logical_date=midnight)
         say(f"night of {date} took {wall_seconds(runs[date]):.0f} s")
-    challenged = _train(api, case, BatchDates(history.first, nights.last), say)
-    scored = [report.night(case, date, wall_seconds(run)) for date, run in runs.items()]
-    return scored, outcome(api, case, challenged)
+    return [report.night(case, date, wall_seconds(run)) for date, run in runs.items()]
+
+
+def _challenged(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> Challenger:
+    """A second model, of all dates, beside the first."""
+    assert case.demo is not None
+    history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))
+    return outcome(api, case, _train(api, case, BatchDates(history.first, nights.last), say))
 
 
 def _switch_on(api: AirflowApi, case: UseCase) -> None:

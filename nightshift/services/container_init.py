@@ -12,14 +12,12 @@ import sys
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from nightshift.database import database_url
 from nightshift.errors import InstallationError
-from nightshift.home import prepare_home, refuse_half_restored
-from nightshift.services import container
+from nightshift.home import prepare_home, refuse_transfer
+from nightshift.services import container, mlflow_tables
 from nightshift.services.airflow_env import secret
 from nightshift.settings import get_settings
 from nightshift.variables.cleaning import cleaned
-from nightshift.variables.table import MLFLOW
 
 Say = Callable[[str], None]
 # Which role owns which databases; its address and password stand in the secret of this name.
@@ -39,7 +37,7 @@ def prepare(say: Say) -> None:
     """
     settings = get_settings()
     prepare_home(settings)
-    refuse_half_restored(settings)
+    refuse_transfer(settings)
     for folder in (settings.data_docs, settings.landing, settings.mlflow_artifacts, settings.home / "airflow"):
         folder.mkdir(parents=True, exist_ok=True)
     make_databases(say)
@@ -64,21 +62,8 @@ def prepare(say: Say) -> None:
             tail = "\n".join(done.stdout.splitlines()[-15:])
             raise InstallationError(f"`{' '.join(module)}` failed:\n{tail}")
     say("MLflow: tables")
-    _bring_mlflow_up_to_date()
+    mlflow_tables.bring_up_to_date(make=True)
     say("ready")
-
-
-def _bring_mlflow_up_to_date() -> None:
-    """Its server makes tables where there are none, and ends where they are of an older version."""
-    os.environ.update({each.name: each.value for each in MLFLOW})
-    from mlflow.store.db import utils
-
-    engine = utils.create_sqlalchemy_engine(database_url("mlflow"))
-    # As `mlflow db upgrade` does, on whose command line the password would stand.
-    if utils._all_tables_exist(engine):
-        utils._upgrade_db(engine)
-    else:
-        utils._initialize_tables(engine)
 
 
 def make_databases(say: Say) -> None:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from nightshift import database, sockets
 from nightshift.errors import BusyError, InstallationError, NightshiftError, ServerUnreachableError
-from nightshift.home import prepare_home, refuse_half_restored
+from nightshift.home import prepare_home, refuse_transfer
 from nightshift.pools import pools
 from nightshift.services import elsewhere, processes, state
 from nightshift.services.airflow_api import AirflowApi
@@ -40,7 +40,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
     if settings.database_url:
         database.ask_each(settings)
     prepare_home(settings)
-    refuse_half_restored(settings)
+    refuse_transfer(settings)
     say("PostgreSQL: Airflow's, MLflow's and Optuna's data and the ledger")
     database.database_url("airflow")
     supervisor = Supervisor(settings)

@@ -26,8 +26,8 @@ from nightshift import database, ledger, postgres_tools
 from nightshift.backup import databases, form, read, write
 from nightshift.catalog import Catalog
 from nightshift.cli import cli
-from nightshift.errors import ConflictError, InstallationError, NightshiftError, UsageError
-from nightshift.home import half_restored, prepare_home, refuse_half_restored
+from nightshift.errors import BusyError, ConflictError, InstallationError, NightshiftError, UsageError
+from nightshift.home import half_restored, prepare_home, refuse_transfer, transferred
 from nightshift.models import tracking
 from nightshift.services.airflow_env import administration, fernet_key
 from nightshift.services.state import Services
@@ -263,6 +263,10 @@ def test_links_are_followed_and_those_to_nothing_are_named(installation: Into, t
         settings.lake.symlink_to(other_disk)
         settings.landing.mkdir()
         (settings.landing / "gone.csv").symlink_to(tmp_path / "none")
+        # As Airflow's own, it leads to what is in the backup already.
+        (settings.logs / "today").mkdir()
+        (settings.logs / "latest").symlink_to("today")
+        (settings.logs / "around").symlink_to(settings.home)
         stream, said = io.BytesIO(), []
         write.write_to(stream, said.append)
         assert f"not in it: {settings.landing / 'gone.csv'}, which leads to no file" in said
@@ -270,6 +274,30 @@ def test_links_are_followed_and_those_to_nothing_are_named(installation: Into, t
     with installation(**NO_AIRFLOW) as settings:
         read.restore_from(stream, lambda _: None)
         assert (fingerprint(), settings.lake.is_symlink()) == (before, False)
+        assert [each.name for each in settings.logs.iterdir()] == ["today"]
+
+
+def test_a_lake_that_can_not_be_read_whole_is_no_backup(installation: Into, tmp_path: Path) -> None:
+    with installation(**NO_AIRFLOW) as settings:
+        fill(settings)
+        (settings.lake / "bronze" / "lost").symlink_to(tmp_path / "none")
+        with pytest.raises(UsageError, match="lost leads to no file"):
+            write.write_to(io.BytesIO(), lambda _: None)
+        shutil.rmtree(settings.lake)
+        settings.lake.symlink_to(tmp_path / "none")
+        with pytest.raises(UsageError, match="lake is a link to nothing"):
+            write.write_to(io.BytesIO(), lambda _: None)
+
+
+def test_nothing_starts_while_all_state_is_read_or_written(home: Settings) -> None:
+    prepare_home(home)
+    with transferred(home):
+        for begun in (lambda: refuse_transfer(home), lambda: CliRunner().invoke(cli, ["sql"], catch_exceptions=False)):
+            with pytest.raises(BusyError, match="is being written to a file, or read from one"):
+                begun()
+        with pytest.raises(BusyError), transferred(home):
+            pass
+    refuse_transfer(home)
 
 
 def test_a_restore_that_failed_halfway_is_known_and_can_be_done_again(
@@ -290,13 +318,21 @@ def test_a_restore_that_failed_halfway_is_known_and_can_be_done_again(
             patch.setattr(databases, "restore", fails_at_mlflow)
             with pytest.raises(InstallationError, match="the disk is full"):
                 read.restore_from(backup, lambda _: None)
-        with pytest.raises(InstallationError, match="holds a part of a backup"):
-            refuse_half_restored(settings)
+        for begun in (
+            lambda: refuse_transfer(settings),
+            lambda: CliRunner().invoke(cli, ["sql"], catch_exceptions=False),
+        ):
+            with pytest.raises(InstallationError, match="holds a part of a backup"):
+                begun()
+        # Of another backup, whose files must not stay beside those of this one.
+        (settings.lake / "bronze").mkdir(parents=True)
+        (settings.lake / "bronze" / "other").touch()
         assert not list((settings.home / "tmp" / "restore").glob("*"))
         backup.seek(0)
         read.restore_from(backup, lambda _: None)
-        refuse_half_restored(settings)
+        refuse_transfer(settings)
         assert fingerprint() == before
+        assert not (settings.lake / "bronze" / "other").exists()
 
 
 @pytest.mark.parametrize("in_query", [False, True])
@@ -365,6 +401,12 @@ def test_what_other_servers_hold_is_not_this_installations(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert {*databases.own(Settings())} == own
+
+
+def test_a_container_that_may_not_read_all_databases_is_told_which_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MLFLOW, "http://mlflow:5000")
+    with pytest.raises(UsageError, match="may not read the databases"):
+        databases.own(Settings())
 
 
 def test_a_full_disk_leaves_no_half_of_a_file(

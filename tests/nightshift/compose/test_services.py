@@ -214,7 +214,8 @@ def test_nothing_is_backed_up_or_restored_under_services_that_run(machine: Machi
 
 
 def test_a_restore_makes_databases_first_and_names_a_file_that_is_not_there(machine: Machine, tmp_path: Path) -> None:
-    assert "there is no file" in machine.refusal("restore", str(tmp_path / "none.tar"))
+    assert "is no file that can be read" in machine.refusal("restore", str(tmp_path / "none.tar"))
+    assert "can't be written: No such file" in machine.refusal("backup", str(tmp_path / "none" / "all.tar"))
     (tmp_path / "all.tar").write_text("all of it")
     done = machine.compose("restore", str(tmp_path / "all.tar"))
     assert done.returncode == 0, done.stderr
