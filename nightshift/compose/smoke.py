@@ -182,7 +182,7 @@ def _both_ways(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]])
     for what, other, replay in (("to the embedded form", embedded, replayed), ("and back", again, replayed_again)):
         equal = {" ".join(name[:2]): other[name] == before[name] for name in before}
         said = ", ".join(f"{name} {'equal' if same else 'NOT equal'}" for name, same in equal.items())
-        rows.append((what, "", "", f"{said}; replay: {(replay.strip().splitlines() or ['failed'])[-1]}"))
+        rows.append((what, "", "", f"{said}; replay: {(replay.strip().splitlines() or ['failed'])[0]}"))
     return embedded == before == again and bool(replayed) and bool(replayed_again)
 
 
