@@ -99,6 +99,13 @@ def spark():
     made.stop()
 
 
+@pytest.fixture(autouse=True)
+def settings_of_this_test_alone() -> Iterator[None]:
+    """What a test read under an environment of its own must not reach fixtures of the next file."""
+    yield
+    get_settings.cache_clear()
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """A new NIGHTSHIFT_HOME whose lake and ledger are empty; the database server is the one of the test session."""
