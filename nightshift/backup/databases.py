@@ -44,7 +44,7 @@ def own(settings: Settings) -> tuple[str, ...]:
     others = {
         "airflow": settings.airflow_url and not settings.airflow_database_url,
         # The address of its database is also known where another server was named in its place.
-        "mlflow": server and not (server == SERVICE and settings.mlflow_database_url),
+        "mlflow": server and server != SERVICE,
     }
     return tuple(name for name in USED if not others.get(name))
 

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from nightshift.backup import databases
 from nightshift.errors import UsageError
 from nightshift.services import state
+from nightshift.services.airflow_env import FERNET_KEY
 from nightshift.settings import Settings
 
-HEAD, END, KEY = "nightshift-backup.json", "end", "airflow_fernet_key"
+HEAD, END, KEY = "nightshift-backup.json", "end", FERNET_KEY
 DATABASES, HOME = "databases", "home"
 # Of a later one nothing is read: it may hold what this code does not know.
 FORM = 1

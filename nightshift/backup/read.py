@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -16,10 +14,10 @@ from pydantic import ValidationError
 from nightshift import database, scratch
 from nightshift.backup import databases
 from nightshift.backup.form import DATABASES, END, FILLED, FOLDERS, FORM, HEAD, HOME, KEY, Head, refuse_running
-from nightshift.errors import InstallationError, UsageError
+from nightshift.errors import UsageError
 from nightshift.home import half_restored, prepare_home, transferred
 from nightshift.services import mlflow_tables
-from nightshift.services.airflow_env import administration
+from nightshift.services.airflow_env import administration, run_module
 from nightshift.settings import Settings, get_settings
 
 Say = Callable[[str], None]
@@ -153,22 +151,11 @@ def _administer_airflow(settings: Settings, old_key: str) -> None:
     """Bring Airflow's tables to this version, and its encrypted values to this installation's key."""
     environment = administration(settings, old_key)
     for command in (("db", "migrate"), ("rotate-fernet-key",)):
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "airflow", *command],
-            env=environment,
-            cwd=settings.project_dir,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+        run_module(
+            environment,
+            *("airflow", *command),
+            remedy="a backup is read by the code that made it, or by newer code: restore again with that",
         )
-        if done.returncode != 0:
-            tail = "\n".join(done.stdout.splitlines()[-15:])
-            raise InstallationError(
-                f"`airflow {' '.join(command)}` failed on what was restored:\n{tail}",
-                remedy="a backup is read by the code that made it, or by newer code: restore again with that",
-            )
 
 
 def _put_in_place(source: Path, home: Path) -> int:

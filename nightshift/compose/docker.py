@@ -29,8 +29,9 @@ def ask(*command: str) -> subprocess.CompletedProcess[str]:
 def call(*command: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> int:
     """Run a command that speaks to the person; its exit status."""
     # Compose wants the user's number for the file to be whole, also where containers only end.
-    given = {"NIGHTSHIFT_UID": "50000"} | environment()
-    if command[0] != COMPOSE[0]:
+    if command[0] == COMPOSE[0]:
+        given = {"NIGHTSHIFT_UID": "50000"} | environment()
+    else:
         # What the compose file alone reads would draw warnings.
         given = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHIFT_")}
     return subprocess.run(command, cwd=PROJECT, env=given, stdin=stdin, stdout=stdout, check=False).returncode

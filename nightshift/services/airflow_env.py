@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import secrets
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -141,6 +142,27 @@ def administration(settings: Settings, old_key: str) -> dict[str, str]:
         "database.sql_alchemy_conn_async": database_url("airflow", "asyncpg"),
     }
     return cleaned(os.environ) | as_variables(settings, options) | _project(settings)
+
+
+def run_module(environment: Mapping[str, str], *module: str, remedy: str = "") -> None:
+    """Run a Python module to its end, as ``python -m airflow db migrate`` is.
+
+    Raises:
+        InstallationError: with the end of what it said, if it fails.
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", *module],
+        env=environment,
+        cwd=get_settings().project_dir,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-15:])
+        raise InstallationError(f"`{' '.join(module)}` failed:\n{tail}", remedy=remedy)
 
 
 def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:

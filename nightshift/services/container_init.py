@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from nightshift.errors import InstallationError
 from nightshift.home import prepare_home, refuse_transfer
 from nightshift.services import container, mlflow_tables
-from nightshift.services.airflow_env import secret
+from nightshift.services.airflow_env import run_module, secret
 from nightshift.settings import get_settings
 from nightshift.variables.cleaning import cleaned
 
@@ -49,18 +47,7 @@ def prepare(say: Say) -> None:
         ("nightshift_airflow.pools",),
         ("nightshift_airflow.users", str(settings.secrets_dir)),
     ):
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", *module],
-            env=environment,
-            cwd=settings.project_dir,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            tail = "\n".join(done.stdout.splitlines()[-15:])
-            raise InstallationError(f"`{' '.join(module)}` failed:\n{tail}")
+        run_module(environment, *module)
     say("MLflow: tables")
     mlflow_tables.bring_up_to_date(make=True)
     say("ready")
