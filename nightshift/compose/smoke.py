@@ -19,22 +19,31 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nightshift.compose import services
-from nightshift.compose.api import Airflow, until
+from nightshift.compose.api import Airflow
 from nightshift.compose.docker import COMPOSE, PORTS, PROJECT, ask, fail, project
 from nightshift.compose.doors import closed
 from nightshift.compose.faults import USE_CASE, Outcome, faults, play
 
 Say = Callable[[str], None]
 FOLDER = PROJECT / ".nightshift-smoke"
-NIGHTSHIFT = PROJECT / ".venv" / "bin" / "nightshift"
+NIGHTSHIFT, PYTHON = (PROJECT / ".venv" / "bin" / name for name in ("nightshift", "python"))
 NIGHTS = ("2013-08-01", "2013-08-02", "2013-08-03")
 TRAINING = "demo__2013-05-01"
 # A demo that ended at a fault is called again, once for each.
 CALLS = 5
 DEMO_SECONDS = 3600
 START_SECONDS, GIGABYTES = 180, 6
+_FINGERPRINT: tuple[str, ...] = ("fingerprint",)
+_TOLD = (_FINGERPRINT, ("models", "history", "--use-case", USE_CASE))
 _REPLAY = ("replay", "--use-case", USE_CASE, "--date", NIGHTS[0])
-_HISTORY = ("models", "history", "--use-case", USE_CASE)
+# A night, as the DAG has it.
+_JOBS = (
+    ("spark_jobs.land",),
+    ("spark_jobs.refine",),
+    ("spark_jobs.build", "--layer", "features"),
+    ("scoring.score",),
+    ("spark_jobs.build", "--layer", "marts"),
+)
 
 
 def smoke(engine: Mapping[str, Any]) -> None:
@@ -53,7 +62,7 @@ def smoke(engine: Mapping[str, Any]) -> None:
     finally:
         services.clean()
         if (FOLDER / "home").is_dir():
-            _embedded(FOLDER / "home", "clean", "--yes", check=False)
+            _embedded(FOLDER / "home", NIGHTSHIFT, "clean", "--yes", check=False)
         for backup in FOLDER.glob("*.tar*"):
             backup.unlink()
         (FOLDER / "report.txt").write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
@@ -71,7 +80,7 @@ def _take_a_composition_of_its_own() -> None:
             os.environ[name] = str(probe.getsockname()[1])
     services.clean()
     if (FOLDER / "home").is_dir():
-        _embedded(FOLDER / "home", "clean", "--yes", check=False)
+        _embedded(FOLDER / "home", NIGHTSHIFT, "clean", "--yes", check=False)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(mode=0o700)
 
@@ -90,7 +99,6 @@ def _played(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) ->
     rows.append(("doors, secrets in what is told", "", "", "; ".join(doors) or "closed, none"))
     checks = [seconds <= START_SECONDS, memory <= GIGABYTES, not doors, *(outcome.is_well for outcome in outcomes)]
     checks += [_audited(rows)]
-    checks += [_same_rows_again(say, rows)]
     checks += [_both_ways(engine, say, rows)]
     return all(checks)
 
@@ -140,50 +148,44 @@ def _audited(rows: list[tuple[str, ...]]) -> bool:
     return bool(tables) and not wrong
 
 
-def _same_rows_again(say: Say, rows: list[tuple[str, ...]]) -> bool:
-    """Whether the nights, made again with no fault, give the same rows as under faults."""
-    before = _in_container("fingerprint")
-    say("the three nights again, as one backfill without a fault")
-    run, airflow = "smoke__again", Airflow()
-    conf = {"first_date": NIGHTS[0], "last_date": NIGHTS[-1], "stages": "everything"}
-    body = {"dag_run_id": run, "logical_date": None, "conf": conf}
-    airflow.call("POST", f"dags/{USE_CASE}_backfill/dagRuns", body)
-    until(lambda: airflow.run(f"{USE_CASE}_backfill", run).get("state") in ("success", "failed"), 1200)
-    state = airflow.run(f"{USE_CASE}_backfill", run).get("state")
-    after = _in_container("fingerprint")
-    slices = len(before.splitlines())
-    is_well = state == "success" and before == after and slices > 0
-    said = f"{slices} slices, {'each the same' if before == after else 'NOT the same'}; backfill: {state}"
-    rows.append(("nights made again without faults", "", "", said))
-    return is_well
-
-
 def _both_ways(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) -> bool:
-    """All state to the embedded form, and from there to new volumes: the same rows, models and history."""
-    before = {what: _in_container(*what) for what in (("fingerprint",), _HISTORY)}
-    (FOLDER / "fingerprint").write_text(before[("fingerprint",)], encoding="utf-8")
+    """All state to the embedded form, its nights again there, and back to new volumes: the same rows and history."""
+    before = {what: _in_container(*what) for what in _TOLD}
+    (FOLDER / "fingerprint").write_text(before[_FINGERPRINT], encoding="utf-8")
     say("state to the embedded form")
     services.down()
     there = FOLDER / "servers.tar"
     services.backup(there)
     home = FOLDER / "home"
-    _embedded(home, "restore", str(there))
-    embedded = {what: _embedded(home, *what) for what in before}
-    replayed = _embedded(home, *_REPLAY, check=False)
-    back = FOLDER / "embedded.tar"
-    _embedded(home, "down")
-    _embedded(home, "backup", str(back))
+    _embedded(home, NIGHTSHIFT, "restore", there)
+    equal = [_carried(rows, "to the embedded form", before, lambda *command: _embedded(home, NIGHTSHIFT, *command))]
+    say("the three nights again, there and without a fault")
+    for job in _JOBS:
+        _embedded(home, PYTHON, "-m", *job, "--use-case", USE_CASE, "--dates", f"{NIGHTS[0]}..{NIGHTS[-1]}")
+    again = _embedded(home, NIGHTSHIFT, *_FINGERPRINT)
+    equal.append(again == before[_FINGERPRINT])
+    same = "each the same" if equal[-1] else "NOT the same"
+    rows.append(("nights made again without faults", "", "", f"{len(again.splitlines())} slices, {same}"))
     say("and back, to new volumes")
+    back = FOLDER / "embedded.tar"
+    _embedded(home, NIGHTSHIFT, "down")
+    _embedded(home, NIGHTSHIFT, "backup", back)
     services.clean()
     services.restore(back, engine)
     services.up(engine)
-    again = {what: _in_container(*what) for what in before}
-    replayed_again = _in_container(*_REPLAY)
-    for what, other, replay in (("to the embedded form", embedded, replayed), ("and back", again, replayed_again)):
-        equal = {" ".join(name[:2]): other[name] == before[name] for name in before}
-        said = ", ".join(f"{name} {'equal' if same else 'NOT equal'}" for name, same in equal.items())
-        rows.append((what, "", "", f"{said}; replay: {(replay.strip().splitlines() or ['failed'])[0]}"))
-    return embedded == before == again and bool(replayed) and bool(replayed_again)
+    equal.append(_carried(rows, "and back", before, _in_container))
+    return all(equal)
+
+
+def _carried(
+    rows: list[tuple[str, ...]], what: str, before: Mapping[tuple[str, ...], str], ask_it: Callable[..., str]
+) -> bool:
+    """Whether a form tells what the other one told, and replays a night's scores."""
+    equal = {" ".join(command[:2]): bool(told) and ask_it(*command) == told for command, told in before.items()}
+    replayed = ask_it(*_REPLAY)
+    said = ", ".join(f"{name} {'equal' if same else 'NOT equal'}" for name, same in equal.items())
+    rows.append((what, "", "", f"{said}; replay: {(replayed.strip().splitlines() or ['failed'])[0]}"))
+    return all(equal.values()) and bool(replayed)
 
 
 def _in_container(*command: str) -> str:
@@ -194,11 +196,11 @@ def _in_container(*command: str) -> str:
     return "" if done.returncode else done.stdout
 
 
-def _embedded(home: pathlib.Path, *command: str, check: bool = True) -> str:
-    """What a command prints in the embedded form; nothing where it fails and may."""
+def _embedded(home: pathlib.Path, *command: object, check: bool = True) -> str:
+    """What a program prints in the embedded form; nothing where it fails and may."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHIFT_")}
     done = subprocess.run(
-        [str(NIGHTSHIFT), *command],
+        [str(part) for part in command],
         env={**variables, "NIGHTSHIFT_HOME": str(home)},
         cwd=PROJECT,
         capture_output=True,
@@ -208,7 +210,7 @@ def _embedded(home: pathlib.Path, *command: str, check: bool = True) -> str:
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
         if check:
-            fail(f"the command {' '.join(command)} failed in {home}", "the lines above say why")
+            fail(f"{' '.join(map(str, command))} failed in {home}", "the lines above say why")
     return "" if done.returncode else done.stdout
 
 
