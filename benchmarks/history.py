@@ -15,7 +15,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -30,18 +30,18 @@ from typing import Any
 
 from benchmarks.nights import USE_CASE, Cost, deliver, home_of_its_own, lake_bytes, run, run_stages
 from nightshift import lake, ledger
-from nightshift.accounting import Accounting
-from nightshift.audit import AuditReport
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import PARTITION, Table
+from nightshift.declarations.use_case import UseCase
 from nightshift.job import Job
-from nightshift.lake import log
+from nightshift.lake import delta_log
+from nightshift.lake.audit_report import AuditReport
+from nightshift.lake.publication import publish
 from nightshift.ledger import Entry, Input
-from nightshift.models.registry import CHAMPION
-from nightshift.publish import publish
+from nightshift.ledger.row_accounting import Accounting
+from nightshift.models.which_version import CHAMPION
 from nightshift.stages import AFTER_MODEL, INGEST, LAND, REFINE, STAGES
-from nightshift.tables import PARTITION, Table
-from nightshift.use_case import UseCase
 
 HISTORY = BatchDates(dt.date(2013, 6, 1), dt.date(2013, 7, 23))
 # What features of the first nights look back on; ingested as far as silver.
@@ -131,7 +131,7 @@ def _nights(catalog: Catalog, history: BatchDates) -> Nights:
 def _files(table: Table) -> dict[dt.date, list[Path]]:
     """The files that readers see now, by batch date."""
     found: dict[dt.date, list[Path]] = {}
-    for path in map(Path, log.paths_of(log.snapshot(table))):
+    for path in map(Path, delta_log.paths_of(delta_log.snapshot(table))):
         date = dt.date.fromisoformat(path.parent.name.removeprefix(f"{PARTITION}="))
         found.setdefault(date, []).append(path)
     return found

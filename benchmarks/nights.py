@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightshift import database
 from nightshift.dates import BatchDates
-from nightshift.models.registry import AS_OF
-from nightshift.settings import get_settings
+from nightshift.home import database
+from nightshift.home.settings import get_settings
+from nightshift.models.which_version import AS_OF
 from nightshift.stages import SCORE, arguments
 
 USE_CASE = "flight_delays"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 
 from nightshift import lake
 from nightshift.dates import BatchDates
-from nightshift.session import session
-from nightshift.settings import get_settings
-from nightshift.tables import PARTITION, Table
+from nightshift.declarations.tables import PARTITION, Table
+from nightshift.home.settings import get_settings
+from nightshift.spark_session import session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
 from nightshift_airflow.deliveries import CheckDeliveries

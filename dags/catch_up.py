@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.catch_up import FindChanges
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE_AND_SCHEDULE, dag_arguments, ticks

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
 from nightshift_airflow.operators import JobOperator
@@ -58,7 +58,7 @@ def rollback(use_case: UseCase) -> DAG:
     ) as dag:
         roll_back = JobOperator(
             task_id="roll_back",
-            module="nightshift.champions.rollback",
+            module="training.rollback",
             use_case=use_case,
             dates=from_date,
             options={
@@ -70,7 +70,7 @@ def rollback(use_case: UseCase) -> DAG:
         )
         show_affected = JobOperator(
             task_id="show_affected",
-            module="nightshift.champions.show_affected",
+            module="training.show_affected",
             use_case=use_case,
             dates=from_date,
             # Where that version is champion already, scores may be another's all the same.

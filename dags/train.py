@@ -26,8 +26,8 @@ import datetime as dt
 
 from airflow.sdk import DAG, chain
 
-from nightshift.training_plan import FEWEST_TEST_DAYS, TRAINING_POOL
-from nightshift.use_case import UseCase
+from nightshift.declarations.training_section import FEWEST_TEST_DAYS, TRAINING_POOL
+from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.approval import ApproveModel
 from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, ticks

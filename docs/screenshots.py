@@ -7,7 +7,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -18,11 +18,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import MissingError
-from nightshift.services.airflow_api import AirflowApi
-from nightshift.services.start import Addresses, addresses
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
+from nightshift.home.settings import get_settings
+from nightshift.install.services.airflow_api import AirflowApi
+from nightshift.install.services.start import Addresses, addresses
 
 IMAGES = Path(__file__).parent / "images"
 QUIET = [

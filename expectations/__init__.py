@@ -7,6 +7,6 @@ held against earlier ones and against other tables (``further.py``).
 
 from expectations.pages.data_docs import write_page
 from expectations.pages.refused_page import show_landed, show_refused
-from expectations.run import audit, audit_of_tested, preload
+from expectations.run_suite import audit, audit_of_tested, preload
 
 __all__ = ["audit", "audit_of_tested", "preload", "show_landed", "show_refused", "write_page"]

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nightshift import lake
-from nightshift.audit import EXAMPLES, Check
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.tables import Table
-from nightshift.use_case import UseCase
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import Table
+from nightshift.declarations.use_case import UseCase
+from nightshift.lake.audit_report import EXAMPLES, Check
 
 NAME = "slice_is_not_empty"
 WHY = "A batch date without rows looks to readers as if nothing had happened on it."

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightshift.privacy.tokens import personal_columns
-from nightshift.tables import Table
+from nightshift.declarations.tables import Table
+from nightshift.ingest.privacy.tokens import personal_columns
 
 HIDDEN = "(personal data)"
 

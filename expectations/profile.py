@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from expectations import personal_data
 from nightshift.dates import BatchDates
+from nightshift.declarations.tables import NUMBERS, PARTITION, REASONS, Column, Table
 from nightshift.figures import finite, storable
-from nightshift.tables import NUMBERS, PARTITION, REASONS, Column, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -193,7 +193,7 @@ def _rounded(value: float | None, whole: bool = False) -> float | int | None:
 
 def target_of(table: Table) -> str | None:
     """The use case's target, where the table has it as a number or a yes or no."""
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.use_case import UseCase
 
     name = UseCase.load(table.use_case).target.column
     # What has landed may have it as text or as a date, which is cast only when it is refined.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.masking import hidden_columns, masked
 from nightshift import lake
-from nightshift.audit import EXAMPLES, Check
 from nightshift.dates import BatchDates, near
-from nightshift.tables import PARTITION, Table
+from nightshift.declarations.tables import PARTITION, Table
+from nightshift.lake.audit_report import EXAMPLES, Check
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -1,5 +1,5 @@
 """``python -m nightshift``: the same as the `nightshift` command."""
 
-from nightshift.cli import main
+from nightshift.commands.cli import main
 
 main()

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from nightshift import terminal
-from nightshift.catalog import Catalog
 from nightshift.dates import ALLOWED, BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError, UsageError
-from nightshift.home import named_user, refuse_transfer
-from nightshift.outside import explaining
+from nightshift.home.home_folder import named_user, refuse_transfer
+from nightshift.home.outside_errors import explaining
+from nightshift.home.settings import get_settings
 from nightshift.result import hand_over_failure
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
 
 log = logging.getLogger("nightshift")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.errors import NightshiftError, kinds
+from nightshift.home.variables.known import RESULT_FILE
 from nightshift.terminal import plain
-from nightshift.variables.table import RESULT_FILE
 
 # Key of the sentence that says why a job did nothing of what it was asked for; its task ends as skipped.
 NOTHING_DONE = "nothing_done"

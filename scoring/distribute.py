@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nightshift.tables import Table
-from scoring.predict import Recipe, scorer
+from nightshift.declarations.tables import Table
+from scoring.predict_and_decide import Recipe, scorer
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightshift.models.wording import Wording, plain
+from nightshift.models.reason_wording import Wording, plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nightshift import ledger
+from nightshift.declarations.score_names import FEATURES, SCORES
 from nightshift.errors import UsageError
 from nightshift.job import Job
 from nightshift.ledger import Entry
-from nightshift.models.reasons import FILE
-from nightshift.scores import FEATURES, SCORES
-from scoring.dictionary import Dictionary
+from nightshift.models.reasons_dictionary import FILE
+from scoring.dictionary_of_then import Dictionary
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -25,26 +25,26 @@ from typing import TYPE_CHECKING
 
 from nightshift import lake
 from nightshift.dates import BatchDates
+from nightshift.declarations.score_names import FEATURES, SCORES
+from nightshift.declarations.tables import Table
 from nightshift.errors import DataError, DeclarationError, MissingError, UsageError
 from nightshift.job import Job, end, run_job
-from nightshift.models import registered_model
-from nightshift.recovery import recover_entries
-from nightshift.scores import FEATURES, SCORES
-from nightshift.session import session
-from nightshift.tables import Table
-from scoring.compare import Comparison, compare
-from scoring.dictionary import Dictionary
+from nightshift.lake.recovery import recover_entries
+from nightshift.models import model_version
+from nightshift.spark_session import session
+from scoring.compare_bits import Comparison, compare
+from scoring.dictionary_of_then import Dictionary
 from scoring.distribute import scored
+from scoring.feature_versions import same_rows
 from scoring.publications import Publication, listed, publication
 from scoring.replay_report import Replayed, as_json, as_text
 from scoring.score import recipe
-from scoring.sources import Source, sources_of, sources_without_rows
-from scoring.versions import same_rows
+from scoring.scored_from import Source, sources_of, sources_without_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from nightshift.models.registered_model import RegisteredModel
+    from nightshift.models.model_version import RegisteredModel
 
 log = logging.getLogger("nightshift")
 
@@ -135,7 +135,7 @@ def _again(
     """The scores of all batch dates, made from their sources."""
     words = {each.date: each.dictionary for each in publications}
     versions = {each.model_version for each in sources}
-    models = {version: registered_model.load(job.use_case, version) for version in versions}
+    models = {version: model_version.load(job.use_case, version) for version in versions}
     alike = itertools.groupby(sources, key=lambda each: (each.model_version, words[each.date]))
     return _united(
         _of_one_model(spark, job, models[version], list(part), dictionary, keys)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nightshift import environment, ledger
-from scoring.compare import Comparison
+from nightshift import ledger
+from nightshift.ledger import run_environment
+from scoring.compare_bits import Comparison
 from scoring.publications import Publication
 
 
@@ -128,6 +129,6 @@ def _then(each: Publication) -> dict[str, Any]:
         "at": entry.started_at.isoformat(timespec="seconds"),
         "code": entry.code_version,
         "code_differs": entry.code_version != ledger.code_version(),
-        "environment_differs": environment.differences(known, environment.described()) if known else None,
+        "environment_differs": run_environment.differences(known, run_environment.described()) if known else None,
         "dictionary_kept": each.dictionary is not None,
     }

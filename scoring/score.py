@@ -10,7 +10,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -24,23 +24,23 @@ from typing import TYPE_CHECKING
 
 import expectations
 from nightshift import lake
-from nightshift.accounting import Accounting
-from nightshift.audit import Audit, AuditReport
 from nightshift.dates import BatchDates
+from nightshift.declarations.score_names import FEATURES, SCORES
+from nightshift.declarations.tables import PARTITION, Table
 from nightshift.job import Job, end, run_job
+from nightshift.lake.audit_report import Audit, AuditReport
+from nightshift.lake.publication import publish
 from nightshift.ledger import Input
-from nightshift.models import registry
-from nightshift.models.registered_model import RegisteredModel
-from nightshift.models.usable import check_features, check_task
-from nightshift.publish import publish
-from nightshift.scores import FEATURES, SCORES
-from nightshift.session import session
-from nightshift.tables import PARTITION, Table
-from scoring.dictionary import Dictionary
+from nightshift.ledger.row_accounting import Accounting
+from nightshift.models import which_version
+from nightshift.models.model_version import RegisteredModel
+from nightshift.models.usable_version import check_features, check_task
+from nightshift.spark_session import session
+from scoring.dictionary_of_then import Dictionary
 from scoring.distribute import scored
-from scoring.inputs import carried_columns, refuse_missing_cases
-from scoring.predict import Recipe
-from scoring.versions import slice_versions
+from scoring.feature_versions import slice_versions
+from scoring.predict_and_decide import Recipe
+from scoring.schema_checks import carried_columns, refuse_missing_cases
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -59,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is particular to scoring."""
     parser.add_argument(
         "--model",
-        default=registry.AS_OF,
-        help=f"`{registry.AS_OF}` (default): of each batch date its own champion; `{registry.CHAMPION}`: that of the "
-        f"dates to come; or a version, like `{registry.VERSION}3` or `3`",
+        default=which_version.AS_OF,
+        help=f"`{which_version.AS_OF}` (default): of each batch date its own champion; `{which_version.CHAMPION}`: "
+        f"that of the dates to come; or a version, like `{which_version.VERSION}3` or `3`",
     )
 
 
@@ -74,7 +74,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     with ThreadPoolExecutor(1) as background:
         # The imports of MLflow and of Great Expectations take seconds each; they pass while Spark starts and the logs
         # are read, one after the other, because the model is needed first.
-        resolving = background.submit(registry.resolve, job.use_case, arguments.model, job.dates)
+        resolving = background.submit(which_version.resolve, job.use_case, arguments.model, job.dates)
         background.submit(expectations.preload)
         spark = session(f"score {job.use_case.name} {job.dates}", job.use_case.spark)
         version = lake.newest_version(features)
@@ -109,7 +109,7 @@ def audit_of(job: Job, wanted: str, models: Assigned) -> Audit:
     """
 
     def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
-        registry.refuse_outdated(job.use_case, wanted, models)
+        which_version.refuse_outdated(job.use_case, wanted, models)
         return expectations.audit(rows, table, dates, expected_rows)
 
     return audit

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -23,23 +23,23 @@ from pathlib import Path
 
 import expectations
 from nightshift import lake
-from nightshift.accounting import Accounting
-from nightshift.audit import Check
 from nightshift.dates import BatchDates, as_ranges
-from nightshift.declared.derivation import derivations
-from nightshift.declared.writing import command_to_write
+from nightshift.dbt_project.build_models import DbtProject
+from nightshift.declarations.feature_registry_table import NAME as REGISTRY
+from nightshift.declarations.score_names import SCORES
+from nightshift.declarations.table_inputs import derivations
+from nightshift.declarations.tables import Table
+from nightshift.declarations.writing_stage import command_to_write
 from nightshift.errors import DeclarationError, MissingError
-from nightshift.feature_registry.declaration import NAME as REGISTRY
+from nightshift.home.settings import get_settings
 from nightshift.job import Job, end, run_job
+from nightshift.lake.audit_report import Check
+from nightshift.lake.publication import Slice, publish_all
+from nightshift.lake.published_dates import unpublished
 from nightshift.ledger import LOOKED_UP, Input
-from nightshift.publish import Slice, publish_all
-from nightshift.published import unpublished
-from nightshift.scores import SCORES
-from nightshift.session import session
-from nightshift.settings import get_settings
+from nightshift.ledger.row_accounting import Accounting
+from nightshift.spark_session import session
 from nightshift.stages import FEATURES, MARTS, command
-from nightshift.tables import Table
-from spark_jobs.dbt_project import DbtProject
 
 log = logging.getLogger("nightshift")
 LAYERS = (FEATURES, MARTS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -19,16 +19,16 @@ import logging
 from dataclasses import replace
 
 import expectations
+from nightshift.catalogue.feature_registry.features_in_use import Registry, registry_of
+from nightshift.catalogue.feature_registry.registry_page import write_page
+from nightshift.catalogue.feature_registry.registry_rows import newest_date, rows_of
 from nightshift.dates import BatchDates
-from nightshift.feature_registry.declaration import NAME
-from nightshift.feature_registry.live import Registry, registry_of
-from nightshift.feature_registry.page import write_page
-from nightshift.feature_registry.table import newest_date, rows_of
+from nightshift.dbt_project.models_and_docs import write_docs
+from nightshift.declarations.feature_registry_table import NAME
+from nightshift.declarations.tables import PARTITION
 from nightshift.job import Job, end, run_job
-from nightshift.publish import Published, publish
-from nightshift.reference.dbt_models import write_docs
-from nightshift.session import session
-from nightshift.tables import PARTITION
+from nightshift.lake.publication import Published, publish
+from nightshift.spark_session import session
 
 log = logging.getLogger("nightshift")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -22,14 +22,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift import lake, ledger, terminal
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.delivery import landing_folder
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.source import FileSource, JdbcSource
+from nightshift.declarations.tables import Layer, PiiClass
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import ConflictError, NightshiftError, UsageError
-from nightshift.job import EXIT_STATUSES, Job, end
-from nightshift.outside import explaining
-from nightshift.person import person
-from nightshift.privacy.erasures import (
+from nightshift.home.outside_errors import explaining
+from nightshift.home.settings import get_settings
+from nightshift.ingest.delivery import landing_folder
+from nightshift.ingest.privacy.erasures import (
     begin_erasure,
     complete_erasure,
     erased,
@@ -38,14 +40,12 @@ from nightshift.privacy.erasures import (
     merged,
     unfinished,
 )
-from nightshift.privacy.person_files import files_with, remove_clear_leftovers
-from nightshift.privacy.tokens import is_token, personal_columns, token
-from nightshift.session import session
-from nightshift.settings import get_settings
-from nightshift.source import FileSource, JdbcSource
+from nightshift.ingest.privacy.person_files import files_with, remove_clear_leftovers
+from nightshift.ingest.privacy.tokens import is_token, personal_columns, token
+from nightshift.job import EXIT_STATUSES, Job, end
+from nightshift.person import person
+from nightshift.spark_session import session
 from nightshift.stages import ERASE
-from nightshift.tables import Layer, PiiClass
-from nightshift.use_case import UseCase
 
 if TYPE_CHECKING:
     from spark_jobs.rows_of_person import Found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -25,24 +25,24 @@ from filelock import Timeout
 
 import expectations
 from nightshift import lake
-from nightshift.accounting import Accounting
-from nightshift.delivery import Delivery, expects_manifest
-from nightshift.delivery.glance import glance
-from nightshift.delivery.verdict import SHOWN
+from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.errors import NightshiftError, TemporaryError
-from nightshift.home import lock
+from nightshift.home.home_folder import lock
+from nightshift.ingest.delivery import Delivery, expects_manifest
+from nightshift.ingest.delivery.quick_look import glance
+from nightshift.ingest.delivery.verdict import SHOWN
+from nightshift.ingest.privacy.erasures import erased, known_key
+from nightshift.ingest.privacy.tokens import personal_columns
+from nightshift.ingest.quarantine.row_decisions import Decision, decisions, note_effect
 from nightshift.job import Job, end, run_job
-from nightshift.privacy.erasures import erased, known_key
-from nightshift.privacy.tokens import personal_columns
-from nightshift.publish import Slice, publish, publish_all
-from nightshift.quarantine.decisions import Decision, decisions, note_effect
-from nightshift.session import session
-from nightshift.tables import QUARANTINE, Table
+from nightshift.lake.publication import Slice, publish, publish_all
+from nightshift.ledger.row_accounting import Accounting
+from nightshift.spark_session import session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from spark_jobs.landing.quarantine import Judged
+    from nightshift.ingest.landing.quarantine_records import Judged
 
 log = logging.getLogger("nightshift")
 
@@ -68,9 +68,9 @@ def take_in(job: Job) -> None:
     """Verify, judge and publish."""
     expectations.preload()
     spark = session(f"land {job.use_case.name} {job.dates}", job.use_case.spark)
-    from spark_jobs.landing.privacy import masked_faults
-    from spark_jobs.landing.quarantine import refuse_excess
-    from spark_jobs.landing.sources import take
+    from nightshift.ingest.landing.protect_personal_data import masked_faults
+    from nightshift.ingest.landing.quarantine_records import refuse_excess
+    from nightshift.ingest.sources import take
 
     delivery = masked_faults(take(spark, job), job.catalog.sources)
     made = decisions(job.use_case.name, job.dates)
@@ -120,11 +120,11 @@ def judge(spark: SparkSession, job: Job, delivery: Delivery, made: list[Decision
 
     What is cached, and all that follows, holds no personal data.
     """
-    from spark_jobs.landing.decided import decided
-    from spark_jobs.landing.judge import judged
-    from spark_jobs.landing.privacy import masked, tokenised, without_erased
-    from spark_jobs.landing.quarantine import counted
-    from spark_jobs.landing.records import read_records
+    from nightshift.ingest.landing.apply_row_decisions import decided
+    from nightshift.ingest.landing.judge_records import judged
+    from nightshift.ingest.landing.protect_personal_data import masked, tokenised, without_erased
+    from nightshift.ingest.landing.quarantine_records import counted
+    from nightshift.ingest.landing.records import read_records
 
     rows = {}
     for table in job.catalog.sources:
@@ -158,7 +158,7 @@ def in_turn(job: Job) -> Iterator[None]:
 
 def publish_blocked(spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged]) -> None:
     """Publish what is set aside of deliveries that are blocked; what was of those in force stays beside it."""
-    from spark_jobs.landing.in_force import beside_in_force
+    from nightshift.ingest.landing.delivery_in_force import beside_in_force
 
     if found := set_aside(spark, job, delivery, sources):
         rows, accounting = beside_in_force(spark, job, *found)
@@ -172,9 +172,9 @@ def publish_delivery(
 
     A source that did not come is published as empty, and so is one whose files were all set aside.
     """
-    from spark_jobs.landing.decided import sparing_released
-    from spark_jobs.landing.judge import is_good
-    from spark_jobs.landing.quarantine import source_accounting
+    from nightshift.ingest.landing.apply_row_decisions import sparing_released
+    from nightshift.ingest.landing.judge_records import is_good
+    from nightshift.ingest.landing.quarantine_records import source_accounting
 
     came = {source.table.name: source for source in sources}
     named = came.keys() | {fault.source for fault in delivery.faults}
@@ -202,7 +202,7 @@ def set_aside(
     spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged]
 ) -> tuple[DataFrame, Accounting] | None:
     """What the quarantine takes in of these deliveries; None where there is nothing, and nothing to replace."""
-    from spark_jobs.landing.quarantine import quarantine_accounting, quarantine_rows
+    from nightshift.ingest.landing.quarantine_records import quarantine_accounting, quarantine_rows
 
     table, accounting = job.catalog[QUARANTINE], quarantine_accounting(delivery, sources)
     if not must_publish(table, job, sum(accounting.rows_in(date) for date in job.dates)):

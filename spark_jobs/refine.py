@@ -8,7 +8,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING
 
 import expectations
 from nightshift import lake
-from nightshift.accounting import Accounting
 from nightshift.dates import BatchDates
+from nightshift.declarations.tables import PARTITION, Table
+from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import DataError, DeclarationError
 from nightshift.job import Job, end, run_job
+from nightshift.lake.publication import Slice, publish_all
 from nightshift.ledger import BY_FILE, LOOKED_UP, Input
-from nightshift.publish import Slice, publish_all
-from nightshift.session import session
-from nightshift.tables import PARTITION, Table
-from nightshift.use_case_code import load_module
+from nightshift.ledger.row_accounting import Accounting
+from nightshift.spark_session import session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -141,7 +141,7 @@ def _as_it_is(job: Job, table: Table) -> Callable[..., DataFrame]:
 
 def compute(spark: SparkSession, job: Job, wanted: Sequence[Refinement]) -> list[Refined]:
     """The slices, not yet evaluated; inputs that several share are built once."""
-    from spark_jobs.inputs import find_input, ranked
+    from spark_jobs.refine_inputs import find_input, ranked
 
     # Pinned before anything is read, so that what the ledger names is what was read.
     versions = {table.name: lake.newest_version(table) for table in job.catalog.sources if table.exists()}
@@ -160,7 +160,7 @@ def compute(spark: SparkSession, job: Job, wanted: Sequence[Refinement]) -> list
 
 def newest(refined: Refined) -> DataFrame:
     """The newest record of each key, in the table's columns."""
-    from spark_jobs.inputs import RANK
+    from spark_jobs.refine_inputs import RANK
 
     return refined.records.where(f"{RANK} = 1").select(*refined.table.column_names)
 
@@ -177,7 +177,7 @@ def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accou
     from pyspark.sql import DataFrame
     from pyspark.sql import functions as F
 
-    from spark_jobs.inputs import RANK
+    from spark_jobs.refine_inputs import RANK
 
     file = (F.col("record.file").alias("file"), F.col("record.file_sha256").alias("sha256"))
     # Of bronze, each record is there once. As many records whose hashes cancel out theirs are these, each once.

@@ -18,15 +18,15 @@ from pyspark.sql import functions as F
 
 import expectations
 from nightshift import lake, ledger
-from nightshift.accounting import Accounting
-from nightshift.audit import Audit, AuditReport, Check
 from nightshift.dates import BatchDates, as_ranges
+from nightshift.declarations.tables import PARTITION, QUARANTINE, REASONS, Table
 from nightshift.errors import ConflictError
+from nightshift.ingest.landing.protect_personal_data import erased_mark
 from nightshift.job import Job
+from nightshift.lake.audit_report import Audit, AuditReport, Check
+from nightshift.lake.publication import publish
 from nightshift.ledger import Entry, Input
-from nightshift.publish import publish
-from nightshift.tables import PARTITION, QUARANTINE, REASONS, Table
-from spark_jobs.landing.privacy import erased_mark
+from nightshift.ledger.row_accounting import Accounting
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from nightshift.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR
 
 DECLARED: dict[str, Any] = yaml.safe_load((PROJECT_DIR / "docker-compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = DECLARED["services"]

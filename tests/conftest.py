@@ -17,21 +17,22 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 import __main__
-from nightshift.variables import table
+from nightshift.home.variables import known
 
 # Before anything of nightshift is imported: no test ever touches a person's home.
 _SESSION_HOME = tempfile.TemporaryDirectory(prefix="nightshift-tests-")
 os.environ["NIGHTSHIFT_HOME"] = str(Path(_SESSION_HOME.name) / "home")
 # As every entry point does, here for jobs that tests call.
-os.environ.update({each.name: each.value for each in table.FIXED})
+os.environ.update({each.name: each.value for each in known.FIXED})
 
 if not hasattr(__main__, "__file__"):
     # A worker's main module is a line of code. PySpark takes a process without a main file for a run of its doctests,
     # and ends it; Great Expectations imports that part of PySpark.
     __main__.__file__ = str(Path(pytest.__file__).with_name("__main__.py"))
 
-from nightshift import database, ledger  # noqa: E402
-from nightshift.settings import Settings, get_settings  # noqa: E402
+from nightshift import ledger  # noqa: E402
+from nightshift.home import database  # noqa: E402
+from nightshift.home.settings import Settings, get_settings  # noqa: E402
 
 # A worker's Spark driver, PostgreSQL and Python, with the services of the end-to-end tests beside them.
 GIGABYTES_PER_WORKER = 4
@@ -92,7 +93,7 @@ def _place(item: pytest.Item) -> int:
 @pytest.fixture(scope="session")
 def spark():
     """The Spark session of all tests; its tables are found by path, so homes may change under it."""
-    from nightshift.session import session
+    from nightshift.spark_session import session
 
     made = session("tests")
     yield made
@@ -137,8 +138,8 @@ def parsed_dbt(settings: Settings) -> Iterator[None]:
 def empty_ledger() -> None:
     """Forget what earlier tests did."""
     with ledger.engine().begin() as connection:
-        for table in reversed(ledger.Base.metadata.sorted_tables):
-            connection.execute(table.delete())
+        for known in reversed(ledger.Base.metadata.sorted_tables):
+            connection.execute(known.delete())
 
 
 def forget_cached_rows() -> None:
@@ -158,7 +159,7 @@ def _begin_anew(status: int) -> None:
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    from nightshift.session import session
+    from nightshift.spark_session import session
 
     warnings.warn(f"the tests' Spark driver ended with exit status {status}; a new one was started", stacklevel=2)
     old = SparkSession._instantiatedSession

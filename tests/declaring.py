@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from nightshift.catalog import Catalog
-from nightshift.settings import get_settings
-from nightshift.tables import Column
-from nightshift.use_case import UseCase
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import Column
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 
 USE_CASE = """
 name: shop

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nightshift.catalog import Catalog
-from nightshift.tables import Table
-from nightshift.use_case import UseCase
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import Table
+from nightshift.declarations.use_case import UseCase
 
 # Bytes of each file, and how many records they hold.
 Files = Mapping[str, tuple[bytes, int]]

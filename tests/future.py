@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from nightshift import lake
 from nightshift.dates import BatchDates
-from nightshift.tables import PARTITION, Column, Table
+from nightshift.declarations.tables import PARTITION, Column, Table
 from tests.silver import publish
 
 if TYPE_CHECKING:

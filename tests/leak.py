@@ -15,12 +15,12 @@ from pathlib import Path
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from nightshift import lake
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.dbt_project.build_models import DbtProject
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import PARTITION, Table
 from nightshift.job import Job
-from nightshift.tables import PARTITION, Table
 from spark_jobs.build import dbt_variables
-from spark_jobs.dbt_project import DbtProject
 from spark_jobs.refine import compute, newest, refinements
 from tests.future import deliver_changed, withdraw
 from tests.silver import publish

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightshift import postgres_tools
+from nightshift.home import postgres_tools
 
 USER, PASSWORD = "reader_of_orders", "s3cret-of-the-test"
 

@@ -7,14 +7,14 @@ import itertools
 
 import numpy as np
 
-from nightshift.catalog import Catalog
-from nightshift.models import usable
-from nightshift.models.calibration import Calibration
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.score_names import FEATURES as FEATURE_TABLE
+from nightshift.declarations.use_case import UseCase
+from nightshift.models import usable_version
+from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
-from nightshift.models.registered_model import metadata
-from nightshift.models.tracking import client, experiment_id
-from nightshift.scores import FEATURES as FEATURE_TABLE
-from nightshift.use_case import UseCase
+from nightshift.models.mlflow_connection import client, experiment_id
+from nightshift.models.model_version import metadata
 
 _numbers = itertools.count(1)
 FEATURES = ("distance", "departure_minute")
@@ -45,7 +45,7 @@ def _catalog(use_case: UseCase) -> Catalog:
 
 
 # Whoever becomes champion is held against the declared features.
-usable.Catalog = _catalog
+usable_version.Catalog = _catalog
 
 
 @functools.cache

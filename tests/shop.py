@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from nightshift import lake
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
-from nightshift.settings import Settings, get_settings
-from nightshift.use_case import UseCase
 from tests.deliveries import deliver
 
 DAY, NEXT = dt.date(2024, 1, 2), dt.date(2024, 1, 3)

@@ -10,9 +10,9 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from nightshift import lake
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.tables import Table
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import Table
 
 Rows = Iterable[dict[str, Any]]
 FLIGHTS_A_DAY = 36

@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from nightshift.models.calibration import Calibration
+from nightshift.declarations.training_section import BINARY
+from nightshift.declarations.use_case import UseCase
+from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
-from nightshift.models.registered_model import RegisteredModel
-from nightshift.training_plan import BINARY
-from nightshift.use_case import UseCase
+from nightshift.models.model_version import RegisteredModel
 from training.data.dataset import Dataset
-from training.fitting.calibrate import calibrate, interval
 from training.fitting.cross_fit import left_out_scores
 from training.fitting.fit import Parts, binned, event_weight, fit, raw_scores
+from training.fitting.fit_calibration import calibrate, interval
 from training.fitting.fitted import FittedModel
 from training.judging import leaks, stability
+from training.judging.comparable_days import Footing
 from training.judging.evaluate import Evaluation, best_threshold, evaluate
-from training.judging.footing import Footing
 from training.judging.gates import Facts, Gate, Verdict, judge
 from training.judging.skew import Skew
 from training.judging.suspects import Suspect, suspects
-from training.search.search import Winner, search
+from training.search.parameter_search import Winner, search
 
 if TYPE_CHECKING:
     import lightgbm as lgb

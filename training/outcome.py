@@ -11,14 +11,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from nightshift import figures
-from nightshift.champions.approval import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
-from nightshift.champions.comparing import COMPARED_TAG, NO_CHAMPION
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import GateError
-from nightshift.models.tracking import model_version, patiently
+from nightshift.models.champions.approvers import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
+from nightshift.models.champions.compared_before import COMPARED_TAG, NO_CHAMPION
+from nightshift.models.mlflow_connection import model_version, patiently
 from nightshift.result import hand_over
-from nightshift.use_case import UseCase
-from training.form import comparison
-from training.judging.footing import BY_NOTHING, FLATTERED_TAG
+from training.approval_form import comparison
+from training.judging.comparable_days import BY_NOTHING, FLATTERED_TAG
 from training.judging.gates import Verdict
 from training.register import version_of_run
 

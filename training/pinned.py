@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from nightshift.catalog import dbt_declarations
+from nightshift.declarations.catalog import dbt_declarations
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import ConflictError
+from nightshift.home.settings import get_settings
 from nightshift.job import Job
 from nightshift.ledger import code_version
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
-from training.data.split import Periods
+from training.data.time_split import Periods
 from training.judging.gates import Gate, load_gates
 
 _USE_CASE, _GATES, _REASONS = "use_case.yaml", "gates.yaml", "reasons.yaml"

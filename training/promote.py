@@ -11,7 +11,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -20,12 +20,12 @@ import datetime as dt
 import logging
 from functools import partial
 
-from nightshift import champions
-from nightshift.champions.approval import refuse_unasked
-from nightshift.champions.unchanged import NothingDecidedError
 from nightshift.dates import parse_date
 from nightshift.errors import UsageError
 from nightshift.job import Job, end, run_job
+from nightshift.models import champions
+from nightshift.models.champions.approvers import refuse_unasked
+from nightshift.models.champions.decisions_without_effect import NothingDecidedError
 from nightshift.person import person
 from nightshift.result import NOTHING_DONE, hand_over
 

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nightshift.champions.decisions import BY_HAND, decisions, held, held_if_free
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError
 from nightshift.job import Job
-from nightshift.models.registered_model import metadata
-from nightshift.models.tracking import client, experiment_id, patiently
-from nightshift.use_case import UseCase
+from nightshift.models.champions.champion_decisions import BY_HAND, decisions, held, held_if_free
+from nightshift.models.mlflow_connection import client, experiment_id, patiently
+from nightshift.models.model_version import metadata
 from training.data.dataset import Dataset
 from training.fitting.fitted import FittedModel
 
@@ -180,7 +180,7 @@ def register(job: Job, logged: ModelInfo, tags: Mapping[str, str]) -> int:
     """The version of the current run's model, registered with all its tags where it is not yet.
 
     Args:
-        tags: of the version; among them `status`, see `nightshift.champions.mirror`.
+        tags: of the version; among them `status`, see `nightshift.models.champions.mlflow_mirror`.
 
     Raises:
         NightshiftError: if MLflow does not answer; then there is the whole version, or none.

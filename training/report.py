@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightshift.environment import described
+from nightshift.declarations.score_names import FEATURES
 from nightshift.errors import NightshiftError
-from nightshift.scores import FEATURES
+from nightshift.ledger.run_environment import described
 from training.card import Card, write_card
 from training.judging.gates import as_table
 from training.judging.metrics import reliability
@@ -28,10 +28,10 @@ from training.plots import Subject, draw
 
 if TYPE_CHECKING:
     from nightshift.job import Job
-    from nightshift.models.registered_model import RegisteredModel
+    from nightshift.models.model_version import RegisteredModel
     from training.challenger import Challenger
     from training.data.dataset import Dataset
-    from training.data.split import Periods
+    from training.data.time_split import Periods
     from training.judging.skew import Skew
 
 log = logging.getLogger("nightshift")
@@ -147,7 +147,7 @@ def _write_trials(folder: Path, study: str) -> None:
     import optuna
     import sqlalchemy.exc
 
-    from nightshift.database import database_url
+    from nightshift.home.database import database_url
 
     try:
         trials = optuna.load_study(study_name=study, storage=database_url("optuna")).trials_dataframe()

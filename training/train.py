@@ -11,7 +11,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     # Before any library is imported: some read the environment while they are.
-    from nightshift.variables import entry
+    from nightshift.home.variables import entry
 
     entry.start()
 
@@ -21,27 +21,26 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from nightshift import champions
-from nightshift.champions.approval import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
-from nightshift.champions.comparing import COMPARED_TAG, NO_CHAMPION, NeverComparedError
-from nightshift.champions.mirror import AWAITING_APPROVAL, CANDIDATE
-from nightshift.database import database_url
 from nightshift.dates import BatchDates
-from nightshift.environment import described
+from nightshift.declarations.score_names import FEATURES
+from nightshift.declarations.training_section import FEWEST_TEST_DAYS
 from nightshift.errors import UsageError
+from nightshift.home.database import database_url
 from nightshift.job import Job, end, run_job
-from nightshift.models import registry
-from nightshift.models.reasons import wordings
-from nightshift.models.tracking import client
-from nightshift.scores import FEATURES
-from nightshift.session import session
-from nightshift.training_plan import FEWEST_TEST_DAYS
+from nightshift.ledger.run_environment import described
+from nightshift.models import champions, which_version
+from nightshift.models.champions.approvers import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
+from nightshift.models.champions.compared_before import COMPARED_TAG, NO_CHAMPION, NeverComparedError
+from nightshift.models.champions.mlflow_mirror import AWAITING_APPROVAL, CANDIDATE
+from nightshift.models.mlflow_connection import client
+from nightshift.models.reasons_dictionary import wordings
+from nightshift.spark_session import session
 from training.challenger import Budget, Challenger, challenge
 from training.data.dataset import Dataset, Rows, prepare
-from training.data.declarations import check_declarations
-from training.data.rows import read
-from training.data.split import Periods
-from training.judging.footing import BY_NOTHING, FLATTERED_TAG
+from training.data.declaration_checks import check_declarations
+from training.data.point_in_time_rows import read
+from training.data.time_split import Periods
+from training.judging.comparable_days import BY_NOTHING, FLATTERED_TAG
 from training.judging.gates import as_table
 from training.judging.skew import Skew, compare
 from training.outcome import Outcome, registered_before, say_what_follows, tell
@@ -114,7 +113,7 @@ def train_on(
     with tracked_run(job, made_of) as run_id:
         outcome = registered_before(use_case, run_id)
         if outcome is None:
-            champion = registry.champion(use_case)
+            champion = which_version.champion(use_case)
             budget = Budget(
                 trials,
                 seconds or use_case.training.search_seconds,

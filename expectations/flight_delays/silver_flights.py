@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import great_expectations.expectations as gxe
 
-from expectations.consequence import blocks, warns
+from expectations.blocks_or_warns import blocks, warns
 from nightshift.dates import BatchDates
-from nightshift.tables import Table
+from nightshift.declarations.tables import Table
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation

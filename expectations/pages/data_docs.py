@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from expectations.history import History
+from expectations.earlier_profiles import History
 from expectations.pages.index_page import Shown, list_audit
 from expectations.pages.profile_page import described
 from expectations.pages.templates import template
-from nightshift.audit import Check
 from nightshift.dates import BatchDates
-from nightshift.settings import get_settings
-from nightshift.tables import Table
+from nightshift.declarations.tables import Table
+from nightshift.home.settings import get_settings
+from nightshift.lake.audit_report import Check
 
 # Written beside the page of the checks, under its name with this ending.
 PROFILE = "-profile.html"

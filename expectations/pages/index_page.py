@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock
 
 from expectations.pages.templates import template
-from nightshift.settings import get_settings
+from nightshift.home.settings import get_settings
 
 # Audits that are listed of each table; the pages of older ones stay where they are.
 LISTED = 12

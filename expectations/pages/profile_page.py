@@ -10,11 +10,11 @@ from typing import Any
 from markupsafe import Markup
 
 from expectations import personal_data
-from expectations.comparison import SHIFTED, STABLE, differences, histogram, median
-from expectations.history import History
-from expectations.pages import plots
+from expectations.earlier_profiles import History
+from expectations.pages import inline_plots
+from expectations.profile_comparison import SHIFTED, STABLE, differences, histogram, median
+from nightshift.declarations.tables import Column, Table
 from nightshift.figures import number
-from nightshift.tables import Column, Table
 
 EPOCH = dt.datetime(1970, 1, 1)
 FIRST, LAST = ((end - EPOCH).total_seconds() for end in (dt.datetime.min, dt.datetime.max))
@@ -112,7 +112,7 @@ def _plot(column: Column, found: Mapping[str, Any]) -> Markup | None:
     edges, shares = histogram(found["quantiles"], whole=column.type in ("int", "bigint", "date"))
     bins = zip(edges, edges[1:], shares, strict=False)
     titles = [f"{_value(column, low)} to {_value(column, high)}: {share:.1%}" for low, high, share in bins]
-    return plots.bars(shares, titles)
+    return inline_plots.bars(shares, titles)
 
 
 def _rows_plot(profiles: Mapping[dt.date, Mapping[str, Any]], history: History | None, date: dt.date) -> Markup:
@@ -120,7 +120,7 @@ def _rows_plot(profiles: Mapping[dt.date, Mapping[str, Any]], history: History |
     dates = sorted(known)
     rows = [known[each]["rows"] for each in dates]
     titles = [f"{each:%a} {each}: {count:,} rows" for each, count in zip(dates, rows, strict=True)]
-    return plots.bars(rows, titles, marked=dates.index(date))
+    return inline_plots.bars(rows, titles, marked=dates.index(date))
 
 
 def _value(column: Column, value: float | None) -> str:

@@ -19,8 +19,8 @@ from nightshift import terminal
 )
 def audit_pack(version: int, use_case: str, output: Path | None) -> None:
     """Put all that is known of VERSION into one zip file: model, card, data with digests, decisions, declarations."""
-    from nightshift.audit_pack import write_audit_pack
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.use_case import UseCase
+    from nightshift.models.audit_pack import write_audit_pack
 
     case = UseCase.load(use_case)
     place = output or Path(f"{case.name}-{version}-audit-pack.zip")

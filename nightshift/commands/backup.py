@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from nightshift import terminal
-from nightshift.outside import unusable
+from nightshift.home.outside_errors import unusable
 
 
 @click.command()
@@ -20,10 +20,10 @@ def backup(file: str) -> None:
     Lake, landing zone, archive, models, audit pages, logs, and the databases with history, ledger and registry. The
     services must be down. Nobody but its owner may read FILE: it holds rows in clear, and keys.
     """
-    from nightshift.backup import write
+    from nightshift.install.backup import write_backup
 
     if file == "-":
-        write.write_to(sys.stdout.buffer, _say)
+        write_backup.write_to(sys.stdout.buffer, _say)
         return
     path, new = Path(file), Path(f"{file}.new")
     if path.exists():
@@ -32,7 +32,7 @@ def backup(file: str) -> None:
         # What a killed backup left.
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            write.write_to(stream, _say)
+            write_backup.write_to(stream, _say)
         new.replace(path)
     except OSError as error:
         raise unusable(f"{error.filename or new} can't be read or written", error) from error
@@ -48,14 +48,14 @@ def restore(file: str) -> None:
     A backup of the embedded form is restored on servers, and one of servers in the embedded form. The services must be
     down. A restore that did not come to its end is carried out again.
     """
-    from nightshift.backup import read
+    from nightshift.install.backup import restore_backup
 
     if file == "-":
-        read.restore_from(sys.stdin.buffer, _say)
+        restore_backup.restore_from(sys.stdin.buffer, _say)
         return
     try:
         with Path(file).open("rb") as stream:
-            read.restore_from(stream, _say)
+            restore_backup.restore_from(stream, _say)
     except OSError as error:
         raise unusable(f"{error.filename or file} can't be read or written", error) from error
 

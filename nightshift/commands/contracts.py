@@ -22,9 +22,9 @@ def contracts(table: str | None, use_case: str | None, to: Path | None) -> None:
     nightshift contracts gold.flight_delays_scores
     nightshift contracts --use-case flight_delays --to /tmp/contracts
     """
-    from nightshift.declared.sql import checked_catalogs
+    from nightshift.catalogue.data_contracts import text
+    from nightshift.declarations.sql_checks import checked_catalogs
     from nightshift.errors import UsageError
-    from nightshift.reference.contracts import text
 
     found = {
         each.full_name: each

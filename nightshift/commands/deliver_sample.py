@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from nightshift import terminal
+from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import UsageError
-from nightshift.outside import unusable
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
-from nightshift.use_case_code import load_module
+from nightshift.home.outside_errors import unusable
+from nightshift.home.settings import get_settings
 
 
 @click.command("deliver-sample")

@@ -8,7 +8,7 @@ import sys
 import click
 
 from nightshift.errors import UsageError
-from nightshift.settings import get_settings
+from nightshift.home.settings import get_settings
 
 
 @click.command()

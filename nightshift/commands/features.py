@@ -13,7 +13,7 @@ from nightshift import terminal
 from nightshift.stages import typed
 
 if TYPE_CHECKING:
-    from nightshift.feature_registry.live import Registry
+    from nightshift.catalogue.feature_registry.features_in_use import Registry
 
 TITLES = ("feature", "type", "gain", "used by", "nulls", "computed from", "looks back")
 
@@ -28,10 +28,10 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
 
     Writes the same as an HTML page beside the Data Docs, with dbt's documentation of the models that compute it.
     """
-    from nightshift.feature_registry.live import registry_of
-    from nightshift.feature_registry.page import write_page
-    from nightshift.reference.dbt_models import write_docs
-    from nightshift.use_case import UseCase
+    from nightshift.catalogue.feature_registry.features_in_use import registry_of
+    from nightshift.catalogue.feature_registry.registry_page import write_page
+    from nightshift.dbt_project.models_and_docs import write_docs
+    from nightshift.declarations.use_case import UseCase
 
     use_cases = [UseCase.load(name)] if name else UseCase.load_all()
     registries = {use_case.name: registry_of(use_case) for use_case in use_cases}
@@ -52,9 +52,9 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
 
 def _publish(registry: Registry, run_id: str) -> None:
     """Run the job that publishes the table; what it prints is shown as it comes, and is no part of the output."""
+    from nightshift.catalogue.feature_registry.registry_rows import newest_date
     from nightshift.errors import of_status
-    from nightshift.feature_registry.table import newest_date
-    from nightshift.settings import get_settings
+    from nightshift.home.settings import get_settings
 
     named = ("--use-case", registry.use_case, "--dates", str(newest_date(registry)), "--run-id", run_id)
     job = ("spark_jobs.describe_features", *named)

@@ -11,7 +11,7 @@ from nightshift import terminal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nightshift.tables import Table
+    from nightshift.declarations.tables import Table
 
 _HALF = 2**64
 
@@ -30,7 +30,7 @@ def fingerprint(table: str | None) -> None:
     diff here there
     """
     from nightshift.errors import UsageError
-    from nightshift.query import published_tables
+    from nightshift.lake.sql_queries import published_tables
 
     tables = published_tables()
     if table is not None and table not in tables:
@@ -41,7 +41,7 @@ def fingerprint(table: str | None) -> None:
 
 
 def _slices(table: Table) -> Iterator[str]:
-    from nightshift.query import query
+    from nightshift.lake.sql_queries import query
 
     # Sums of digests: neither the order nor the files of the rows count, and a row that is there twice does.
     # Of each row as JSON, in which text and null are told apart.

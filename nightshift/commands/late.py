@@ -10,10 +10,10 @@ import click
 
 from nightshift import terminal
 from nightshift.dates import BatchDates
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
 
 if TYPE_CHECKING:
-    from nightshift.late import Changes
+    from nightshift.ingest.late import Changes
 
 
 @click.command()
@@ -26,9 +26,9 @@ def late(use_case: str | None, all_dates: bool, leave_out: str | None, as_json: 
 
     This only looks: the DAG <use case>_catch_up redoes them.
     """
-    from nightshift.catalog import Catalog
-    from nightshift.late import find
-    from nightshift.late.text import describe, next_steps
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.ingest.late import find
+    from nightshift.ingest.late.changes_in_words import describe, next_steps
 
     passed_over = frozenset(BatchDates.parse(leave_out)) if leave_out else frozenset[dt.date]()
     cases = [UseCase.load(use_case)] if use_case else UseCase.load_all()

@@ -13,12 +13,12 @@ import click
 
 from nightshift import stages, terminal
 from nightshift.dates import BatchDates, parse_date
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError, of_status
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
+from nightshift.home.settings import get_settings
 
 if TYPE_CHECKING:
-    from nightshift.champions import Affected, Decision
+    from nightshift.models.champions import Affected, Decision
 
 Command = Callable[..., None]
 
@@ -44,9 +44,9 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None, 
     Where a person approves the next champion, only the people in `training.approval.by` may. Each feature of the
     version that is suspected of knowing the outcome must be named with `--cleared`.
     """
-    from nightshift import champions
-    from nightshift.champions.approval import typed
-    from nightshift.champions.decisions import BY_HAND
+    from nightshift.models import champions
+    from nightshift.models.champions.approvers import typed
+    from nightshift.models.champions.champion_decisions import BY_HAND
 
     case = UseCase.load(use_case)
     who, why = typed(case, version, who, why)
@@ -62,10 +62,10 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None, 
 @click.option("--rescore", is_flag=True, help="Make the scores again that another version made from then on.")
 def rollback(version: int, use_case: str, who: str, why: str, first: str, block_live: bool, rescore: bool) -> None:
     """Put VERSION back from a batch date on, and say which scores another version made since."""
-    from nightshift import champions
-    from nightshift.catalog import Catalog
-    from nightshift.champions.decisions import BY_HAND
-    from nightshift.champions.unchanged import NothingDecidedError
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.models import champions
+    from nightshift.models.champions.champion_decisions import BY_HAND
+    from nightshift.models.champions.decisions_without_effect import NothingDecidedError
 
     case = UseCase.load(use_case)
     date = case.batch_dates(str(parse_date(first))).first
@@ -97,8 +97,8 @@ def rollback(version: int, use_case: str, who: str, why: str, first: str, block_
 @_options
 def block(version: int, use_case: str, who: str, why: str) -> None:
     """Refuse VERSION from now on: it scores nothing more and cannot be promoted."""
-    from nightshift import champions
-    from nightshift.champions.decisions import BY_HAND
+    from nightshift.models import champions
+    from nightshift.models.champions.champion_decisions import BY_HAND
 
     case = UseCase.load(use_case)
     kept = champions.block(case, version, who, why, BY_HAND)
@@ -116,8 +116,8 @@ def block(version: int, use_case: str, who: str, why: str) -> None:
 @_options
 def unblock(version: int, use_case: str, who: str, why: str) -> None:
     """Take a block of VERSION back."""
-    from nightshift import champions
-    from nightshift.champions.decisions import BY_HAND
+    from nightshift.models import champions
+    from nightshift.models.champions.champion_decisions import BY_HAND
 
     champions.unblock(UseCase.load(use_case), version, who, why, BY_HAND)
     terminal.echo(f"version {version} is not blocked any more")
@@ -130,12 +130,13 @@ def _say_champion(kept: Decision, use_case: str) -> None:
 
 def _default_first(case: UseCase, version: int) -> Callable[[], dt.date]:
     """From the dates of its training, which its MLflow run names; to be called once no score begins any more."""
-    from nightshift import champions
-    from nightshift.catalog import Catalog
-    from nightshift.models import tracking
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.models import champions, mlflow_connection
 
-    run_id = str(tracking.model_version(case, version).run_id)
-    trained = tracking.patiently("reading the run", lambda: tracking.client().get_run(run_id)).data.tags.get("dates")
+    run_id = str(mlflow_connection.model_version(case, version).run_id)
+    trained = mlflow_connection.patiently(
+        "reading the run", lambda: mlflow_connection.client().get_run(run_id)
+    ).data.tags.get("dates")
     if trained is None:
         raise UsageError(f"MLflow run {run_id} does not name the dates of its training: say --from")
     return partial(champions.default_first, Catalog(case), BatchDates.parse(trained).last)

@@ -11,17 +11,21 @@ from nightshift import terminal
 from nightshift.figures import number
 
 if TYPE_CHECKING:
-    from nightshift.champions import Reign
+    from nightshift.models.champions import Reign
 
 
 def metrics_of(run_id: str) -> dict[str, float]:
     """The measures that an MLflow run logged; none where it is gone."""
     from mlflow.exceptions import MlflowException
 
-    from nightshift.models import tracking
+    from nightshift.models import mlflow_connection
 
     try:
-        return dict(tracking.patiently("reading the run", lambda: tracking.client().get_run(run_id)).data.metrics)
+        return dict(
+            mlflow_connection.patiently(
+                "reading the run", lambda: mlflow_connection.client().get_run(run_id)
+            ).data.metrics
+        )
     except MlflowException:
         # A run that somebody deleted; what was decided is known all the same.
         return {}

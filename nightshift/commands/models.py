@@ -12,7 +12,7 @@ from nightshift.commands.audit_pack import audit_pack
 from nightshift.commands.model_decisions import block, promote, rollback, unblock
 from nightshift.commands.model_tables import metrics_of, moment, print_table, reign_row, shown
 from nightshift.commands.models_live_on import live_on
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
 
 REIGN_COLUMNS = ("version", "first", "last", "action", "who", "why", "decided_at")
 DECISION_COLUMNS = ("decided_at", "action", "version", "first", "who", "why", "run_id")
@@ -42,7 +42,7 @@ def _options(command: Command) -> Command:
 @_options
 def history(use_case: str, as_json: bool) -> None:
     """Show which version was champion of which batch dates, and every decision that was made."""
-    from nightshift import champions
+    from nightshift.models import champions
 
     made = champions.decisions(UseCase.load(use_case))
     reigns = champions.reigns_of(made)
@@ -65,8 +65,7 @@ def list_versions(use_case: str, as_json: bool) -> None:
 
     A version is champion of the batch dates from `champion_from` on, up to and without `champion_to`.
     """
-    from nightshift import champions
-    from nightshift.models import tracking
+    from nightshift.models import champions, mlflow_connection
 
     case = UseCase.load(use_case)
     champions.mend(case)
@@ -80,7 +79,7 @@ def list_versions(use_case: str, as_json: bool) -> None:
             "loss": metrics_of(str(found.run_id)).get("loss"),
             "mlflow_run": found.run_id,
         }
-        for version, found in tracking.model_versions(case).items()
+        for version, found in mlflow_connection.model_versions(case).items()
     ]
     if as_json:
         terminal.echo_json(rows)
@@ -96,11 +95,10 @@ def list_versions(use_case: str, as_json: bool) -> None:
 @_options
 def show(version: int, use_case: str, as_json: bool) -> None:
     """Show all that is known of a version: what it is made of, its measures, and what was decided about it."""
-    from nightshift import champions
-    from nightshift.models import tracking
+    from nightshift.models import champions, mlflow_connection
 
     case = UseCase.load(use_case)
-    found = tracking.model_version(case, version)
+    found = mlflow_connection.model_version(case, version)
     made = champions.decisions(case)
     decided = [asdict(each) for each in made if each.version == version]
     reigns = [reign_row(each) for each in champions.reigns_of(made) if each.version == version]

@@ -10,11 +10,11 @@ import click
 from nightshift import terminal
 from nightshift.commands.model_tables import reign_row, shown
 from nightshift.dates import parse_date
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
 
 if TYPE_CHECKING:
-    from nightshift.champions import Reign
-    from nightshift.champions.scored import Scoring
+    from nightshift.models.champions import Reign
+    from nightshift.models.champions.scored_by import Scoring
 
 
 @click.command("live-on")
@@ -29,8 +29,8 @@ def live_on(date: str, use_case: str, as_json: bool) -> None:
 
     Exits with 1 where the date has no champion.
     """
-    from nightshift import champions
-    from nightshift.champions.scored import scorings
+    from nightshift.models import champions
+    from nightshift.models.champions.scored_by import scorings
 
     case, day = UseCase.load(use_case), parse_date(date)
     made = champions.decisions(case)

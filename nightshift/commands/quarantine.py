@@ -12,8 +12,8 @@ from nightshift.dates import BatchDates, parse_date
 from nightshift.errors import DecisionError, UsageError
 
 if TYPE_CHECKING:
-    from nightshift.catalog import Catalog
-    from nightshift.quarantine.decisions import Action
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.ingest.quarantine.row_decisions import Action
 
 STATES = ("open", "rejected", "waiting")
 Command = Callable[..., None]
@@ -39,7 +39,7 @@ def list_counts(use_case: str, dates: str, table: str | None, rule: str | None, 
     open: nobody has decided. rejected: a person has decided that they stay out. waiting: released, and in quarantine
     until the date is landed again. released: let pass by decision of a person.
     """
-    from nightshift.quarantine.records import Selection, counts
+    from nightshift.ingest.quarantine.quarantined_rows import Selection, counts
 
     catalog = _catalog(use_case)
     found = counts(catalog, Selection(BatchDates.parse(dates), _source(catalog, table), rule))
@@ -73,7 +73,7 @@ def show(
     as_json: bool,
 ) -> None:
     """Show quarantined rows: where they stand, what is wrong, and what was decided. Personal data is masked."""
-    from nightshift.quarantine.records import Selection, rows
+    from nightshift.ingest.quarantine.quarantined_rows import Selection, rows
 
     catalog = _catalog(use_case)
     selection = Selection(BatchDates.parse(dates), _source(catalog, table), rule, file, record)
@@ -140,8 +140,8 @@ def _decide(
     who: str,
     why: str,
 ) -> None:
-    from nightshift.quarantine.deciding import decide, land_again
-    from nightshift.quarantine.records import Selection
+    from nightshift.ingest.quarantine.decide_rows import decide, land_again
+    from nightshift.ingest.quarantine.quarantined_rows import Selection
 
     if record is not None and file is None:
         raise UsageError("--record needs --file: a record's number is its place within a file")
@@ -163,14 +163,14 @@ def _decide(
 
 
 def _catalog(use_case: str) -> Catalog:
-    from nightshift.catalog import Catalog
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.declarations.use_case import UseCase
 
     return Catalog(UseCase.load(use_case))
 
 
 def _source(catalog: Catalog, name: str | None) -> str | None:
-    from nightshift.quarantine.records import source_table
+    from nightshift.ingest.quarantine.quarantined_rows import source_table
 
     return None if name is None else source_table(catalog, name).name
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from nightshift import terminal
-from nightshift.outside import unusable
-from nightshift.settings import get_settings
-from nightshift.setup import secret_files
+from nightshift.home.outside_errors import unusable
+from nightshift.home.settings import get_settings
+from nightshift.install.setup import secret_files
 
 
 @click.group()

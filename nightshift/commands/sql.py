@@ -43,8 +43,8 @@ def sql(query: str | None, form: str, max_rows: int) -> None:
     narrow; csv has it raw. In json, of columns of one name the later ones are called `a_2`, `a_3`; what is no finite
     number is null; decimals, dates and times are text.
     """
-    from nightshift.query import published_tables
-    from nightshift.query import query as run
+    from nightshift.lake.sql_queries import published_tables
+    from nightshift.lake.sql_queries import query as run
 
     if query is None:
         for name, table in sorted(published_tables().items()):

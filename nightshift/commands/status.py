@@ -13,7 +13,7 @@ from nightshift.dates import parse_date
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nightshift.catalog import Catalog
+    from nightshift.declarations.catalog import Catalog
     from nightshift.ledger import Entry
 
 TITLES = ("batch date", "table", "status", "in", "published", "quarantined", "deduplicated", "version", "model", "run")
@@ -32,10 +32,10 @@ def status(use_case: str | None, date: str | None, dates_shown: int, as_json: bo
 
     Exits with 1 when an attempt shown did not publish, or its rows do not balance.
     """
-    from nightshift.catalog import Catalog
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.declarations.use_case import UseCase
+    from nightshift.lake.recovery import recover_entries
     from nightshift.ledger import latest
-    from nightshift.recovery import recover_entries
-    from nightshift.use_case import UseCase
 
     catalogs = [Catalog(case) for case in ([UseCase.load(use_case)] if use_case else UseCase.load_all())]
     for catalog in catalogs:
@@ -55,8 +55,8 @@ def status(use_case: str | None, date: str | None, dates_shown: int, as_json: bo
 
 def _overdue(catalog: Catalog) -> Iterator[str]:
     """What should have come by now; of sample data, whose dates are all past, nothing is awaited."""
-    from nightshift.declared.freshness import overdue
-    from nightshift.published import newest_published
+    from nightshift.declarations.freshness import overdue
+    from nightshift.lake.published_dates import newest_published
 
     now = dt.datetime.now(dt.UTC)
     last = catalog.use_case.dates.last
@@ -68,7 +68,7 @@ def _overdue(catalog: Catalog) -> Iterator[str]:
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    from nightshift.accounting import balances
+    from nightshift.ledger.row_accounting import balances
 
     return {
         "batch_date": entry.batch_date,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from nightshift.ledger import Input
-    from nightshift.trace import Hop
+    from nightshift.ledger.row_origins import Hop
 
 
 @click.command()
@@ -27,8 +27,8 @@ def trace(table: str, date: str, use_case: str | None, as_json: bool) -> None:
 
     Exits with 1 when the sums of a hop do not balance.
     """
-    from nightshift.recovery import recover_entries
-    from nightshift.trace import trace as traced
+    from nightshift.lake.recovery import recover_entries
+    from nightshift.ledger.row_origins import trace as traced
 
     catalog, found = _find(table, use_case)
     recover_entries(catalog)
@@ -42,9 +42,9 @@ def trace(table: str, date: str, use_case: str | None, as_json: bool) -> None:
 
 
 def _find(table: str, use_case: str | None) -> Any:
-    from nightshift.catalog import Catalog
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.declarations.use_case import UseCase
     from nightshift.errors import UsageError
-    from nightshift.use_case import UseCase
 
     cases = [UseCase.load(use_case)] if use_case else UseCase.load_all()
     catalogs = [Catalog(case) for case in cases]

@@ -9,7 +9,8 @@ Log and snapshot are delta-rs's business, rows are Spark's: a commit by Spark wr
 a small job seconds that have nothing to compute (benchmarks/publish.py).
 """
 
-from nightshift.lake.log import (
+from nightshift.lake.delta_commit import commit, publish, refuse_other_schema, vacuum, writing
+from nightshift.lake.delta_log import (
     VersionGone,
     committed,
     files_added,
@@ -20,7 +21,6 @@ from nightshift.lake.log import (
     rows_by_date,
     snapshot,
 )
-from nightshift.lake.publishing import commit, publish, refuse_other_schema, vacuum, writing
 from nightshift.lake.reading import read, register
 from nightshift.lake.staging import Stage, StagedFile, discard, pin, stage, stage_folder, sweep, write
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift.dates import BatchDates
-from nightshift.lake import log
-from nightshift.tables import Table
+from nightshift.declarations.tables import Table
+from nightshift.lake import delta_log
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -24,7 +24,7 @@ def read(spark: SparkSession, table: Table, dates: BatchDates | None = None, ver
     Raises:
         NightshiftError: if nothing was ever published to the table.
     """
-    return parquet(spark, table, table.path, log.paths_of(log.snapshot(table, version), dates))
+    return parquet(spark, table, table.path, delta_log.paths_of(delta_log.snapshot(table, version), dates))
 
 
 def register(

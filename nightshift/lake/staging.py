@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nightshift import scratch
 from nightshift.dates import BatchDates
+from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import ConflictError
+from nightshift.home import scratch
+from nightshift.home.settings import get_settings
 from nightshift.lake.reading import parquet
-from nightshift.settings import get_settings
-from nightshift.tables import PARTITION, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -4,7 +4,7 @@
 """
 
 from nightshift.ledger.attempts import Attempt, Overtaking, attempt
-from nightshift.ledger.code import code_version
+from nightshift.ledger.code_of_attempt import code_version
 from nightshift.ledger.queries import (
     computed_by,
     dates_of,

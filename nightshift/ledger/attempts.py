@@ -16,14 +16,14 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.dialects import postgresql
 
-from nightshift import environment
 from nightshift.errors import ConflictError, NightshiftError
+from nightshift.home.outside_errors import explained
+from nightshift.home.settings import get_settings
+from nightshift.ledger import run_environment
 from nightshift.ledger.attempt_lock import AttemptLock, lock_number
-from nightshift.ledger.code import code_version
+from nightshift.ledger.code_of_attempt import code_version
 from nightshift.ledger.queries import dates_of
 from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
-from nightshift.outside import explained
-from nightshift.settings import get_settings
 from nightshift.stages import ERASE
 
 # What a commit left behind: its Delta version, and the rows per batch date.
@@ -131,13 +131,13 @@ def attempt(
         inputs: what is taken in for each batch date.
     """
     made = Attempt(uuid.uuid4())
-    described = environment.described()
+    described = run_environment.described()
     shared = {
         **common,
         "attempt_id": made.attempt_id,
         "status": "running",
         "code_version": code_version(),
-        "environment": environment.digest_of(described),
+        "environment": run_environment.digest_of(described),
     }
     started = time.monotonic()
     with _alive(made):

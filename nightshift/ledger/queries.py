@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from nightshift.declarations.tables import QUARANTINE
 from nightshift.ledger.schema import SET_ASIDE, Entry, Environment, Input, InputEntry, ProfileEntry, engine
-from nightshift.tables import QUARANTINE
 
 # Of a source table's inputs, the files and query results whose rows it holds.
 IS_HELD = sa.and_(InputEntry.kind != "table", InputEntry.origin.is_distinct_from(SET_ASIDE))

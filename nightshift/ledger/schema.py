@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from nightshift.database import CONNECT_SECONDS, database_url
 from nightshift.figures import from_json, to_json
+from nightshift.home.database import CONNECT_SECONDS, database_url
 
 # One lock number for changing the schema, so that jobs starting together don't race.
 SCHEMA_LOCK = 72_416

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     # Not at run time: every Spark worker imports this module, and would pay for pydantic.
-    from nightshift.tables import Column, Table
+    from nightshift.declarations.tables import Column, Table
 
 Category = str | int | bool
 _QUANTITIES = frozenset({"int", "bigint", "double", "boolean"})

@@ -17,7 +17,7 @@ from nightshift_airflow.ending import tells_people
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.use_case import UseCase
 
 TASK_ID = "approve"
 # Who is written down where nobody answered in time.
@@ -146,8 +146,8 @@ class ApproveModel(ApprovalOperator):
         first, and takes the answer off only.
         """
         # The ledger's libraries are not for the process that reads DAG files.
-        from nightshift.champions.comparing import refuse_never_compared
-        from nightshift.champions.decisions import decisions
+        from nightshift.models.champions.champion_decisions import decisions
+        from nightshift.models.champions.compared_before import refuse_never_compared
 
         version, compared = (context["ti"].xcom_pull(task_ids=self.trained, key=key) for key in ("version", "compared"))
         refuse_never_compared(self.use_case, decisions(self.use_case), version, compared)

@@ -13,7 +13,7 @@ from nightshift_airflow.runs import Run
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.use_case import UseCase
 
 TASK_ID = "find_changes"
 
@@ -40,9 +40,9 @@ class FindChanges(BaseOperator):
             DownstreamTasksSkipped: if there are stages without any date; this is no failure.
         """
         # The ledger's libraries are not for the process that reads DAG files.
-        from nightshift.catalog import Catalog
-        from nightshift.late import find
-        from nightshift.late.text import describe
+        from nightshift.declarations.catalog import Catalog
+        from nightshift.ingest.late import find
+        from nightshift.ingest.late.changes_in_words import describe
 
         run = Run.of(self.use_case, context)
         leave_out = run.params.get("leave_out")

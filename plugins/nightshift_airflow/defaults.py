@@ -7,8 +7,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from nightshift.settings import PROJECT_DIR
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR
 from nightshift_airflow.ending import Retries
 from nightshift_airflow.priority import NIGHTS_FIRST, WEIGHTS
 from nightshift_airflow.timetable import BatchDateTicks

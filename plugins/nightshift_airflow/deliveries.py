@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, timezone
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from nightshift.catalog import Catalog
-from nightshift.delivery import MANIFEST, Folder, delivery_folder, expects_manifest, is_complete
+from nightshift.declarations.catalog import Catalog
 from nightshift.errors import DeliveryError, NightshiftError, SettingsError, StoreUnreachableError, TemporaryError
+from nightshift.ingest.delivery import MANIFEST, Folder, delivery_folder, expects_manifest, is_complete
 from nightshift_airflow.ending import tells_people
 from nightshift_airflow.runs import DatesOfRun, Run
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from nightshift.dates import BatchDates
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.use_case import UseCase
 
 log = logging.getLogger(__name__)
 _COMPLETE = "complete"

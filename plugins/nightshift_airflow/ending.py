@@ -13,7 +13,7 @@ from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from nightshift.errors import NightshiftError
-from nightshift.outside import explaining
+from nightshift.home.outside_errors import explaining
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.result import NOTHING_DONE
-from nightshift.use_case import UseCase
 from nightshift_airflow.ending import CAUSE
 from nightshift_airflow.kinds import kind_of
 from nightshift_airflow.runs import DatesOfRun, Run, asked_range, from_date, history, night

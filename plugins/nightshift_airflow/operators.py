@@ -16,10 +16,10 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError, TemporaryError, UsageError
+from nightshift.home.settings import get_settings
+from nightshift.home.variables.cleaning import cleaned
+from nightshift.home.variables.known import RESULT_FILE
 from nightshift.result import NOTHING_DONE, failure, handed_over
-from nightshift.settings import get_settings
-from nightshift.variables.cleaning import cleaned
-from nightshift.variables.table import RESULT_FILE
 from nightshift_airflow.ending import tells_people
 from nightshift_airflow.process import Child
 from nightshift_airflow.runs import DatesOfRun, Run
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from nightshift.dates import BatchDates
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.use_case import UseCase
 
 _LEVEL = re.compile(r"\d\d:\d\d:\d\d (WARNING|ERROR) ")
 # Exit statuses of failures that people are told, and their kinds where the job did not come to hand over more.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.person import WHY_LENGTH
-from nightshift.use_case import UseCase
 from nightshift_airflow.runs import AS_OF, EVERYTHING, INGEST, span
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"

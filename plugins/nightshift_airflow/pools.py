@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from nightshift.pools import pools
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
+from nightshift.install.services.airflow_pools import pools
 
 
 def main() -> int:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from nightshift.dates import BatchDates, parse_date
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError, UsageError
-from nightshift.use_case import UseCase
 
 MANUAL = "manual"
 # How far a backfill goes: values of its param `stages`.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.stages import AFTER_MODEL, INGEST, JOBS, SCORE, STAGES
-from nightshift.use_case import UseCase
 from nightshift_airflow.approval import ordered
 from nightshift_airflow.catch_up import ranges_of
 from nightshift_airflow.operators import JobOperator

@@ -10,8 +10,8 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.use_case import UseCase
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -10,15 +10,15 @@ import pytest
 
 from benchmarks.history import nights_one_by_one, repeat
 from nightshift import lake, ledger
-from nightshift.accounting import Accounting
-from nightshift.audit import AuditReport
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR
 from nightshift.job import Job
+from nightshift.lake.audit_report import AuditReport
+from nightshift.lake.publication import publish
 from nightshift.ledger import Input
-from nightshift.publish import publish
-from nightshift.settings import PROJECT_DIR
-from nightshift.use_case import UseCase
+from nightshift.ledger.row_accounting import Accounting
 
 HISTORY = BatchDates(dt.date(2043, 6, 1), dt.date(2043, 6, 2))
 ROWS = {HISTORY.first: 2, HISTORY.last: 3}

@@ -11,7 +11,7 @@ os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME.name
 import pytest  # noqa: E402
 from airflow.sdk import DAG  # noqa: E402
 
-from nightshift_airflow.reference import load_dags  # noqa: E402
+from nightshift_airflow.dag_pages import load_dags  # noqa: E402
 
 DAGS = load_dags()
 

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk import DAG, BaseOperator, TriggerRule
 
-from nightshift.settings import PROJECT_DIR
+from nightshift.declarations.training_section import TRAINING_POOL
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR
 from nightshift.stages import STAGES
-from nightshift.training_plan import TRAINING_POOL
-from nightshift.use_case import UseCase
 from nightshift_airflow.defaults import default_args
 from nightshift_airflow.ending import Retries
 from nightshift_airflow.kinds import KINDS, kind_of
@@ -74,8 +74,8 @@ def test_every_task_has_a_timeout(dag: DAG) -> None:
 WITHOUT_SLOT = {
     "training.promote",
     "training.train",
-    "nightshift.champions.rollback",
-    "nightshift.champions.show_affected",
+    "training.rollback",
+    "training.show_affected",
     "spark_jobs.describe_features",
 }
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 
-from nightshift.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR
 
 AFTER_THE_LAST = "2020-06-01T14:09:31+00:00"
 BEFORE_THE_FIRST = "2012-06-01T04:00:00+00:00"
@@ -35,7 +35,7 @@ from airflow.utils.db import add_default_pool_if_not_exists, synchronize_log_tem
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
 from nightshift_airflow import listener
-from nightshift_airflow.reference import load_dags
+from nightshift_airflow.dag_pages import load_dags
 from nightshift_airflow.stopped_backfill import write_notes
 from sqlalchemy import select
 

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.reference.generated import mark
-from nightshift_airflow import reference
+from nightshift.catalogue.generated_files import mark
+from nightshift_airflow import dag_pages
 
 
 def test_the_committed_pages_are_up_to_date() -> None:
-    assert reference.main(["--check"]) == 0
+    assert dag_pages.main(["--check"]) == 0
 
 
 @pytest.mark.parametrize("damage", ["change", "remove", "add"])
 def test_a_stale_page_fails_the_check(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(reference, "REFERENCE", tmp_path)
-    assert reference.main([]) == 0
-    assert reference.main(["--check"]) == 0
+    monkeypatch.setattr(dag_pages, "REFERENCE", tmp_path)
+    assert dag_pages.main([]) == 0
+    assert dag_pages.main(["--check"]) == 0
     page = tmp_path / "flight_delays_nightly.md"
     if damage == "change":
         page.write_text(page.read_text() + "\nedited")
@@ -28,8 +28,8 @@ def test_a_stale_page_fails_the_check(
         page.unlink()
     else:
         page = tmp_path / "gone_nightly.md"
-        page.write_text(f"<!-- {mark(reference.MODULE)} -->\nof a use case that is gone")
-    assert reference.main(["--check"]) == 1
+        page.write_text(f"<!-- {mark(dag_pages.MODULE)} -->\nof a use case that is gone")
+    assert dag_pages.main(["--check"]) == 1
     assert page.name in capsys.readouterr().err
-    assert reference.main([]) == 0
-    assert reference.main(["--check"]) == 0
+    assert dag_pages.main([]) == 0
+    assert dag_pages.main(["--check"]) == 0

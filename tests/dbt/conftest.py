@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from nightshift.catalog import Catalog
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.use_case_code import load_module
+from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.job import Job
-from nightshift.settings import PROJECT_DIR, Settings, get_settings
-from nightshift.use_case import UseCase
-from nightshift.use_case_code import load_module
 from spark_jobs.land import land
 from tests.leak import deliveries_for
 from tests.silver import forget_tables

@@ -13,12 +13,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshift import lake
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.use_case_code import load_module
+from nightshift.home.settings import PROJECT_DIR, Settings
 from nightshift.job import Job
-from nightshift.settings import PROJECT_DIR, Settings
-from nightshift.use_case import UseCase
-from nightshift.use_case_code import load_module
 from spark_jobs.land import land
 from tests.leak import built_rows
 from tests.silver import FLIGHTS_A_DAY, forget_tables, write_silver, write_table

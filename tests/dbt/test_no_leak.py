@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from nightshift.catalog import Catalog
-from nightshift.settings import PROJECT_DIR, Settings
-from nightshift.use_case import UseCase
-from spark_jobs.dbt_project import DbtProject
+from nightshift.dbt_project.build_models import DbtProject
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR, Settings
 from tests.dbt.conftest import Copy, Landed
 from tests.leak import AGAIN, AROUND, FROM, feature_tables, leaks
 

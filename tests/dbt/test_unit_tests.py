@@ -9,10 +9,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshift import lake
-from nightshift.catalog import Catalog
-from nightshift.settings import PROJECT_DIR, Settings
-from nightshift.use_case import UseCase
-from spark_jobs.dbt_project import DbtProject
+from nightshift.dbt_project.build_models import DbtProject
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR, Settings
 from tests.silver import forget_tables
 
 DBT = PROJECT_DIR / "dbt"

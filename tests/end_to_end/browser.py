@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from nightshift.services.airflow_env import Connection
+from nightshift.install.services.airflow_env import Connection
 
 # Milliseconds; a page takes seconds where a training has the cores.
 PATIENCE = 60_000

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from nightshift import ledger
-from nightshift.services.airflow_api import AirflowApi
-from nightshift.settings import PROJECT_DIR, get_settings
+from nightshift.home.settings import PROJECT_DIR, get_settings
+from nightshift.install.services.airflow_api import AirflowApi
 from tests.end_to_end import browser
 from tests.end_to_end.station import (
     BACKFILLED,

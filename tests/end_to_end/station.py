@@ -20,12 +20,12 @@ import psutil
 import pyarrow as pa
 from click.testing import CliRunner
 
-from nightshift.catalog import Catalog
-from nightshift.cli import cli
-from nightshift.services import processes
-from nightshift.services.airflow_api import AirflowApi
-from nightshift.settings import PROJECT_DIR, get_settings
-from nightshift.use_case import UseCase
+from nightshift.commands.cli import cli
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR, get_settings
+from nightshift.install.services import processes
+from nightshift.install.services.airflow_api import AirflowApi
 
 NIGHTSHIFT = Path(sys.executable).with_name("nightshift")
 USE_CASE = "flight_delays"

@@ -1,7 +1,8 @@
 """The embedded services of two homes side by side: started together, crashed, mended, ended.
 
 In `make test` one installation serves all of this folder; its services are looked at in `test_services.py`, and what
-tells the processes, ports and databases of two homes apart in `tests/nightshift/services` and `test_database.py`.
+tells the processes, ports and databases of two homes apart in `tests/nightshift/install/services` and
+`test_database.py`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nightshift import database
-from nightshift.services import processes, state
-from nightshift.services.airflow_api import AirflowApi
-from nightshift.services.airflow_env import connection_info
-from nightshift.services.ports import Ports
-from nightshift.settings import PROJECT_DIR, Settings
-from nightshift.variables.table import SERVICE_MARK
+from nightshift.home import database
+from nightshift.home.settings import PROJECT_DIR, Settings
+from nightshift.home.variables.known import SERVICE_MARK
+from nightshift.install.services import processes, service_state
+from nightshift.install.services.airflow_api import AirflowApi
+from nightshift.install.services.airflow_env import connection_info
+from nightshift.install.services.ports import Ports
 from tests.end_to_end.station import until
 from tests.end_to_end.test_services import HEALTHY
 
@@ -97,7 +98,7 @@ def test_two_homes_start_together_survive_crashes_and_end_alone(two_homes):
     assert sorted(_components(first)) == before, "started a second time, nothing runs twice"
 
     # The supervisor is killed: its children live on without it, until the next start, when no task runs, ends them.
-    until(lambda: not state.look(first).tasks, 120)
+    until(lambda: not service_state.look(first).tasks, 120)
     os.kill(int((first.run / "supervisord.pid").read_text()), signal.SIGKILL)
     _done(_command(first, "up"))
     assert _health(first) == HEALTHY

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from nightshift import ledger
-from nightshift.catalog import Catalog
-from nightshift.services.ports import Ports
-from nightshift.settings import Settings
+from nightshift.declarations.catalog import Catalog
+from nightshift.home.settings import Settings
+from nightshift.install.services.ports import Ports
 from tests.end_to_end.station import (
     BACKFILLED,
     NIGHT,

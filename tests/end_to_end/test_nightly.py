@@ -14,9 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from nightshift import ledger
-from nightshift.catalog import Catalog
+from nightshift.declarations.catalog import Catalog
 from nightshift.errors import NightshiftError
-from nightshift.services.airflow_api import AirflowRefused
+from nightshift.install.services.airflow_api import AirflowRefused
 from tests.end_to_end.station import (
     BACKFILLED,
     HISTORY,

@@ -7,7 +7,7 @@ import contextlib
 import psutil
 import pytest
 
-from nightshift.services import processes
+from nightshift.install.services import processes
 from tests.end_to_end.station import Station, nightshift
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3000)]

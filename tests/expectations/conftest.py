@@ -7,9 +7,9 @@ import datetime as dt
 import pytest
 
 from nightshift import lake
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
-from nightshift.use_case import UseCase
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
 
 # What every score has, beside what the tests are about.
 EXPLAINED = {

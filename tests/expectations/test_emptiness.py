@@ -9,7 +9,7 @@ import pytest
 from expectations import audit, audit_of_tested
 from expectations.emptiness import NAME, emptiness_checks
 from nightshift.dates import BatchDates
-from nightshift.tables import Agreement
+from nightshift.declarations.tables import Agreement
 
 DAY = dt.date(2013, 10, 2)
 BEFORE, NEXT = DAY - dt.timedelta(days=1), DAY + dt.timedelta(days=1)

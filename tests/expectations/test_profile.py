@@ -10,16 +10,16 @@ import sys
 
 import pytest
 
-from expectations.history import History
+from expectations.earlier_profiles import History
 from expectations.pages.data_docs import template
 from expectations.pages.profile_page import described
 from expectations.profile import PROBABILITIES, profile, target_of
-from expectations.statistical import statistical_checks
+from expectations.unusual_slices import statistical_checks
 from nightshift.dates import BatchDates
-from nightshift.declared.thresholds import Thresholds
+from nightshift.declarations.tables import REASONS, Column, Table
+from nightshift.declarations.thresholds import Thresholds
+from nightshift.declarations.use_case import UseCase
 from nightshift.figures import from_json, to_json
-from nightshift.tables import REASONS, Column, Table
-from nightshift.use_case import UseCase
 from tests.declaring import column
 
 DAY = dt.date(2013, 10, 1)

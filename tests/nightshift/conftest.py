@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.services import stop, supervisor
-from nightshift.services.supervisor import Program, Supervisor
-from nightshift.settings import Settings, get_settings
+from nightshift.home.settings import Settings, get_settings
+from nightshift.install.services import stop, supervisor
+from nightshift.install.services.supervisor import Program, Supervisor
 from tests.declaring import Shop
 from tests.nightshift.supervised import Pages, was_started
 

@@ -27,14 +27,14 @@ import sqlalchemy as sa
 
 import nightshift
 from nightshift import lake, ledger
-from nightshift.accounting import Accounting
-from nightshift.audit import AuditReport, Check
 from nightshift.dates import BatchDates
+from nightshift.declarations.tables import Table
+from nightshift.declarations.use_case import UseCase
 from nightshift.job import Job
+from nightshift.lake.audit_report import AuditReport, Check
+from nightshift.lake.publication import publish
 from nightshift.ledger import Input
-from nightshift.publish import publish
-from nightshift.tables import Table
-from nightshift.use_case import UseCase
+from nightshift.ledger.row_accounting import Accounting
 
 DATES = BatchDates(dt.date(2013, 10, 1), dt.date(2013, 10, 2))
 ROWS = 5

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from nightshift.services.airflow_env import load_secrets
-from nightshift.services.ports import Ports
-from nightshift.settings import PROJECT_DIR, Settings
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR, Settings
+from nightshift.install.services.airflow_env import load_secrets
+from nightshift.install.services.ports import Ports
 
 DAG_FILES = sorted((PROJECT_DIR / "dags").glob("*.py"))
 HEALTHY = {name: {"status": "healthy"} for name in ("metadatabase", "scheduler", "triggerer", "dag_processor")}

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nightshift.catalog import Catalog
+from nightshift.catalogue import data_contracts, dbt_sources
+from nightshift.catalogue import table_pages as table_reference
 from nightshift.dates import BatchDates
-from nightshift.declared.derivation import derivations
-from nightshift.declared.sql import check_sql
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.source import FileSource
+from nightshift.declarations.sql_checks import check_sql
+from nightshift.declarations.table_inputs import derivations
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.job import Job
-from nightshift.reference import contracts, dbt_sources
-from nightshift.reference import tables as table_reference
-from nightshift.settings import PROJECT_DIR, get_settings
-from nightshift.source import FileSource
-from nightshift.use_case import UseCase
 from spark_jobs.refine import refinements
 
 
@@ -65,7 +65,7 @@ def test_source_page_and_contract_follow(catalog: Catalog) -> None:
     page = table_reference.page(silver, catalog, derivations(catalog))
     assert "US dollars per gallon" in page
     assert "0 to 20" in page
-    bronze = contracts.contract(catalog["bronze.fuel_prices"])["schema"][0]["properties"]
+    bronze = data_contracts.contract(catalog["bronze.fuel_prices"])["schema"][0]["properties"]
     assert [each["name"] for each in bronze if each.get("classification") == "restricted"] == ["quoted_by"]
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from nightshift.catalog import Catalog
-from nightshift.settings import PROJECT_DIR
-from nightshift.tables import REASONS
-from nightshift.use_case import UseCase
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import REASONS
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR
 
 REASONS_OF_DUCKDB = "struct(feature varchar, value varchar, contribution double, phrase varchar)[]"
 README = PROJECT_DIR / "README.md"

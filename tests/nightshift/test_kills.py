@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from deltalake import DeltaTable
 
 from nightshift import ledger
-from nightshift.settings import get_settings
+from nightshift.home.settings import get_settings
 from tests.nightshift.publish_until_killed import DATES, ROWS, TABLE
 
 # Spread evenly over the lines of a publication.

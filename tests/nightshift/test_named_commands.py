@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-from nightshift.cli import cli
-from nightshift.settings import PROJECT_DIR
+from nightshift.commands.cli import cli
+from nightshift.home.settings import PROJECT_DIR
 
 ROOMS = ("nightshift", "expectations", "spark_jobs", "training", "scoring", "plugins", "dags", "use_cases")
 SOURCES = [file for room in ROOMS for file in sorted((PROJECT_DIR / room).rglob("*.py"))]

@@ -3,8 +3,8 @@ import importlib.util
 import pytest
 
 from nightshift.dates import BatchDates
-from nightshift.settings import PROJECT_DIR
-from nightshift.setup.bootstrap import VENV
+from nightshift.home.settings import PROJECT_DIR
+from nightshift.install.setup.bootstrap import VENV
 from nightshift.stages import AFTER_MODEL, INGEST, JOBS, PYTHON, STAGES, arguments, command
 
 

@@ -12,17 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from nightshift import database, lake, ledger
-from nightshift.audit import AuditReport, Check
-from nightshift.delivery import delivery_folder, is_complete
+from nightshift import lake, ledger
+from nightshift.declarations.tables import Table
 from nightshift.errors import EXIT_TEMPORARY
+from nightshift.home import database
+from nightshift.home.settings import Settings, get_settings
+from nightshift.home.variables.known import RESULT_FILE
+from nightshift.ingest.delivery import delivery_folder, is_complete
 from nightshift.job import Job, run_job
-from nightshift.models import tracking
-from nightshift.publish import publish
+from nightshift.lake.audit_report import AuditReport, Check
+from nightshift.lake.publication import publish
+from nightshift.models import mlflow_connection
 from nightshift.result import failure
-from nightshift.settings import Settings, get_settings
-from nightshift.tables import Table
-from nightshift.variables.table import RESULT_FILE
 from tests import conftest
 from tests.servers import answering, free_port
 
@@ -119,11 +120,11 @@ def test_a_database_that_restarts_between_two_questions_is_not_noticed(told: Pat
 @pytest.mark.long
 @pytest.mark.usefixtures("postgres_comes_back")
 def test_mlflow_that_is_away_is_waited_for_by_the_scheduler(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.2)
-    tracking.client.cache_clear()
+    monkeypatch.setattr(mlflow_connection, "PATIENCE_SECONDS", 0.2)
+    mlflow_connection.client.cache_clear()
 
     def body(job: Job, _: object) -> None:
-        tracking.model_versions(job.use_case)
+        mlflow_connection.model_versions(job.use_case)
 
     def asked() -> int:
         argv = ["--use-case", "flight_delays", "--dates", str(DAY)]
@@ -138,22 +139,22 @@ def test_mlflow_that_is_away_is_waited_for_by_the_scheduler(told: Path, monkeypa
     assert error.kind == "server"
     conftest.database_of_tests()
     assert asked() == 0
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()
 
 
 def test_an_mlflow_server_that_is_away_is_waited_for_by_the_scheduler(
     told: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port, found = free_port(), []
-    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(mlflow_connection, "PATIENCE_SECONDS", 0.2)
     # MLflow itself asks for minutes.
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("NIGHTSHIFT_MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     get_settings.cache_clear()
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()
 
     def body(job: Job, _: object) -> None:
-        found.append(tracking.model_versions(job.use_case))
+        found.append(mlflow_connection.model_versions(job.use_case))
 
     def asked() -> int:
         argv = ["--use-case", "flight_delays", "--dates", str(DAY)]
@@ -170,7 +171,7 @@ def test_an_mlflow_server_that_is_away_is_waited_for_by_the_scheduler(
         assert found == [{}]
         assert paths[0].startswith("/api/2.0/mlflow/model-versions/search")
     finally:
-        tracking.client.cache_clear()
+        mlflow_connection.client.cache_clear()
 
 
 def test_a_landing_store_that_is_away_is_waited_for_by_the_scheduler(

@@ -14,9 +14,9 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
-from nightshift.champions.decisions import PROMOTED, ROLLED_BACK, Action, Decision
-from nightshift.training_plan import Approval
-from nightshift.use_case import UseCase
+from nightshift.declarations.training_section import Approval
+from nightshift.declarations.use_case import UseCase
+from nightshift.models.champions.champion_decisions import PROMOTED, ROLLED_BACK, Action, Decision
 from nightshift_airflow.approval import ApproveModel, ordered
 from nightshift_airflow.ending import TaskFailedError
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-import nightshift.late
+import nightshift.ingest.late
 from nightshift.dates import BatchDates
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.late import Change, Changes
+from nightshift.ingest.late import Change, Changes
 from nightshift.stages import STAGES
-from nightshift.use_case import UseCase
 from nightshift_airflow.catch_up import FindChanges
 from nightshift_airflow.ending import TaskFailedError
 
@@ -53,7 +53,7 @@ def run(found: Changes | NightshiftError, monkeypatch: pytest.MonkeyPatch, **fil
             raise found
         return found
 
-    monkeypatch.setattr(nightshift.late, "find", find)
+    monkeypatch.setattr(nightshift.ingest.late, "find", find)
     instance = Instance()
     dag_run = SimpleNamespace(run_type="manual", run_id="manual__x", logical_date=None, conf=filled_in)
     params = PARAMS | filled_in

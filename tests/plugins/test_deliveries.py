@@ -13,10 +13,10 @@ from unittest.mock import Mock
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from nightshift.delivery import MANIFEST, landing_folder
-from nightshift.outside import unusable
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.outside_errors import unusable
+from nightshift.home.settings import get_settings
+from nightshift.ingest.delivery import MANIFEST, landing_folder
 from nightshift_airflow import deliveries
 from nightshift_airflow.deliveries import CheckDeliveries, DeliveryTrigger, WaitForDelivery
 from nightshift_airflow.ending import TaskFailedError

@@ -14,8 +14,8 @@ from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import RetryTask, TaskState
 from structlog.testing import capture_logs
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import AuditFailedError, OvertakenError, StoreUnreachableError
-from nightshift.use_case import UseCase
 from nightshift_airflow.defaults import default_args
 from nightshift_airflow.ending import LINE, TaskFailedError, tells_people, wrapped
 

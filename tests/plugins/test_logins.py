@@ -18,11 +18,11 @@ import httpx
 import psycopg2
 import pytest
 
-from nightshift.services import airflow_env
-from nightshift.services.airflow_api import AirflowApi, AirflowRefused
-from nightshift.services.airflow_env import Connection
-from nightshift.services.ports import Ports
-from nightshift.settings import get_settings
+from nightshift.home.settings import get_settings
+from nightshift.install.services import airflow_env
+from nightshift.install.services.airflow_api import AirflowApi, AirflowRefused
+from nightshift.install.services.airflow_env import Connection
+from nightshift.install.services.ports import Ports
 from nightshift_airflow.approval import ApproveModel
 from tests.conftest import database_of_tests
 from tests.end_to_end.browser import answer

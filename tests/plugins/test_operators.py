@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift_airflow.ending import TaskFailedError
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import night

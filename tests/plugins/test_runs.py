@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from nightshift.champions import beginning
 from nightshift.dates import BatchDates
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.use_case import UseCase
+from nightshift.models.champions import first_date
 from nightshift_airflow.runs import Run, asked_range, from_date, history, night
 
 UTC = dt.UTC
@@ -154,8 +154,8 @@ def test_training_ends_with_the_newest_date_whose_labels_have_come_and_its_champ
     learned = history(Run(late, "scheduled", tick, {}))
     assert str(learned) == f"2013-01-01..{last}"
     assert history(Run(late, "manual", None, {"batch_date": "2013-10-01"})) == learned
-    monkeypatch.setattr(beginning, "history", lambda of: [])
-    assert beginning.default_first(SimpleNamespace(use_case=late), learned.last) == dt.date(2013, 10, 1)
+    monkeypatch.setattr(first_date, "history", lambda of: [])
+    assert first_date.default_first(SimpleNamespace(use_case=late), learned.last) == dt.date(2013, 10, 1)
 
 
 def test_training_is_cut_at_the_first_date_there_is() -> None:

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import ui_zone
 from nightshift_airflow.ui_zone import DefaultZone
 

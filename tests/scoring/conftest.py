@@ -15,20 +15,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightshift import lake
-from nightshift.audit import AuditReport
-from nightshift.catalog import Catalog
-from nightshift.champions import deciding
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import PARTITION, Table
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.job import Job
-from nightshift.models import tracking
-from nightshift.models.calibration import Calibration, Interval
+from nightshift.lake.audit_report import AuditReport
+from nightshift.lake.publication import publish
+from nightshift.models import mlflow_connection
+from nightshift.models.calibrated_predictions import Calibration, Interval
+from nightshift.models.champions import decide_champion
 from nightshift.models.encoding import Encoding
-from nightshift.publish import publish
-from nightshift.settings import PROJECT_DIR, Settings, get_settings
-from nightshift.tables import PARTITION, Table
-from nightshift.use_case import UseCase
-from scoring.dictionary import Dictionary
-from scoring.predict import Recipe, scorer
+from scoring.dictionary_of_then import Dictionary
+from scoring.predict_and_decide import Recipe, scorer
 from training.fitting.fitted import FittedModel
 from training.register import log_model, tracked_run
 from training.register import register as register_version
@@ -150,7 +150,7 @@ class World:
 
     def promote(self, version: int, first: dt.date = DAY) -> None:
         """Make a version champion from a batch date on."""
-        deciding.promote(self.use_case, version, first, "tester", "for the test", f"promotion {next(_numbers)}")
+        decide_champion.promote(self.use_case, version, first, "tester", "for the test", f"promotion {next(_numbers)}")
 
     def scores(self, version: int | None = None) -> list[dict[str, object]]:
         """The published scores, by date and flight."""
@@ -186,6 +186,6 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog
 @pytest.fixture
 def world(home: Settings, catalog: Catalog) -> Iterator[World]:
     """A use case without models or rows, in a home of its own."""
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()
     yield World(Job("score", catalog.use_case, catalog, BatchDates.of(DAY), "test"))
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()

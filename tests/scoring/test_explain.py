@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from nightshift.models.wording import Wording
+from nightshift.models.reason_wording import Wording
 from scoring.explain import explain
 
 NAMES = ("age", "income", "visits", "colour")

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 
-from nightshift import environment, lake, ledger
+from nightshift import lake, ledger
 from nightshift.commands.replay import replay as command
 from nightshift.errors import EXIT_FINAL
+from nightshift.ledger import run_environment
 from nightshift.ledger.schema import InputEntry, engine
-from nightshift.models import registered_model
+from nightshift.models import model_version
 from scoring import replay as job
 from scoring import score
 from tests.scoring.conftest import DAY, FLIGHTS, NEXT, World
@@ -101,8 +102,8 @@ def test_dates_that_one_model_scored_are_made_again_at_once(scored: World, repla
     scored.features(NEXT, seed=10)
     assert score.main(["--use-case", scored.use_case.name, "--dates", str(NEXT)]) == 0
     loaded, made = [], []
-    load, spread = registered_model.load, job.scored
-    monkeypatch.setattr(registered_model, "load", lambda *asked: loaded.append(asked[1]) or load(*asked))
+    load, spread = model_version.load, job.scored
+    monkeypatch.setattr(model_version, "load", lambda *asked: loaded.append(asked[1]) or load(*asked))
     monkeypatch.setattr(job, "scored", lambda *given: made.append(given[-1]) or spread(*given))
     status, out, _ = replay("--json", date=f"{DAY}..{NEXT}")
     found = json.loads(out)
@@ -179,8 +180,8 @@ def test_a_changed_bit_is_found_and_shown(scored: World, replay: Replay) -> None
 def test_another_environment_or_code_than_then_is_said(
     scored: World, replay: Replay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = environment.described() | {"lightgbm": "9.9.9"}
-    monkeypatch.setattr(environment, "described", lambda: now)
+    now = run_environment.described() | {"lightgbm": "9.9.9"}
+    monkeypatch.setattr(run_environment, "described", lambda: now)
     monkeypatch.setattr(ledger, "code_version", lambda: "0123456789ab")
     status, out, _ = replay()
     assert status == 0
@@ -207,7 +208,7 @@ def test_what_no_longer_exists_is_named(scored: World, replay: Replay) -> None:
 
 
 def test_a_model_version_that_is_gone_is_named(scored: World, replay: Replay) -> None:
-    from nightshift.models.tracking import client
+    from nightshift.models.mlflow_connection import client
 
     client().delete_model_version(scored.use_case.model_name, "1")
     status, _, err = replay()

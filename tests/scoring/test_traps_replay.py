@@ -8,10 +8,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from nightshift import champions
 from nightshift.commands.models import models
 from nightshift.errors import EXIT_FINAL
-from nightshift.models.tracking import client
+from nightshift.models import champions
+from nightshift.models.mlflow_connection import client
 from scoring import replay, score
 from tests.scoring.conftest import World
 

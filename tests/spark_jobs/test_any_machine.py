@@ -17,9 +17,9 @@ import deltalake
 import pytest
 import yaml
 
-from nightshift.settings import PROJECT_DIR
-from nightshift.variables.cleaning import cleaned
-from nightshift.variables.table import OWN
+from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.variables.cleaning import cleaned
+from nightshift.home.variables.known import OWN
 from tests import shop
 from tests.end_to_end.station import BACKFILLED, HISTORY, NIGHT, SMALL, TO_COME, hash_of_rows
 from tests.hostile import HOSTILE, hostile_home
@@ -47,8 +47,8 @@ JOBS = {
         ("spark_jobs.build", "--layer", "marts", "--dates", NIGHT),
         ("nightshift", "replay", "--date", NIGHT),
         ("nightshift", "models", "promote", "1", "--from", BACKFILLED, *DECIDED),
-        ("nightshift.champions.rollback", "--dates", TO_COME, "--version", "2", *DECIDED),
-        ("nightshift.champions.show_affected", "--dates", NIGHT),
+        ("training.rollback", "--dates", TO_COME, "--version", "2", *DECIDED),
+        ("training.show_affected", "--dates", NIGHT),
         ("spark_jobs.describe_features", "--dates", NIGHT),
     ),
     ORDERS: (
@@ -136,7 +136,7 @@ def _cluster(folder: Path, workers: int) -> Iterator[dict[str, str]]:
     try:
         for service, *options in commands:
             log = (folder / f"{service}-{len(running)}.log").open("w")
-            command = [sys.executable, "-m", "nightshift.services.container", service, *options]
+            command = [sys.executable, "-m", "nightshift.install.services.container", service, *options]
             running.append(subprocess.Popen(command, env=environment, cwd=PROJECT_DIR, stdout=log, stderr=log))
         # Other numbers than those of one machine: rows and bits depend on none.
         yield settings | {

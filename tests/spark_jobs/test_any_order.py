@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from nightshift import lake, ledger
-from nightshift.audit import AuditReport
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import PARTITION
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.job import Job
-from nightshift.settings import get_settings
+from nightshift.lake.audit_report import AuditReport
 from nightshift.stages import LAND, REFINE
-from nightshift.tables import PARTITION
-from nightshift.use_case import UseCase
 from spark_jobs.land import land
 from spark_jobs.refine import refine
 from tests.conftest import empty_ledger

@@ -12,13 +12,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshift import lake, ledger
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.dbt_project.build_models import DbtProject
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.job import Job
 from nightshift.ledger import LOOKED_UP
-from nightshift.settings import PROJECT_DIR, Settings, get_settings
-from nightshift.use_case import UseCase
 from spark_jobs.build import (
     build,
     built_tables,
@@ -27,7 +28,6 @@ from spark_jobs.build import (
     refuse_unpublished,
     with_dependent_marts,
 )
-from spark_jobs.dbt_project import DbtProject
 from tests.leak import built_rows
 from tests.silver import FLIGHTS_A_DAY, forget_tables, write_silver, write_table
 

@@ -14,18 +14,18 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightshift import lake, ledger
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import Settings, get_settings
+from nightshift.ingest.quarantine.decide_rows import decide
+from nightshift.ingest.quarantine.quarantined_rows import Selection
 from nightshift.job import Job
 from nightshift.ledger import BY_FILE
-from nightshift.models import tracking
-from nightshift.quarantine.deciding import decide
-from nightshift.quarantine.records import Selection
-from nightshift.settings import Settings, get_settings
+from nightshift.ledger.row_origins import trace
+from nightshift.models import mlflow_connection
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE
-from nightshift.trace import trace
-from nightshift.use_case import UseCase
 from scoring.score import body as score
 from spark_jobs.build import build
 from spark_jobs.land import land
@@ -77,7 +77,7 @@ def nights(spark: SparkSession, home: Settings, tmp_path: Path, monkeypatch: pyt
     (folder / "tables.yaml").write_text(declared)
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder.parent))
     get_settings.cache_clear()
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()
     use_case = UseCase.load("flight_delays")
     deliver(use_case, BatchDates(FIRST, EMPTY), home.landing)
     folder = home.landing / use_case.name / str(EMPTY)
@@ -86,7 +86,7 @@ def nights(spark: SparkSession, home: Settings, tmp_path: Path, monkeypatch: pyt
     for name, edit in (("schedule.csv", header), ("outcomes.jsonl.gz", lambda _: gzip.compress(b"", mtime=0))):
         change(folder, name, edit, added_rows=-rows[name])
     yield Nights(Catalog(use_case))
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()
 
 
 def header(content: bytes) -> bytes:

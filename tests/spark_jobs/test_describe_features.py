@@ -7,14 +7,14 @@ import pytest
 from deltalake import DeltaTable
 
 from nightshift import ledger
-from nightshift.audit import AuditError
-from nightshift.catalog import Catalog
+from nightshift.catalogue.feature_registry.declared_features import Feature
+from nightshift.catalogue.feature_registry.features_in_use import FeatureInUse, Registry
 from nightshift.dates import BatchDates
-from nightshift.feature_registry.declared import Feature
-from nightshift.feature_registry.live import FeatureInUse, Registry
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.job import Job
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
+from nightshift.lake.audit_report import AuditError
 from spark_jobs.describe_features import publish_registry
 
 DAY = dt.date(2044, 1, 31)

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from nightshift import lake
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import Settings
 from nightshift.job import Job
-from nightshift.settings import Settings
-from nightshift.use_case import UseCase
-from nightshift.use_case_code import load_module
 from spark_jobs.land import land
 from spark_jobs.refine import refine
 

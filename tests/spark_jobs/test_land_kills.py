@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from deltalake import DeltaTable
 
 from nightshift import ledger
-from nightshift.accounting import balances
 from nightshift.dates import BatchDates
-from nightshift.settings import Settings, get_settings
+from nightshift.home.settings import Settings, get_settings
+from nightshift.ledger.row_accounting import balances
 from tests.shop import DAY, NEXT, Shop, order
 
 DATES = BatchDates(DAY, NEXT)

@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from nightshift import lake, ledger
-from nightshift.audit import AuditReport
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.use_case_code import load_module
+from nightshift.home.settings import Settings
+from nightshift.ingest.late import Change, Changes, find
 from nightshift.job import run_job
-from nightshift.late import Change, Changes, find
-from nightshift.settings import Settings
-from nightshift.use_case import UseCase
-from nightshift.use_case_code import load_module
+from nightshift.lake.audit_report import AuditReport
 from spark_jobs import refine as refine_module
 from spark_jobs.land import land
 from spark_jobs.refine import refine

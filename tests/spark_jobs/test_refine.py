@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import Settings
 from nightshift.ledger import Input
-from nightshift.settings import Settings
-from spark_jobs.inputs import ranked
 from spark_jobs.refine import Refined, account, refinements
+from spark_jobs.refine_inputs import ranked
 from tests.shop import DAY, NEXT, Shop
 
 SHA = "ab" * 32

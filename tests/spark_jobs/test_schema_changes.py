@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from nightshift import lake
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
-from nightshift.settings import Settings, get_settings
-from nightshift.use_case import UseCase
 from spark_jobs.land import land
 from tests.deliveries import deliver, lines
 

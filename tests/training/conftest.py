@@ -14,15 +14,15 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.job import Job
-from nightshift.models import tracking
-from nightshift.settings import PROJECT_DIR, Settings, get_settings
-from nightshift.use_case import UseCase
+from nightshift.models import mlflow_connection
 from training.data.dataset import Dataset, prepare
-from training.data.rows import Rows
-from training.data.split import Periods
+from training.data.point_in_time_rows import Rows
+from training.data.time_split import Periods
 
 _numbers = itertools.count(1)
 FIRST = dt.date(2024, 1, 1)
@@ -102,9 +102,9 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         dates = BatchDates(FIRST, FIRST + dt.timedelta(days=days - 1))
         return Job("train", use_case, Catalog(use_case), dates, "test")
 
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()
     yield declare
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()
 
 
 def toy_rows(

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from nightshift.dates import BatchDates
+from nightshift.declarations.training_section import Training
 from nightshift.models.encoding import Encoding
-from nightshift.training_plan import Training
 from training.data.dataset import Dataset, Part
-from training.data.split import Periods
+from training.data.time_split import Periods
 
 ROWS_PER_DAY = 100
 COSTS = {"false_alarm": 1, "missed": 3}

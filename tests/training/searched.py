@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-import training.search.search
+import training.search.parameter_search
 from nightshift.dates import BatchDates
+from nightshift.declarations.training_section import Training
 from nightshift.models.encoding import Encoding
-from nightshift.training_plan import Training
 from training.data.dataset import Dataset, Part
-from training.data.split import Periods
+from training.data.time_split import Periods
 from training.fitting.fit import Parts, binned
-from training.search.search import Winner, search
+from training.search.parameter_search import Winner, search
 from training.search.study import Study
 
 TRIALS = 10
@@ -62,5 +62,5 @@ class Stopped(Study):
 
 
 if __name__ == "__main__":
-    training.search.search.Study = Stopped
+    training.search.parameter_search.Study = Stopped
     run(sys.argv[2], sys.argv[1], parallel_trials=int(sys.argv[3]))

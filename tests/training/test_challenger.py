@@ -8,18 +8,18 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import log_loss
 
-from nightshift.models.calibration import Calibration
+from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
-from nightshift.models.registered_model import RegisteredModel
+from nightshift.models.model_version import RegisteredModel
 from tests.training.challenged import challenged
 from training import challenger as module
 from training.challenger import predictions_of
 from training.data.dataset import prepare
-from training.data.rows import Rows
-from training.data.split import Periods
-from training.fitting.calibrate import calibrate, interval
+from training.data.point_in_time_rows import Rows
+from training.data.time_split import Periods
 from training.fitting.cross_fit import left_out_scores
 from training.fitting.fit import binned, raw_scores
+from training.fitting.fit_calibration import calibrate, interval
 
 
 def registered(model, version=4):

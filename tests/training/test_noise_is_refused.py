@@ -5,14 +5,14 @@ import pyarrow as pa
 import pytest
 
 from nightshift.dates import BatchDates
-from nightshift.models.calibration import sigmoid
+from nightshift.declarations.tables import Column
+from nightshift.declarations.use_case import UseCase
+from nightshift.models.calibrated_predictions import sigmoid
 from nightshift.models.encoding import Encoding
-from nightshift.tables import Column
-from nightshift.use_case import UseCase
 from training.data.dataset import Dataset, Part
-from training.data.split import Periods
-from training.fitting.calibrate import calibrate
+from training.data.time_split import Periods
 from training.fitting.fit import binned, fit, raw_scores
+from training.fitting.fit_calibration import calibrate
 from training.fitting.fitted import FittedModel
 from training.judging import leaks, stability
 from training.judging.evaluate import best_threshold, evaluate

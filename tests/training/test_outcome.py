@@ -8,14 +8,14 @@ import json
 
 import pytest
 
-from nightshift import champions
+from nightshift.declarations.training_section import Approval
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
+from nightshift.home.variables.known import RESULT_FILE
+from nightshift.models import champions
 from nightshift.result import hand_over, handed_over
-from nightshift.settings import get_settings
-from nightshift.training_plan import Approval
-from nightshift.variables.table import RESULT_FILE
 from tests.registering import register
-from training.form import comparison
+from training.approval_form import comparison
 from training.judging.gates import Verdict
 from training.outcome import Outcome, say_what_follows, tell
 

@@ -7,11 +7,11 @@ import hashlib
 
 import pytest
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
+from nightshift.home.settings import get_settings
 from training import pinned as module
-from training.data.split import Periods
+from training.data.time_split import Periods
 from training.judging.gates import load_gates
 from training.pinned import Pinned
 

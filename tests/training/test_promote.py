@@ -6,11 +6,10 @@ import datetime as dt
 
 import pytest
 
-from nightshift import champions
-from nightshift.champions.decisions import held_if_free
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import EXIT_FINAL
-from nightshift.models import tracking
-from nightshift.use_case import UseCase
+from nightshift.models import champions, mlflow_connection
+from nightshift.models.champions.champion_decisions import held_if_free
 from tests.registering import register
 from training.promote import main
 
@@ -49,7 +48,7 @@ def test_whom_a_version_waits_for_is_who_lets_it_in_however_he_is_called(run, ca
 
 def test_by_hand_it_is_kept_who_typed_it(run, monkeypatch):
     use_case, promote = run
-    monkeypatch.setattr("nightshift.champions.approval._os_user", lambda: "oncall")
+    monkeypatch.setattr("nightshift.models.champions.approvers._os_user", lambda: "oncall")
     assert promote("--version", "1", "--who", "maria", "--why", "fine", run_id="manual") == 0
     register(use_case, DATES, approval="person")
     options = ("--version", "2", "--who", "maria", "--why", "no", "--action", "decline")
@@ -100,7 +99,7 @@ def test_declined(run):
     (kept,) = champions.decisions(use_case)
     assert (kept.action, kept.who, kept.why) == ("declined", "maria", "too many warnings")
     assert champions.history(use_case) == []
-    assert tracking.model_version(use_case, 1).tags["status"] == "declined"
+    assert mlflow_connection.model_version(use_case, 1).tags["status"] == "declined"
 
 
 @pytest.mark.parametrize(

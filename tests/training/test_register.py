@@ -18,13 +18,12 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
-from nightshift import champions
 from nightshift.errors import NightshiftError
-from nightshift.models import registry, tracking
-from nightshift.models.calibration import Calibration, Interval
+from nightshift.home.settings import PROJECT_DIR
+from nightshift.models import champions, mlflow_connection, which_version
+from nightshift.models.calibrated_predictions import Calibration, Interval
 from nightshift.models.encoding import Encoding
-from nightshift.models.registered_model import load
-from nightshift.settings import PROJECT_DIR
+from nightshift.models.model_version import load
 from training.fitting.fitted import FittedModel
 from training.register import decided_by, log_model, log_training, register, tracked_run, version_of_run
 
@@ -48,11 +47,11 @@ def fitted(task="binary"):
 
 
 def runs_of(job):
-    return tracking.client().search_runs([tracking.experiment_id(job.use_case)])
+    return mlflow_connection.client().search_runs([mlflow_connection.experiment_id(job.use_case)])
 
 
 def versions_of(job):
-    return list(tracking.model_versions(job.use_case))
+    return list(mlflow_connection.model_versions(job.use_case))
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
@@ -83,10 +82,10 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, ".")
 from nightshift import champions
-from nightshift.catalog import Catalog
+from nightshift.declarations.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
 from training.register import log_model, log_training, register, tracked_run
 from tests.training.test_register import DATASET, fitted
 
@@ -118,7 +117,7 @@ def test_killed_at_the_registration_the_next_attempt_goes_on_and_registers_once(
         version = register(job, log_model(fitted(), DATASET), {})
     assert versions_of(job) == [version] == [1]
     champions.promote(job.use_case, version, job.dates.last, "auto", "passed its gates", job.run_id)
-    assert registry.champion(job.use_case).run_id == run_id
+    assert which_version.champion(job.use_case).run_id == run_id
     assert [run.info.status for run in runs_of(job)] == ["FINISHED"]
 
 
@@ -217,14 +216,14 @@ def test_two_trainings_that_begin_at_once_have_a_run_each(toy, monkeypatch):
             inside.wait(30)
             return run_id
 
-    tracking.experiment_id(job.use_case)
+    mlflow_connection.experiment_id(job.use_case)
     monkeypatch.setattr(mlflow, "start_run", slowly)
     with ThreadPoolExecutor(2) as pool:
         assert len(set(pool.map(train, range(2)))) == 2
 
 
 def test_a_run_ends_as_finished_where_mlflow_is_away_for_a_moment(toy, monkeypatch):
-    monkeypatch.setattr(tracking, "FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(mlflow_connection, "FIRST_PAUSE_SECONDS", 0.05)
     job, answer, calls = toy(), MlflowClient.set_terminated, []
 
     def away_at_first(self, *arguments, **options):
@@ -248,8 +247,8 @@ def mlflow_forgot_it():
 
 
 def test_a_run_that_could_not_be_ended_is_gone_on_with(toy, monkeypatch):
-    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.2)
-    monkeypatch.setattr(tracking, "FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(mlflow_connection, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(mlflow_connection, "FIRST_PAUSE_SECONDS", 0.05)
     job = toy()
 
     def away(*_, **__):
@@ -287,8 +286,8 @@ def test_a_measure_that_is_not_finite_is_no_metric_in_mlflow(toy):
 def test_mlflow_that_goes_away_leaves_no_version_and_says_so(toy, monkeypatch):
     import mlflow
 
-    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.2)
-    monkeypatch.setattr(tracking, "FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(mlflow_connection, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(mlflow_connection, "FIRST_PAUSE_SECONDS", 0.05)
     job = toy()
 
     def away(*_, **__):
@@ -310,7 +309,7 @@ def test_mlflow_that_goes_away_leaves_no_version_and_says_so(toy, monkeypatch):
 def test_an_answer_that_was_lost_registers_once(toy, monkeypatch):
     import mlflow
 
-    monkeypatch.setattr(tracking, "FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(mlflow_connection, "FIRST_PAUSE_SECONDS", 0.05)
     job, answer = toy(), mlflow.register_model
 
     def answer_is_lost(*arguments, **options):

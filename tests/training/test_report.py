@@ -9,10 +9,10 @@ import logging
 
 import pytest
 
-from nightshift.database import database_url
+from nightshift.home.database import database_url
 from tests.training.challenged import VALUES_GATE
 from training.challenger import Budget, challenge
-from training.data.split import Periods
+from training.data.time_split import Periods
 from training.judging.gates import load_gates
 from training.judging.skew import Skew
 from training.report import as_json, write_report

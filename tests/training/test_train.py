@@ -18,18 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from nightshift import champions
-from nightshift.champions.decisions import held_if_free
-from nightshift.database import database_url
 from nightshift.errors import NightshiftError
-from nightshift.models import registry
-from nightshift.models.tracking import client, experiment_id, model_version, model_versions
+from nightshift.home.database import database_url
+from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.variables.known import RESULT_FILE
+from nightshift.models import champions, which_version
+from nightshift.models.champions.champion_decisions import held_if_free
+from nightshift.models.mlflow_connection import client, experiment_id, model_version, model_versions
 from nightshift.result import handed_over
-from nightshift.settings import PROJECT_DIR
-from nightshift.variables.table import RESULT_FILE
 from training.challenger import challenge
-from training.data.rows import Rows
-from training.data.split import Periods
+from training.data.point_in_time_rows import Rows
+from training.data.time_split import Periods
 from training.pinned import Pinned
 from training.train import main, train_on
 
@@ -71,7 +70,7 @@ def draws_little(request, monkeypatch):
 def test_a_good_model_becomes_champion_with_all_that_scoring_needs(toy, make_rows):
     job = toy()
     train(job, make_rows())
-    champion = registry.champion(job.use_case)
+    champion = which_version.champion(job.use_case)
     assert (champion.name, champion.version, champion.task) == (job.use_case.name, 1, "binary")
     assert champion.signature == champion.encoding.features == ("signal", "other", "kind")
     assert champion.booster.startswith("tree\n")
@@ -118,7 +117,7 @@ def test_the_same_data_code_and_seed_give_a_byte_equal_model(toy, make_rows):
     for _ in range(2):
         job = toy()
         train(job, make_rows())
-        boosters.append(registry.champion(job.use_case).booster)
+        boosters.append(which_version.champion(job.use_case).booster)
     assert boosters[0] == boosters[1]
 
 
@@ -129,7 +128,7 @@ def test_a_challenger_that_is_not_better_leaves_the_champion_as_it_was(toy, make
         train(again(job), make_rows())
     assert "not promoted, version 1 stays champion" in caplog.text
     assert "better_than_champion: 0, must be above 0" in caplog.text
-    assert registry.champion_version(job.use_case) == 1
+    assert which_version.champion_version(job.use_case) == 1
     assert sorted(run.data.tags["gates"] for run in runs_of(job)) == ["passed", "refused"]
 
 
@@ -146,11 +145,11 @@ def test_newest_days_without_labels_are_said_before_the_search(toy, make_rows):
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, ".")
-from nightshift.catalog import Catalog
-from nightshift.champions import deciding
+from nightshift.declarations.catalog import Catalog
+from nightshift.models.champions import deciding
 from nightshift.dates import BatchDates
 from nightshift.job import Job
-from nightshift.use_case import UseCase
+from nightshift.declarations.use_case import UseCase
 from tests.training.conftest import toy_rows
 from tests.training.test_train import train
 import training.train
@@ -205,7 +204,7 @@ def test_cut_short_in_its_search_and_a_night_later_it_goes_on_and_the_time_of_bo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
-        once.setattr("training.search.search._say", killed)
+        once.setattr("training.search.parameter_search._say", killed)
         train(job, make_rows())
     (begun,) = runs_of(job)
     study = optuna.load_study(study_name=f"{job.use_case.name}/{begun.info.run_id}", storage=database_url("optuna"))
@@ -243,7 +242,7 @@ def test_gone_on_with_after_another_became_champion_it_takes_no_crown_and_no_per
     cut_short(job, make_rows())
     assert model_version(job.use_case, 1).tags["approval"] == "auto"
     train(again(job), make_rows(seed=1))
-    assert registry.champion_version(job.use_case) == 2
+    assert which_version.champion_version(job.use_case) == 2
     with pytest.raises(NightshiftError, match=r"version 1 was judged beside no champion, and version 2 is champion"):
         train(job, make_rows())
     assert [each.version for each in champions.history(job.use_case)] == [2]
@@ -276,7 +275,7 @@ def test_gone_on_with_under_other_gates_or_options_it_is_trained_and_judged_anew
         assert champions.decisions(job.use_case) == []
     else:
         train(job, make_rows(), **options)
-        assert registry.champion_version(job.use_case) == 2
+        assert which_version.champion_version(job.use_case) == 2
     assert len(runs_of(job)) == 2
 
 
@@ -290,7 +289,7 @@ def test_gates_that_are_edited_while_it_searches_neither_judge_nor_stand_in_its_
 
     monkeypatch.setattr("training.train.challenge", meanwhile)
     train(job, make_rows())
-    champion = registry.champion(job.use_case)
+    champion = which_version.champion(job.use_case)
     kept = Path(client().download_artifacts(champion.run_id, "gates.yaml")).read_bytes()
     assert kept == judged_by != (job.use_case.folder / "gates.yaml").read_bytes()
     assert champion.tags["sha256.gates.yaml"] == hashlib.sha256(judged_by).hexdigest()
@@ -316,7 +315,7 @@ def test_killed_after_its_decision_a_training_by_hand_decides_once(toy, make_row
         raise KeyboardInterrupt
 
     with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
-        once.setattr("nightshift.champions.deciding.mend", killed)
+        once.setattr("nightshift.models.champions.decide_champion.mend", killed)
         train(job, make_rows())
     train(job, make_rows())
     (run,) = runs_of(job)
@@ -343,7 +342,7 @@ def test_noise_is_refused_and_it_is_said_that_nothing_can_score(toy, make_rows):
     with pytest.raises(NightshiftError, match="NO CHAMPION") as refusal:
         train(job, make_rows(strength=0.0))
     assert "better_than_constant_rate" in str(refusal.value)
-    assert registry.champion(job.use_case) is None
+    assert which_version.champion(job.use_case) is None
     (run,) = runs_of(job)
     assert (run.info.status, run.data.tags["gates"]) == ("FINISHED", "refused")
     assert not client().search_model_versions(f"name='{job.use_case.model_name}'")
@@ -357,7 +356,7 @@ def test_a_champion_that_cannot_be_compared_blocks_the_challenger(toy, make_rows
     monkeypatch.setitem(job.catalog._tables, "gold.features", smaller)
     train(again(job), make_rows(strength=5.0).drop_columns(["signal"]))
     assert "better_than_champion: not computed" in caplog.text
-    assert registry.champion_version(job.use_case) == 1
+    assert which_version.champion_version(job.use_case) == 1
 
 
 def test_bad_data_ends_before_a_run_is_made(toy, make_rows):
@@ -373,7 +372,7 @@ def test_a_model_that_a_person_must_approve_waits(toy, make_rows, caplog):
     job = toy(approval={"first": "person", "by": ["maria"]})
     train(job, make_rows())
     assert "waits for approval by maria" in caplog.text
-    assert registry.champion(job.use_case) is None
+    assert which_version.champion(job.use_case) is None
     assert model_version(job.use_case, 1).tags["status"] == "awaiting approval"
 
 
@@ -381,7 +380,7 @@ def test_a_regression_has_an_interval_and_gates_of_its_own(toy, make_rows):
     job = toy(task="regression")
     (job.use_case.folder / "gates.yaml").write_text(REGRESSION_GATES)
     train(job, make_rows(task="regression"))
-    champion = registry.champion(job.use_case)
+    champion = which_version.champion(job.use_case)
     assert (champion.task, champion.threshold) == ("regression", None)
     assert champion.interval.lower < 0 < champion.interval.upper
     (run,) = runs_of(job)
@@ -402,7 +401,7 @@ def test_where_the_world_has_turned_round_the_better_challenger_wins(toy, make_r
     rows = make_rows(seed=1)
     at = rows.column_names.index("signal")
     train(replace(job, run_id="later"), rows.set_column(at, "signal", pc.negate(rows["signal"])))
-    assert registry.champion_version(job.use_case) == 2
+    assert which_version.champion_version(job.use_case) == 2
     newest = max(runs_of(job), key=lambda run: run.info.start_time)
     # The numbers of the one that was replaced stand beside its own, on the same rows.
     assert newest.data.metrics["champion_log_loss"] > newest.data.metrics["constant_log_loss"]

@@ -8,8 +8,8 @@ import pytest
 
 from training.challenger import Budget, challenge
 from training.data.dataset import prepare
-from training.data.rows import Rows
-from training.data.split import Periods
+from training.data.point_in_time_rows import Rows
+from training.data.time_split import Periods
 from training.judging.gates import load_gates
 
 DAYS, PER_DAY = 30, 100

@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 
 from nightshift.dates import BatchDates
-from nightshift.use_case import UseCase
-from nightshift.use_case_code import load_module
+from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.use_case_code import load_module
 from spark_jobs.holiday_calendar import calendar_rows
 
 REFERENCE = "valid_from date, valid_until date"

@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from nightshift.catalog import Catalog
 from nightshift.commands.deliver_sample import deliver_sample
 from nightshift.dates import BatchDates
-from nightshift.delivery import verify
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import NightshiftError
-from nightshift.settings import get_settings
-from nightshift.use_case import UseCase
-from nightshift.use_case_code import load_module
+from nightshift.home.settings import get_settings
+from nightshift.ingest.delivery import verify
 
 USE_CASE = UseCase.load("flight_delays")
 SOURCE = load_module(USE_CASE, "sample_source")

@@ -19,11 +19,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nightshift.dates import BatchDates
+from nightshift.declarations.tables import PARTITION, Column, Table
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError
 from nightshift.models.encoding import Encoding
-from nightshift.tables import PARTITION, Column, Table
-from nightshift.use_case import UseCase
-from training.data.declarations import LABEL, WEIGHT
+from training.data.declaration_checks import LABEL, WEIGHT
+from training.data.point_in_time_rows import Rows, read
 from training.data.refusals import (
     refuse_duplicates,
     refuse_empty_features,
@@ -31,8 +32,7 @@ from training.data.refusals import (
     refuse_unfit_labels,
     refuse_unmatured,
 )
-from training.data.rows import Rows, read
-from training.data.split import Periods
+from training.data.time_split import Periods
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,7 +120,7 @@ def prepare(rows: Rows, use_case: UseCase, features: Table, periods: Periods) ->
     """Check the rows, split them by time and encode them.
 
     Args:
-        rows: as :func:`training.data.rows.read` gave them, in any order.
+        rows: as :func:`training.data.point_in_time_rows.read` gave them, in any order.
         use_case: whose task says what a label is.
         features: declaration of the feature table.
         periods: the split; rows of the days between its periods are not used.

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nightshift.declarations.tables import Column, Table
+from nightshift.declarations.training_section import BINARY
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError
-from nightshift.tables import Column, Table
-from nightshift.training_plan import BINARY
-from nightshift.use_case import UseCase
-from training.data.rows import Rows
-from training.data.split import Periods
+from training.data.point_in_time_rows import Rows
+from training.data.time_split import Periods
 
 # What LightGBM's labels, which are float32, can hold.
 LARGEST = float(np.finfo(np.float32).max)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nightshift.declarations.training_section import BINARY, Task, Training
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
-from nightshift.training_plan import BINARY, Task, Training
-from nightshift.use_case import UseCase
 from training.data.dataset import Dataset, Part
 
 if TYPE_CHECKING:

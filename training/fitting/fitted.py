@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nightshift.models.calibration import Calibration, Interval
+from nightshift.declarations.training_section import Task
+from nightshift.models.calibrated_predictions import Calibration, Interval
 from nightshift.models.encoding import Encoding
-from nightshift.training_plan import Task
 from training.fitting.fit import raw_scores
 
 if TYPE_CHECKING:

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nightshift.declarations.training_section import FEWEST_TEST_DAYS
 from nightshift.errors import DataError
-from nightshift.training_plan import FEWEST_TEST_DAYS
 from training.data.dataset import Part
 from training.judging.fairness import GroupMetrics, by_group, smallest_ratios
 from training.judging.metrics.arrays import mean
-from training.judging.metrics.bootstrap import LEVEL, Bootstrap, ends
-from training.judging.metrics.decisions import NEVER, best_threshold, cost_curve
-from training.judging.slices import SliceMetrics, sliced, worst
+from training.judging.metrics.decision_costs import NEVER, best_threshold, cost_curve
+from training.judging.metrics.resampled_days import LEVEL, Bootstrap, ends
+from training.judging.slice_measures import SliceMetrics, sliced, worst
 from training.judging.tasks import TaskMeasures, measures_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nightshift.models.calibration import Interval
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.use_case import UseCase
+    from nightshift.models.calibrated_predictions import Interval
     from training.data.dataset import Dataset
     from training.fitting.fitted import FittedModel
     from training.judging.metrics.arrays import Floats

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from training.judging.metrics.arrays import ratio, ratios
-from training.judging.metrics.bootstrap import LEVEL, Bootstrap, ends
-from training.judging.slices import grouped
+from training.judging.metrics.resampled_days import LEVEL, Bootstrap, ends
+from training.judging.slice_measures import grouped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nightshift.training_plan import Training
+    from nightshift.declarations.training_section import Training
     from training.data.dataset import Dataset
     from training.judging.metrics.arrays import Floats
 

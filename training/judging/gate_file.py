@@ -9,8 +9,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from nightshift.declared.form import Declared, Name
-from nightshift.training_plan import BINARY
+from nightshift.declarations.training_section import BINARY
+from nightshift.declarations.yaml_form import Declared, Name
 from training.judging import leaks
 
 Limit = Annotated[float, Field(strict=True, allow_inf_nan=False)]

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from nightshift import figures
-from nightshift.declared.form import faults, line_of, read_yaml
+from nightshift.declarations.yaml_form import faults, line_of, read_yaml
 from nightshift.errors import DeclarationError
 from training.judging.gate_file import GROUPS, Gate, fault_of_gate, lacking
 
 if TYPE_CHECKING:
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.use_case import UseCase
 
 __all__ = ["Facts", "Gate", "Verdict", "as_table", "judge", "load_gates"]
 

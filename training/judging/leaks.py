@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from nightshift.training_plan import BINARY, Task
-from training.judging.metrics.binary import auc
-from training.judging.slices import SMALLEST_CLASS
+from nightshift.declarations.training_section import BINARY, Task
+from training.judging.metrics.binary_measures import auc
+from training.judging.slice_measures import SMALLEST_CLASS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

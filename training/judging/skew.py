@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nightshift.dates import BatchDates
+from nightshift.declarations.score_names import FEATURES
+from nightshift.declarations.tables import PARTITION
 from nightshift.lake.reading import parquet
-from nightshift.scores import FEATURES
-from nightshift.tables import PARTITION
 from training.judging.skew_files import differing_files, scored_from
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame, SparkSession
 
-    from nightshift.catalog import Catalog
-    from nightshift.tables import Column
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.declarations.tables import Column
 
 log = logging.getLogger("nightshift")
 

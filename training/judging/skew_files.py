@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
-from nightshift.scores import FEATURES, SCORES
+from nightshift.declarations.score_names import FEATURES, SCORES
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-    from nightshift.catalog import Catalog
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.declarations.tables import Table
     from nightshift.ledger import Entry
-    from nightshift.tables import Table
 
 # The newest scored batch dates of the range are compared, so that the cost does not grow with history.
 MOST_DATES = 31

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from nightshift.declarations.training_section import BINARY, Task
 from nightshift.figures import number
-from nightshift.training_plan import BINARY, Task
 
 if TYPE_CHECKING:
     from training.judging.leaks import Strengths

@@ -6,27 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.plots import binary, explanation, history, values
-from training.plots.canvas import Picture
-from training.plots.subject import Subject
+from training.plots import explanation_plots, plots_over_time, probability_plots, value_plots
+from training.plots.plot_canvas import Picture
+from training.plots.plot_subject import Subject
 
 if TYPE_CHECKING:
-    from nightshift.training_plan import Task
+    from nightshift.declarations.training_section import Task
 
 __all__ = ["Picture", "Subject", "draw"]
 
 Draw = Callable[[Path, Subject], Picture]
 # In the order in which a card shows them: what the model is worth, how it was made, what it looks at.
 _OF_TASK: dict[Task, tuple[Draw, ...]] = {
-    "binary": (binary.discrimination, binary.calibration, binary.scores, binary.costs),
-    "regression": (values.predicted_against_actual, values.residuals_by_month, values.interval_coverage),
+    "binary": (
+        probability_plots.discrimination,
+        probability_plots.calibration,
+        probability_plots.scores,
+        probability_plots.costs,
+    ),
+    "regression": (value_plots.predicted_against_actual, value_plots.residuals_by_month, value_plots.interval_coverage),
 }
 _OF_ALL: tuple[Draw, ...] = (
-    history.by_month,
-    history.learning_curve,
-    explanation.importance,
-    explanation.shap_summary,
-    explanation.dependence,
+    plots_over_time.by_month,
+    plots_over_time.learning_curve,
+    explanation_plots.importance,
+    explanation_plots.shap_summary,
+    explanation_plots.dependence,
 )
 
 

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import BusyError, DataError
-from nightshift.use_case import UseCase
-from training.search.space import FIRST_POINT, distributions, within
+from training.search.search_space import FIRST_POINT, distributions, within
 
 if TYPE_CHECKING:
     import optuna
     from optuna.storages import BaseStorage, RDBStorage
 
     from training.fitting.fit import Parts
-    from training.search.trials import Grown
+    from training.search.pruned_trials import Grown
 
 log = logging.getLogger("nightshift")
 

@@ -23,8 +23,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nightshift.dates import BatchDates
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import InstallationError, UsageError
-from nightshift.use_case import UseCase
 
 SAMPLE = BatchDates(dt.date(2013, 1, 1), dt.date(2013, 12, 31))
 ORIGIN_ZONE = ZoneInfo("America/New_York")

@@ -10,9 +10,9 @@ import pytest
 
 from expectations import audit, audit_of_tested, show_landed, show_refused, write_page
 from expectations.pages import index_page
-from nightshift.audit import Check
 from nightshift.dates import BatchDates
 from nightshift.errors import TemporaryError
+from nightshift.lake.audit_report import Check
 
 DAY = dt.date(2013, 10, 1)
 NIGHT = BatchDates.of(DAY)

@@ -16,25 +16,24 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-import nightshift.catalog
-from nightshift import champions
-from nightshift.catalog import Catalog
-from nightshift.champions import rollback
-from nightshift.champions.unchanged import NothingDecidedError
+import nightshift.declarations.catalog
 from nightshift.commands import model_decisions
 from nightshift.commands import models as commands
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.training_section import Approval
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import Settings
+from nightshift.home.variables.known import RESULT_FILE
 from nightshift.job import Job
 from nightshift.ledger import Entry, engine
 from nightshift.ledger.attempts import attempt
-from nightshift.models import tracking
+from nightshift.models import champions, mlflow_connection
+from nightshift.models.champions.decisions_without_effect import NothingDecidedError
 from nightshift.result import NOTHING_DONE, handed_over
-from nightshift.settings import Settings
-from nightshift.training_plan import Approval
-from nightshift.use_case import UseCase
-from nightshift.variables.table import RESULT_FILE
 from tests.registering import a_use_case, register
+from training import rollback
 
 WHO = ("--who", "maria", "--why", "it warns of everything")
 
@@ -42,18 +41,18 @@ WHO = ("--who", "maria", "--why", "it warns of everything")
 @pytest.fixture
 def use_case(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseCase]:
     """A use case with two versions: 1 reigns from 1 October, 2 from the 5th."""
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()
     made = a_use_case()
     # The tables are those of the flights, whose name this use case does not have.
     tables = Catalog(UseCase.load("flight_delays"))
     tables.use_case = made
     monkeypatch.setattr(UseCase, "load", lambda name: made)
-    monkeypatch.setattr("nightshift.catalog.Catalog", lambda _: tables)
+    monkeypatch.setattr("nightshift.declarations.catalog.Catalog", lambda _: tables)
     for day in (1, 5):
         first = dt.date(2013, 10, day)
         champions.promote(made, register(made), first, "auto", "passed its gates", f"train {day}")
     yield made
-    tracking.client.cache_clear()
+    mlflow_connection.client.cache_clear()
 
 
 def run(*arguments: str, use_case: UseCase, status: int = 0) -> str:
@@ -188,7 +187,7 @@ def test_a_rollback_makes_scores_anew_on_request_and_stops_where_that_fails(use_
 
 def test_a_rollback_to_what_is_live_blocks_nothing_and_says_so(use_case, monkeypatch, tmp_path):
     # The job and the command read the tables of the flights.
-    tables = nightshift.catalog.Catalog(use_case)
+    tables = nightshift.declarations.catalog.Catalog(use_case)
     before = champions.decisions(use_case)
     asked = ("rollback", "2", "--from", "2013-10-06", *WHO)
     with pytest.raises(

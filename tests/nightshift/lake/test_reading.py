@@ -10,9 +10,9 @@ import pytest
 from deltalake import write_deltalake
 
 from nightshift import lake
-from nightshift import query as sql
-from nightshift.settings import Settings
-from nightshift.tables import Table
+from nightshift.declarations.tables import Table
+from nightshift.home.settings import Settings
+from nightshift.lake import sql_queries as sql
 from tests.declaring import column
 
 FIRST, SECOND, THIRD = (dt.date(2013, 1, day) for day in (1, 2, 3))

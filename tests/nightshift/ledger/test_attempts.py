@@ -11,8 +11,8 @@ from sqlalchemy import orm
 
 from nightshift import ledger
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import Settings
 from nightshift.ledger import Entry
-from nightshift.settings import Settings
 
 DAY = dt.date(2013, 10, 1)
 SECRET = "ada@example.org"

@@ -12,12 +12,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from nightshift import ledger
+from nightshift.ingest.privacy import erasures
+from nightshift.ingest.quarantine import row_decisions
 from nightshift.ledger import schema
-from nightshift.privacy import erasures
-from nightshift.quarantine import decisions
 
 # Modules that add tables of their own to the ledger's database.
-assert decisions and erasures
+assert row_decisions and erasures
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from training.data.dataset import prepare
-from training.data.declarations import WEIGHT
-from training.data.rows import Rows
-from training.data.split import Periods
+from training.data.declaration_checks import WEIGHT
+from training.data.point_in_time_rows import Rows
+from training.data.time_split import Periods
 
 DATES = BatchDates(dt.date(2024, 1, 1), dt.date(2024, 1, 30))
 PERIODS = Periods.at_end(DATES, validation_days=8, test_days=8)

@@ -12,11 +12,11 @@ import pytest
 
 from nightshift.errors import NightshiftError
 from training.data.dataset import prepare
-from training.data.declarations import WEIGHT
-from training.data.rows import Rows
-from training.data.split import Periods
+from training.data.declaration_checks import WEIGHT
+from training.data.point_in_time_rows import Rows
+from training.data.time_split import Periods
 from training.fitting.fit import binned, fit, grow, raw_scores
-from training.search.space import FIRST_POINT, parameters_at
+from training.search.search_space import FIRST_POINT, parameters_at
 
 PARAMETERS = parameters_at(FIRST_POINT, 1400)
 
@@ -48,7 +48,7 @@ MODEL_DIGEST = """
 import sys, hashlib, numpy as np, pyarrow as pa
 from types import SimpleNamespace
 from nightshift.models.encoding import Encoding
-from nightshift.training_plan import Training
+from nightshift.declarations.training_section import Training
 from training.data.dataset import Dataset, Part
 from training.fitting.fit import binned, fit
 generator = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from nightshift.models.calibration import Calibration
+from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
 from training.fitting.fitted import FittedModel
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
 from nightshift.errors import NightshiftError
-from nightshift.models.calibration import Interval
+from nightshift.models.calibrated_predictions import Interval
 from tests.training.judged import Oracle, a_part, dataset, use_case
 from training.judging.evaluate import best_threshold, evaluate, interval_level
 from training.judging.gates import Facts, Gate, judge

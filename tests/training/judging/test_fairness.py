@@ -8,7 +8,7 @@ import pytest
 
 from tests.training.judged import a_part, dataset, use_case
 from training.judging.fairness import Ratio, by_group, smallest_ratios
-from training.judging.metrics.bootstrap import Bootstrap
+from training.judging.metrics.resampled_days import Bootstrap
 
 GENERATOR = np.random.default_rng(1)
 ROWS = 12000

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.settings import PROJECT_DIR, get_settings
-from nightshift.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from training.judging.gate_file import GROUPS, numbers_of
 from training.judging.gates import Facts, as_table, judge, load_gates
 

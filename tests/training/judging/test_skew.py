@@ -9,10 +9,10 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from nightshift import ledger
-from nightshift.catalog import Catalog
 from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
 from nightshift.ledger import Input
-from nightshift.use_case import UseCase
 from training.judging import skew, skew_files
 from training.judging.skew import compare
 

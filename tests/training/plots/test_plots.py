@@ -10,7 +10,7 @@ import pytest
 
 from tests.training.challenged import challenged
 from training.plots import Subject, draw
-from training.plots.canvas import canvas, saved
+from training.plots.plot_canvas import canvas, saved
 
 OF_ALL = ["by_month", "learning_curve", "importance", "shap_summary", "dependence"]
 OF_BINARY = ["roc_and_precision_recall", "reliability", "scores", "cost", *OF_ALL]

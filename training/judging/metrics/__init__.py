@@ -1,7 +1,6 @@
 """Measures of forecasts, weighted by rows, and how far chance could move them. Plain numpy."""
 
-from training.judging.metrics.bands import Band, precision_recall_band, reliability_band, roc_band
-from training.judging.metrics.binary import (
+from training.judging.metrics.binary_measures import (
     auc,
     average_precision,
     brier,
@@ -11,10 +10,11 @@ from training.judging.metrics.binary import (
     log_loss,
     log_losses,
 )
-from training.judging.metrics.bootstrap import Bootstrap, ends
-from training.judging.metrics.calibration import calibration_error, reliability
-from training.judging.metrics.decisions import NEVER, best_threshold, cost_curve, decision_metrics
-from training.judging.metrics.regression import value_metrics
+from training.judging.metrics.calibration_error import calibration_error, reliability
+from training.judging.metrics.chance_bands import Band, precision_recall_band, reliability_band, roc_band
+from training.judging.metrics.decision_costs import NEVER, best_threshold, cost_curve, decision_metrics
+from training.judging.metrics.regression_measures import value_metrics
+from training.judging.metrics.resampled_days import Bootstrap, ends
 
 __all__ = [
     "NEVER",

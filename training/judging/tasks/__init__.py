@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from nightshift.training_plan import BINARY
-from training.judging.metrics.bootstrap import Bootstrap
+from nightshift.declarations.training_section import BINARY
+from training.judging.metrics.resampled_days import Bootstrap
 from training.judging.tasks.binary import Binary
 from training.judging.tasks.regression import Regression
 
 if TYPE_CHECKING:
-    from nightshift.models.calibration import Interval
-    from nightshift.use_case import UseCase
+    from nightshift.declarations.use_case import UseCase
+    from nightshift.models.calibrated_predictions import Interval
     from training.judging.metrics.arrays import Floats
 
 __all__ = ["Binary", "Regression", "TaskMeasures", "measures_of"]

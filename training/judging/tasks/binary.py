@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nightshift.training_plan import Costs
+from nightshift.declarations.training_section import Costs
 from training.judging.metrics.arrays import mean
-from training.judging.metrics.binary import auc, average_precision, brier, lift, log_loss, log_losses, squared_distances
-from training.judging.metrics.bootstrap import Bootstrap
-from training.judging.metrics.calibration import CALIBRATION_BINS, calibration_error
-from training.judging.metrics.decisions import decision_metrics, outcomes
-from training.judging.metrics.drawn import average_precisions, calibration_errors, lifts
+from training.judging.metrics.binary_measures import (
+    auc,
+    average_precision,
+    brier,
+    lift,
+    log_loss,
+    log_losses,
+    squared_distances,
+)
+from training.judging.metrics.calibration_error import CALIBRATION_BINS, calibration_error
+from training.judging.metrics.decision_costs import decision_metrics, outcomes
+from training.judging.metrics.ranking_draws import average_precisions, calibration_errors, lifts
+from training.judging.metrics.resampled_days import Bootstrap
 
 if TYPE_CHECKING:
     from training.judging.metrics.arrays import Floats

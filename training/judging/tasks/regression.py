@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from training.judging.metrics.arrays import mean, ratios
-from training.judging.metrics.bootstrap import Bootstrap
-from training.judging.metrics.regression import covered, pinball_losses, squared_errors, value_metrics
+from training.judging.metrics.regression_measures import covered, pinball_losses, squared_errors, value_metrics
+from training.judging.metrics.resampled_days import Bootstrap
 
 if TYPE_CHECKING:
-    from nightshift.models.calibration import Interval
+    from nightshift.models.calibrated_predictions import Interval
     from training.judging.metrics.arrays import Floats
 
 

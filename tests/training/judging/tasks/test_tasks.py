@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from nightshift.models.calibration import Interval
-from nightshift.training_plan import Costs
-from training.judging.metrics.bootstrap import Bootstrap, ends
+from nightshift.declarations.training_section import Costs
+from nightshift.models.calibrated_predictions import Interval
+from training.judging.metrics.resampled_days import Bootstrap, ends
 from training.judging.tasks import Binary, Regression
 
 GENERATOR = np.random.default_rng(1)

@@ -1,0 +1,41 @@
+"""What only the domain knows of a table: the module ``expectations/<use case>/<layer>_<table>.py``, where there is one.
+
+That each module belongs to a table is checked where the tables are read (`nightshift.declarations.unused_files`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING
+
+from nightshift.dates import BatchDates
+from nightshift.declarations.tables import Table
+from nightshift.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+
+def domain_expectations(table: Table, dates: BatchDates) -> list[Expectation]:
+    """What the table's module asks of a slice.
+
+    Raises:
+        DeclarationError: if something in it is no check with a name, a reason and a consequence.
+    """
+    from great_expectations.expectations.expectation import Expectation
+
+    # A use case need not have a package here; asking for a module inside one that is missing raises.
+    package = f"expectations.{table.use_case}"
+    name = f"{package}.{table.layer}_{table.name}"
+    if not (importlib.util.find_spec(package) and importlib.util.find_spec(name)):
+        return []
+    module = importlib.import_module(name)
+    found = list(module.expectations(table, dates))
+    for each in found:
+        if not isinstance(each, Expectation) or not {"name", "why"} <= set(each.meta or {}):
+            raise DeclarationError(
+                f"{module.__file__}: {each!r:.80} is no check with a name, a reason and a consequence",
+                remedy="make it with `blocks(…, name=…, why=…)` or `warns(…)` of expectations.blocks_or_warns",
+            )
+    return found

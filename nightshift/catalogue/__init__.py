@@ -1,0 +1,1 @@
+"""What follows from declarations for people to read: pages, contracts, lineage, the feature registry."""

@@ -1,0 +1,62 @@
+"""Reference pages of the features, written from declarations and SQL alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from nightshift.catalogue.feature_registry.declared_features import Feature, declared_features
+from nightshift.catalogue.generated_files import mark, markdown_table
+from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import PROJECT_DIR
+
+MODULE = "nightshift.catalogue.feature_registry"
+REFERENCE = PROJECT_DIR / "docs" / "reference" / "features"
+_HEAD = ("Feature", "Meaning", "Type", "Computed from", "Also depends on", "Looks back")
+
+
+def pages() -> dict[Path, str]:
+    """The text of each page by its path; use cases without features have none."""
+    features = [(use_case, declared_features(use_case)) for use_case in UseCase.load_all()]
+    return {REFERENCE / f"{use_case.name}.md": page(use_case, found) for use_case, found in features if found}
+
+
+def page(use_case: UseCase, features: Iterable[Feature]) -> str:
+    """The reference page of one use case, in Markdown."""
+    lines = [
+        f"# Features of {use_case.name}",
+        "",
+        f"<!-- {mark(MODULE)} -->",
+        "",
+        "Sources are read from the SQL that dbt compiles. *Computed from* are the columns whose values enter a feature "
+        "(`*`: rows are counted); *also depends on* are those that choose, group or order the rows that enter. A "
+        "feature that looks back on nothing knows the delivery of its batch date alone.",
+        "",
+        f"`nightshift features --use-case {use_case.name}` adds what they hold now, and which models use them.",
+        "",
+    ]
+    for (table, group), members in groupby(features, key=lambda feature: (feature.table, feature.group)):
+        lines += [
+            f"## {table}: {group or 'no group'}",
+            "",
+            *markdown_table(_HEAD, [_row(feature) for feature in members]),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _row(feature: Feature) -> tuple[str, ...]:
+    kind = ", ".join(part for part in (feature.type, feature.unit, "category" if feature.categorical else None) if part)
+    return (
+        f"`{feature.name}`",
+        feature.description,
+        kind,
+        _names(feature.computed_from),
+        _names(feature.also_depends_on),
+        ", ".join(feature.windows) or "–",
+    )
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f"`{column}`" for column in columns) or "–"

@@ -1,0 +1,159 @@
+"""Reference pages of the tables, written from their declarations: ``python -m nightshift.catalogue.table_pages``.
+
+With ``--check`` nothing is written, and the exit status is 1 when a page is stale.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.home.variables import entry
+
+    entry.start()
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from nightshift.catalogue.data_contracts import place_of
+from nightshift.catalogue.generated_files import Generator, mark, markdown_table
+from nightshift.dates import BatchDates
+from nightshift.declarations import in_words
+from nightshift.declarations.built_in_columns import all_columns
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.sql_checks import checked_catalogs
+from nightshift.declarations.table_inputs import derivations
+from nightshift.declarations.tables import PARTITION, Column, Table
+from nightshift.home.settings import PROJECT_DIR
+
+MODULE = "nightshift.catalogue.table_pages"
+REFERENCE = PROJECT_DIR / "docs" / "reference" / "tables"
+# An example query shows the key and a few more columns.
+SHOWN_COLUMNS = 6
+MEASURED = ("double", "boolean", "int", "bigint")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pages, or check them; gives the exit status."""
+    return Generator(
+        MODULE, "Write the reference pages of all tables.", files=pages, places=lambda: REFERENCE.rglob("*.md")
+    ).main(arguments)
+
+
+def pages() -> dict[Path, str]:
+    """The text of every page by its path: one for each table, and an index."""
+    catalogs = checked_catalogs()
+    found = {REFERENCE / "README.md": index(catalogs)}
+    for catalog in catalogs:
+        inputs = derivations(catalog)
+        for table in catalog:
+            found[REFERENCE / _place(table)] = page(table, catalog, inputs)
+    return found
+
+
+def index(catalogs: Sequence[Catalog]) -> str:
+    """The page that lists all tables."""
+    lines = [
+        "# Tables",
+        "",
+        f"<!-- {mark(MODULE)} -->",
+        "",
+        "What each published table holds, who owns it, and what may be relied on. `nightshift sql` asks them under the",
+        "names below. What a column may hold is checked before its rows are published.",
+        "",
+        "*To be kept* says how long rows are meant to stay. Nothing removes them yet when that time is over.",
+    ]
+    for catalog in catalogs:
+        lines += ["", f"## {catalog.use_case.title}", ""]
+        rows = [[f"[{table.full_name}]({_place(table)})", table.grain, table.description] for table in catalog]
+        lines += markdown_table(["Table", "Grain", "What it holds"], rows)
+    return "\n".join([*lines, ""])
+
+
+def page(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) -> str:
+    """The reference page of one table, in Markdown.
+
+    Args:
+        inputs: for each table of the use case the tables that it is made from.
+    """
+    lines = [f"# {table.full_name}", "", f"<!-- {mark(MODULE)} -->", "", table.description, ""]
+    lines += markdown_table(["", ""], [[f"**{what}**", text] for what, text in _facts(table, catalog, inputs) if text])
+    lines += ["", "## Columns", ""]
+    lines += markdown_table(
+        ["Column", "Type", "Unit", "Null", "Meaning", "Values"],
+        [_column(column, table) for column in all_columns(table)],
+    )
+    lines += _rules(table)
+    lines += ["", "## Example", "", "```sh", f'nightshift sql "{example(table, catalog)}"', "```", ""]
+    return "\n".join(lines)
+
+
+def example(table: Table, catalog: Catalog) -> str:
+    """A query that shows some rows of a batch date that the demo, or a first night, has."""
+    use_case = catalog.use_case
+    date = BatchDates.parse(use_case.demo.nights).first if use_case.demo else use_case.dates.first
+    others = [column for column in table.data_columns if column.name not in table.keys and column.role != "lineage"]
+    # What is measured tells more than a further name.
+    others.sort(key=lambda column: column.type not in MEASURED)
+    shown = [*table.keys, *(column.name for column in others)][: max(SHOWN_COLUMNS, len(table.keys))]
+    return f"SELECT {', '.join(shown)} FROM {table.full_name} WHERE {PARTITION} = DATE '{date}' LIMIT 10"
+
+
+def _facts(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    made_from = inputs[table.short_name]
+    read_by = [name for name, read in inputs.items() if table.short_name in read]
+    days = f"{table.retention_days} days" if table.retention_days else "for good"
+    yield "Grain", table.grain
+    yield "Keys", f"{', '.join(f'`{key}`' for key in table.keys)}, within a batch date"
+    if table.unique_for_days:
+        yield "Unique", f"keys occur on none of the {table.unique_for_days} batch dates before, either"
+    yield "Owner", table.owner
+    yield "Used by", ", ".join(table.consumers)
+    yield "To be kept", days
+    if table.freshness_hours is not None:
+        zone = catalog.use_case.timezone
+        yield "Fresh", f"newest batch date at most {table.freshness_hours} hours old, from its midnight ({zone})"
+    yield "Version", str(table.version)
+    yield "Arrives as", in_words.origin(table)
+    yield "Made from", _links(made_from, catalog)
+    yield "Read by", _links(read_by, catalog)
+    yield "Declared in", _file(catalog.file_of(table))
+    yield "Contract", _file(place_of(table))
+
+
+def _column(column: Column, table: Table) -> list[str]:
+    remarks = [in_words.values(column), in_words.personal(column, table), in_words.history(column)]
+    return [
+        f"`{column.name}`",
+        column.type if "<" not in column.type else f"`{column.type}`",
+        column.unit or "",
+        "never" if column.required or column.name in table.keys else "may be",
+        column.description,
+        "; ".join(remark for remark in remarks if remark),
+    ]
+
+
+def _rules(table: Table) -> list[str]:
+    lines = [f"- `{rule.must}`: {rule.why} (`{rule.name}`; other rows go to quarantine)" for rule in table.rules]
+    lines += [f"- {in_words.agreement(table, each)}: {each.why} (`{each.name}`)" for each in table.agrees_with]
+    return ["", "## Rules", "", *lines] if lines else []
+
+
+def _links(names: Sequence[str], catalog: Catalog) -> str:
+    return ", ".join(f"[{catalog[name].full_name}]({name}.md)" for name in names)
+
+
+def _place(table: Table) -> str:
+    return f"{table.use_case}/{table.short_name}.md"
+
+
+def _file(path: Path) -> str:
+    """A file of the checkout as a link from a table's page; any other one by its path."""
+    if not path.is_relative_to(PROJECT_DIR):
+        return f"`{path}`"
+    place = path.relative_to(PROJECT_DIR).as_posix()
+    return f"[{place}](../../../../{place})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

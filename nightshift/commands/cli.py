@@ -1,0 +1,136 @@
+"""`nightshift …`: a registry of commands; each one's module is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from nightshift import terminal
+from nightshift.errors import NightshiftError
+from nightshift.home.outside_errors import explaining
+from nightshift.home.variables import entry
+
+# name → (module, function, one line of help). The line stands here so that `nightshift --help` imports nothing.
+_COMMANDS = {
+    "setup": (
+        "nightshift.install.setup.setup_command",
+        "setup",
+        "Make this machine ready: Java, JARs, class-data archive.",
+    ),
+    "doctor": (
+        "nightshift.install.setup.doctor",
+        "doctor",
+        "Check this machine and name the remedy for what is wrong.",
+    ),
+    "demo": (
+        "nightshift.install.demo.demo_command",
+        "demo",
+        "From sample data to scored, audited tables, with the UI open.",
+    ),
+    "up": (
+        "nightshift.install.services.service_commands",
+        "up",
+        "Start the embedded services and print where they are.",
+    ),
+    "down": ("nightshift.install.services.service_commands", "down", "End every process that this home started."),
+    "secrets": ("nightshift.commands.secrets", "secrets", "Passwords and keys of docker-compose.yaml."),
+    "deliver-sample": (
+        "nightshift.commands.deliver_sample",
+        "deliver_sample",
+        "Play the upstream systems of a use case.",
+    ),
+    "sql": ("nightshift.commands.sql", "sql", "Ask the published tables; without a query, list them."),
+    "status": ("nightshift.commands.status", "status", "What the ledger knows per batch date and table."),
+    "trace": (
+        "nightshift.commands.trace",
+        "trace",
+        "Where a slice's rows came from, hop by hop, to the files.",
+    ),
+    "late": ("nightshift.commands.late", "late", "What came late or was corrected, and what it touches."),
+    "quarantine": (
+        "nightshift.commands.quarantine",
+        "quarantine",
+        "See what was not accepted, and decide what becomes of it.",
+    ),
+    "erase": ("nightshift.commands.erase", "erase", "Remove a person's rows from all layers."),
+    "contracts": (
+        "nightshift.commands.contracts",
+        "contracts",
+        "The tables' data contracts, in the Open Data Contract Standard.",
+    ),
+    "features": (
+        "nightshift.commands.features",
+        "features",
+        "What each feature means, comes from and holds, and which models use it.",
+    ),
+    "models": (
+        "nightshift.commands.models",
+        "models",
+        "Which model was live when and why; promote, roll back, block.",
+    ),
+    "replay": ("nightshift.commands.replay", "replay", "Compute scores of a batch date again and compare the bits."),
+    "fingerprint": (
+        "nightshift.commands.fingerprint",
+        "fingerprint",
+        "A digest of each published slice, to compare two installations.",
+    ),
+    "backup": ("nightshift.commands.backup", "backup", "Write all state of this installation to one file."),
+    "restore": ("nightshift.commands.backup", "restore", "Read it into another one, embedded or on servers."),
+    "clean": (
+        "nightshift.install.services.service_commands",
+        "clean",
+        "End every process of this home and remove all its state.",
+    ),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported on use: `--help` and `sql` start in a fraction of a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, function, _ = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+
+
+# What needs no state of the home, or deals with one that is half restored.
+_STATELESS = ("setup", "doctor", "down", "secrets", "contracts", "backup", "restore", "clean")
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Nightly batch extract, transform, machine-learn and load.
+
+    All state lies under NIGHTSHIFT_HOME (default: .nightshift in the checkout).
+
+    Exit status: 0 done; 1 the answer is no, or a bug; 2 wrong usage; 65 a person must act; 75 try again later.
+    """
+    if context.invoked_subcommand not in _STATELESS:
+        from nightshift.home.home_folder import refuse_transfer
+        from nightshift.home.settings import get_settings
+
+        refuse_transfer(get_settings())
+
+
+def main() -> None:
+    """Entry point: errors for people are printed without a traceback; their exit status is 65, or 75 if temporary."""
+    entry.start()
+    try:
+        with explaining():
+            cli()
+    except NightshiftError as error:
+        terminal.echo(f"nightshift: {error}", fg="red", err=True)
+        sys.exit(error.exit_status)

@@ -1,0 +1,1 @@
+"""dbt: the only calls of it, its models and their data tests."""

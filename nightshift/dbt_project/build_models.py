@@ -1,0 +1,195 @@
+"""dbt inside this process: parse once per change of the project, build in the job's own Spark session."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightshift.dbt_project import call, data_tests, unrun_tests
+from nightshift.errors import AuditFailedError, DeclarationError
+from nightshift.home.outside_errors import explained, explained_words
+from nightshift.home.settings import get_settings
+from nightshift.lake.audit_report import Check
+
+if TYPE_CHECKING:
+    from dbt.artifacts.schemas.run import RunResult
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.base_types import EventMsg
+
+
+class DbtProject:
+    """A dbt project, parsed without variables and built with those of one run.
+
+    dbt parses everything again when its variables differ from those of the run before. So parsing gets none,
+    and its cache stays good from night to night; the build takes the parsed project and gets the dates.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Args: the folder of dbt_project.yml and profiles.yml."""
+        self._folder = folder
+        self._parser: threading.Thread | None = None
+        self._manifest: Manifest | None = None
+        self._fault: Exception | None = None
+
+    def start_parsing(self) -> None:
+        """Import dbt and parse in the background."""
+        self._parser = threading.Thread(target=self._parse, name="parse-dbt", daemon=True)
+        self._parser.start()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The parsed project; good for one build, which changes it.
+
+        Raises:
+            NightshiftError: if dbt cannot parse it.
+        """
+        if self._parser is None:
+            self.start_parsing()
+        assert self._parser is not None
+        self._parser.join()
+        if self._fault is not None:
+            raise self._fault
+        assert self._manifest is not None
+        return self._manifest
+
+    def sources_of(self, models: Iterable[str]) -> set[str]:
+        """Full names of the published tables that models read, themselves or through other models.
+
+        Raises:
+            NightshiftError: if dbt does not build one of them.
+        """
+        seen = data_tests.read_by(self.manifest, data_tests.models_of(self.manifest, models))
+        sources = self.manifest.sources.items()
+        return {f"{source.source_name}.{source.name}" for key, source in sources if key in seen}
+
+    def refuse_undeclared(self, use_case: str, declared: Set[str]) -> None:
+        """Ask that the tables which a use case's models write are what YAML declares.
+
+        Raises:
+            DeclarationError: naming the model of which that is not so.
+        """
+        data_tests.refuse_undeclared(self.manifest, f"models/{use_case}/", declared)
+
+    def refuse_unrun(self, use_case: str, layers: Iterable[Iterable[str]]) -> None:
+        """Ask that each data test belongs to a layer, whose run then needs its result.
+
+        Args:
+            layers: names of the models that are built together.
+
+        Raises:
+            DeclarationError: naming each test that no run would run.
+        """
+        unrun_tests.refuse_unrun(self.manifest, use_case, layers)
+
+    def refuse_untested(self, models: Sequence[str]) -> None:
+        """Ask for the data tests that hold models against their declarations, where these are not audited otherwise.
+
+        Raises:
+            NightshiftError: naming the tests that a model lacks, or that would let some rows pass.
+        """
+        nodes = data_tests.models_of(self.manifest, models)
+        data_tests.refuse_lacking(data_tests.declared_tests(self.manifest, nodes), nodes)
+
+    def build(
+        self, models: Sequence[str], variables: Mapping[str, object], remedy: str, written: Callable[[str], None]
+    ) -> dict[str, list[Check]]:
+        """Run models and their data tests; unit tests are for developers and run elsewhere.
+
+        Args:
+            models: names of the models; the ephemeral ones that they read are part of them.
+            variables: what dbt calls vars.
+            remedy: what a person should do when a test fails.
+            written: called with the name of each model once its rows are written, and before its tests begin. What it
+                raises fails the model, of which no test then runs.
+
+        Returns:
+            The data tests that read each model, or what is computed with it, as checks of an audit; those that block
+            have passed.
+
+        Raises:
+            AuditFailedError: naming each test that failed or has no result; with the number of rows, examples, and the
+                remedy.
+            DeclarationError: naming each test that is set to be milder than it is declared.
+        """
+        nodes = data_tests.models_of(self.manifest, models)
+        tests = data_tests.declared_tests(self.manifest, nodes)
+        read = {node.name: data_tests.read_by(self.manifest, [node]) for node in nodes}
+        selected = [f"fqn:{'.'.join(node.fqn)}" for node in (*nodes, *tests)]
+        results = self.invoke(
+            *("build", "--select", *selected, "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)),
+            callback=_on_success(set(models), written),
+        )
+        failed = [result for result in results if result.status in ("error", "fail", "runtime error")]
+        if told := explained_words("\n".join(str(result.message) for result in failed)):
+            raise told
+        if wrong := data_tests.failures(nodes, tests, results):
+            share = f"{len(wrong)} of {len(nodes) + len(tests)} models and tests failed"
+            found = "\n".join(wrong)
+            raise AuditFailedError(f"dbt: {share}, nothing was published\n{found}\n  next: {remedy}")
+        tested = [result for result in results if result.node.resource_type == "test"]
+        checks = [(set(filter(_is_model, result.node.depends_on.nodes)), _check(result)) for result in tested]
+        return {model: [check for parents, check in checks if parents & read[model]] for model in models}
+
+    def invoke(
+        self, command: str, *arguments: str, callback: Callable[[EventMsg], None] | None = None
+    ) -> list[RunResult]:
+        """Run a dbt command on the parsed project.
+
+        Args:
+            callback: is told of each event of dbt's, in the thread in which it happens, which waits for it.
+
+        Raises:
+            NightshiftError: if it cannot even start, for instance because nothing was selected.
+        """
+        target = get_settings().dbt_target
+        outcome = call.invoke(
+            command, *arguments, folder=self._folder, target=target, manifest=self.manifest, callback=callback
+        )
+        # A run changes its manifest; the next one parses again, from the cache.
+        self._manifest = self._parser = None
+        results = list(getattr(outcome.result, "results", ()))
+        if not results:
+            raise explained(outcome.exception) or DeclarationError(
+                f"`dbt {command}` in {self._folder} did not run: {outcome.exception or 'no node'}"
+            )
+        return results
+
+    def _parse(self) -> None:
+        try:
+            self._manifest = call.parse(self._folder, get_settings().dbt_target)
+        except Exception as error:
+            # Raised by `manifest`, in the thread that needs it.
+            self._fault = error
+
+
+def _on_success(models: Set[str], written: Callable[[str], None]) -> Callable[[EventMsg], None]:
+    """Hears of each model's end: dbt queues what depends on a model, its tests among them, only after that event."""
+
+    def told(event: EventMsg) -> None:
+        if event.info.name != "NodeFinished":
+            return
+        node = event.data.node_info
+        if node.resource_type == "model" and node.node_name in models and event.data.run_result.status == "success":
+            written(node.node_name)
+
+    return told
+
+
+def _is_model(node_id: str) -> bool:
+    return node_id.startswith("model.")
+
+
+def _check(result: RunResult) -> Check:
+    # With `warn_if` and `error_if`, a test of severity error may warn as well.
+    warned = result.status == "warn"
+    return Check(
+        name=result.node.name,
+        consequence="warns" if warned or result.node.config.severity.lower() == "warn" else "blocks",
+        why=result.node.description,
+        passed=result.status == "pass",
+        failed_rows=result.failures,
+        examples=data_tests.examples(result.node) if warned else [],
+    )

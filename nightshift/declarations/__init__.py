@@ -1,0 +1,1 @@
+"""What people declare in YAML: use cases, tables, sources, features; what is built in, and the checks between them."""

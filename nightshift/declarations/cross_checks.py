@@ -1,0 +1,127 @@
+"""What must hold between the tables of a use case, and between them and the use case itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+from nightshift.declarations.built_in_columns import SCORES
+from nightshift.declarations.feature_registry_table import NAME as REGISTRY
+from nightshift.declarations.refine_functions import refine_functions
+from nightshift.declarations.source import FileSource, JdbcSource
+from nightshift.declarations.tables import QUARANTINE, Table
+from nightshift.declarations.use_case import UseCase
+
+Fault = tuple[Table, str]
+
+
+def faults_between(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[Fault]:
+    """Each fault in words, with the table whose declaration should be mended.
+
+    Args:
+        tables: by their short name.
+    """
+    for table in tables.values():
+        yield from _agreements(table, tables)
+        yield from _columns(table)
+        yield from _query(table)
+        yield from _retention(table, use_case)
+        yield from _mart(table)
+        if table.layer == "bronze" and table.source is None and table.short_name != QUARANTINE:
+            yield table, "a bronze table is what a delivery brings: it needs a source"
+    yield from _files(tables)
+    yield from _refined(use_case, tables)
+
+
+def _agreements(table: Table, tables: Mapping[str, Table]) -> Iterator[Fault]:
+    for agreement in table.agrees_with:
+        place = f"agreement {agreement.name}"
+        if agreement.table not in tables:
+            yield table, f"{place}: there is no table {agreement.table}; there are {', '.join(sorted(tables))}"
+        elif agreement.table == table.short_name and agreement.days_before == 0:
+            yield table, f"{place}: it compares a slice with itself"
+
+
+def _columns(table: Table) -> Iterator[Fault]:
+    for column in table.columns:
+        if table.source is not None and column.name in table.keys and not column.required:
+            yield (
+                table,
+                f"column {column.name}: it is a key, so it must be required: a row without it can't be told apart",
+            )
+        if column.name in table.keys and column.type == "double":
+            yield table, f"column {column.name}: it is a key, and equality of doubles means nothing"
+        if column.categorical and (column.role != "feature" or column.type != "string"):
+            yield table, f"column {column.name}: categorical is for features of type string"
+        if column.role == "feature" and column.type != "double" and not column.categorical:
+            yield table, f"column {column.name}: a feature is a double, or a string with categorical, not {column.type}"
+        if column.role == "lineage" and table.source is None:
+            yield table, f"column {column.name}: only landed tables have columns of the role lineage"
+
+
+def _query(table: Table) -> Iterator[Fault]:
+    """A relational source asks the database for the columns that the table declares."""
+    if not isinstance(table.source, JdbcSource):
+        return
+    types = {column.name: column.type for column in table.delivered_columns}
+    if unknown := sorted(table.source.names.keys() - types.keys()):
+        yield table, f"source: names: {', '.join(unknown)} is no column that it delivers"
+    for field, name, allowed in (
+        ("date_column", table.source.date_column, ("date", "timestamp")),
+        ("partition_column", table.source.partition_column, ("int", "bigint")),
+    ):
+        if name in types and types[name] not in allowed:
+            yield table, f"source: {field}: {name} is a {types[name]}, and must be one of {', '.join(allowed)}"
+
+
+def _retention(table: Table, use_case: UseCase) -> Iterator[Fault]:
+    """Nothing is thrown away that a later night still reads."""
+    if table.retention_days is None:
+        return
+    needed = {"unique_for_days": table.unique_for_days}
+    if table.layer == "silver":
+        needed["nightly.lookback_days of the use case"] = use_case.nightly.lookback_days
+    if table.features:
+        needed["training.history_days of the use case"] = use_case.training.history_days
+    for reader, days in needed.items():
+        if table.retention_days <= days:
+            yield table, f"retention_days: {table.retention_days} is not over {days}, which {reader} reads back"
+
+
+def _mart(table: Table) -> Iterator[Fault]:
+    """The rows of a table that aggregates balance with nothing, so that sums must."""
+    if table.layer == "gold" and not (table.features or table.name in (SCORES, REGISTRY) or table.agrees_with):
+        yield (
+            table,
+            "agrees_with: a mart needs at least one agreement, as nothing else tells that its models lost or doubled "
+            "rows: say which sum over it equals which sum over a table that it is made from",
+        )
+
+
+def _refined(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[Fault]:
+    """What is refined must be the news of its date; a snapshot can only be joined."""
+    snapshots = {table.name for table in tables.values() if table.source is not None and not table.source.required}
+    if not snapshots:
+        return
+    functions = refine_functions(use_case)
+    for table in tables.values():
+        refined = functions.get(table.name, [table.name])[:1]
+        if table.layer == "silver" and snapshots.intersection(refined):
+            yield (
+                table,
+                f"it is refined from bronze.{refined[0]}, whose source has `required: false`: that is a snapshot, "
+                "which counts until the next one comes and is only joined, so it can't be the first parameter of a "
+                "function in refine.py, nor be refined without one. Refine a table of which every delivery has a file, "
+                "or declare `required: true` and have it come with each, empty where `empty_allowed: true`",
+            )
+
+
+def _files(tables: Mapping[str, Table]) -> Iterator[Fault]:
+    sources = [(table, table.source) for table in tables.values() if isinstance(table.source, FileSource)]
+    for (table, source), (other, others_source) in combinations(sources, 2):
+        if source.overlaps(others_source):
+            yield (
+                other,
+                f"source: file: {others_source.file} and {source.file} of {table.short_name} could be the same file: "
+                "a delivered file must belong to one table",
+            )

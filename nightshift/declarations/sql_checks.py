@@ -1,0 +1,119 @@
+"""Hold the SQL in the declarations against the columns that it names, before any job runs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from nightshift.declarations.catalog import Catalog, refuse
+from nightshift.declarations.raising_predicates import DIALECT, REMEDY, function_name, raising
+from nightshift.declarations.tables import PARTITION, Table
+from nightshift.declarations.use_case import UseCase
+
+if TYPE_CHECKING:
+    from sqlglot import Expr
+
+# A cast to anything but text, with brackets one deep in it.
+RAISING_CAST = re.compile(
+    r"(?<!try_)\bcast\s*\((?:[^()]|\([^()]*\))*\bas\s+(?!string\b)\w+[^()]*\)|\w+\s*::\s*(?!string\b)\w+", re.IGNORECASE
+)
+CHANGING = {"current_date", "current_timestamp", "curdate", "localtimestamp", "now", "rand", "randn", "random", "uuid"}
+
+
+def check_sql(catalog: Catalog) -> None:
+    """Each rule is one predicate over the row, each side of an agreement one aggregate over the slice.
+
+    Raises:
+        NightshiftError: naming file, table and rule or agreement of everything that is wrong.
+    """
+    refuse(catalog, [fault for table in catalog for fault in _faults(table, catalog)])
+
+
+def checked_catalogs() -> list[Catalog]:
+    """The tables of every use case, their SQL looked at.
+
+    Raises:
+        NightshiftError: naming what is wrong with a declaration.
+    """
+    catalogs = [Catalog(use_case) for use_case in UseCase.load_all()]
+    for catalog in catalogs:
+        check_sql(catalog)
+    return catalogs
+
+
+def _faults(table: Table, catalog: Catalog) -> Iterator[tuple[Table, str]]:
+    for rule in table.rules:
+        for fault in _predicate_faults(rule.must, {column.name: column.type for column in table.delivered_columns}):
+            yield table, f"rule {rule.name}: must: {fault}"
+    for agreement in table.agrees_with:
+        for side, sql, owner in (
+            ("own", agreement.own, table),
+            ("other", agreement.other, catalog[agreement.table]),
+        ):
+            for fault in _aggregate_faults(sql, set(owner.column_names)):
+                yield table, f"agreement {agreement.name}: {side}: {fault} (of {owner.short_name})"
+
+
+def _predicate_faults(sql: str, columns: Mapping[str, str]) -> Iterator[str]:
+    from sqlglot import exp
+
+    tree = _parsed(sql)
+    if isinstance(tree, str):
+        yield tree
+        return
+    if tree.find(exp.AggFunc, exp.Window):
+        yield f"{sql!r} looks at more than one row, and a rule judges each row by itself"
+    # The parser takes every cast of this dialect for a try_cast: the text tells them apart.
+    if found := [*raising(tree, {**columns, PARTITION: "date"}), *RAISING_CAST.findall(sql)]:
+        yield f"{', '.join(found)} would end the run at a value for which it has no result: {REMEDY}"
+    yield from _unknown(tree, {*columns, PARTITION})
+
+
+def _aggregate_faults(sql: str, columns: set[str]) -> Iterator[str]:
+    from sqlglot import exp
+
+    tree = _parsed(sql)
+    if isinstance(tree, str):
+        yield tree
+        return
+    if tree.find(exp.Window) or not tree.find(exp.AggFunc):
+        yield f"{sql!r} is no aggregate, like count(*) or sum(flights)"
+    elif loose := sorted(
+        {column.sql() for column in tree.find_all(exp.Column) if not column.find_ancestor(exp.AggFunc, exp.Filter)}
+    ):
+        yield f"{', '.join(loose)} must stand within an aggregate"
+    yield from _unknown(tree, columns)
+
+
+def _parsed(sql: str) -> Expr | str:
+    """The one expression, or what is wrong with it."""
+    from sqlglot import exp, parse
+    from sqlglot.errors import SqlglotError
+
+    try:
+        trees = parse(sql, dialect=DIALECT)
+    except SqlglotError as error:
+        return f"{sql!r} is not SQL: {str(error).splitlines()[0]}"
+    tree = trees[0] if len(trees) == 1 else None
+    if not isinstance(tree, (exp.Condition, exp.Filter)) or tree.find(
+        exp.Query, exp.Subquery, exp.Placeholder, exp.Parameter
+    ):
+        return f"{sql!r} must be one expression, without queries or parameters in it"
+    if any(node.comments for node in tree.walk()):
+        return f"{sql!r} holds a comment: `why` is the place for it"
+    if changing := [call.sql(dialect=DIALECT) for call in tree.find_all(exp.Func) if function_name(call) in CHANGING]:
+        return f"{', '.join(changing)} differs from run to run, and a rerun must come to the same result"
+    return tree
+
+
+def _unknown(tree: Expr, columns: set[str]) -> Iterator[str]:
+    from sqlglot import exp
+
+    named = {
+        column.sql(dialect=DIALECT) if column.table else column.name
+        for column in tree.find_all(exp.Column)
+        if not isinstance(column.this, exp.Star)
+    }
+    if unknown := sorted(name for name in named if name.lower() not in columns):
+        yield f"{', '.join(unknown)} is no column; there are {', '.join(sorted(columns))}"

@@ -1,0 +1,158 @@
+"""What use_case.yaml says of the model: what is predicted, how it is trained, judged and approved."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, PositiveInt, StringConstraints, model_validator
+
+from nightshift.declarations.yaml_form import Declared, Name
+
+# As Airflow's user names are.
+UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+-]{1,250}$")]
+BINARY: Final = "binary"
+REGRESSION: Final = "regression"
+# From fewer batch dates than this nobody can tell how far days differ. Drawing rows instead would take what the rows of
+# a day have in common for skill.
+FEWEST_TEST_DAYS: Final = 7
+# The pool of one slot that lets one training at a time run, whatever use case it is for.
+TRAINING_POOL: Final = "training"
+
+
+def _known_task(task: object) -> object:
+    if task not in (BINARY, REGRESSION):
+        hint = ": train one binary model per class" if task == "multiclass" else ""
+        raise ValueError(f"{task!r} is not a task that nightshift trains; there are {BINARY} and {REGRESSION}{hint}")
+    return task
+
+
+Task = Annotated[Literal["binary", "regression"], BeforeValidator(_known_task)]
+
+
+class Target(Declared):
+    """What is predicted."""
+
+    cases: Name = Field(description="Silver table whose rows of D are what is scored for D.")
+    table: Name = Field(description="Silver table that holds the outcome.")
+    column: Name = Field(description="Binary: a boolean, true is the event that is predicted. Regression: a number.")
+    maturity_days: PositiveInt = Field(1, description="The label of D comes with the delivery of D + this.")
+
+
+class Costs(Declared):
+    """What a wrong decision costs, in any one unit; the decision threshold minimises them on validation."""
+
+    false_alarm: float = Field(gt=0, description="Of a warning without an event.")
+    missed: float = Field(gt=0, description="Of an event without a warning.")
+
+
+class Sampling(Declared):
+    """How many rows are trained on at most; the rows are drawn in Spark, by a hash of their keys."""
+
+    max_rows: PositiveInt = Field(2_000_000, description="Of train, validation and test together.")
+    keep_events: bool = Field(
+        False, description="Binary: take all events, sample the others, and weigh these by what was left out."
+    )
+
+
+class SearchRange(Declared):
+    """The range in which a parameter is searched; num_leaves is a whole number."""
+
+    low: float = Field(description="Lowest value that is tried.")
+    high: float = Field(description="Highest value that is tried.")
+    log: bool = Field(False, description="Whether values are drawn evenly on a logarithmic scale.")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low:g} must be under high {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range starts above zero, not at {self.low:g}")
+        return self
+
+
+class SearchSpace(Declared):
+    """What the search varies. Names and meanings are LightGBM's, but for ``leaf_share``."""
+
+    num_leaves: SearchRange = SearchRange(low=4, high=24, log=True)
+    leaf_share: SearchRange = Field(
+        SearchRange(low=0.003, high=0.06, log=True), description="min_data_in_leaf as a share of the training rows."
+    )
+    feature_fraction: SearchRange = SearchRange(low=0.1, high=0.6)
+    bagging_fraction: SearchRange = SearchRange(low=0.5, high=1.0)
+    lambda_l2: SearchRange = SearchRange(low=1.0, high=100.0, log=True)
+    cat_smooth: SearchRange = SearchRange(low=10.0, high=300.0, log=True)
+
+
+class Approval(Declared):
+    """Who lets a model that passed its gates become champion."""
+
+    first: Literal["auto", "person"] = Field("auto", description="The first champion of all.")
+    later: Literal["auto", "person"] = Field("auto", description="Every one after it.")
+    by: tuple[UserName, ...] = Field((), description="User names of those in Airflow who may approve.")
+    timeout_hours: PositiveInt = Field(72, description="No answer within this time is a no.")
+
+    @model_validator(mode="after")
+    def _someone_can_approve(self) -> Self:
+        if "person" in (self.first, self.later) and not self.by:
+            raise ValueError("a person approves, so `by` must name at least one user of Airflow")
+        return self
+
+
+class Training(Declared):
+    """How a model is trained: periods at the end of the asked range, search budget, seeds."""
+
+    schedule: str | None = Field(None, description="Cron expression in the use case's time zone; unset: by hand.")
+    history_days: PositiveInt = Field(273, description="Length of the range that the train DAG takes.")
+    validation_days: PositiveInt = Field(31, description="Batch dates before the test period, to tune and stop on.")
+    test_days: PositiveInt = Field(30, description="The last batch dates of the range, on which the model is judged.")
+    embargo_days: int | None = Field(
+        None,
+        ge=0,
+        description="Batch dates left out between periods; unset: the maturity less one day.",
+    )
+    sampling: Sampling = Sampling()
+    trials: PositiveInt = Field(15, description="Sets of parameters that the search tries.")
+    search_seconds: PositiveInt = Field(1800, description="No trial begins after this much time.")
+    parallel_trials: PositiveInt = Field(
+        1, description="Processes that work on trials, 4 at most; the result is the same."
+    )
+    search: SearchSpace = SearchSpace()
+    seed: int = Field(20130101, description="Of all that is drawn: the same data and seed give the same model.")
+    monotone: dict[Name, Literal["increasing", "decreasing"]] = Field(
+        {}, description="Features whose effect on the prediction may only go one way."
+    )
+    event_weight: PositiveInt | Literal["balanced"] = Field(
+        1, description="Binary: weight of an event in training, never in the test; `balanced`: as heavy as the others."
+    )
+    calibration: Literal["auto", "isotonic", "platt", "none"] = Field(
+        "auto",
+        description="Binary: how raw scores become probabilities; `auto`: the simplest that none surely beats on days "
+        "left out.",
+    )
+    interval: float = Field(0.8, gt=0, lt=1, description="Regression: share of outcomes that the interval must hold.")
+    costs: Costs | None = Field(None, description="Binary: needed.")
+    slices: tuple[Name, ...] = Field((), description="Columns of the feature table by whose values it is judged, too.")
+    fairness: tuple[Name, ...] = Field((), description="Columns of the feature table that stand for people's groups.")
+    smallest_slice: PositiveInt = Field(500, description="Rows under which a slice or group is shown, not judged.")
+    cleared_features: dict[Name, str] = Field(
+        {},
+        description="Features that know nearly as much as the whole model and that somebody has looked at, with the "
+        "reason why they are known at the cut-off: no person is asked about them again.",
+    )
+    limits: tuple[str, ...] = Field((), description="What the model must not be used for; stands on its card.")
+    approval: Approval = Approval()
+
+    @model_validator(mode="after")
+    def _weights_are_taken_out_again(self) -> Self:
+        if self.calibration == "none" and self.event_weight != 1:
+            raise ValueError(
+                "event_weight moves all probabilities, and calibration takes that out again: with calibration `none` "
+                "they would stay wrong"
+            )
+        return self
+
+
+class ReasonsPlan(Declared):
+    """How many reasons each score gives, and in which words."""
+
+    top: int = Field(3, ge=1, le=10, description="Reasons that each score gives.")

@@ -1,0 +1,263 @@
+"""The typed, validated form of ``use_cases/<name>/use_case.yaml``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from difflib import get_close_matches
+from itertools import permutations
+from pathlib import Path
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
+
+from nightshift.dates import BatchDates
+from nightshift.declarations.countries import unknown_country, unknown_subdivision
+from nightshift.declarations.training_section import BINARY, ReasonsPlan, Target, Task, Training
+from nightshift.declarations.yaml_form import Declared, Name, load_yaml
+from nightshift.errors import DeclarationError, NightshiftError, UsageError
+from nightshift.home.settings import get_settings
+from nightshift.home.variables import spark_conf
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+# What is read of a use case's YAML; the first makes a folder a use case.
+FILES = ("use_case.yaml", "tables.yaml", "gates.yaml", "reasons.yaml")
+
+
+class Delivery(Declared):
+    """How long a night waits for its delivery, and what it tolerates in it."""
+
+    poll_seconds: PositiveInt = Field(60, description="Pause between two looks for the manifest.")
+    deadline_minutes: PositiveInt = Field(360, description="After this wait the night fails, naming the path.")
+    tolerated_corrupt_files: int = Field(0, ge=0, description="Per batch date; more of them block the run.")
+    tolerated_quarantine_share: float = Field(
+        0.01, ge=0, le=1, description="Share of a source's rows per batch date that may be quarantined."
+    )
+    late_days: PositiveInt = Field(
+        35, description="How far before the newest batch date late and corrected deliveries are looked for."
+    )
+    catch_up_schedule: str | None = Field(
+        "0 5 * * *", description="When they are looked for; cron expression in the use case's time zone."
+    )
+
+
+class Dates(Declared):
+    """The batch dates that exist, and how many one run may take."""
+
+    first: dt.date = Field(description="Of the first delivery.")
+    last: dt.date | None = Field(None, description="Unset: open-ended, as real sources are.")
+    max_range_days: PositiveInt = Field(366, description="Batch dates that one run may have at most.")
+
+
+class Demo(Declared):
+    """What `make demo` does with the sample, as ranges of batch dates."""
+
+    history: str = Field(description="Delivered and ingested as one range.")
+    first_model: str = Field(description="The part of it that the first champion learns from.")
+    nights: str = Field(description="Delivered and scored one after the other; a challenger then learns from all.")
+    show_title: str = Field(description="What the query below shows.")
+    show: str = Field(description="Query on the published tables that is shown at the end.")
+
+
+class Nightly(Declared):
+    """When the night starts and which feature windows it needs to be complete."""
+
+    schedule: str = Field(
+        "0 0 * * *", description="Cron expression in the use case's time zone; it must tick at midnight."
+    )
+    lookback_days: PositiveInt = Field(28, description="Deliveries that features of D may read, that of D included.")
+
+
+class UseCase(Declared):
+    """All that is particular to one use case, except its tables, SQL and code."""
+
+    name: Name = Field(description="Of its folder, too; no other use case's name may be this one, `_` and more.")
+    title: str = Field(description="In the list of DAGs, on pages and cards.")
+    description: str = Field(description="What is predicted, for whom and when, in a sentence or two.")
+    owner: str = Field(description="Team that answers for it; owner of its tasks, and of tables that name no other.")
+    timezone: str = Field(description="IANA name of the zone in which a batch date begins and ends.")
+    country: str | None = Field(
+        None,
+        description=(
+            'ISO 3166 code of the public holidays in the calendar, like US; `"NO"` in quotes. Unset: no holidays.'
+        ),
+    )
+    subdivision: str | None = Field(None, description="State or province with holidays of its own, like NY of US.")
+    dates: Dates
+    delivery: Delivery = Delivery()
+    nightly: Nightly = Nightly()
+    task: Task = Field(BINARY, description="What the model predicts: whether an event happens, or a value.")
+    target: Target
+    training: Training
+    reasons: ReasonsPlan = ReasonsPlan()
+    sample_source: Literal["sample_source"] | None = Field(
+        None, description="Module of the use case that plays the upstream systems, where there is one."
+    )
+    spark: dict[str, str] = Field(
+        {},
+        description=(
+            "Memory, cores and parallelism of its Spark jobs, like `spark.executor.memory: 4g`, where it needs others "
+            "than NIGHTSHIFT_SPARK_CONF gives to all; a driver's memory is NIGHTSHIFT_SPARK_DRIVER_MEMORY for all."
+        ),
+    )
+    demo: Demo | None = None
+
+    def __hash__(self) -> int:
+        # A mapping has no hash.
+        return hash(self.name)
+
+    @field_validator("spark", mode="before")
+    @classmethod
+    def _written_as_text(cls, given: Any) -> Any:
+        """YAML reads `spark.executor.cores: 2` as a number."""
+        if not isinstance(given, dict):
+            return given
+        return {key: str(value) if type(value) in (int, float) else value for key, value in given.items()}
+
+    @field_validator("spark")
+    @classmethod
+    def _only_sizes(cls, given: dict[str, str]) -> dict[str, str]:
+        for key, value in given.items():
+            if reason := spark_conf.refused_as_size(key, value):
+                raise ValueError(f"{key} can't be set{reason}")
+        return given
+
+    @model_validator(mode="after")
+    def _known_timezone(self) -> Self:
+        if self.timezone not in available_timezones():
+            raise ValueError(f"timezone {self.timezone!r} is not an IANA time zone, like America/New_York")
+        return self
+
+    @field_validator("country")
+    @classmethod
+    def _known_country(cls, given: str | None) -> str | None:
+        if given is not None and (reason := unknown_country(given)):
+            raise ValueError(f"{given!r} {reason}")
+        return given
+
+    @field_validator("subdivision")
+    @classmethod
+    def _known_subdivision(cls, given: str | None, info: ValidationInfo) -> str | None:
+        if given is None or "country" not in info.data:
+            return given
+        if info.data["country"] is None:
+            raise ValueError(f"{given!r} is a part of a country: declare `country`, too")
+        if reason := unknown_subdivision(info.data["country"], given):
+            raise ValueError(f"{given!r} {reason}")
+        return given
+
+    @model_validator(mode="after")
+    def _training_fits_the_task(self) -> Self:
+        training = self.training
+        if self.task == BINARY and training.costs is None:
+            raise ValueError("training.costs: a binary task needs them, as the decision threshold minimises them")
+        only_binary = {"costs", "calibration", "event_weight", "fairness"} & training.model_fields_set
+        if self.task != BINARY and only_binary:
+            raise ValueError(f"training.{min(only_binary)} is for binary tasks, and this one is {self.task}")
+        if self.task != BINARY and training.sampling.keep_events:
+            raise ValueError(f"training.sampling.keep_events is for binary tasks, and this one is {self.task}")
+        if self.task == BINARY and "interval" in training.model_fields_set:
+            raise ValueError("training.interval is for regression, and this task is binary")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which a batch date begins and ends."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def folder(self) -> Path:
+        """``use_cases/<name>``."""
+        return get_settings().use_cases_dir / self.name
+
+    @property
+    def lake_pool(self) -> str:
+        """The pool of one slot that lets one job at a time write to this use case's tables."""
+        return f"lake_{self.name}"
+
+    @property
+    def model_name(self) -> str:
+        """Name of the registered model."""
+        return self.name
+
+    def batch_dates(self, text: str) -> BatchDates:
+        """Parse a range and hold it against the dates that this use case has.
+
+        Raises:
+            NightshiftError: if it is no range, too long, or outside ``dates``.
+        """
+        dates = BatchDates.parse(text).within(self.dates.max_range_days)
+        last = self.dates.last
+        if dates.first < self.dates.first or (last is not None and dates.last > last):
+            raise UsageError(
+                f"{dates} is outside the batch dates of {self.name}: {self.dates.first}..{last or 'open'} "
+                "(`dates` in use_case.yaml)"
+            )
+        return dates
+
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """Read one use case by name.
+
+        Raises:
+            NightshiftError: if there is none of that name or its file breaks a rule, naming file and field.
+        """
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{name!r} is not a use case's name: lower-case letters, digits and underscores")
+        path = get_settings().use_cases_dir / name / FILES[0]
+        if path.parent.is_dir():
+            _refuse_unread(path.parent)
+        if not path.is_file():
+            known = ", ".join(sorted(case.name for case in cls.load_all())) or "none"
+            raise UsageError(f"there is no use case {name!r} ({path} is missing); there are: {known}")
+        return load_yaml(cls, path)
+
+    @classmethod
+    def load_all(cls) -> list[Self]:
+        """All use cases, by name.
+
+        Raises:
+            NightshiftError: if a file breaks a rule, or the tables of two use cases could have one name.
+        """
+        folders = sorted(path for path in get_settings().use_cases_dir.glob("*") if path.is_dir())
+        for folder in folders:
+            _refuse_unread(folder)
+        files = [folder / FILES[0] for folder in folders if any((folder / name).exists() for name in FILES)]
+        found = [(file, load_yaml(cls, file)) for file in files]
+        for (file, use_case), (others_file, other) in permutations(found, 2):
+            if f"{other.name}_".startswith(f"{use_case.name}_"):
+                raise DeclarationError(
+                    f"{others_file}: the name {other.name} is {use_case.name}, that of {file}, or begins with it and "
+                    "`_`, so that tables of both could have one name (a_b_c is table b_c of a, and c of a_b): "
+                    "rename one use case, its folder and its folder of dbt models"
+                )
+        return [use_case for _, use_case in found]
+
+    @classmethod
+    def load_readable(cls) -> tuple[list[Self], dict[str, NightshiftError]]:
+        """Each use case that can be read by itself, and why the others can't, by the names of their folders."""
+        read: list[Self] = []
+        unreadable: dict[str, NightshiftError] = {}
+        for file in sorted(get_settings().use_cases_dir.glob(f"*/{FILES[0]}")):
+            try:
+                read.append(cls.load(file.parent.name))
+            except NightshiftError as error:
+                unreadable[file.parent.name] = error
+        return read, unreadable
+
+
+def _refuse_unread(folder: Path) -> None:
+    """A declaration under a name that is nearly right, like `use_case.yml`, would say nothing."""
+    for path in sorted(folder.iterdir()):
+        # Of other files, and of hidden ones that editors leave, nobody expects that they are read.
+        if path.name in FILES or path.suffix.lower() not in (".yml", ".yaml") or path.name.startswith((".", "#")):
+            continue
+        likely = get_close_matches(path.stem.lower(), [Path(name).stem for name in FILES], n=1, cutoff=0.8)
+        if not likely or "." in path.stem:
+            continue
+        raise DeclarationError(
+            f"{path} is read by nobody (is {likely[0]}.yaml meant?): a use case's declarations are named "
+            f"{', '.join(FILES)}",
+            remedy="rename it, or move it out of the folder",
+        )

@@ -1,0 +1,32 @@
+"""Python that belongs to one use case, loaded from its folder and not by import path.
+
+So a use case may live outside the checkout (``NIGHTSHIFT_USE_CASES_DIR``).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from types import ModuleType
+
+from nightshift.declarations.use_case import UseCase
+from nightshift.errors import DeclarationError
+
+
+def load_module(use_case: UseCase, name: str) -> ModuleType:
+    """The module ``use_cases/<use case>/<name>.py``.
+
+    Raises:
+        NightshiftError: if there is no such file.
+    """
+    path = use_case.folder / f"{name}.py"
+    if not path.is_file():
+        raise DeclarationError(f"{use_case.name} has no module {name!r}: {path} is missing")
+    qualified = f"use_cases.{use_case.name}.{name}"
+    specification = importlib.util.spec_from_file_location(qualified, path)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    # Dataclasses look their own module up while they are made.
+    sys.modules[qualified] = module
+    specification.loader.exec_module(module)
+    return module

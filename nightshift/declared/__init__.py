@@ -1,1 +1,0 @@
-"""What declarations mean: what is built in, checks between them, their SQL, and what follows from them."""

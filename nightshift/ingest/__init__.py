@@ -1,0 +1,1 @@
+"""From deliveries to judged rows: landing zone, archive, sources, quarantine, personal data, and what came late."""

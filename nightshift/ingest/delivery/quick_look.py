@@ -1,0 +1,46 @@
+"""What names and sizes alone show of deliveries, before any file is read and anything heavy is started."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.ingest.delivery.landing_zone import READERS, delivery_folder
+from nightshift.ingest.delivery.manifest_listing import Listing, listed
+from nightshift.ingest.delivery.verdict import Delivery, Fault
+from nightshift.ingest.delivery.verify_delivery import expected_manifests, weighed
+
+
+def glance(catalog: Catalog, dates: BatchDates) -> Delivery:
+    """The faults that manifests, names and sizes show; of good files nothing is said.
+
+    Raises:
+        NightshiftError: if a delivery is not complete, or a manifest or folder can't be read.
+    """
+    folders = {date: delivery_folder(catalog.use_case, date) for date in dates}
+    with ThreadPoolExecutor(READERS) as pool:
+        manifests = expected_manifests(pool, folders, dates)
+        listings = list(pool.map(lambda date: listed(catalog, date, folders[date], manifests[date]), dates))
+    faults = [fault for listing in listings for fault in (*listing.faults, *_of_other_size(listing))]
+    good = {
+        (task.batch_date, task.table.name)
+        for listing in listings
+        for task in listing.tasks
+        if task.size == task.expected.bytes
+    }
+    found = sorted(weighed(catalog, faults, good), key=lambda fault: (fault.batch_date, fault.file))
+    return Delivery(catalog.use_case, dates, (), tuple(found))
+
+
+def _of_other_size(listing: Listing) -> list[Fault]:
+    return [
+        Fault(
+            *(task.batch_date, task.table.name, task.expected.name),
+            f"has {task.size:,} bytes, the manifest says {task.expected.bytes:,}",
+            promised=task.expected.sha256,
+            rows=task.expected.rows,
+        )
+        for task in listing.tasks
+        if task.size != task.expected.bytes
+    ]

@@ -1,0 +1,160 @@
+"""Which slices are due because of deliveries that came late or were corrected.
+
+A slice is due if two things hold: such a delivery touches it, and no attempt of its stage began after what it reads
+was last changed. Only changes of content count: files that were landed again and gave as many rows, or a stage that ran
+twice, make nothing due. So what ended half-way is found again, whoever began it, and what is done stays done.
+
+Of stages that ran at the same time, clocks do not say which one saw what. So silver is also due if it was published
+from an older version of bronze than the one that brought what counts now.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.ingest.late.landing_history import History
+from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES
+
+NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
+# Of what is still to be made: after every attempt.
+PENDING = dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class State:
+    """Since when something has the content that it has, and whether late or corrected deliveries touch it."""
+
+    since: dt.datetime = NEVER
+    is_touched: bool = False
+
+    def __or__(self, other: State) -> State:
+        """The state of what reads both."""
+        return State(max(self.since, other.since), self.is_touched or other.is_touched)
+
+
+@dataclass(frozen=True)
+class Content(State):
+    """The state of what a source table holds for a batch date, and the Delta version that brought it, if known."""
+
+    version: int | None = None
+
+    def __or__(self, other: State) -> Content:
+        """The state of what reads both."""
+        both = super().__or__(other)
+        versions = [each.version for each in (self, other) if isinstance(each, Content) and each.version is not None]
+        return Content(both.since, both.is_touched, max(versions, default=None))
+
+    def is_newer_than(self, version: int) -> bool:
+        """Whether who read the table at a version has not seen it."""
+        return self.version is not None and self.version > version
+
+
+@dataclass
+class _Slices:
+    """The slices of one stage: the state of those that are made or due, and which are due."""
+
+    stage: str
+    states: dict[dt.date, State] = field(default_factory=dict)
+    due: set[dt.date] = field(default_factory=set)
+
+    def add(self, history: History, date: dt.date, reads: Iterable[State], may_be_due: bool) -> None:
+        """Conclude from the state of what a slice reads."""
+        state = State()
+        for each in reads:
+            state |= each
+        attempts = history.attempts.get(self.stage, {}).get(date, ())
+        made = next((span.finished for span in attempts if span.started >= state.since), None)
+        if made is None and state.is_touched and may_be_due:
+            self.due.add(date)
+            made = PENDING
+        elif made is None and attempts:
+            # It is left as it is, so what reads it is not due on its account.
+            made = NEVER
+        if made is not None:
+            self.states[date] = State(made, state.is_touched)
+
+
+def due(
+    use_case: UseCase, catalog: Catalog, history: History, pending: Collection[dt.date]
+) -> dict[str, list[dt.date]]:
+    """The dates that each stage must redo, in order.
+
+    Args:
+        pending: the dates to land.
+    """
+    refine, features, score, marts = (_Slices(stage) for stage in (REFINE, FEATURES, SCORE, MARTS))
+    for date, reads in _landed_states(use_case, catalog, history, pending):
+        refine.add(history, date, reads, date in pending or date in history.attempts.get(LAND, {}))
+    for date in history.dates:
+        back = [date - dt.timedelta(days=days) for days in range(use_case.nightly.lookback_days)]
+        # What is older than the first batch date is not missed; any other day that is missing stops the stage.
+        is_complete = all(day in refine.states for day in back if day >= use_case.dates.first)
+        features.add(history, date, _of(refine, back), is_complete)
+    for date in history.dates:
+        # From the first scored date on, scores are due every day.
+        is_scored = history.first_scored is not None and date >= history.first_scored
+        score.add(history, date, _of(features, [date]), date in features.states and is_scored)
+        # Marts of later dates that tell of these scores are made with them, by the job itself.
+        marts.add(history, date, [*_of(score, [date]), *_of(refine, [date])], date in score.states)
+    found = {LAND: set(pending), **{slices.stage: slices.due for slices in (refine, features, score, marts)}}
+    return {stage: sorted(found[stage]) for stage in STAGES}
+
+
+def _of(slices: _Slices, dates: Iterable[dt.date]) -> list[State]:
+    return [slices.states[date] for date in dates if date in slices.states]
+
+
+def _landed_states(
+    use_case: UseCase, catalog: Catalog, history: History, pending: Collection[dt.date]
+) -> Iterator[tuple[dt.date, list[State]]]:
+    """What silver of each date reads: the deliveries of the date, and the newest snapshot of each reference source."""
+    landed_first = {date: spans[0].finished for date, spans in history.attempts.get(LAND, {}).items()}
+    in_order = _earliest_after(history, landed_first)
+    references = [table.name for table in catalog.sources if table.source and not table.source.required]
+    others = [table.name for table in catalog.sources if table.name not in references]
+    snapshots = dict.fromkeys(references, Content())
+
+    def content(date: dt.date, source: str) -> Content:
+        if date in pending and (date not in landed_first or history.differs(date, source)):
+            return Content(PENDING, is_touched=True)
+        began = history.content_began(date, source)
+        if began is None:
+            return Content()
+        limit = min(landed_first.get(date, PENDING), in_order[date])
+        return Content(began.span.finished, began.span.started > limit, began.version)
+
+    back = use_case.nightly.lookback_days - 1
+    for days in range(back, 0, -1):
+        yield history.dates.first - dt.timedelta(days=days), []
+    for date in history.dates:
+        for source in references:
+            if history.has_content(date, source):
+                snapshots[source] = content(date, source)
+            elif history.had_content(date, source):
+                # A snapshot was withdrawn: the one before counts on.
+                snapshots[source] |= content(date, source)
+        reads = {source: content(date, source) for source in others} | snapshots
+        yield date, [*reads.values(), _overtaken(history, date, reads)]
+
+
+def _overtaken(history: History, date: dt.date, contents: Mapping[str, Content]) -> State:
+    """Of what was published to silver from bronze that is out of date: the last time that such an attempt began.
+
+    It stays touched once it is made again, for those who read it in between.
+    """
+    old = [read.began for read in history.reads.get(date, ()) if contents[read.source].is_newer_than(read.version)]
+    return State(max(old), is_touched=True) if old else State()
+
+
+def _earliest_after(history: History, landed_first: dict[dt.date, dt.datetime]) -> dict[dt.date, dt.datetime]:
+    """For each date, when the first of the later dates was landed: what comes after that came late."""
+    earliest: dict[dt.date, dt.datetime] = {}
+    before = PENDING
+    for date in reversed(list(history.dates)):
+        earliest[date] = before
+        before = min(before, landed_first.get(date, PENDING))
+    return earliest

@@ -1,0 +1,145 @@
+"""`nightshift demo`: months ingested, a champion trained, nights scored, a challenger, all by the real scheduler."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from nightshift import terminal
+from nightshift.dates import BatchDates
+from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.use_case_code import load_module
+from nightshift.errors import UsageError
+from nightshift.home.settings import get_settings
+from nightshift.install.demo import demo_report
+from nightshift.install.demo.dag_runs import finish_run, wall_seconds
+from nightshift.install.demo.peak_memory import PeakMemory
+from nightshift.install.demo.second_model import Challenger, outcome
+from nightshift.install.services.airflow_api import AirflowApi
+from nightshift.install.services.elsewhere import served
+from nightshift.install.services.ready import Addresses
+from nightshift.install.services.start import start
+
+GIB = 2**30
+# By whether the services are embedded.
+_ENDS = {
+    True: "Everything goes on running on this machine only. `make stop` ends it, `make clean` also removes its state.",
+    False: "Everything goes on running on this machine only. `make compose-down` ends it, `make compose-clean` also "
+    "removes its state.",
+}
+_PROGRAM = {True: ".venv/bin/nightshift", False: "docker compose run --rm cli"}
+# Every kind of DAG: who has seen the demo goes on to try them.
+KINDS = ("backfill", "catch_up", "nightly", "rollback", "train")
+
+
+@click.command()
+@click.argument("use_case", default="flight_delays")
+@click.option("--challenger/--no-challenger", default=True, help="Whether a second model is trained at the end.")
+def demo(use_case: str, challenger: bool) -> None:
+    """Deliver the sample of USE_CASE, ingest it, train, score night by night, train a challenger, and show all that.
+
+    Run twice, it resumes: what is done stays done. A challenger that deserves it waits for a person's approval, and
+    the demo does not wait for that. The services are left running; `make stop` ends them.
+    """
+    case = UseCase.load(use_case)
+    if case.demo is None or case.sample_source is None:
+        raise UsageError(f"{case.name} has no `demo` with a `sample_source` in use_case.yaml")
+    console = terminal.console(140)
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        console.print(f"[dim]{time.monotonic() - began:4.0f} s[/]  {line}", soft_wrap=True)
+
+    embedded = _is_embedded()
+    with PeakMemory() as memory:
+        addresses = start(say) if embedded else served(say)
+        with AirflowApi() as api:
+            nights = _through_the_scheduler(api, case, say)
+            challenged = _challenged(api, case, say) if challenger else None
+    seconds = time.monotonic() - began
+    console.print()
+    demo_report.print_nights(console, nights)
+    console.print()
+    demo_report.print_query(console, case)
+    console.print()
+    demo_report.print_champions(console, case)
+    console.print()
+    if challenged is not None:
+        console.print("\n".join(challenged.lines()), soft_wrap=True)
+        console.print()
+    demo_report.print_places(console, _places(addresses))
+    slowest = max(night.seconds for night in nights)
+    peak = f", peak memory {memory.peak_bytes / GIB:.1f} GiB" if embedded else ""
+    console.print(
+        f"\n[bold]{seconds / 60:.1f} minutes in all, slowest night {slowest:.0f} s{peak}[/]\n{_ENDS[embedded]}"
+    )
+
+
+def _is_embedded() -> bool:
+    """Whether this home's own supervisor runs the services, whose processes can then be seen from here."""
+    return get_settings().airflow_url is None
+
+
+def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> list[demo_report.Night]:
+    """Everything from the first delivery to the last scored night."""
+    assert case.demo is not None
+    history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))
+    _switch_on(api, case)
+    _deliver(case, history, say)
+    say(f"[bold]ingest {history} as one range[/]")
+    conf = {"first_date": str(history.first), "last_date": str(history.last), "stages": "ingest"}
+    finish_run(api, f"{case.name}_backfill", f"demo__{history.first}__{history.last}", say, conf=conf)
+    _train(api, case, case.batch_dates(case.demo.first_model), say)
+    runs: dict[dt.date, dict[str, Any]] = {}
+    for date in nights:
+        _deliver(case, BatchDates.of(date), say)
+        say(f"[bold]night of {date}[/]")
+        midnight = dt.datetime.combine(date, dt.time(), case.zone)
+        runs[date] = finish_run(api, f"{case.name}_nightly", f"demo__{date}", say, logical_date=midnight)
+        say(f"night of {date} took {wall_seconds(runs[date]):.0f} s")
+    return [demo_report.night(case, date, wall_seconds(run)) for date, run in runs.items()]
+
+
+def _challenged(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> Challenger:
+    """A second model, of all dates, beside the first."""
+    assert case.demo is not None
+    history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))
+    return outcome(api, case, _train(api, case, BatchDates(history.first, nights.last), say))
+
+
+def _switch_on(api: AirflowApi, case: UseCase) -> None:
+    """Let every DAG of the use case run."""
+    for kind in KINDS:
+        api.wait_for_dag(f"{case.name}_{kind}")
+        api.set_paused(f"{case.name}_{kind}", paused=False)
+
+
+def _train(api: AirflowApi, case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> dict[str, Any]:
+    """Train on exactly these dates; the run, which may wait for a person."""
+    say(f"[bold]train on {dates}[/]")
+    day_after = dates.last + dt.timedelta(days=1)
+    conf = {"first_date": str(dates.first), "last_date": str(dates.last), "batch_date": str(day_after)}
+    return finish_run(api, f"{case.name}_train", f"demo__{day_after}", say, conf=conf)
+
+
+def _deliver(case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> None:
+    say(f"[bold]deliver {dates}[/]")
+    assert case.sample_source is not None
+    source = load_module(case, case.sample_source)
+    done = source.deliver(case, dates, get_settings().landing, progress=lambda _: None, force=False)
+    say(f"{len(done.written)} deliveries written, {len(done.unchanged)} found equal")
+
+
+def _places(addresses: Addresses) -> dict[str, str]:
+    return {
+        "Airflow": f"{addresses.airflow}   user {addresses.user}, password {addresses.password}",
+        "Approvals": f"{addresses.airflow}/required_actions",
+        "MLflow": addresses.mlflow,
+        "Data Docs": addresses.data_docs,
+        "Lake": str(get_settings().lake),
+        "Query": f"{_PROGRAM[_is_embedded()]} sql   (without a query it lists the tables)",
+    }

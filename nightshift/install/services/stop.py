@@ -1,0 +1,64 @@
+"""Ending everything that a home runs, also what a crash left behind, and removing the home."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable
+
+from nightshift.errors import InstallationError
+from nightshift.home import database, sockets
+from nightshift.home.home_folder import MARKER, is_home
+from nightshift.home.settings import Settings, get_settings
+from nightshift.install.services import control, processes, service_state
+from nightshift.install.services.supervisor import STOP_SECONDS
+
+Say = Callable[[str], None]
+
+
+def stop(say: Say = print, settings: Settings | None = None) -> int:
+    """End every process that this home's services started, and its PostgreSQL; how many there were.
+
+    Works on what a killed supervisor left behind as well.
+    """
+    settings = settings or get_settings()
+    supervised = [process for process in processes.of_home(settings.home) if service_state.is_supervisor(process)]
+    ended = len(processes.of_home(settings.home))
+    if supervised:
+        say("stopping Airflow, MLflow and Data Docs")
+        for process in supervised:
+            with contextlib.suppress(Exception):
+                process.terminate()
+        processes.wait_gone(supervised, STOP_SECONDS + 5)
+    if left := processes.end(settings.home, grace_seconds=0 if supervised else STOP_SECONDS):
+        say(f"ended {left} processes that were left")
+    if database.stop(settings):
+        say("stopped PostgreSQL")
+        ended += 1
+    for name in (control.SOCKET, control.SPARE):
+        (settings.run / name).unlink(missing_ok=True)
+    sockets.forget(settings.home)
+    return ended
+
+
+def clean(say: Say = print, settings: Settings | None = None) -> None:
+    """Stop everything and remove the home with all its data.
+
+    Raises:
+        NightshiftError: if the folder does not carry the mark of a home.
+    """
+    settings = settings or get_settings()
+    home = settings.home
+    if not home.exists():
+        say(f"{home} does not exist")
+        return
+    if home.is_symlink() or not is_home(home):
+        raise InstallationError(
+            f"{home} is not removed: it has no {MARKER}, so it may hold other things than nightshift's"
+        )
+    stop(say, settings)
+    while home.exists():
+        # Another `clean` of this home may remove a file first.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(home)
+    say(f"removed {home}")

@@ -1,0 +1,184 @@
+"""Making an audited stage visible, in one commit, and removing what is visible no more."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from filelock import Timeout
+
+from nightshift.declarations.tables import PARTITION, Table
+from nightshift.errors import BusyError, ConflictError, DeclarationError
+from nightshift.home.home_folder import lock
+from nightshift.lake import delta_log
+from nightshift.lake.staging import Stage, StagedFile
+
+if TYPE_CHECKING:
+    from deltalake import CommitProperties, DeltaTable
+    from deltalake.transaction import AddAction
+
+LOCK_SECONDS = 600
+FOR_GOOD_DAYS = 36_500
+
+
+def publish(stage: Stage, metadata: Mapping[str, object]) -> int:
+    """`commit`, with the table's write lock around it."""
+    with writing(stage.table):
+        return commit(stage, metadata, delta_log.opened(stage.table))
+
+
+def commit(stage: Stage, metadata: Mapping[str, object], seen: DeltaTable | None) -> int:
+    """Replace the slice's batch dates with the staged files, in one commit; to be called within `writing`.
+
+    Args:
+        seen: the table as it was before the ledger was asked what others have published: any commit since then is
+            one that the ledger did not tell of. None: there was no table.
+        metadata: goes into the commit beside the stage's digest; names run, attempt, code and sources.
+
+    Returns:
+        The Delta version of the commit; the stage's folder is left to be discarded.
+
+    Raises:
+        ConflictError: if the stage is not what was pinned, or the table is no longer as it was seen; nothing was
+            published then.
+    """
+    from deltalake import CommitProperties
+    from deltalake.exceptions import DeltaError
+
+    note = json.dumps({**metadata, "stage_sha256": stage.digest}, default=str, sort_keys=True)
+    stage.refuse_changed()
+    version = -1 if seen is None else seen.version()
+    try:
+        # A commit that is tried again lands upon what came in between, and both are visible then.
+        _commit(stage, seen, CommitProperties(custom_metadata={"userMetadata": note}, max_commit_retries=0))
+    except DeltaError as error:
+        if stage.table.exists() and (newest := delta_log.newest_version(stage.table)) > version:
+            raise ConflictError(
+                f"{stage.table.label} became version {newest} while this run was about to publish {stage.dates}: "
+                "nothing of it was published"
+            ) from error
+        raise
+    return version + 1
+
+
+def vacuum(table: Table, hours: int) -> list[str]:
+    """Remove files that no version of the last ``hours`` names, those of crashed publications among them.
+
+    Versions that are older can then no longer be read.
+
+    Returns:
+        The removed files, as paths below the table's.
+    """
+    if not table.exists():
+        return []
+    # A publication that is moving its files in has not named them yet.
+    with writing(table):
+        return delta_log.snapshot(table).vacuum(
+            retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True
+        )
+
+
+def _commit(stage: Stage, seen: DeltaTable | None, properties: CommitProperties) -> None:
+    """Move the files into the table and replace the slice's batch dates by them."""
+    from deltalake import Schema
+    from deltalake.transaction import create_table_with_add_actions
+
+    table = stage.table
+    schema = Schema.from_json(delta_log.delta_schema(table))
+    if seen is None:
+        files = [_moved(file, table) for file in stage.files]
+        table.path.mkdir(parents=True, exist_ok=True)
+        create_table_with_add_actions(
+            str(table.path),
+            schema,
+            files,
+            mode="error",
+            partition_by=[PARTITION],
+            description=table.description,
+            configuration=_configuration(table),
+            commit_properties=properties,
+        )
+        return
+    refuse_other_schema(table)
+    seen.create_write_transaction(
+        [_moved(file, table) for file in stage.files],
+        mode="overwrite",
+        schema=schema,
+        partition_by=[PARTITION],
+        partition_filters=delta_log.partitions_of(stage.dates),
+        commit_properties=properties,
+    )
+
+
+def _configuration(table: Table) -> dict[str, str | None]:
+    """The log goes back as far as rows are kept: a score, and a model, name the versions that they were made from.
+
+    By Delta's default, versions of more than a month ago could not be read, although their files are there. And by
+    that of delta-rs a reader would open up to a hundred commits, one by one, before it knows which files there are.
+    """
+    return {
+        "delta.logRetentionDuration": f"interval {table.retention_days or FOR_GOOD_DAYS} days",
+        "delta.checkpointInterval": "10",
+    }
+
+
+def refuse_other_schema(table: Table) -> None:
+    """New columns may come; the columns that published files have must stay as they are.
+
+    Raises:
+        DeclarationError: naming a column that is declared with another type, or no longer.
+    """
+    if not table.exists():
+        return
+    declared = {field["name"]: field["type"] for field in json.loads(delta_log.delta_schema(table))["fields"]}
+    for field in json.loads(delta_log.snapshot(table).schema().to_json())["fields"]:
+        if declared.get(field["name"]) != field["type"]:
+            declaration = f"with type {declared[field['name']]}" if field["name"] in declared else "without it"
+            raise DeclarationError(
+                f"{table.label} has the column {field['name']} of type {field['type']}, and is declared {declaration}: "
+                "nothing was published; leave the column declared, say since which version of the table it is no "
+                "longer delivered (`until`), and give what replaces it a name of its own (`was`)"
+            )
+
+
+def _moved(file: StagedFile, table: Table) -> AddAction:
+    """Move a file into its table's folder, where nothing names it until the commit does."""
+    from deltalake.transaction import AddAction
+
+    target = table.path / file.partition / f"{uuid.uuid4().hex}.parquet"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(file.path, target)
+    return AddAction(
+        path=f"{file.partition}/{target.name}",
+        size=file.bytes,
+        partition_values={PARTITION: file.partition.removeprefix(f"{PARTITION}=")},
+        modification_time=int(target.stat().st_mtime * 1000),
+        data_change=True,
+        stats=json.dumps({"numRecords": file.rows}),
+    )
+
+
+@contextlib.contextmanager
+def writing(table: Table) -> Iterator[None]:
+    """Serialise the writers of one table.
+
+    Delta refuses a commit that began before another one ended, also where the two are about different days; in turns,
+    both go through.
+
+    Raises:
+        BusyError: if another process does not end its turn.
+    """
+    turn = lock(f"{table.layer}.{table.identifier}")
+    try:
+        taken = turn.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        raise BusyError(
+            f"another process has been writing {table.label} for more than {LOCK_SECONDS} s: nothing was published",
+            remedy=f"see which one holds {turn.lock_file}, and run the stage again",
+        ) from None
+    with taken:
+        yield

@@ -1,0 +1,44 @@
+"""Finding out, at the next start, how attempts ended whose process was killed."""
+
+from __future__ import annotations
+
+import logging
+
+from nightshift import lake, ledger
+from nightshift.dates import BatchDates
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.tables import Table
+from nightshift.ledger.attempts import Committed, reconcile
+
+log = logging.getLogger("nightshift")
+
+
+def recover(use_case: str, table: Table) -> None:
+    """Close what killed attempts left open for a table, and remove their stages.
+
+    An attempt that was ended between its Delta commit and the ledger's last word is found by the commit's metadata and
+    closed as published; any other as failed. What lies in a stage of a process that is gone was never visible.
+    """
+    for entry in reconcile(lambda entry: _committed(table, entry), use_case=use_case, table_name=table.short_name):
+        log.warning("run %s of %s ended without a word; the ledger now says how", entry.run_id, table.label)
+    for folder in lake.sweep(table):
+        log.warning("removed the stage %s of a process that was ended", folder)
+
+
+def recover_entries(catalog: Catalog) -> None:
+    """Close what killed attempts of a use case left open in the ledger, for who reads it."""
+    tables = {table.short_name: table for table in catalog}
+
+    def found(entry: ledger.Entry) -> Committed | None:
+        table = tables.get(entry.table_name)
+        return None if table is None else _committed(table, entry)
+
+    reconcile(found, use_case=catalog.use_case.name)
+
+
+def _committed(table: Table, entry: ledger.Entry) -> Committed | None:
+    version = lake.committed(table, entry.attempt_id)
+    if version is None:
+        return None
+    dates = ledger.dates_of(entry.attempt_id)
+    return version, lake.rows_by_date(table, BatchDates(min(dates), max(dates)), version)

@@ -1,0 +1,144 @@
+"""What was decided about versions of a model: read from the ledger, and added to it one at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from nightshift.declarations.use_case import UseCase
+from nightshift.ledger import engine
+from nightshift.ledger.schema import ModelDecision
+
+Action = Literal["promoted", "rolled back", "blocked", "unblocked", "declined"]
+PROMOTED: Action = "promoted"
+ROLLED_BACK: Action = "rolled back"
+BLOCKED: Action = "blocked"
+UNBLOCKED: Action = "unblocked"
+DECLINED: Action = "declined"
+# Run id of every job that a person starts by hand, so that it names no run.
+BY_HAND = "manual"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision, as the ledger keeps it.
+
+    Attributes:
+        number: they count in this order.
+        first: the batch date from which the version is champion; only of promotions and rollbacks.
+        who: a person, or ``auto``.
+    """
+
+    number: int
+    version: int
+    action: Action
+    first: dt.date | None
+    who: str
+    why: str
+    run_id: str
+    decided_at: dt.datetime
+
+
+def decisions(use_case: UseCase) -> list[Decision]:
+    """All decisions about the versions of a use case's model, the oldest first."""
+    query = sa.select(ModelDecision).where(
+        ModelDecision.use_case == use_case.name, ModelDecision.model_name == use_case.model_name
+    )
+    with orm.Session(engine()) as session:
+        return [_decision(row) for row in session.scalars(query.order_by(ModelDecision.id))]
+
+
+@contextmanager
+def taking_turns(use_case: UseCase) -> Iterator[None]:
+    """Whoever decides, or mirrors what was decided, does so alone.
+
+    The lock is PostgreSQL's and ends with the connection, so a process that is killed holds up nobody.
+    """
+    with held(f"models of {use_case.name}"):
+        yield
+
+
+@contextmanager
+def held(name: str) -> Iterator[None]:
+    """Wait for a lock of all processes of the installation, and hold it."""
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_lock(_number(name))))
+        try:
+            yield
+        finally:
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(_number(name))))
+
+
+@contextmanager
+def held_if_free(name: str) -> Iterator[bool]:
+    """Hold a lock of all processes if nobody does; gives whether it is held."""
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        is_held = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_number(name)))))
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_number(name))))
+
+
+def add(
+    use_case: UseCase,
+    version: int,
+    action: Action,
+    *,
+    who: str,
+    why: str,
+    run_id: str,
+    first: dt.date | None = None,
+    decided_at: dt.datetime | None = None,
+    blocks: int | None = None,
+) -> Decision:
+    """Keep a decision; call it while :func:`taking_turns`.
+
+    Args:
+        blocks: another version that is blocked by the same decision: both are kept, or none.
+    """
+    common = {
+        "use_case": use_case.name,
+        "model_name": use_case.model_name,
+        "who": who,
+        "why": why,
+        # The same action by hand may come twice; a run that is cleared decides once.
+        "run_id": f"{BY_HAND}-{uuid.uuid4().hex[:12]}" if run_id == BY_HAND else run_id,
+        **({} if decided_at is None else {"decided_at": decided_at}),
+    }
+    made = ModelDecision(model_version=version, action=action, from_date=first, **common)
+    with orm.Session(engine()) as session, session.begin():
+        if blocks is not None:
+            session.add(ModelDecision(model_version=blocks, action=BLOCKED, **common))
+            session.flush()
+        session.add(made)
+        session.flush()
+        session.refresh(made)
+        return _decision(made)
+
+
+def _decision(row: ModelDecision) -> Decision:
+    return Decision(
+        number=row.id,
+        version=row.model_version,
+        action=row.action,  # type: ignore[arg-type]
+        first=row.from_date,
+        who=row.who,
+        why=row.why,
+        run_id=row.run_id,
+        decided_at=row.decided_at,
+    )
+
+
+def _number(name: str) -> int:
+    """A lock's number in PostgreSQL, which names locks by 64 bits."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

@@ -1,1 +1,0 @@
-"""What is written from the declarations: reference pages, data contracts, dbt's sources."""

@@ -1,0 +1,130 @@
+"""Reference pages of the DAGs, written from the DAGs themselves: ``python -m nightshift_airflow.dag_pages``.
+
+With ``--check`` nothing is written, and the exit status is 1 when a page is stale.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":
+    # Before any library is imported: some read the environment while they are.
+    from nightshift.home.variables import entry
+
+    entry.start()
+
+import os
+import runpy
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nightshift.catalogue.generated_files import Generator, mark, markdown_table
+from nightshift.home.settings import PROJECT_DIR
+from nightshift_airflow.kinds import kind_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+MODULE = "nightshift_airflow.dag_pages"
+REFERENCE = PROJECT_DIR / "docs" / "reference" / "dags"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pages, or check them; gives the exit status."""
+    return Generator(
+        MODULE, "Write the reference pages of all DAGs.", files=pages, places=lambda: REFERENCE.glob("*.md")
+    ).main(arguments)
+
+
+def pages() -> dict[Path, str]:
+    """The text of every page by its path."""
+    with tempfile.TemporaryDirectory() as airflow_home:
+        # Importing Airflow writes a configuration file.
+        os.environ["AIRFLOW_HOME"] = airflow_home
+        return {REFERENCE / f"{dag_id}.md": page(dag) for dag_id, dag in load_dags().items()}
+
+
+def load_dags(folder: Path = PROJECT_DIR / "dags") -> dict[str, DAG]:
+    """All DAGs of the DAG files, by id, without a database."""
+    from airflow.sdk import DAG
+
+    loaded: dict[str, DAG] = {}
+    for file in sorted(folder.glob("*.py")):
+        values = runpy.run_path(str(file)).values()
+        loaded |= {value.dag_id: value for value in values if isinstance(value, DAG)}
+    return loaded
+
+
+def page(dag: DAG) -> str:
+    """The reference page of one DAG, in Markdown."""
+    text, _, _ = (dag.doc_md or "").partition("\n---\n")
+    runbook = f"../../runbooks/{kind_of(dag.dag_id)}.md"
+    return "\n".join(
+        [
+            f"# {dag.dag_id}",
+            "",
+            f"<!-- {mark(MODULE)} -->",
+            "",
+            text.strip(),
+            "",
+            f"The runbook: [{runbook.rpartition('/')[2]}]({runbook})",
+            "",
+            "## Schedule",
+            "",
+            *_schedule(dag),
+            "",
+            "## Params",
+            "",
+            *markdown_table(["Param", "Default", "Allowed", "Meaning"], [_param(dag, name) for name in dag.params]),
+            "",
+            "## Tasks",
+            "",
+            *markdown_table(
+                ["Task", "Runs", "After", "Retries", "Timeout", "Pool"],
+                [_task(task) for task in dag.topological_sort()],  # type: ignore[no-untyped-call]
+            ),
+            "",
+        ]
+    )
+
+
+def _schedule(dag: DAG) -> list[str]:
+    allowed = (
+        ", ".join(sorted(str(getattr(kind, "value", kind)) for kind in dag.allowed_run_types or ()))
+        or "all kinds of runs"
+    )
+    return [*_ticks(dag), f"- Runs at a time: {dag.max_active_runs}", f"- Allowed: {allowed}"]
+
+
+def _ticks(dag: DAG) -> list[str]:
+    ticks: Any = dag.schedule
+    if ticks is None:
+        return ["- When: by hand or over REST"]
+    bounds = f"from {ticks.first}" + (f" to {ticks.last}" if ticks.last else "")
+    return [
+        f"- When: `{ticks.cron}`, {ticks.zone}",
+        f"- Ticks: {bounds}; catch-up is {'on' if dag.catchup else 'off'}",
+    ]
+
+
+def _param(dag: DAG, name: str) -> list[str]:
+    param = dag.params.get_param(name)
+    schema = param.schema
+    kinds = schema.get("type", "any")
+    allowed = " or ".join(f"`{kind}`" for kind in ([kinds] if isinstance(kinds, str) else kinds))
+    for key in ("format", "pattern", "enum", "minimum", "maximum"):
+        if key in schema:
+            allowed += f", {key} `{schema[key]}`"
+    default = f"`{param.value}`" if param.has_value else "none"
+    return [f"`{name}`", default, allowed, schema.get("description_md", "")]
+
+
+def _task(task: Any) -> list[str]:
+    runs = f"`python -m {task.module}`" if hasattr(task, "module") else type(task).__name__
+    after = ", ".join(f"`{upstream}`" for upstream in sorted(task.upstream_task_ids)) or "none"
+    return [f"`{task.task_id}`", runs, after, str(task.retries), str(task.execution_timeout), f"`{task.pool}`"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The words of the reasons that scores were given, kept by their digest, so that a replay finds those of then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from nightshift.declarations.tables import Table
+from nightshift.declarations.use_case import UseCase
+from nightshift.ingest import archive
+from nightshift.ledger import LOOKED_UP, Input
+from nightshift.models.reason_wording import PLACEHOLDER, Wording
+from nightshift.models.reasons_dictionary import FILE, wordings
+
+_SUFFIX = ".json"
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """What is said of each feature, and how many reasons a row has at most."""
+
+    wordings: Mapping[str, Wording]
+    top: int
+
+    @classmethod
+    def declared(cls, use_case: UseCase, features: Table) -> Self:
+        """The dictionary as it is declared now."""
+        return cls(wordings(use_case, features), use_case.reasons.top)
+
+    @classmethod
+    def kept(cls, use_case: UseCase, sha256: str) -> Self | None:
+        """The dictionary of that digest; None where it is not in the archive."""
+        path = archive.path_of(use_case.name, sha256, _SUFFIX)
+        if not path.is_file():
+            return None
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return cls({name: Wording(**each) for name, each in raw["wordings"].items()}, raw["top"])
+
+    def of(self, feature: str) -> Wording:
+        """What is said of a feature; its bare name, where it is no longer one and a replay needs it."""
+        bare = f"{feature}: {PLACEHOLDER}"
+        return self.wordings.get(feature) or Wording(bare, bare, f"{feature}: not known")
+
+    def keep(self, use_case: UseCase) -> Input:
+        """Put it into the archive; gives what the ledger notes of it."""
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        with archive.deposit(use_case.name) as deposit:
+            deposit.write(text.encode())
+            deposit.keep(use_case.name, _SUFFIX)
+            return Input("file", FILE, deposit.sha256, rows=0, origin=LOOKED_UP)

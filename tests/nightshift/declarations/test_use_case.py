@@ -1,0 +1,147 @@
+"""Use cases are told apart by their names, and so are their tables."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.countries import _assigned_codes
+from nightshift.declarations.use_case import UseCase
+from nightshift.errors import NightshiftError
+from tests.declaring import Shop
+
+
+def second(shop: Shop, folder: str, name: str) -> None:
+    other = shop.folder.with_name(folder)
+    shutil.copytree(shop.folder, other)
+    text = (other / "use_case.yaml").read_text()
+    (other / "use_case.yaml").write_text(text.replace("name: shop", f"name: {name}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "longer"),
+    [
+        ("shop_eu", "shop_eu"),  # table orders of it would be table eu_orders of shop
+        ("sho", None),
+        ("shops", None),
+        ("eu_shop", None),
+        ("shop", "shop"),  # a copied folder whose file was left as it is
+    ],
+)
+def test_a_name_that_begins_with_anothers_is_refused(shop: Shop, name: str, longer: str | None) -> None:
+    second(shop, "second", name)
+    if longer is None:
+        assert sorted(case.name for case in UseCase.load_all()) == sorted([name, "shop"])
+        return
+    with pytest.raises(NightshiftError) as error:
+        UseCase.load_all()
+    for folder in ("second", "shop"):
+        assert str(shop.folder.with_name(folder) / "use_case.yaml") in str(error.value)
+    assert "rename one use case" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        (
+            "country: XX",
+            "country: 'XX' is no country code of ISO 3166 with a calendar of holidays, like US, GB, DE",
+        ),
+        ("country: EU", "country: 'EU' is no country code"),
+        ("country: us", "'us' is no country code of ISO 3166 with a calendar of holidays: did you mean US?"),
+        ("country: Germany", "did you mean DE?"),
+        ("country: UK", "did you mean GB?"),
+        ("country: US-NY", "write `country: US` and `subdivision: NY`"),
+        (
+            "country: NO",
+            'country: must be text, and YAML reads NO without quotes as false: write "NO"',
+        ),
+        ("country: 49", 'country: must be text: write "49"'),
+        ("country: US\nsubdivision: New York", "subdivision: 'New York' is no part of US with holidays"),
+        ("country: US\nsubdivision: US-NY", "did you mean NY?"),
+        (
+            "country: CA\nsubdivision: ON",
+            'must be text, and YAML reads ON without quotes as true: write "ON"',
+        ),
+        ("subdivision: NY", "'NY' is a part of a country: declare `country`, too"),
+    ],
+)
+def test_a_calendar_that_does_not_exist_is_refused_with_the_likely_one(shop: Shop, declared: str, said: str) -> None:
+    file = shop.folder / "use_case.yaml"
+    file.write_text(file.read_text().replace("country: DE", declared))
+    with pytest.raises(NightshiftError) as error:
+        UseCase.load("shop")
+    assert said in str(error.value)
+    assert str(file) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "declared", ["", "country: 'NO'", "country: USA", "country: US\nsubdivision: NY", "country: XK"]
+)
+def test_a_calendar_that_exists_is_taken(shop: Shop, declared: str) -> None:
+    file = shop.folder / "use_case.yaml"
+    file.write_text(file.read_text().replace("country: DE", declared))
+    assert UseCase.load("shop").country == (declared.partition(": ")[2].split("\n")[0].strip("'") or None)
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("spark.executor.memory: 4", "spark.executor.memory can't be set so: its value must be 512m or more"),
+        ("spark.master: yarn", "spark.master can't be set: NIGHTSHIFT_SPARK_MASTER says it"),
+        ("spark.driver.host: here", "a use case says memory, cores and parallelism"),
+        ("spark.sql.ansi.enabled: 'false'", "spark.sql.ansi.enabled can't be set: it could change rows"),
+    ],
+)
+def test_a_use_case_says_how_much_its_jobs_get_and_nothing_else(shop: Shop, declared: str, said: str) -> None:
+    file = shop.folder / "use_case.yaml"
+    text = file.read_text()
+    file.write_text(f"{text}\nspark:\n  spark.executor.cores: 2\n  {declared}\n")
+    with pytest.raises(NightshiftError) as error:
+        UseCase.load("shop")
+    assert said in str(error.value)
+    file.write_text(f"{text}\nspark:\n  spark.executor.cores: 2\n")
+    assert UseCase.load("shop").spark == {"spark.executor.cores": "2"}
+
+
+def test_every_country_that_is_taken_at_first_sight_has_a_calendar() -> None:
+    from holidays.registry import COUNTRIES
+
+    known = {code for _, *codes in COUNTRIES.values() for code in codes}
+    assert known > _assigned_codes()
+    assert len(_assigned_codes()) > 200
+
+
+@pytest.mark.parametrize("name", ["use_case.yml", "tables.yml", "reasons.YAML", "reason.yaml", "usecase.yaml"])
+@pytest.mark.parametrize("keep", [True, False], ids=["both", "alone"])
+def test_a_declaration_under_another_name_is_refused(shop: Shop, name: str, keep: bool) -> None:
+    text = (shop.folder / "use_case.yaml").read_text()
+    (shop.folder / name).write_text(text)
+    if not keep:
+        (shop.folder / "use_case.yaml").unlink()
+    for load in (UseCase.load_all, lambda: UseCase.load("shop")):
+        words = rf"{name} is read by nobody \(is [a-z_]+.yaml meant\?\): .* are named use_case.yaml, t"
+        with pytest.raises(NightshiftError, match=words):
+            load()
+
+
+@pytest.mark.parametrize("name", ["notes.yaml", "tests.yml", ".use_case.yml", "#tables.yaml", "use_case.old.yaml"])
+def test_other_files_in_the_folder_stop_nothing(shop: Shop, name: str) -> None:
+    (shop.folder / name).write_text("[")
+    assert [case.name for case in UseCase.load_all()] == ["shop"]
+    assert shop.catalog()
+
+
+def test_a_declaration_that_is_missing_is_told(shop: Shop) -> None:
+    shop.catalog()
+    (shop.folder / "tables.yaml").unlink()
+    with pytest.raises(
+        NightshiftError, match=r"tables.yaml is missing: it declares the sources, silver tables and scores"
+    ):
+        Catalog(UseCase.load("shop"))
+    shop.catalog()
+    (shop.folder / "use_case.yaml").unlink()
+    with pytest.raises(NightshiftError, match=r"use_case.yaml is missing"):
+        UseCase.load_all()

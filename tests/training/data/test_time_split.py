@@ -1,0 +1,66 @@
+"""The split follows time; between its periods there is an embargo."""
+
+import pytest
+
+from nightshift.dates import BatchDates
+from nightshift.errors import NightshiftError
+from training.data.time_split import Periods
+
+
+def as_text(periods):
+    return [str(period) for _, period in periods.items()]
+
+
+def test_september_is_test_august_tunes_and_the_rest_trains():
+    periods = Periods.at_end(BatchDates.parse("2013-01-01..2013-09-30"), validation_days=31, test_days=30)
+    assert as_text(periods) == ["2013-01-01..2013-07-31", "2013-08-01..2013-08-31", "2013-09-01..2013-09-30"]
+
+
+def test_an_embargo_is_left_out_before_validation_and_before_test():
+    periods = Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), 7, 7, embargo_days=3)
+    assert as_text(periods) == ["2013-01-01..2013-01-11", "2013-01-15..2013-01-21", "2013-01-25..2013-01-31"]
+
+
+@pytest.mark.parametrize(
+    ("maturity_days", "declared", "last_trained"),
+    [
+        (1, {}, "2024-01-16"),  # the next delivery brings the label: nothing overlaps
+        (3, {}, "2024-01-12"),  # the outcome of 12 January comes on the 15th, when validation begins
+        (3, {"embargo_days": 0}, "2024-01-16"),
+        (1, {"embargo_days": 5}, "2024-01-06"),
+    ],
+)
+def test_unless_declared_the_embargo_lasts_until_labels_are_known(toy, maturity_days, declared, last_trained):
+    job = toy(maturity_days=maturity_days, validation_days=7, test_days=7, **declared)
+    assert str(Periods.of(job.use_case, job.dates).train.last) == last_trained
+
+
+def test_other_lengths_than_the_declared_ones_may_be_asked_for(toy):
+    job = toy(maturity_days=1, validation_days=7, test_days=7)
+    assert as_text(Periods.of(job.use_case, job.dates, validation_days=2, test_days=9))[1:] == [
+        "2024-01-20..2024-01-21",
+        "2024-01-22..2024-01-30",
+    ]
+
+
+def test_a_range_too_short_for_three_periods_is_refused_with_what_is_needed():
+    with pytest.raises(NightshiftError, match=r"has 9 batch dates; 2 to validate, 7 to test .* make 10"):
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-09"), validation_days=2, test_days=7)
+    with pytest.raises(NightshiftError, match=r"2 of embargo before each of them .* make 14"):
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-13"), 2, 7, embargo_days=2)
+
+
+@pytest.mark.parametrize("test_days", [1, 6])
+def test_a_test_too_short_to_tell_chance_from_skill_is_refused_by_option_field_and_declaration(test_days):
+    says = rf"{test_days} test days are too few.*--test-days.*Test days.*`training\.test_days`"
+    with pytest.raises(NightshiftError, match=says):
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), 7, test_days)
+    assert len(Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), 7, 7).test) == 7
+
+
+@pytest.mark.parametrize(
+    ("validation_days", "test_days", "embargo_days"), [(0, 1, 0), (1, 0, 0), (-1, 1, 0), (1, 1, -1)]
+)
+def test_no_period_may_be_empty(validation_days, test_days, embargo_days):
+    with pytest.raises(NightshiftError, match="at least one"):
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), validation_days, test_days, embargo_days)

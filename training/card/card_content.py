@@ -1,0 +1,126 @@
+"""The card's content, as both of its forms show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from training.card.card_limits import limits
+from training.card.measures_in_words import MEASURES, OF_SLICES, PERIODS, Measure, calibration_words, number
+from training.judging.evaluate import interval_level
+from training.judging.slice_measures import SMALLEST_CLASS
+
+if TYPE_CHECKING:
+    from training.card.make_card import Card
+
+SHOWN_DRIFTS = 10
+SHOWN_SKEWS = 10
+
+
+def content(card: Card) -> dict[str, Any]:
+    """What the templates are filled with."""
+    challenger = card.challenger
+    return {
+        "card": card,
+        "case": card.use_case,
+        "model": challenger.model,
+        "winner": challenger.winner,
+        "numbers": challenger.numbers,
+        "refused": challenger.refused,
+        "verdicts": challenger.verdicts,
+        "predicts": _predicts(card),
+        "periods": _periods(card),
+        "data_versions": _starting(card.provenance, "delta_version."),
+        "calibration": calibration_words(challenger.model.calibration),
+        "headline": _headline(card),
+        "side_by_side": _side_by_side(card),
+        "slice_columns": OF_SLICES[challenger.model.task],
+        "slices": challenger.evaluation.slices,
+        "smallest_class": SMALLEST_CLASS,
+        "groups": challenger.evaluation.groups,
+        "drifts": _drifts(card),
+        "skews": _skews(card),
+        "limits": limits(card),
+        "provenance": dict(sorted(card.provenance.items())),
+    }
+
+
+def _predicts(card: Card) -> str:
+    """The meaning of the predicted column, by its own declaration."""
+    target = card.use_case.target
+    table = card.catalog[f"silver.{target.table}"]
+    found = next((column.description for column in table.columns if column.name == target.column), "")
+    return f"{target.column} of silver.{target.table}" + (f": {found}" if found else "")
+
+
+def _periods(card: Card) -> list[dict[str, Any]]:
+    made = []
+    for name, dates in card.periods.items():
+        part = getattr(card.dataset, name)
+        counts = [both for date, both in card.dataset.coverage.items() if date in dates]
+        rows = sum(count for count, _ in counts)
+        matured = sum(count for _, count in counts)
+        made.append(
+            {
+                "name": name, "dates": str(dates), "days": len(dates), "rows": len(part), "mean": part.rate,
+                "feature_rows": rows, "covered": matured / rows if rows else None, "role": PERIODS[name],
+            }
+        )  # fmt: skip
+    return made
+
+
+def _headline(card: Card) -> list[dict[str, Any]]:
+    """Each measure of the test with its interval, beside the constant and the champion."""
+    metrics = card.challenger.evaluation.metrics
+    return [
+        {
+            "measure": measure,
+            "meaning": _meaning(measure, metrics),
+            "value": metrics[measure.name],
+            "lower": metrics.get(f"{measure.name}_lower"),
+            "upper": metrics.get(f"{measure.name}_upper"),
+            "level": interval_level(measure.name),
+            "constant": metrics.get(f"constant_{measure.name}"),
+            "champion": metrics.get(f"champion_{measure.name}"),
+        }
+        for measure in MEASURES
+        if measure.name in metrics
+    ]
+
+
+def _meaning(measure: Measure, metrics: Mapping[str, float]) -> str:
+    """A cost says nothing without what the fixed rules would cost."""
+    rules = {"never": "cost_per_row_never_warning", "always": "cost_per_row_always_warning"}
+    if measure.name != "cost_per_row" or not set(rules.values()) <= metrics.keys():
+        return measure.meaning
+    costs = ", ".join(f"{rule} warning costs {number(metrics[name])}" for rule, name in rules.items())
+    return f"{measure.meaning} {costs[0].upper()}{costs[1:]}."
+
+
+def _side_by_side(card: Card) -> dict[str, Any]:
+    table = card.challenger.evaluation.side_by_side
+    columns = [name for name in ("train", "validation", "test") if name in table]
+    rows = [
+        {"title": measure.title, "values": [number(table[name].get(measure.name)) for name in columns]}
+        for measure in MEASURES
+        if measure.name in table["test"]
+    ]
+    return {"columns": columns, "rows": rows}
+
+
+def _drifts(card: Card) -> list[tuple[str, float, float]]:
+    """The features that moved most from train to test, and by how much their missing values rose."""
+    drift, rises = card.challenger.drift, card.challenger.missing_rise
+    order = sorted(drift, key=lambda name: (-drift[name], name))
+    return [(name, drift[name], rises[name]) for name in order[:SHOWN_DRIFTS]]
+
+
+def _skews(card: Card) -> list[tuple[str, float]]:
+    """The features that differ most between training and scoring."""
+    shares: Mapping[str, float] = {} if card.skew is None else card.skew.shares
+    order = sorted((name for name in shares if shares[name] > 0), key=lambda name: (-shares[name], name))
+    return [(name, shares[name]) for name in order[:SHOWN_SKEWS]]
+
+
+def _starting(provenance: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): value for name, value in sorted(provenance.items()) if name.startswith(prefix)}

@@ -1,0 +1,65 @@
+"""Writing the card: one HTML file that needs nothing else, and Markdown beside the pictures."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightshift.models.champions.card_decisions import with_decisions
+from training.card.card_content import content
+from training.card.measures_in_words import interval, number, share
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from training.card.make_card import Card
+
+
+def write_card(folder: Path, card: Card) -> tuple[Path, Path]:
+    """Write ``card.html`` and ``card.md`` into a folder, which is made.
+
+    The Markdown shows the pictures from the folder ``plots`` beside its own.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    filled = content(card)
+    written = []
+    for name, as_html in (("card.html", True), ("card.md", False)):
+        text = _templates(as_html).get_template(f"{name}.j2").render(filled)
+        path = folder / name
+        path.write_text(with_decisions(text, card.decided, card.reigns, as_html=as_html), encoding="utf-8")
+        written.append(path)
+    return written[0], written[1]
+
+
+@functools.cache
+def _templates(as_html: bool) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=as_html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "number": number,
+        "interval": interval,
+        "share": share,
+        "data_uri": _data_uri,
+        "cell": _cell,
+    }
+    return environment
+
+
+def _data_uri(path: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _cell(value: object) -> str:
+    """Text that breaks no table of Markdown, and is no markup in it."""
+    text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return " ".join(text.split())
