@@ -1,8 +1,8 @@
 """Audits by Great Expectations: what must hold of a slice before anyone may see it.
 
-Most of a suite follows from the table's declaration (``declared.py``). What only the domain knows stands in a
-module of its own per table, ``expectations/<use case>/<layer>_<table>.py``. Beside it, every slice is profiled and
-held against earlier ones and against other tables (``further.py``).
+Most of a suite follows from the table's declaration (`declared_checks`). What only the domain knows is in a module of
+its own per table (`use_case_checks`). Beside it, every slice is profiled and compared with earlier ones and with other
+tables (`checks_beside_suite`).
 """
 
 from expectations.pages.data_docs import write_page

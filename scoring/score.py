@@ -105,7 +105,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
 def audit_of(job: Job, wanted: str, models: Assigned) -> Audit:
     """The audit of scores; it refuses those of models that are no longer the ones that were asked for.
 
-    An audit runs after the attempt was opened and before its commit, as `registry.refuse_outdated` must.
+    An audit runs after the attempt was opened and before its commit, as `which_version.refuse_outdated` must.
     """
 
     def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:

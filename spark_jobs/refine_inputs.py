@@ -69,7 +69,7 @@ def _placed(rows: DataFrame, table: Table) -> DataFrame:
 
 
 def natural_order(name: str) -> Column:
-    """A column of names of files, such that text sorts them as people count, as `repeats.natural_order` does."""
+    """A column of names of files, such that text sorts them as people count, as `repeated_files.natural_order` does."""
     padded = F.regexp_replace(name, "([0-9]+)", f"{'0' * NATURAL_DIGITS}$1")
     return F.regexp_replace(padded, rf"0*([0-9]{{{NATURAL_DIGITS}}})(?![0-9])", "$1")
 

@@ -44,7 +44,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     """Roll back, and say what holds from now on, or why nothing was changed.
 
     Raises:
-        NightshiftError: if it is asked for more than one batch date, and as :func:`deciding.roll_back`.
+        NightshiftError: if it is asked for more than one batch date, and as :func:`decide_champion.roll_back`.
     """
     if len(job.dates) != 1:
         raise UsageError(f"--dates {job.dates}: a rollback has one batch date, the first that it is about")

@@ -1,1 +1,4 @@
-"""What people declare in YAML: use cases, tables, sources, features; what is built in, and the checks between them."""
+"""What people declare in YAML: use cases, tables, sources, models; what is built in; the checks between declarations.
+
+Nothing here reads a row. Pages and contracts that follow from declarations are in `catalogue`.
+"""

@@ -1,1 +1,4 @@
-"""What every job stands on: settings and variables, the folder of an installation, its database server, its sockets."""
+"""What every job stands on: variables and settings, the folder of an installation, its database server, its sockets.
+
+What is started there is in `install`.
+"""

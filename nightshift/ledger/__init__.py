@@ -1,6 +1,7 @@
 """What happened to each batch: kept in PostgreSQL, one row per attempt, table and batch date.
 
-`attempts` writes it, `queries` reads it, `schema` says what it holds and brings an older one up to date.
+`attempts` writes it, `queries` reads it, `schema` defines it and migrates older ones. `row_accounting` balances rows
+that went in with rows that came out. Rows themselves are in `lake`.
 """
 
 from nightshift.ledger.attempts import Attempt, Overtaking, attempt

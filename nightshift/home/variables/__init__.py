@@ -1,4 +1,5 @@
 """Variables of the environment: which mean something, and that all others have no effect.
 
-`table` says it once; `cleaning` applies it to an environment; `entry` to this process; `found` puts it into words.
+`known` lists them; `cleaning` removes the others from an environment; `entry` from this process; `without_effect`
+reports them.
 """

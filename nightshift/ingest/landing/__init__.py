@@ -1,1 +1,1 @@
-"""The parts of `land`: sources, records, their judgement, and what becomes of what is not accepted."""
+"""From the files of a delivery to rows: records, their check against the declaration, what is quarantined or hidden."""

@@ -1,7 +1,6 @@
 """Deliveries that came late or were corrected, and exactly what has to be made again because of them.
 
-`history` looks up what lies in the landing zone and what the ledger knows; `plan` draws the conclusions, from values
-alone.
+`landing_history` looks up the landing zone and the ledger; `catch_up_plan` draws the conclusions, from values alone.
 """
 
 from __future__ import annotations

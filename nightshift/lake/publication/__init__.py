@@ -1,7 +1,7 @@
 """Write, audit, publish: the one path that every table of every stage takes into the lake.
 
-`audited` stages a slice, counts it and holds it against its suite; `visible` commits it. `path` does so for all tables
-of a stage together.
+`write_and_audit` stages a slice, counts it and checks it against its suite; `make_visible` commits it.
+`publish_slices` does so for all tables of a stage together.
 """
 
 from nightshift.lake.publication.publish_slices import publish, publish_all

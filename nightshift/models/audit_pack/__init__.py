@@ -1,7 +1,7 @@
 """The audit pack: one zip file with all that somebody may ask about a version of a model.
 
-`registered` collects what MLflow has, `data` what the ledger says of the data behind it, `declared` the declarations
-and SQL as they are now; `pack` puts them together and `archive` writes the zip.
+`version_files` collects what MLflow has, `data_behind_version` what the ledger has on its data, `checkout` the
+declarations and SQL of today; `make_pack` puts them together and `zip_file` writes them.
 """
 
 from nightshift.models.audit_pack.make_pack import write_audit_pack

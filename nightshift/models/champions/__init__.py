@@ -1,8 +1,8 @@
 """Which version of a model is champion of which batch dates, who decided it, and why.
 
 The decisions in the ledger are the truth, and are only ever added to. Reigns follow from them (`reigns`); the alias
-and the tags that people see in MLflow mirror them and are mended where they differ (`mirror`). `deciding` promotes,
-rolls back and blocks; `affected` tells which scores a rollback leaves behind.
+and the tags that people see in MLflow mirror them and are repaired where they differ (`mlflow_mirror`).
+`decide_champion` promotes, rolls back and blocks; `affected` tells which scores a rollback leaves behind.
 """
 
 from nightshift.models.champions.affected import Affected, affected
