@@ -49,7 +49,7 @@ PARAMETERS: dict[str, Any] = {
     "lambda_l2": 50.0,
     "cat_smooth": 100.0,
 }
-KINDS = ("platt", "isotonic", "auto")
+METHODS = ("platt", "isotonic", "auto")
 Found = dict[str, tuple[float, float]]
 
 
@@ -97,7 +97,7 @@ def _origin(job: Job, rows: Rows, month: int) -> Found:
     }
     maps: dict[str, Calibration] = {"nothing": calibrate("none", *_weighted(*samples["validation alone"]), seed)}
     for name, sample in samples.items():
-        maps |= {f"{name}, {kind}": calibrate(kind, *_weighted(*sample), seed) for kind in KINDS}  # type: ignore[arg-type]
+        maps |= {f"{name}, {kind}": calibrate(kind, *_weighted(*sample), seed) for kind in METHODS}  # type: ignore[arg-type]
     labels = dataset.test.labels
     return {
         name: (calibration_error(labels, each.apply(tested)), log_loss(labels, each.apply(tested)))

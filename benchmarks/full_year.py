@@ -34,7 +34,7 @@ log = logging.getLogger("nightshift")
 
 VALIDATION_DAYS, TEST_DAYS = 30, 92
 TRIALS = 40
-SHOWN = ("auc", "average_precision", "log_loss", "brier", "calibration_error")
+SHOWN_MEASURES = ("auc", "average_precision", "log_loss", "brier", "calibration_error")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,7 +59,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     print(as_table(whole.verdicts))
     metrics = whole.numbers
     print(f"{'test ' + str(periods.test):<32}{'model':>12}{'constant':>12}")
-    for name in SHOWN:
+    for name in SHOWN_MEASURES:
         print(f"{name:<32}{metrics[name]:>12.5f}{metrics['constant_' + name]:>12.5f}")
     print(f"AUC between {metrics['auc_lower']:.4f} and {metrics['auc_upper']:.4f} (99 %, days drawn anew)")
     if arguments.groups:

@@ -52,7 +52,7 @@ TRAIN = ("training.train", "--use-case", USE_CASE, "--trials", "1", "--validatio
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptSlice:
     """What lake and ledger keep of one slice; of a stage as a whole there is the entry alone."""
 
     entry: Entry
@@ -62,7 +62,7 @@ class Kept:
     profiles: Sequence[Mapping[str, Any]] = ()
 
 
-Nights = Mapping[dt.date, Sequence[Kept]]
+Nights = Mapping[dt.date, Sequence[KeptSlice]]
 
 
 def main() -> None:
@@ -114,12 +114,12 @@ def _nights(catalog: Catalog, history: BatchDates) -> Nights:
     files = {name: _files(table) for name, table in tables.items()}
     profiles = {name: ledger.profiles(USE_CASE, name, history) for name in tables}
 
-    def kept(entry: Entry) -> Kept:
+    def kept(entry: Entry) -> KeptSlice:
         name, date = entry.table_name, entry.batch_date
         if name not in tables:
-            return Kept(entry)
+            return KeptSlice(entry)
         found = profiles[name].get(date)
-        return Kept(
+        return KeptSlice(
             entry, tables[name], files[name].get(date, ()), ledger.inputs(entry), () if found is None else (found,)
         )
 
@@ -137,7 +137,7 @@ def _files(table: Table) -> dict[dt.date, list[Path]]:
     return found
 
 
-def _publish(catalog: Catalog, kept: Kept, date: dt.date) -> None:
+def _publish(catalog: Catalog, kept: KeptSlice, date: dt.date) -> None:
     entry, dates = kept.entry, BatchDates.of(date)
     job = Job(entry.stage, catalog.use_case, catalog, dates, f"night-{date}")
     if kept.table is None:

@@ -22,7 +22,7 @@ USE_CASE = "flight_delays"
 
 
 @dataclass(frozen=True)
-class Read:
+class BytesRead:
     """How much was read of some files."""
 
     files: int
@@ -34,8 +34,8 @@ class Cost:
     """What some stages took: wall-clock seconds, and the files of the lake that they read: rows, and Delta's logs."""
 
     seconds: float
-    rows: Read
-    logs: Read
+    rows: BytesRead
+    logs: BytesRead
 
 
 @contextmanager
@@ -73,9 +73,9 @@ def run_stages(stages: Iterable[str], dates: BatchDates, model: str = AS_OF) -> 
     return Cost(seconds, _read(path for path in read if path.parent.name != "_delta_log"), _read(logs))
 
 
-def _read(files: Iterable[Path]) -> Read:
+def _read(files: Iterable[Path]) -> BytesRead:
     sizes = [path.stat().st_size for path in files]
-    return Read(len(sizes), sum(sizes))
+    return BytesRead(len(sizes), sum(sizes))
 
 
 def run(command: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from expectations import emptiness, personal_data
-from expectations.earlier_profiles import History, load
+from expectations.earlier_profiles import History, load_earlier
 from expectations.profile import profile, target_of
 from expectations.sums_between_tables import agreement_checks
 from expectations.uniqueness import uniqueness_checks
@@ -72,7 +72,7 @@ def _profiled(
 
 
 def _compared(found: Further, table: Table, dates: BatchDates) -> Iterator[Check]:
-    found.history = load(table, dates, found.profiles)
+    found.history = load_earlier(table, dates, found.profiles)
     yield from statistical_checks(table, found.profiles, found.history)
 
 

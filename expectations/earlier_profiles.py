@@ -66,7 +66,7 @@ class History:
         return [self.profiles[date] for date in dates if date in self.profiles]
 
 
-def load(table: Table, dates: BatchDates, own: Mapping[dt.date, Profile]) -> History:
+def load_earlier(table: Table, dates: BatchDates, own: Mapping[dt.date, Profile]) -> History:
     """What the slices of ``dates`` are compared with; asks the ledger for a bounded number of profiles."""
     thresholds = table.thresholds
     of_snapshots = table.source is not None and not table.source.required

@@ -16,6 +16,6 @@ def hidden_columns(table: Table) -> set[str]:
     return {column.name for column in personal_columns(table)}
 
 
-def masked(row: Mapping[str, Any], hidden: set[str]) -> dict[str, Any]:
+def masked_row(row: Mapping[str, Any], hidden: set[str]) -> dict[str, Any]:
     """A row as it may be shown."""
     return {name: HIDDEN if name in hidden else value for name, value in row.items()}

@@ -55,7 +55,7 @@ def _mod_97(found: str) -> str:
     )
 
 
-KINDS = (
+KINDS_OF_PII = (
     Kind(
         "email",
         "e-mail addresses",
@@ -116,7 +116,7 @@ def kind_of(text: str) -> str:
         text: name of a text column that holds at most ``LOOKED_AT`` characters.
     """
     cases = []
-    for kind in KINDS:
+    for kind in KINDS_OF_PII:
         fits = f"{kind.hint.format(text=text)} AND {text} RLIKE {_literal(kind.pattern)}"
         if kind.proof is None:
             cases.append(f"WHEN {fits} THEN '{kind.name}'")
@@ -128,7 +128,7 @@ def kind_of(text: str) -> str:
 
 def outcomes() -> list[str]:
     """All that `kind_of` may say."""
-    return [kind.name for kind in KINDS] + [f"{UNPROVEN}{kind.name}" for kind in KINDS if kind.proof]
+    return [kind.name for kind in KINDS_OF_PII] + [f"{UNPROVEN}{kind.name}" for kind in KINDS_OF_PII if kind.proof]
 
 
 def findings(counts: Mapping[str, int], values: int) -> dict[str, int]:
@@ -140,7 +140,7 @@ def findings(counts: Mapping[str, int], values: int) -> dict[str, int]:
     """
     return {
         kind.name: found
-        for kind in KINDS
+        for kind in KINDS_OF_PII
         if (found := counts.get(kind.name, 0))
         # One in ten (Luhn) or a hundred (mod 97) numbers has right check digits by chance.
         and found >= counts.get(f"{UNPROVEN}{kind.name}", 0)
@@ -150,7 +150,7 @@ def findings(counts: Mapping[str, int], values: int) -> dict[str, int]:
 
 def label(kind: str) -> str:
     """A kind in words."""
-    return next(known.label for known in KINDS if known.name == kind)
+    return next(known.label for known in KINDS_OF_PII if known.name == kind)
 
 
 def _literal(pattern: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from expectations.profile import PROBABILITIES
 from nightshift.figures import finite
 
-BINS = 24
+PLOTTED_BINS = 24
 # The usual reading of a population stability index (Siddiqi, Credit Risk Scorecards, 2006).
 STABLE, SHIFTED = 0.1, 0.25
 # What a profile has no values of, or what moves with the calendar.
@@ -39,13 +39,13 @@ def histogram(quantiles: Sequence[float], whole: bool) -> tuple[list[float], lis
         The edges, one more than bins, and the shares.
     """
     low, high = _shown(quantiles)
-    if whole and high - low < BINS:
+    if whole and high - low < PLOTTED_BINS:
         edges = [low - 0.5 + step for step in range(round(high - low) + 2)]
     elif low == high:
         edges = [low, high]
     else:
         # Not by their difference, which may be too large for a double.
-        edges = [low * (1 - step / BINS) + high * (step / BINS) for step in range(BINS + 1)]
+        edges = [low * (1 - step / PLOTTED_BINS) + high * (step / PLOTTED_BINS) for step in range(PLOTTED_BINS + 1)]
     return edges, _shares(quantiles, edges[1:-1])
 
 
@@ -63,7 +63,7 @@ def stability_index(before: Mapping[str, Any], now: Mapping[str, Any], rows_befo
     return sum((new - old) * math.log(new / old) for old, new in pairs)
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> dict[str, Any]:
+def profile_differences(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> dict[str, Any]:
     """What changed in one column between two profiles; only what both can tell."""
     if name not in before["columns"] or not before["rows"] or not now["rows"]:
         return {}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from expectations.masking import hidden_columns, masked
+from expectations.masking import hidden_columns, masked_row
 from expectations.use_case_checks import domain_expectations
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Table
@@ -167,7 +167,7 @@ def _examples(found: dict[str, Any], arguments: dict[str, Any], hidden: set[str]
     distinct: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         named = row if isinstance(row, dict) else {arguments.get("column", "value"): row}
-        shown = masked(named, hidden)
+        shown = masked_row(named, hidden)
         distinct.setdefault(repr(shown), shown)
     return list(distinct.values())[:EXAMPLES]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from expectations.masking import hidden_columns, masked
+from expectations.masking import hidden_columns, masked_row
 from nightshift import lake
 from nightshift.dates import BatchDates, near
 from nightshift.declarations.tables import PARTITION, Table
@@ -29,7 +29,7 @@ def uniqueness_checks(rows: DataFrame, table: Table, dates: BatchDates) -> Itera
     distance = F.abs(F.datediff(PARTITION, "also_on"))
     doubled = own.join(others, on=list(table.keys), how="inner").where(distance.between(1, table.unique_for_days))
     hidden = hidden_columns(table)
-    examples: list[Mapping[str, Any]] = [masked(row.asDict(), hidden) for row in doubled.limit(EXAMPLES).collect()]
+    examples: list[Mapping[str, Any]] = [masked_row(row.asDict(), hidden) for row in doubled.limit(EXAMPLES).collect()]
     yield Check(
         NAME,
         "blocks",

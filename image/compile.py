@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-AIRFLOW = (
+AIRFLOW_MODULES = (
     "airflow.api_fastapi.core_api.app",
     "airflow.api_fastapi.core_api.routes.public",
     "airflow.api_fastapi.core_api.routes.ui",
@@ -34,13 +34,13 @@ AIRFLOW = (
     "psycopg2",
     "uvicorn",
 )
-MLFLOW = (
+MLFLOW_MODULES = (
     "mlflow.lightgbm",
     "mlflow.server.fastapi_app",
     "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.sqlalchemy_store",
 )
-JOBS = (
+JOB_MODULES = (
     "dbt.adapters.spark",
     "dbt.cli.main",
     "delta",
@@ -69,5 +69,5 @@ JOBS = (
 )
 
 if __name__ == "__main__":
-    for name in (*AIRFLOW, *MLFLOW, *JOBS):
+    for name in (*AIRFLOW_MODULES, *MLFLOW_MODULES, *JOB_MODULES):
         importlib.import_module(name)

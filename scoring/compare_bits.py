@@ -45,7 +45,7 @@ class Comparison:
         return self.equal == self.rows and not self.not_published
 
 
-def compare(published: DataFrame, again: DataFrame, table: Table, columns: Sequence[str]) -> Comparison:
+def compare_rows(published: DataFrame, again: DataFrame, table: Table, columns: Sequence[str]) -> Comparison:
     """Compare the rows of two frames that have one key; one Spark job, and one more where anything differs.
 
     Args:

@@ -12,13 +12,13 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.ingest import archive
 from nightshift.ledger import LOOKED_UP, Input
 from nightshift.models.reason_wording import PLACEHOLDER, Wording
-from nightshift.models.reasons_dictionary import FILE, wordings
+from nightshift.models.reasons_dictionary import REASONS_FILE, wordings
 
 _SUFFIX = ".json"
 
 
 @dataclass(frozen=True)
-class Dictionary:
+class DictionaryOfThen:
     """What is said of each feature, and how many reasons a row has at most."""
 
     wordings: Mapping[str, Wording]
@@ -49,4 +49,4 @@ class Dictionary:
         with archive.deposit(use_case.name) as deposit:
             deposit.write(text.encode())
             deposit.keep(use_case.name, _SUFFIX)
-            return Input("file", FILE, deposit.sha256, rows=0, origin=LOOKED_UP)
+            return Input("file", REASONS_FILE, deposit.sha256, rows=0, origin=LOOKED_UP)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightshift.models.reason_wording import Wording, plain
+from nightshift.models.reason_wording import Wording, exact_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,7 +96,7 @@ def _reasons(
             given = pc.if_else(pc.is_nan(given), None, given)
         wording = wordings[features[code]]
         found = given.to_pylist()
-        values[places] = [None if value is None else plain(value) for value in found]
+        values[places] = [None if value is None else exact_text(value) for value in found]
         phrases[places] = [
             wording.phrase(value, raises=raises)
             for value, raises in zip(found, (strengths[places] > 0).tolist(), strict=True)

@@ -12,8 +12,8 @@ from nightshift.declarations.score_names import FEATURES, SCORES
 from nightshift.errors import UsageError
 from nightshift.job import Job
 from nightshift.ledger import Entry
-from nightshift.models.reasons_dictionary import FILE
-from scoring.dictionary_of_then import Dictionary
+from nightshift.models.reasons_dictionary import REASONS_FILE
+from scoring.dictionary_of_then import DictionaryOfThen
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Publication:
     entry: Entry | None
     feature_version: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    dictionary: Dictionary | None = None
+    dictionary: DictionaryOfThen | None = None
 
 
 def publication(job: Job, date: dt.date, version: int | None) -> Publication:
@@ -52,7 +52,7 @@ def publication(job: Job, date: dt.date, version: int | None) -> Publication:
     if entry is None:
         return Publication(date, None)
     inputs = {each.name: each.version for each in ledger.inputs(entry)}
-    kept = Dictionary.kept(job.use_case, inputs[FILE]) if FILE in inputs else None
+    kept = DictionaryOfThen.kept(job.use_case, inputs[REASONS_FILE]) if REASONS_FILE in inputs else None
     features = int(inputs[FEATURES]) if FEATURES in inputs else None
     return Publication(date, entry, features, ledger.environment_of(entry), kept)
 

@@ -32,12 +32,12 @@ from nightshift.job import Job, end, run_job
 from nightshift.lake.recovery import recover_entries
 from nightshift.models import model_version
 from nightshift.spark_session import session
-from scoring.compare_bits import Comparison, compare
-from scoring.dictionary_of_then import Dictionary
+from scoring.compare_bits import Comparison, compare_rows
+from scoring.dictionary_of_then import DictionaryOfThen
 from scoring.distribute import scored
 from scoring.feature_versions import same_rows
 from scoring.publications import Publication, listed, publication
-from scoring.replay_report import Replayed, as_json, as_text
+from scoring.replay_report import Replayed, as_text, replay_as_json
 from scoring.score import recipe
 from scoring.scored_from import Source, sources_of, sources_without_rows
 
@@ -73,7 +73,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
         sys.stdout.write(listed(job, as_json=arguments.json))
         return
     found = replay(job, keys_of(arguments.key, job.catalog[SCORES]), arguments.score_version)
-    sys.stdout.write(as_json(found) if arguments.json else as_text(found))
+    sys.stdout.write(replay_as_json(found) if arguments.json else as_text(found))
     sys.stdout.flush()
     if not found.comparison.same:
         raise DataError(
@@ -104,7 +104,7 @@ def replay(job: Job, keys: dict[str, str], wanted: int | None = None) -> Replaye
     again = _again(spark, job, sources, published_as, keys)
     known = {field.name for field in lake.snapshot(scores, version).schema().fields}
     columns = [name for name in scores.column_names if name in known]
-    comparison: Comparison = compare(published, again, scores, columns)
+    comparison: Comparison = compare_rows(published, again, scores, columns)
     return Replayed(
         use_case=job.use_case.name,
         dates=str(job.dates),
@@ -148,7 +148,7 @@ def _of_one_model(
     job: Job,
     model: RegisteredModel,
     sources: Sequence[Source],
-    dictionary: Dictionary | None,
+    dictionary: DictionaryOfThen | None,
     keys: dict[str, str],
 ) -> DataFrame:
     """The scores of batch dates that one version of the model scored, in the same words."""
@@ -158,7 +158,7 @@ def _of_one_model(
             f"{model.name} version {model.version} needs {', '.join(missing)}, which {features.label} no longer "
             "declares: declare the columns again (with `until`), then replay"
         )
-    words = dictionary or Dictionary.declared(job.use_case, features)
+    words = dictionary or DictionaryOfThen.declared(job.use_case, features)
     how = recipe(model, features, scores, words, {each.date: each.feature_version for each in sources})
     rows = _united(_with_keys(_scored_from(spark, features, each), scores, keys) for each in sources)
     return scored(rows, how, model.booster, scores, sum(each.rows for each in sources))

@@ -36,7 +36,7 @@ class Replayed:
     publications: Sequence[Publication]
 
 
-def as_json(found: Replayed) -> str:
+def replay_as_json(found: Replayed) -> str:
     """All of it as one JSON object."""
     compared = found.comparison
     facts = {

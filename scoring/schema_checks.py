@@ -29,7 +29,7 @@ def refuse_missing_cases(rows_in: Mapping[dt.date, int], cases: Mapping[dt.date,
         )
 
 
-def carried_columns(features: Table, scores: Table) -> tuple[str, ...]:
+def carried_to_scores(features: Table, scores: Table) -> tuple[str, ...]:
     """The columns of the score table that come from the feature table as they are.
 
     Raises:

@@ -36,11 +36,11 @@ from nightshift.models import which_version
 from nightshift.models.model_version import RegisteredModel
 from nightshift.models.usable_version import check_features, check_task
 from nightshift.spark_session import session
-from scoring.dictionary_of_then import Dictionary
+from scoring.dictionary_of_then import DictionaryOfThen
 from scoring.distribute import scored
 from scoring.feature_versions import slice_versions
 from scoring.predict_and_decide import Recipe
-from scoring.schema_checks import carried_columns, refuse_missing_cases
+from scoring.schema_checks import carried_to_scores, refuse_missing_cases
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -69,8 +69,8 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     """Resolve the models, read the slice, score it in Spark's tasks, publish it."""
     features, scores = job.catalog[FEATURES], job.catalog[SCORES]
     cases = job.catalog[f"silver.{job.use_case.target.cases}"]
-    dictionary = Dictionary.declared(job.use_case, features)
-    carried_columns(features, scores)
+    dictionary = DictionaryOfThen.declared(job.use_case, features)
+    carried_to_scores(features, scores)
     with ThreadPoolExecutor(1) as background:
         # The imports of MLflow and of Great Expectations take seconds each; they pass while Spark starts and the logs
         # are read, one after the other, because the model is needed first.
@@ -120,7 +120,7 @@ def all_scored(
     features: Table,
     scores: Table,
     models: Assigned,
-    dictionary: Dictionary,
+    dictionary: DictionaryOfThen,
     versions: Mapping[dt.date, int],
     pinned: int,
     rows_in: Mapping[dt.date, int],
@@ -149,7 +149,7 @@ def recipe(
     model: RegisteredModel,
     features: Table,
     scores: Table,
-    dictionary: Dictionary,
+    dictionary: DictionaryOfThen,
     versions: Mapping[dt.date, int],
 ) -> Recipe:
     """How a model scores the rows of some batch dates."""
@@ -164,7 +164,7 @@ def recipe(
         wordings={name: dictionary.of(name) for name in model.encoding.features},
         top=dictionary.top,
         feature_versions=versions,
-        carried=carried_columns(features, scores),
+        carried=carried_to_scores(features, scores),
         columns=tuple(scores.column_names),
     )
 

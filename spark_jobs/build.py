@@ -25,7 +25,7 @@ import expectations
 from nightshift import lake
 from nightshift.dates import BatchDates, as_ranges
 from nightshift.dbt_project.build_models import DbtProject
-from nightshift.declarations.feature_registry_table import NAME as REGISTRY
+from nightshift.declarations.feature_registry_table import REGISTRY_TABLE as REGISTRY
 from nightshift.declarations.score_names import SCORES
 from nightshift.declarations.table_inputs import derivations
 from nightshift.declarations.tables import Table

@@ -20,11 +20,11 @@ from dataclasses import replace
 
 import expectations
 from nightshift.catalogue.feature_registry.features_in_use import Registry, registry_of
-from nightshift.catalogue.feature_registry.registry_page import write_page
+from nightshift.catalogue.feature_registry.registry_page import write_registry
 from nightshift.catalogue.feature_registry.registry_rows import newest_date, rows_of
 from nightshift.dates import BatchDates
 from nightshift.dbt_project.models_and_docs import write_docs
-from nightshift.declarations.feature_registry_table import NAME
+from nightshift.declarations.feature_registry_table import REGISTRY_TABLE
 from nightshift.declarations.tables import PARTITION
 from nightshift.job import Job, end, run_job
 from nightshift.lake.publication import Published, publish
@@ -49,7 +49,7 @@ def describe_features(job: Job, arguments: argparse.Namespace) -> None:
     session(f"describe_features {job.use_case.name}", job.use_case.spark)
     # Read last: whoever reads and publishes in between is not to be replaced by what was known before.
     registry = registry_of(job.use_case)
-    log.info("page: %s", write_page(job.use_case, registry))
+    log.info("page: %s", write_registry(job.use_case, registry))
     publish_registry(job, registry)
 
 
@@ -61,7 +61,7 @@ def publish_registry(job: Job, registry: Registry) -> Published:
         NightshiftError: if no features were ever published.
     """
     date = newest_date(registry)
-    table = job.catalog[f"gold.{NAME}"]
+    table = job.catalog[f"gold.{REGISTRY_TABLE}"]
     spark = session(f"describe_features {job.use_case.name} {date}", job.use_case.spark)
     rows = spark.createDataFrame([{PARTITION: date, **row} for row in rows_of(registry)], table.ddl)
     return publish(replace(job, dates=BatchDates.of(date)), table, rows, audit=expectations.audit)

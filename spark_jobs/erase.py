@@ -48,7 +48,7 @@ from nightshift.spark_session import session
 from nightshift.stages import ERASE
 
 if TYPE_CHECKING:
-    from spark_jobs.rows_of_person import Found
+    from spark_jobs.rows_of_person import FoundRows
 
 log = logging.getLogger("nightshift")
 LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
@@ -99,10 +99,10 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
     """
     use_case = wish.catalog.use_case
     spark = session(f"erase {use_case.name}", use_case.spark)
-    from spark_jobs.rows_of_person import search
+    from spark_jobs.rows_of_person import find_tables
 
     tables = [table for layer in LAYERS for table in wish.catalog.layer(layer) if table.name != "quarantine"]
-    found = search(spark, tables, wish.token)
+    found = find_tables(spark, tables, wish.token)
     # What an erasure removed before it was cut off is still in older versions, and in the archive.
     report = merged([*unfinished(use_case.name, wish.pii, wish.token), _report(wish, found)])
     _print(wish, report, dry_run)
@@ -112,7 +112,7 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
         return report
     number = begin_erasure(use_case.name, wish.pii, wish.token, wish.who, wish.why, report)
     _remove(wish, found, run_id=f"erase-{number}")
-    if again := search(spark, tables, wish.token):
+    if again := find_tables(spark, tables, wish.token):
         raise ConflictError(
             f"rows of the person are in {', '.join(each.table.label for each in again)} again: a stage was running "
             f"meanwhile. Let the runs of {use_case.name} end, then run this command again"
@@ -130,7 +130,7 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
     return report
 
 
-def _remove(wish: Wish, found: Sequence[Found], run_id: str) -> None:
+def _remove(wish: Wish, found: Sequence[FoundRows], run_id: str) -> None:
     """Layer by layer, so that a stage that starts meanwhile finds nothing to bring back."""
     from pyspark.sql import SparkSession
 
@@ -144,7 +144,7 @@ def _remove(wish: Wish, found: Sequence[Found], run_id: str) -> None:
         remove(spark, job, each, wish.token)
 
 
-def _report(wish: Wish, found: Sequence[Found]) -> dict[str, Any]:
+def _report(wish: Wish, found: Sequence[FoundRows]) -> dict[str, Any]:
     """Rows, archived files, and the places whose owners must remove the person, with lines where the value is known."""
     use_case = wish.catalog.use_case
     archive, landing = get_settings().archive / use_case.name, landing_folder(use_case)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 SCHEMA = "date date, holiday string, days_to_holiday int, days_since_holiday int"
-Row = tuple[dt.date, str | None, int | None, int | None]
+CalendarRow = tuple[dt.date, str | None, int | None, int | None]
 
 
 def calendar(spark: SparkSession, country: str | None, subdivision: str | None, dates: BatchDates) -> DataFrame:
@@ -20,7 +20,7 @@ def calendar(spark: SparkSession, country: str | None, subdivision: str | None, 
     return spark.createDataFrame(calendar_rows(country, subdivision, dates), SCHEMA)
 
 
-def calendar_rows(country: str | None, subdivision: str | None, dates: BatchDates) -> list[Row]:
+def calendar_rows(country: str | None, subdivision: str | None, dates: BatchDates) -> list[CalendarRow]:
     """The rows of the calendar, from the laws in force in the years around the dates.
 
     Null is the distance to a holiday that is not in the date's own year or the one beside it, as where a country has
@@ -28,7 +28,7 @@ def calendar_rows(country: str | None, subdivision: str | None, dates: BatchDate
     """
     names = _holidays(country, subdivision, range(dates.first.year - 1, dates.last.year + 2)) if country else {}
     days = sorted(names)
-    rows: list[Row] = []
+    rows: list[CalendarRow] = []
     for date in dates:
         # Looked for as if the date were alone: a range of years gives what its dates give.
         coming = [day for day in days[bisect.bisect_left(days, date) :][:1] if day.year <= date.year + 1]

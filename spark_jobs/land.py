@@ -30,10 +30,10 @@ from nightshift.errors import NightshiftError, TemporaryError
 from nightshift.home.home_folder import lock
 from nightshift.ingest.delivery import Delivery, expects_manifest
 from nightshift.ingest.delivery.quick_look import glance
-from nightshift.ingest.delivery.verdict import SHOWN
+from nightshift.ingest.delivery.verdict import SHOWN_FAULTS
 from nightshift.ingest.privacy.erasures import erased, known_key
 from nightshift.ingest.privacy.tokens import personal_columns
-from nightshift.ingest.quarantine.row_decisions import Decision, decisions, note_effect
+from nightshift.ingest.quarantine.row_decisions import RowDecision, decisions_of, note_effect
 from nightshift.job import Job, end, run_job
 from nightshift.lake.publication import Slice, publish, publish_all
 from nightshift.ledger.row_accounting import Accounting
@@ -73,7 +73,7 @@ def take_in(job: Job) -> None:
     from nightshift.ingest.sources import take
 
     delivery = masked_faults(take(spark, job), job.catalog.sources)
-    made = decisions(job.use_case.name, job.dates)
+    made = decisions_of(job.use_case.name, job.dates)
     sources = judge(spark, job, delivery, made)
     with in_turn(job):
         try:
@@ -111,11 +111,11 @@ def say_at_a_glance(job: Job) -> None:
         return
     found = glance(job.catalog, job.dates)
     if found.is_blocked:
-        shown = "\n".join(f"  {fault}" for fault in found.faults[:SHOWN])
+        shown = "\n".join(f"  {fault}" for fault in found.faults[:SHOWN_FAULTS])
         log.error("the delivery is refused; its files are set aside, which takes a minute:\n%s", shown)
 
 
-def judge(spark: SparkSession, job: Job, delivery: Delivery, made: list[Decision]) -> list[Judged]:
+def judge(spark: SparkSession, job: Job, delivery: Delivery, made: list[RowDecision]) -> list[Judged]:
     """The records of each source that came, parsed once and held against the declaration and the decisions.
 
     What is cached, and all that follows, holds no personal data.
@@ -166,7 +166,7 @@ def publish_blocked(spark: SparkSession, job: Job, delivery: Delivery, sources: 
 
 
 def publish_delivery(
-    spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged], made: list[Decision]
+    spark: SparkSession, job: Job, delivery: Delivery, sources: list[Judged], made: list[RowDecision]
 ) -> None:
     """Publish the accepted rows of every source with all that was set aside, or nothing where one slice is refused.
 

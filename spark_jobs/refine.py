@@ -35,7 +35,7 @@ from nightshift.spark_session import session
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
 
-SHOWN = 10
+SHOWN_KEYS = 10
 # Parameters that can be given by their names.
 BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -217,10 +217,10 @@ def _refuse_other_records(found: Sequence[Row]) -> None:
             place = f"silver.{row['name']} of {row.batch_date}, {row.file or 'of no file'}"
             wrong.append(f"  {place}: {row.rows} rows in bronze, {row.records} records made of them{others}")
     if wrong:
-        more = [f"  and {len(wrong) - SHOWN} more"] if wrong[SHOWN:] else []
+        more = [f"  and {len(wrong) - SHOWN_KEYS} more"] if wrong[SHOWN_KEYS:] else []
         raise DataError(
             "a function of refine.py loses or doubles rows, so nothing was published; it must give each row of its "
-            "first table once, with the `record` of it:\n" + "\n".join([*wrong[:SHOWN], *more]) + "\n"
+            "first table once, with the `record` of it:\n" + "\n".join([*wrong[:SHOWN_KEYS], *more]) + "\n"
             'Next: let it join with how="left", and what has a key once: reference data on both ends of their '
             "validity, other slices on `batch_date` too. Rows that are not wanted are set aside by a rule in "
             "tables.yaml"

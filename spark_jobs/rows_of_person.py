@@ -31,13 +31,13 @@ from nightshift.ledger.row_accounting import Accounting
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-FILE = ("file", "file_sha256")
+FILE_COLUMNS = ("file", "file_sha256")
 # How the name of an extract begins, which no file's does.
 QUERY = "jdbc:"
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRows:
     """Rows of a person in one table.
 
     Attributes:
@@ -58,22 +58,22 @@ class Found:
         return counts
 
 
-def search(spark: SparkSession, tables: Iterable[Table], token: str) -> list[Found]:
+def find_tables(spark: SparkSession, tables: Iterable[Table], token: str) -> list[FoundRows]:
     """The tables that hold rows of a person."""
     found = []
     for table in tables:
         if not table.exists() or not _texts(table):
             continue
         version = lake.newest_version(table)
-        place = [F.col(name) if table.source else F.lit("").alias(name) for name in FILE]
+        place = [F.col(name) if table.source else F.lit("").alias(name) for name in FILE_COLUMNS]
         mine = lake.read(spark, table, version=version).where(_is_about(table, token)).select(PARTITION, *place)
-        rows = {(row[0], row[1], row[2]): row[3] for row in mine.groupBy(PARTITION, *FILE).count().collect()}
+        rows = {(row[0], row[1], row[2]): row[3] for row in mine.groupBy(PARTITION, *FILE_COLUMNS).count().collect()}
         if rows:
-            found.append(Found(table, version, rows))
+            found.append(FoundRows(table, version, rows))
     return found
 
 
-def keep_account(spark: SparkSession, job: Job, found: Found, token: str) -> None:
+def keep_account(spark: SparkSession, job: Job, found: FoundRows, token: str) -> None:
     """Put rows into quarantine that are about to leave a source table: without content, but counted.
 
     So the sum of delivered rows still agrees, also if the removal is cut off and begins anew.
@@ -91,7 +91,7 @@ def keep_account(spark: SparkSession, job: Job, found: Found, token: str) -> Non
         new = marked.join(there, on=[PARTITION, "source", "file_sha256", "record"], how="left_anti")
         both = there.unionByName(new).cache()
         inputs: dict[dt.date, list[Input]] = {}
-        for date, name, sha256, number in both.groupBy(PARTITION, *FILE).count().collect():
+        for date, name, sha256, number in both.groupBy(PARTITION, *FILE_COLUMNS).count().collect():
             kind: Literal["file", "query"] = "query" if name.startswith(QUERY) else "file"
             inputs.setdefault(date, []).append(Input(kind, name, sha256 or "", number))
         account = Accounting(inputs)
@@ -99,7 +99,7 @@ def keep_account(spark: SparkSession, job: Job, found: Found, token: str) -> Non
         both.unpersist()
 
 
-def remove(spark: SparkSession, job: Job, found: Found, token: str) -> None:
+def remove(spark: SparkSession, job: Job, found: FoundRows, token: str) -> None:
     """Publish the slices of a table without the person's rows.
 
     Raises:
@@ -129,7 +129,7 @@ def _is_about(table: Table, token: str) -> Column:
     return functools.reduce(operator.or_, holds)
 
 
-def _audit(rest: DataFrame, job: Job, found: Found, token: str, version: int) -> Audit:
+def _audit(rest: DataFrame, job: Job, found: FoundRows, token: str, version: int) -> Audit:
     """What was audited when it was published, less the person: nothing but those rows may be gone, and none changed."""
 
     def audited(rows: DataFrame | None, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
@@ -192,7 +192,7 @@ def _entries(job: Job, table: Table, dates: Iterable[dt.date]) -> dict[dt.date, 
     }
 
 
-def _accounting(found: Found, entries: Mapping[dt.date, Entry], dates: BatchDates) -> Accounting:
+def _accounting(found: FoundRows, entries: Mapping[dt.date, Entry], dates: BatchDates) -> Accounting:
     """The account of the slices as it was, with the person's rows set aside; none where there was none."""
     taken = {date: ledger.inputs(entries[date]) if date in entries else [] for date in dates}
     if not _has_account(entries.get(dates.first)):
@@ -205,7 +205,7 @@ def _has_account(entry: Entry | None) -> bool:
     return entry is not None and entry.rows_in is not None
 
 
-def _set_aside(found: Found, date: dt.date, inputs: Sequence[Input]) -> Iterator[Input]:
+def _set_aside(found: FoundRows, date: dt.date, inputs: Sequence[Input]) -> Iterator[Input]:
     """Inputs that gave the person's rows too: by file where they were landed, else by how many rows each gave.
 
     What finds no place is missing in the sum, for which the publication is then refused.

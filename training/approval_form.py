@@ -15,7 +15,7 @@ from nightshift.install.services.ports import Ports
 from nightshift.models import champions
 from nightshift.models.champions.compared_before import never_compared
 from nightshift.models.mlflow_connection import experiment_id
-from training.card.measures_in_words import MEASURES
+from training.card.measures_in_words import MEASURES_IN_WORDS
 
 if TYPE_CHECKING:
     from nightshift.models.champions import Reign
@@ -117,7 +117,7 @@ def _noteworthy(outcome: Outcome, measures: Sequence[Beside], unknown: str | Non
 
 
 def _measures(metrics: Mapping[str, float]) -> list[Beside]:
-    titles = {measure.name: measure for measure in MEASURES}
+    titles = {measure.name: measure for measure in MEASURES_IN_WORDS}
     return [
         Beside(
             titles[name].title,

@@ -122,7 +122,7 @@ def challenge(
     suspected = suspects(strengths, whole, model.gain_shares(), use_case.task, use_case.training.cleared_features)
     numbers = {
         **evaluation.metrics,
-        leaks.NUMBERS[use_case.task]: strength,
+        leaks.GATED_NUMBERS[use_case.task]: strength,
         **stability.numbers(dataset, evaluation.predicted, evaluation.champion, drift, missing_rise),
         **(skew.numbers() if skew else {}),
         "training_seconds": time.monotonic() - budget.started + winner.seconds_before,
@@ -133,7 +133,7 @@ def challenge(
         champion_fits=numbers.get("champion_loss", 0.0) < numbers["constant_loss"],
         scored_before=skew is not None and skew.scored_before,
     )
-    verdicts = judge(gates, numbers, facts, {leaks.NUMBERS[use_case.task]: leaks.said(leader, strength)})
+    verdicts = judge(gates, numbers, facts, {leaks.GATED_NUMBERS[use_case.task]: leaks.said(leader, strength)})
     flattered = footing.flattered if footing else ""
     return Challenger(winner, model, curve, evaluation, numbers, drift, missing_rise, verdicts, flattered, suspected)
 

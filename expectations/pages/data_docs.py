@@ -13,7 +13,7 @@ from typing import Any
 
 from expectations.earlier_profiles import History
 from expectations.pages.index_page import Shown, list_audit
-from expectations.pages.profile_page import described
+from expectations.pages.profile_page import filled_in
 from expectations.pages.templates import template
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Table
@@ -57,7 +57,7 @@ def write_page(
     }
     _write(page, "audit.html.j2", common | {"rows": rows})
     if profiles:
-        _write(page.with_name(f"{page.stem}{PROFILE}"), "profile.html.j2", common | described(table, profiles, history))
+        _write(page.with_name(f"{page.stem}{PROFILE}"), "profile.html.j2", common | filled_in(table, profiles, history))
     list_audit(
         Shown(
             table=table.short_name,

@@ -20,8 +20,8 @@ from expectations.pages.templates import template
 from nightshift.home.settings import get_settings
 
 # Audits that are listed of each table; the pages of older ones stay where they are.
-LISTED = 12
-LOCK_SECONDS = 60
+LISTED_AUDITS = 12
+INDEX_LOCK_SECONDS = 60
 LAYERS = ("bronze", "silver", "gold")
 # Lines of a reason that the page of all use cases shows.
 _LINES = 3
@@ -55,7 +55,7 @@ def list_audit(shown: Shown, use_case: str) -> None:
     with index_lock(use_case):
         by_table: dict[str, list[Shown]] = defaultdict(list)
         for each in (shown, *_listed(_folder(use_case))):
-            if len(by_table[each.table]) < LISTED:
+            if len(by_table[each.table]) < LISTED_AUDITS:
                 by_table[each.table].append(each)
         kept = [asdict(each) for audits in by_table.values() for each in audits]
         _replace(_folder(use_case) / "index.json", json.dumps(kept, indent=1))
@@ -142,7 +142,7 @@ def _refused(folder: Path) -> dict[str, str]:
 def _lock(name: str) -> FileLock:
     lock = get_settings().locks / f"data_docs.{name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(lock, timeout=LOCK_SECONDS)
+    return FileLock(lock, timeout=INDEX_LOCK_SECONDS)
 
 
 def _replace(path: Path, text: str) -> None:

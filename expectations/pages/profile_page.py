@@ -12,7 +12,7 @@ from markupsafe import Markup
 from expectations import personal_data
 from expectations.earlier_profiles import History
 from expectations.pages import inline_plots
-from expectations.profile_comparison import SHIFTED, STABLE, differences, histogram, median
+from expectations.profile_comparison import SHIFTED, STABLE, histogram, median, profile_differences
 from nightshift.declarations.tables import Column, Table
 from nightshift.figures import number
 
@@ -24,7 +24,7 @@ MOST_SHOWN = 8
 SMALL_CHANGE = 0.0005
 
 
-def described(table: Table, profiles: Mapping[dt.date, Mapping[str, Any]], history: History | None) -> dict[str, Any]:
+def filled_in(table: Table, profiles: Mapping[dt.date, Mapping[str, Any]], history: History | None) -> dict[str, Any]:
     """The variables of ``profile.html.j2``."""
     filled = [date for date, profile in profiles.items() if profile["rows"]]
     date = max(filled) if filled else max(profiles)
@@ -61,7 +61,7 @@ def _column(
     column: Column, found: Mapping[str, Any], profile: Mapping[str, Any], last: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     filled = profile["rows"] - found["nulls"]
-    changes = differences(last, profile, column.name) if last else {}
+    changes = profile_differences(last, profile, column.name) if last else {}
     # Where a row stood in its file follows the number of rows, and is no finding; versions only ever change.
     index = changes.get("stability_index", 0) if column.role not in ("lineage", "version") else 0
     return {

@@ -25,7 +25,7 @@ from nightshift.declarations.tables import Layer, Table
 from nightshift.home.settings import get_settings
 
 MODULE = "nightshift.catalogue.dbt_sources"
-LAYERS: tuple[Layer, ...] = ("silver", "gold")
+SOURCE_LAYERS: tuple[Layer, ...] = ("silver", "gold")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def sources(catalog: Catalog) -> str:
             "schema": "global_temp",
             "tables": [_table(table) for table in catalog.layer(layer)],
         }
-        for layer in LAYERS
+        for layer in SOURCE_LAYERS
     ]
     text = yaml.safe_dump({"sources": declared}, sort_keys=False, allow_unicode=True, width=116)
     return (

@@ -15,7 +15,7 @@ from nightshift.stages import typed
 if TYPE_CHECKING:
     from nightshift.catalogue.feature_registry.features_in_use import Registry
 
-TITLES = ("feature", "type", "gain", "used by", "nulls", "computed from", "looks back")
+FEATURE_TITLES = ("feature", "type", "gain", "used by", "nulls", "computed from", "looks back")
 
 
 @click.command()
@@ -29,14 +29,14 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
     Writes the same as an HTML page beside the Data Docs, with dbt's documentation of the models that compute it.
     """
     from nightshift.catalogue.feature_registry.features_in_use import registry_of
-    from nightshift.catalogue.feature_registry.registry_page import write_page
+    from nightshift.catalogue.feature_registry.registry_page import write_registry
     from nightshift.dbt_project.models_and_docs import write_docs
     from nightshift.declarations.use_case import UseCase
 
     use_cases = [UseCase.load(name)] if name else UseCase.load_all()
     registries = {use_case.name: registry_of(use_case) for use_case in use_cases}
     dbt_docs = write_docs()
-    pages = {use_case.name: write_page(use_case, registries[use_case.name]) for use_case in use_cases}
+    pages = {use_case.name: write_registry(use_case, registries[use_case.name]) for use_case in use_cases}
     if publish:
         for registry in registries.values():
             _publish(registry, run_id)
@@ -79,7 +79,7 @@ def _print(registry: Registry) -> None:
         )
         for feature in sorted(registry.features, key=lambda feature: -(feature.gain_share or 0))
     ]
-    terminal.print_table(TITLES, rows, right=("gain", "nulls"), title=f"{registry.use_case}, {champion}")
+    terminal.print_table(FEATURE_TITLES, rows, right=("gain", "nulls"), title=f"{registry.use_case}, {champion}")
     if registry.unused:
         names = ", ".join(feature.declared.name for feature in registry.unused)
         terminal.echo(names, mark="used by no model:", fg="yellow")

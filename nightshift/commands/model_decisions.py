@@ -45,11 +45,11 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None, 
     version that is suspected of knowing the outcome must be named with `--cleared`.
     """
     from nightshift.models import champions
-    from nightshift.models.champions.approvers import typed
+    from nightshift.models.champions.approvers import who_and_why
     from nightshift.models.champions.champion_decisions import BY_HAND
 
     case = UseCase.load(use_case)
-    who, why = typed(case, version, who, why)
+    who, why = who_and_why(case, version, who, why)
     date = case.batch_dates(str(parse_date(first))).first if first else _default_first(case, version)
     kept = champions.promote(case, version, date, who, why, BY_HAND, cleared=cleared)
     _say_champion(kept, use_case)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nightshift.ledger import Entry
 
 TITLES = ("batch date", "table", "status", "in", "published", "quarantined", "deduplicated", "version", "model", "run")
-NUMBERS = TITLES[3:8]
+RIGHT_ALIGNED = TITLES[3:8]
 SUMS = ("rows_in", "rows_published", "rows_quarantined", "rows_deduplicated", "delta_version")
 STYLES = {"published": "green", "running": "yellow", "overtaken": "yellow", "refused": "bold red", "failed": "bold red"}
 
@@ -109,7 +109,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
             ]
         )
         previous = row["batch_date"]
-    terminal.print_table(TITLES, cells, right=NUMBERS)
+    terminal.print_table(TITLES, cells, right=RIGHT_ALIGNED)
     for row in rows:
         if row["message"]:
             terminal.echo(row["message"], mark=f"\n{row['table']} {row['batch_date']}", bold=True)

@@ -26,7 +26,7 @@ LINEAGE: tuple[dict[str, Any], ...] = (
     },
     {"name": "extra", "type": "string", "description": "Delivered fields that are not declared, as a JSON object."},
 )
-SCORES = "scores"
+SCORES_NAME = "scores"
 # Names that a declared column can't have, by layer, as the stages add columns of these names to the rows: landing
 # its lineage and what it finds about a record, reference data its validity, refining the record that is newest.
 RESERVED: dict[str, frozenset[str]] = {
@@ -135,7 +135,7 @@ _EXPLANATION = (
 def all_columns(table: Table) -> tuple[Column, ...]:
     """The columns as a reader sees them, batch_date first, which only dbt's models declare themselves."""
     partition = next((column for column in table.columns if column.name == PARTITION), None)
-    is_scores = (table.layer, table.name) == ("gold", SCORES)
+    is_scores = (table.layer, table.name) == ("gold", SCORES_NAME)
     return (partition or (_SCORED_DATE if is_scores else _BATCH_DATE), *table.data_columns)
 
 

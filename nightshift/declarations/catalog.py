@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nightshift.declarations.built_in_columns import LINEAGE, QUARANTINE_TABLE, RESERVED, SCORES, score_columns
+from nightshift.declarations.built_in_columns import LINEAGE, QUARANTINE_TABLE, RESERVED, SCORES_NAME, score_columns
 from nightshift.declarations.cross_checks import faults_between
 from nightshift.declarations.feature_registry_table import registry_table
 from nightshift.declarations.tables import Layer, Table
@@ -131,7 +131,7 @@ def _declared(use_case: UseCase) -> Iterator[tuple[Path, Place, Table]]:
                 f"{path}: {raw['layer']}.{raw.get('name')}, column {reserved[0]}: the name is reserved, as nightshift "
                 "adds a column of this name itself; call it otherwise, in the delivery too"
             )
-        if (raw.get("layer"), raw.get("name")) == ("gold", SCORES):
+        if (raw.get("layer"), raw.get("name")) == ("gold", SCORES_NAME):
             columns = _with_score_columns(columns, use_case, path)
         if "source" in raw:
             columns = [*columns, *({**column, "role": "lineage"} for column in LINEAGE)]
@@ -149,7 +149,7 @@ def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path) -
     names = {column["name"] for column in added}
     if twice := [_name(column) for column in columns if _name(column) in names]:
         raise DeclarationError(
-            f"{path}: gold.{SCORES}, column {twice[0]}: every {use_case.task} score has it, so take it out of the "
+            f"{path}: gold.{SCORES_NAME}, column {twice[0]}: every {use_case.task} score has it, so take it out of the "
             "declaration; declared are the keys, and what else shall be carried over from the feature table as it is "
             "(where that is a feature of this name, give the feature another one)"
         )

@@ -15,7 +15,7 @@ REPETITIONS = 1000
 ESCAPES = frozenset("dDwWsSbBAnrtf123456789")
 ESCAPES_IN_CLASS = frozenset("dDwWsSnrtf")
 CODES = {"x": r"[0-9a-fA-F]{2}", "u": r"[0-9a-fA-F]{4}"}
-GROUPS = ("(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>")
+OPENED = ("(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>")
 REMEDIES = {"Z": "nothing: the whole text must match anyway", "v": r"\x0b", "0": r"\x00", "U": r"\u and four digits"}
 QUANTIFIER = re.compile(r"(?:[*+?]|\{([0-9]+)(?:(,)([0-9]*))?\})([+?]?)")
 
@@ -43,7 +43,7 @@ def _faults(pattern: str) -> Iterator[str]:
             length, reason = _class(pattern, place)
             place += length
         elif sign == "(":
-            reason = None if pattern[place + 1] != "?" or pattern.startswith(GROUPS, place) else _group(pattern, place)
+            reason = None if pattern[place + 1] != "?" or pattern.startswith(OPENED, place) else _group(pattern, place)
             open_groups.append(1.0)
             place += 1
         elif sign == ")":

@@ -7,7 +7,7 @@ import functools
 import importlib.resources
 from collections.abc import Sequence
 
-SIMILAR = 0.6
+SIMILAR_NAMES = 0.6
 # What people and the European Union write, and ISO 3166 does not.
 _HABITS = {"UK": "GB", "EL": "GR"}
 
@@ -44,7 +44,7 @@ def unknown_subdivision(country: str, code: str) -> str | None:
 
 def _likely(given: str, names: dict[str, str], examples: Sequence[str]) -> str:
     by_case = {name.casefold(): code for name, code in names.items()}
-    close = difflib.get_close_matches(given.casefold(), by_case, n=1, cutoff=SIMILAR if len(given) > 3 else 1.0)
+    close = difflib.get_close_matches(given.casefold(), by_case, n=1, cutoff=SIMILAR_NAMES if len(given) > 3 else 1.0)
     if close:
         return f": did you mean {by_case[close[0]]}?"
     return f", like {', '.join(examples)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from nightshift.declarations.built_in_columns import SCORES
-from nightshift.declarations.feature_registry_table import NAME as REGISTRY
+from nightshift.declarations.built_in_columns import SCORES_NAME
+from nightshift.declarations.feature_registry_table import REGISTRY_TABLE as REGISTRY
 from nightshift.declarations.refine_functions import refine_functions
 from nightshift.declarations.source import FileSource, JdbcSource
 from nightshift.declarations.tables import QUARANTINE, Table
@@ -90,7 +90,7 @@ def _retention(table: Table, use_case: UseCase) -> Iterator[Fault]:
 
 def _mart(table: Table) -> Iterator[Fault]:
     """The rows of a table that aggregates balance with nothing, so that sums must."""
-    if table.layer == "gold" and not (table.features or table.name in (SCORES, REGISTRY) or table.agrees_with):
+    if table.layer == "gold" and not (table.features or table.name in (SCORES_NAME, REGISTRY) or table.agrees_with):
         yield (
             table,
             "agrees_with: a mart needs at least one agreement, as nothing else tells that its models lost or doubled "

@@ -7,7 +7,7 @@ from typing import Any
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 
-NAME = "feature_registry"
+REGISTRY_TABLE = "feature_registry"
 # (name, type, description, what else is declared)
 _COLUMNS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("feature_table", "string", "Table that holds the feature, like gold.features.", {"required": True}),
@@ -49,7 +49,7 @@ def registry_table(use_case: UseCase) -> Table:
         {
             "use_case": use_case.name,
             "layer": "gold",
-            "name": NAME,
+            "name": REGISTRY_TABLE,
             "description": "What each feature means, comes from and holds, and which models use it.",
             "grain": "one row per feature",
             "keys": ["feature_table", "feature"],

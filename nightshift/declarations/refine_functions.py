@@ -18,11 +18,11 @@ def refine_functions(use_case: UseCase) -> dict[str, list[str]]:
     path = use_case.folder / "refine.py"
     if not path.is_file():
         return {}
-    functions = [node for node in parsed(path).body if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in parsed_code(path).body if isinstance(node, ast.FunctionDef)]
     return {each.name: [given.arg for given in (*each.args.args, *each.args.kwonlyargs)] for each in functions}
 
 
-def parsed(path: Path) -> ast.Module:
+def parsed_code(path: Path) -> ast.Module:
     """A file of Python, parsed and not run.
 
     Raises:

@@ -11,9 +11,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from nightshift.declarations import misplaced_files
-from nightshift.declarations.built_in_columns import SCORES
-from nightshift.declarations.feature_registry_table import NAME as REGISTRY
-from nightshift.declarations.refine_functions import parsed, refine_functions
+from nightshift.declarations.built_in_columns import SCORES_NAME
+from nightshift.declarations.feature_registry_table import REGISTRY_TABLE as REGISTRY
+from nightshift.declarations.refine_functions import parsed_code, refine_functions
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
@@ -82,7 +82,7 @@ def _unloaded(use_case: UseCase) -> Iterator[str]:
 
 
 def _contents(path: Path) -> Iterator[str]:
-    body = parsed(path).body
+    body = parsed_code(path).body
     names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
     assigned = {target.id for node in body for target in _targets(node) if isinstance(target, ast.Name)}
     if "THRESHOLDS" in assigned:
@@ -101,7 +101,7 @@ def _targets(node: ast.stmt) -> list[ast.expr]:
 
 
 def _is_mart(table: Table) -> bool:
-    return table.layer == "gold" and not table.features and table.name not in (SCORES, REGISTRY)
+    return table.layer == "gold" and not table.features and table.name not in (SCORES_NAME, REGISTRY)
 
 
 def _likely(name: str, known: Iterator[str] | Mapping[str, Table] | list[str]) -> str:

@@ -25,7 +25,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 FILES = ("use_case.yaml", "tables.yaml", "gates.yaml", "reasons.yaml")
 
 
-class Delivery(Declared):
+class DeliveryTerms(Declared):
     """How long a night waits for its delivery, and what it tolerates in it."""
 
     poll_seconds: PositiveInt = Field(60, description="Pause between two looks for the manifest.")
@@ -85,7 +85,7 @@ class UseCase(Declared):
     )
     subdivision: str | None = Field(None, description="State or province with holidays of its own, like NY of US.")
     dates: Dates
-    delivery: Delivery = Delivery()
+    delivery: DeliveryTerms = DeliveryTerms()
     nightly: Nightly = Nightly()
     task: Task = Field(BINARY, description="What the model predicts: whether an event happens, or a value.")
     target: Target

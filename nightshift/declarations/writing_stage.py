@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightshift.dates import BatchDates
-from nightshift.declarations.feature_registry_table import NAME as REGISTRY
+from nightshift.declarations.feature_registry_table import REGISTRY_TABLE as REGISTRY
 from nightshift.declarations.score_names import SCORES
 from nightshift.declarations.tables import Table
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, command

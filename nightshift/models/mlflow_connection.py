@@ -17,7 +17,7 @@ from nightshift.errors import DatabaseUnreachableError, MissingError, ServerUnre
 from nightshift.home.database import database_url
 from nightshift.home.outside_errors import explained
 from nightshift.home.settings import get_settings
-from nightshift.home.variables.known import MLFLOW
+from nightshift.home.variables.known import MLFLOW_VARIABLES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 PATIENCE_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 1.0
 # Versions that one answer of the registry may hold.
-PAGE = 1000
+PAGE_ROWS = 1000
 
 
 def tracking_uri() -> str:
@@ -41,7 +41,7 @@ def tracking_uri() -> str:
 @functools.cache
 def client() -> MlflowClient:
     """MLflow's client for tracking and registry; the first call imports mlflow."""
-    os.environ.update({each.name: each.value for each in MLFLOW})
+    os.environ.update({each.name: each.value for each in MLFLOW_VARIABLES})
     import mlflow
 
     uri = tracking_uri()
@@ -120,7 +120,7 @@ def model_versions(use_case: UseCase) -> dict[int, ModelVersion]:
     """All versions of a use case's model by number, the oldest first; MLflow is waited for."""
     found = patiently(
         "listing the versions of the model",
-        lambda: client().search_model_versions(f"name = '{use_case.model_name}'", max_results=PAGE),
+        lambda: client().search_model_versions(f"name = '{use_case.model_name}'", max_results=PAGE_ROWS),
     )
     return dict(sorted((int(each.version), each) for each in found))
 

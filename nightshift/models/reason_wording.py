@@ -40,13 +40,13 @@ class Wording:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return self.missing
         template = self.raises if raises else self.lowers
-        return template.replace(PLACEHOLDER, self.names.get(plain(value)) or spoken(value, self.form))
+        return template.replace(PLACEHOLDER, self.names.get(exact_text(value)) or spoken(value, self.form))
 
 
 def spoken(value: str | float | int | bool, form: Form) -> str:
     """A value for people: `12 %`, `2,475`, `17:45`, `-3 minutes`."""
     if isinstance(value, str) or form == "text" or not math.isfinite(value):
-        return plain(value)
+        return exact_text(value)
     if form == "share":
         percent = 100 * value
         return f"{percent:z.{1 if abs(percent) < 10 else 0}f} %".replace(".0 ", " ")
@@ -59,7 +59,7 @@ def spoken(value: str | float | int | bool, form: Form) -> str:
     return _number(value)
 
 
-def plain(value: str | float | int | bool) -> str:
+def exact_text(value: str | float | int | bool) -> str:
     """A value as text that names it exactly; a whole number without decimals."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

@@ -12,7 +12,7 @@ from nightshift.declarations.yaml_form import Declared, Name, load_yaml
 from nightshift.errors import DeclarationError
 from nightshift.models.reason_wording import PLACEHOLDER, Form, Wording
 
-FILE = "reasons.yaml"
+REASONS_FILE = "reasons.yaml"
 _CLOCK = "minutes after"
 
 
@@ -65,7 +65,7 @@ def wordings(use_case: UseCase, features: Table) -> dict[str, Wording]:
     Raises:
         NightshiftError: if the file breaks a rule, or has phrases for what is no feature; naming file and feature.
     """
-    path = use_case.folder / FILE
+    path = use_case.folder / REASONS_FILE
     given = load_yaml(Dictionary, path).features if path.is_file() else {}
     known = {column.name: column for column in features.features}
     if unknown := sorted(given.keys() - known.keys()):

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from nightshift.install.services.airflow_env import Connection
+from nightshift.install.services.airflow_env import AirflowAddress
 
 # Milliseconds; a page takes seconds where a training has the cores.
 PATIENCE = 60_000
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
-def answer(connection: Connection, option: str, why: str) -> str:
+def answer(connection: AirflowAddress, option: str, why: str) -> str:
     """Open the one required action there is, read its form, fill in why and answer; what the form showed."""
     with _logged_in(connection) as page:
         page.goto(f"{connection.base_url}/required_actions?response_received=false")
@@ -31,7 +31,7 @@ def answer(connection: Connection, option: str, why: str) -> str:
 
 
 @contextmanager
-def _logged_in(connection: Connection) -> Iterator[Page]:
+def _logged_in(connection: AirflowAddress) -> Iterator[Page]:
     with sync_playwright() as playwright:
         # Playwright's own browser, where the machine has none.
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)

@@ -12,7 +12,7 @@ import pytest
 
 from expectations.earlier_profiles import History
 from expectations.pages.data_docs import template
-from expectations.pages.profile_page import described
+from expectations.pages.profile_page import filled_in
 from expectations.profile import PROBABILITIES, profile, target_of
 from expectations.unusual_slices import statistical_checks
 from nightshift.dates import BatchDates
@@ -163,7 +163,7 @@ def test_values_at_the_edge_have_a_profile_a_page_and_a_day_after(spark):
         history = History({DAY: before}, Thresholds(column_history_at_least=1, history_at_least=1))
         checks = list(statistical_checks(table, {NEXT: now}, history))
         assert [check.name for check in checks if not check.passed] == ["null_shares_are_as_usual"]
-        shown = described(table, {NEXT: now}, history)
+        shown = filled_in(table, {NEXT: now}, history)
         assert "model_version" not in [each["declared"].name for each in shown["moved"]]
         page = template("profile.html.j2").render(
             **shown, table=table, dates=NIGHT, attempt=1, blocked=False, checks=[], audit_page="", index_page=""

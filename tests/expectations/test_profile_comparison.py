@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from expectations.profile import PROBABILITIES
-from expectations.profile_comparison import differences, histogram, share_below, stability_index
+from expectations.profile_comparison import histogram, profile_differences, share_below, stability_index
 
 UNIFORM = [100 * probability for probability in PROBABILITIES]
 
@@ -66,16 +66,16 @@ def test_values_that_are_not_kept_are_not_compared():
 def test_differences_between_two_batches():
     before = {"rows": 100, "columns": {"amount": numbers(UNIFORM, nulls=10)}}
     now = {"rows": 200, "columns": {"amount": numbers([value + 1 for value in UNIFORM], nulls=100)}}
-    found = differences(before, now, "amount")
+    found = profile_differences(before, now, "amount")
     assert found["null_share"] == pytest.approx(0.4)
     assert found["mean"] == found["median"] == pytest.approx(1)
-    assert differences(before, now, "unknown") == {}
+    assert profile_differences(before, now, "unknown") == {}
 
 
 def test_a_boolean_is_compared_by_its_true_share():
     before = {"rows": 100, "columns": {"late": {"type": "boolean", "nulls": 0, "distinct": 2, "true": 20}}}
     now = {"rows": 60, "columns": {"late": {"type": "boolean", "nulls": 10, "distinct": 2, "true": 25}}}
-    assert differences(before, now, "late")["true share"] == pytest.approx(0.3)
+    assert profile_differences(before, now, "late")["true share"] == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("most", [1.7976931348623157e308, 1e300, 1e-322, 1e-310])
@@ -86,9 +86,9 @@ def test_shares_and_bars_are_numbers_at_the_ends_of_a_double(most: float) -> Non
     assert (edges[0], edges[-1]) == (-most, most)
     assert sum(shares) == pytest.approx(1)
     assert stability_index(numbers(wide), numbers(wide), 100, 100) == pytest.approx(0)
-    changes = differences(profile_of(numbers(wide)), profile_of(numbers([most] * 41)), "amount")
+    changes = profile_differences(profile_of(numbers(wide)), profile_of(numbers([most] * 41)), "amount")
     assert changes["mean"] == most
-    far = differences(profile_of(numbers([-1e308] * 41)), profile_of(numbers([1e308] * 41)), "amount")
+    far = profile_differences(profile_of(numbers([-1e308] * 41)), profile_of(numbers([1e308] * 41)), "amount")
     assert far.keys() == {"null_share", "distinct", "stability_index"}, "a double can't hold how far they are apart"
 
 

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from expectations.earlier_profiles import History, load
+from expectations.earlier_profiles import History, load_earlier
 from expectations.profile import profile
 from expectations.unusual_slices import NO_HISTORY, statistical_checks
 from nightshift import ledger
@@ -177,7 +177,7 @@ def publish(profiles: dict) -> None:
 def test_history_comes_from_what_was_published(home):
     before = {date: each for date, each in usual().items() if date >= DAY - 14 * STEP}
     publish(before)
-    history = load(TABLE, BatchDates.of(DAY), {DAY: slice_of(1000)})
+    history = load_earlier(TABLE, BatchDates.of(DAY), {DAY: slice_of(1000)})
     assert history.profiles[DAY - 14 * STEP] == before[DAY - 14 * STEP]
     # Recent days and the weekdays of earlier weeks, and not all there is.
     assert len(history.profiles) == 1 + 7 + 1
@@ -191,7 +191,7 @@ def test_the_history_of_snapshots_are_the_newest_ones_that_were_published(home, 
     monkeypatch.setattr("expectations.earlier_profiles.lake.published_dates", lambda table: set(months))
     source = FileSource(file="calls.csv", format="csv", required=False)
     dates = BatchDates(dt.date(2013, 11, 2), dt.date(2013, 12, 1))
-    history = load(TABLE.model_copy(update={"source": source}), dates, {months[11]: slice_of(1400)})
+    history = load_earlier(TABLE.model_copy(update={"source": source}), dates, {months[11]: slice_of(1400)})
     assert sorted(history.profiles) == [*months[3:11], months[11]]
     assert history.last(months[11]) == (months[10], before[months[10]])
     assert [each["rows"] for each in history.alike(months[11])] == [1450] * Thresholds().recent_snapshots

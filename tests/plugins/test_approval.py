@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from nightshift.declarations.training_section import Approval
 from nightshift.declarations.use_case import UseCase
-from nightshift.models.champions.champion_decisions import PROMOTED, ROLLED_BACK, Action, Decision
+from nightshift.models.champions.champion_decisions import PROMOTED, ROLLED_BACK, ChampionAction, Decision
 from nightshift_airflow.approval import ApproveModel, ordered
 from nightshift_airflow.ending import TaskFailedError
 
@@ -41,7 +41,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Decision]:
     return decided
 
 
-def decide(made: list[Decision], action: Action, version: int) -> None:
+def decide(made: list[Decision], action: ChampionAction, version: int) -> None:
     first = dt.date(2013, 10, 1 + len(made))
     made.append(Decision(len(made), version, action, first, "maria", "fine", f"run {len(made)}", AT))
 

@@ -13,7 +13,7 @@ import nightshift.ingest.late
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.ingest.late import Change, Changes
+from nightshift.ingest.late import Changes, DeliveryChange
 from nightshift.stages import STAGES
 from nightshift_airflow.catch_up import FindChanges
 from nightshift_airflow.ending import TaskFailedError
@@ -24,7 +24,7 @@ FIRST, SECOND, LAST = (dt.date(2013, 10, number) for number in (2, 5, 20))
 LOOKED_AT = BatchDates(dt.date(2013, 9, 16), LAST)
 ALL = Changes(
     LOOKED_AT,
-    (Change(FIRST, "late", ("schedule.csv",)), Change(SECOND, "corrected", ("weather.parquet",))),
+    (DeliveryChange(FIRST, "late", ("schedule.csv",)), DeliveryChange(SECOND, "corrected", ("weather.parquet",))),
     {
         "land": (BatchDates.of(FIRST), BatchDates.of(SECOND)),
         "refine": (BatchDates.of(FIRST), BatchDates.of(SECOND)),

@@ -21,7 +21,7 @@ import pytest
 from nightshift.home.settings import get_settings
 from nightshift.install.services import airflow_env
 from nightshift.install.services.airflow_api import AirflowApi, AirflowRefused
-from nightshift.install.services.airflow_env import Connection
+from nightshift.install.services.airflow_env import AirflowAddress
 from nightshift.install.services.ports import Ports
 from nightshift_airflow.approval import ApproveModel
 from tests.conftest import database_of_tests
@@ -72,7 +72,7 @@ class Airflow:
         assert not [name for name, password in self.passwords.items() if password in printed]
 
     def client(self, name: str) -> AirflowApi:
-        return AirflowApi(Connection(self.url, name, self.passwords.get(name, "unknown")))
+        return AirflowApi(AirflowAddress(self.url, name, self.passwords.get(name, "unknown")))
 
     def status(self, name: str, method: str, path: str, body: Any = None) -> int:
         """What the server answers this user: 200 where it does what was asked for."""
@@ -271,7 +271,7 @@ def test_only_who_is_assigned_by_name_answers_an_approval(airflow: Airflow) -> N
 def test_the_form_is_answered_in_a_browser_after_the_login_page(airflow: Airflow) -> None:
     asks = operator(by=["viewer", "oncall"])
     form = waiting_approval(airflow, 2, asks)
-    answer(Connection(airflow.url, "oncall", airflow.passwords["oncall"]), OPTIONS[1], "no better")
+    answer(AirflowAddress(airflow.url, "oncall", airflow.passwords["oncall"]), OPTIONS[1], "no better")
     orders = ordered(airflow, form, asks)
     assert (orders["who_id"], orders["why"], orders["decline"]) == ("oncall", "no better", True)
 

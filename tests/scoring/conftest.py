@@ -27,7 +27,7 @@ from nightshift.models import mlflow_connection
 from nightshift.models.calibrated_predictions import Calibration, Interval
 from nightshift.models.champions import decide_champion
 from nightshift.models.encoding import Encoding
-from scoring.dictionary_of_then import Dictionary
+from scoring.dictionary_of_then import DictionaryOfThen
 from scoring.predict_and_decide import Recipe, scorer
 from training.fitting.fitted import FittedModel
 from training.register import log_model, tracked_run
@@ -95,7 +95,7 @@ def fitted(catalog: Catalog, seed: int = 6, rounds: int = 12) -> FittedModel:
 def score_rows(catalog: Catalog, model: FittedModel, rows: pa.Table, rows_per_batch: int = 10_000) -> pa.Table:
     """What a Spark task makes of rows, without Spark."""
     features, scores = catalog["gold.features"], catalog["gold.scores"]
-    dictionary = Dictionary.declared(catalog.use_case, features)
+    dictionary = DictionaryOfThen.declared(catalog.use_case, features)
     recipe = Recipe(
         partition=PARTITION,
         model_name="toy",

@@ -15,9 +15,9 @@ from nightshift.commands.sql import sql
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError
 from nightshift.models import champions, which_version
 from nightshift.models.champions.scored_by import being_scored_by
-from scoring.dictionary_of_then import Dictionary
+from scoring.dictionary_of_then import DictionaryOfThen
 from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
-from scoring.schema_checks import carried_columns
+from scoring.schema_checks import carried_to_scores
 from scoring.score import main, recipe
 from tests.scoring.conftest import DAY, FLIGHTS, NEXT, World
 
@@ -99,7 +99,7 @@ def test_the_same_bits_however_rows_are_partitioned(spark, world: World) -> None
     world.promote(world.register())
     features, scores = world.catalog["gold.features"], world.catalog["gold.scores"]
     champion = which_version.champion(world.use_case)
-    how = recipe(champion, features, scores, Dictionary.declared(world.use_case, features), {DAY: 0})
+    how = recipe(champion, features, scores, DictionaryOfThen.declared(world.use_case, features), {DAY: 0})
     rows = spark.read.format("delta").load(str(features.path))
     one, seven = (
         sorted(
@@ -183,15 +183,15 @@ def declaration(world: World, **changes):
 
 def test_a_score_column_that_nobody_provides_is_named(world: World) -> None:
     features, scores = world.catalog["gold.features"], world.catalog["gold.scores"]
-    assert carried_columns(features, scores) == ("batch_date", "time_hour", "carrier", "flight", "origin", "dest")
+    assert carried_to_scores(features, scores) == ("batch_date", "time_hour", "carrier", "flight", "origin", "dest")
     with pytest.raises(NightshiftError, match="declares dest, which scoring does not compute"):
-        carried_columns(declaration(world, dest=None), scores)
+        carried_to_scores(declaration(world, dest=None), scores)
 
 
 def test_the_words_of_a_score_are_kept_by_their_digest(world: World) -> None:
-    dictionary = Dictionary.declared(world.use_case, world.catalog["gold.features"])
+    dictionary = DictionaryOfThen.declared(world.use_case, world.catalog["gold.features"])
     kept = dictionary.keep(world.use_case)
     assert (kept.kind, kept.name, kept.rows) == ("file", "reasons.yaml", 0)
-    assert Dictionary.kept(world.use_case, kept.version) == dictionary
+    assert DictionaryOfThen.kept(world.use_case, kept.version) == dictionary
     assert dictionary.keep(world.use_case) == kept
-    assert Dictionary.kept(world.use_case, "0" * 64) is None
+    assert DictionaryOfThen.kept(world.use_case, "0" * 64) is None

@@ -214,7 +214,7 @@ def test_what_a_stage_commits_after_the_audit_is_not_taken_back(
 def test_the_account_stays_and_the_person_is_set_aside(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     taken = [Input("table", "ref", "1", 0), Input(kind, "a", "7", 4, 1, 2), Input("table", "b", "7", 5)]
     monkeypatch.setattr(ledger, "inputs", lambda _: taken)
-    found = rows_of_person.Found(SimpleNamespace(source=None), 3, {(DAY, "", ""): 2})
+    found = rows_of_person.FoundRows(SimpleNamespace(source=None), 3, {(DAY, "", ""): 2})
     made = rows_of_person._accounting(found, {DAY: SimpleNamespace(rows_in=9)}, BatchDates.of(DAY))
     assert [(each.rows, each.quarantined, each.deduplicated) for each in made.inputs[DAY]] == [
         (0, 0, 0),
@@ -233,7 +233,7 @@ def test_the_account_stays_and_the_person_is_set_aside(monkeypatch: pytest.Monke
 def test_a_slice_that_lost_anything_else_is_refused(spark, shop: Shop) -> None:
     table = shop.catalog["bronze.customers"]
     bob = privacy.token(privacy.load_key(), "contact", "bob@example.org")
-    (found,) = [each for each in rows_of_person.search(spark, [table], bob) if each.table is table]
+    (found,) = [each for each in rows_of_person.find_tables(spark, [table], bob) if each.table is table]
     assert found.by_date == {DAY: 1}
     rest = lake.read(spark, table, BatchDates.of(DAY)).where(f"email <> '{bob}'")
 

@@ -17,7 +17,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
 from nightshift.home.settings import Settings
-from nightshift.ingest.late import Change, Changes, find
+from nightshift.ingest.late import Changes, DeliveryChange, find
 from nightshift.job import run_job
 from nightshift.lake.audit_report import AuditReport
 from spark_jobs import refine as refine_module
@@ -83,8 +83,8 @@ def test_what_came_late_or_was_corrected_is_taken_in_once(spark, landing: Path, 
 
     changes = catch_up()
     assert changes.found == (
-        Change(FIRST, "corrected", ("schedule.csv",)),
-        Change(SECOND, "late", ("outcomes.jsonl.gz", "schedule.csv", "weather.parquet")),
+        DeliveryChange(FIRST, "corrected", ("schedule.csv",)),
+        DeliveryChange(SECOND, "late", ("outcomes.jsonl.gz", "schedule.csv", "weather.parquet")),
     )
     assert changes.stages["land"] == changes.stages["refine"] == (BatchDates(FIRST, SECOND),)
     flights = lake.rows_by_date(Catalog(USE_CASE)["silver.flights"], BatchDates(FIRST, THIRD))
@@ -123,7 +123,7 @@ def test_a_correction_is_found_until_it_is_taken_in_and_a_refine_that_read_befor
     run_all("Turin")
     assert not find(shop.catalog.use_case, shop.catalog)
     shop.deliver(["ada@example.org,Ada,1,Paris,36"])
-    assert find(shop.catalog.use_case, shop.catalog).found == (Change(DAY, "corrected", ("customers.csv",)),)
+    assert find(shop.catalog.use_case, shop.catalog).found == (DeliveryChange(DAY, "corrected", ("customers.csv",)),)
     monkeypatch.setattr(refine_module, "publish_all", after_a_correction)
     run("refine", BatchDates.of(DAY), shop.name)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from training.card.card_limits import limits
-from training.card.measures_in_words import MEASURES, OF_SLICES, PERIODS, Measure, calibration_words, number
+from training.card.measures_in_words import MEASURES_IN_WORDS, OF_SLICES, PERIODS, Measure, calibration_words, number
 from training.judging.evaluate import interval_level
 from training.judging.slice_measures import SMALLEST_CLASS
 
@@ -17,7 +17,7 @@ SHOWN_DRIFTS = 10
 SHOWN_SKEWS = 10
 
 
-def content(card: Card) -> dict[str, Any]:
+def template_values(card: Card) -> dict[str, Any]:
     """What the templates are filled with."""
     challenger = card.challenger
     return {
@@ -83,7 +83,7 @@ def _headline(card: Card) -> list[dict[str, Any]]:
             "constant": metrics.get(f"constant_{measure.name}"),
             "champion": metrics.get(f"champion_{measure.name}"),
         }
-        for measure in MEASURES
+        for measure in MEASURES_IN_WORDS
         if measure.name in metrics
     ]
 
@@ -102,7 +102,7 @@ def _side_by_side(card: Card) -> dict[str, Any]:
     columns = [name for name in ("train", "validation", "test") if name in table]
     rows = [
         {"title": measure.title, "values": [number(table[name].get(measure.name)) for name in columns]}
-        for measure in MEASURES
+        for measure in MEASURES_IN_WORDS
         if measure.name in table["test"]
     ]
     return {"columns": columns, "rows": rows}

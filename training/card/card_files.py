@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift.models.champions.card_decisions import with_decisions
-from training.card.card_content import content
-from training.card.measures_in_words import interval, number, share
+from training.card.card_content import template_values
+from training.card.measures_in_words import interval_in_words, number, share
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,7 +23,7 @@ def write_card(folder: Path, card: Card) -> tuple[Path, Path]:
     The Markdown shows the pictures from the folder ``plots`` beside its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    filled = content(card)
+    filled = template_values(card)
     written = []
     for name, as_html in (("card.html", True), ("card.md", False)):
         text = _templates(as_html).get_template(f"{name}.j2").render(filled)
@@ -47,7 +47,7 @@ def _templates(as_html: bool) -> Environment:
     )
     environment.filters |= {
         "number": number,
-        "interval": interval,
+        "interval": interval_in_words,
         "share": share,
         "data_uri": _data_uri,
         "cell": _cell,

@@ -29,7 +29,7 @@ class Measure:
     meaning: str
 
 
-MEASURES = (
+MEASURES_IN_WORDS = (
     Measure(
         "auc", "Area under the ROC curve", "higher",
         "How often an event gets a higher score than a row without; 0.5 is a coin toss.",
@@ -92,7 +92,7 @@ def number(value: float | None) -> str:
     return figures.number(value)
 
 
-def interval(lower: float, upper: float) -> str:
+def interval_in_words(lower: float, upper: float) -> str:
     """An interval as people read it, each end of which may be no number."""
     if not (math.isfinite(lower) or math.isfinite(upper)):
         return "not computable"

@@ -14,7 +14,7 @@ from nightshift.errors import DataError
 from training.data.dataset import Part
 from training.judging.fairness import GroupMetrics, by_group, smallest_ratios
 from training.judging.metrics.arrays import mean
-from training.judging.metrics.decision_costs import NEVER, best_threshold, cost_curve
+from training.judging.metrics.decision_costs import NEVER_WARN, best_threshold, cost_curve
 from training.judging.metrics.resampled_days import LEVEL, Bootstrap, ends
 from training.judging.slice_measures import SliceMetrics, sliced, worst
 from training.judging.tasks import TaskMeasures, measures_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from training.fitting.fitted import FittedModel
     from training.judging.metrics.arrays import Floats
 
-__all__ = ["NEVER", "Evaluation", "MonthMetrics", "best_threshold", "cost_curve", "evaluate", "interval_level"]
+__all__ = ["NEVER_WARN", "Evaluation", "MonthMetrics", "best_threshold", "cost_curve", "evaluate", "interval_level"]
 
 log = logging.getLogger("nightshift")
 

@@ -98,7 +98,7 @@ def numbers_of(task: str) -> frozenset[str]:
     of_test = (*measures, *_OF_TEST[task])
     return frozenset(
         [
-            *(*of_test, *_OF_TRAINING, leaks.NUMBERS[task]),
+            *(*of_test, *_OF_TRAINING, leaks.GATED_NUMBERS[task]),
             *(f"{prefix}_{name}" for prefix in _PREFIXES for name in measures),
             *(f"{name}_{end}" for end in ("lower", "upper") for name in of_test),
         ]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Strengths = Mapping[str, Mapping[str, float]]
 
 # The number that gates judge, by task.
-NUMBERS: Final[Mapping[str, str]] = {"binary": "strongest_feature_auc", "regression": "strongest_feature_r2"}
+GATED_NUMBERS: Final[Mapping[str, str]] = {"binary": "strongest_feature_auc", "regression": "strongest_feature_r2"}
 # A strength comes from about this many rows of a period at most, half of them events where there are so many (binary):
 # more would cost seconds and hardly move it.
 MOST_ROWS = 200_000
@@ -35,7 +35,7 @@ MOST_ROWS = 200_000
 # (binary), or so many values, this often at least. Fewer are ordered rightly by chance.
 FEWEST_PRESENT = 50
 # Below every float32, and finite: infinite values differ from each other by no number.
-MISSING = np.float64(-1e300)
+MISSING_VALUE = np.float64(-1e300)
 
 
 def feature_strengths(dataset: Dataset, task: Task) -> dict[str, float]:
@@ -118,7 +118,7 @@ def said(name: str, strength: float) -> str:
 
 def _strength_of_quantity(values: NDArray[np.float32], labels: Floats, weights: Floats, task: Task) -> float:
     present = ~np.isnan(values)
-    found = _strength(np.where(present, values, MISSING), labels, weights, task)
+    found = _strength(np.where(present, values, MISSING_VALUE), labels, weights, task)
     if present.all() or not _enough(labels[present], task, FEWEST_PRESENT):
         return found
     return max(found, _strength(values[present], labels[present], weights[present], task))

@@ -23,7 +23,7 @@ MOST_DATES = 31
 
 
 @dataclass
-class Files:
+class SkewFiles:
     """What is to be compared.
 
     Attributes:
@@ -60,7 +60,7 @@ def scored_from(catalog: Catalog, dates: BatchDates) -> dict[dt.date, int | None
     return {date: _features_version(ledger.computed_by(each)) for date, each in entries.items()}
 
 
-def differing_files(table: Table, versions: Mapping[dt.date, int | None], training_version: int) -> Files:
+def differing_files(table: Table, versions: Mapping[dt.date, int | None], training_version: int) -> SkewFiles:
     """Hold the files of scored dates against those that training reads.
 
     Args:
@@ -68,7 +68,7 @@ def differing_files(table: Table, versions: Mapping[dt.date, int | None], traini
         versions: of it, by scored date.
         training_version: of it.
     """
-    found = Files()
+    found = SkewFiles()
     if not versions:
         return found
     dates = BatchDates(min(versions), max(versions))
@@ -108,7 +108,7 @@ def _opened(table: Table, version: int | None) -> DeltaTable | None:
         return None
 
 
-def _note_new_features(found: Files, table: Table, scoring: DeltaTable, date: dt.date, rows: int) -> None:
+def _note_new_features(found: SkewFiles, table: Table, scoring: DeltaTable, date: dt.date, rows: int) -> None:
     had = {each.name for each in scoring.schema().fields}
     for column in table.features:
         if had.isdisjoint(form.name for form in table.forms_of(column)):

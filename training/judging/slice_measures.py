@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nightshift")
 
-MISSING = "missing"
+MISSING_SLICE = "missing"
 # Numbers with more distinct values than this in the training period are cut into its quartiles.
 FEW_NUMBERS = 10
 # Of columns with more values than this, those with most rows are shown by themselves and the others together.
@@ -160,7 +160,7 @@ def _by_quartile(known: Floats, weights: Floats, values: Floats) -> Grouping:
     ]
     names = [f"{quartile}: {bound}" for quartile, bound in zip(quartiles, bounds, strict=True)]
     number = np.searchsorted(edges, values, side="left")
-    return Grouping((*names, MISSING), np.where(np.isnan(values), len(names), number))
+    return Grouping((*names, MISSING_SLICE), np.where(np.isnan(values), len(names), number))
 
 
 def _by_value(values: pa.ChunkedArray) -> Grouping:
@@ -171,7 +171,7 @@ def _by_value(values: pa.ChunkedArray) -> Grouping:
     number = pc.index_in(values, value_set=pa.array(shown, values.type), skip_nulls=True)
     others, missing = len(shown), len(shown) + 1
     number = pc.if_else(pc.is_null(values), missing, pc.fill_null(number, others))
-    names = (*(_name(value) for value in shown), f"{len(present) - len(shown)} other values", MISSING)
+    names = (*(_name(value) for value in shown), f"{len(present) - len(shown)} other values", MISSING_SLICE)
     return Grouping(names, number.to_numpy().astype(np.intp))
 
 

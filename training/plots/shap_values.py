@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from training.judging.metrics.arrays import Floats
 
 # Enough for pictures; their cost grows with rows, trees and the square of the trees' depth.
-ROWS = 2000
+EXPLAINED_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Contributions:
 
 
 def contributions(model: FittedModel, test: Part, seed: int) -> Contributions:
-    """Explain :data:`ROWS` rows of the test period, or all where there are fewer."""
-    size = min(ROWS, int(np.count_nonzero(test.weights)))
+    """Explain :data:`EXPLAINED_ROWS` rows of the test period, or all where there are fewer."""
+    size = min(EXPLAINED_ROWS, int(np.count_nonzero(test.weights)))
     share = test.weights / test.weights.sum()
     drawn = np.sort(np.random.default_rng(seed).choice(len(test), size=size, replace=False, p=share))
     matrix = test.matrix[drawn]

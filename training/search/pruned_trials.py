@@ -29,7 +29,7 @@ REPORT_EVERY = 20
 # Pruning waits for this many finished trials, and for this many rounds of each.
 UNPRUNED_TRIALS, UNPRUNED_ROUNDS = 4, 60
 # Significant digits of a loss: the last ones of a double depend on how many threads have summed it up.
-DIGITS = 12
+KEPT_DIGITS = 12
 Curve = Mapping[int, float]
 
 
@@ -46,7 +46,7 @@ class Grown:
     """What became of a trial.
 
     Attributes:
-        loss: on validation, where it was best, to :data:`DIGITS`; None if the trial was pruned.
+        loss: on validation, where it was best, to :data:`KEPT_DIGITS`; None if the trial was pruned.
         rounds: trees grown when validation was best.
         curve: loss on validation at some rounds.
     """
@@ -74,7 +74,7 @@ def grow_trial(parts: Parts, order: Order, threads: int | None = None) -> Grown:
 
 
 def _rounded(loss: float) -> float:
-    return float(f"{loss:.{DIGITS}g}")
+    return float(f"{loss:.{KEPT_DIGITS}g}")
 
 
 class _Judge:

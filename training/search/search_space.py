@@ -19,7 +19,7 @@ FIRST_POINT: Mapping[str, float] = {
     "lambda_l2": 10.0,
     "cat_smooth": 100.0,
 }
-WHOLE_NUMBERS = ("num_leaves",)
+WHOLE_PARAMETERS = ("num_leaves",)
 SMALLEST_LEAF = 5
 
 
@@ -30,20 +30,20 @@ def distributions(space: SearchSpace) -> dict[str, FloatDistribution | IntDistri
     made: dict[str, FloatDistribution | IntDistribution] = {}
     for name in SearchSpace.model_fields:
         bounds = getattr(space, name)
-        if name in WHOLE_NUMBERS:
+        if name in WHOLE_PARAMETERS:
             made[name] = IntDistribution(round(bounds.low), round(bounds.high), log=bounds.log)
         else:
             made[name] = FloatDistribution(bounds.low, bounds.high, log=bounds.log)
     return made
 
 
-def within(space: SearchSpace, point: Mapping[str, float]) -> dict[str, float]:
+def nearest(space: SearchSpace, point: Mapping[str, float]) -> dict[str, float]:
     """The point of the space that is next to ``point``, which may come from another space."""
     nearest = {
         name: min(max(point.get(name, FIRST_POINT[name]), getattr(space, name).low), getattr(space, name).high)
         for name in SearchSpace.model_fields
     }
-    return {name: round(value) if name in WHOLE_NUMBERS else float(value) for name, value in nearest.items()}
+    return {name: round(value) if name in WHOLE_PARAMETERS else float(value) for name, value in nearest.items()}
 
 
 def parameters_at(point: Mapping[str, Any], rows: int) -> dict[str, Any]:

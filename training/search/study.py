@@ -19,7 +19,7 @@ import numpy as np
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import BusyError, DataError
-from training.search.search_space import FIRST_POINT, distributions, within
+from training.search.search_space import FIRST_POINT, distributions, nearest
 
 if TYPE_CHECKING:
     import optuna
@@ -205,7 +205,7 @@ class Study:
                 return same
             best = known.get("best", best)
         points = [FIRST_POINT] if best is None else [FIRST_POINT, best]
-        return [within(self._space, point) for point in points]
+        return [nearest(self._space, point) for point in points]
 
     def _opened(self) -> optuna.Study:
         import optuna

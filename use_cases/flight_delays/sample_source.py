@@ -29,7 +29,7 @@ from nightshift.errors import InstallationError, UsageError
 SAMPLE = BatchDates(dt.date(2013, 1, 1), dt.date(2013, 12, 31))
 ORIGIN_ZONE = ZoneInfo("America/New_York")
 DAY = dt.timedelta(days=1)
-MISSING = "NA"
+NOT_AVAILABLE = "NA"
 
 SCHEDULE = ("flight_date", "carrier", "flight", "origin", "dest", "sched_dep_time", "sched_arr_time", "distance")
 REFERENCES = {
@@ -37,7 +37,7 @@ REFERENCES = {
     "airports": ("faa", "name", "lat", "lon", "alt", "tzone"),
     "planes": ("tailnum", "year", "manufacturer", "model", "engines", "seats"),
 }
-MEASURES = (
+WEATHER_MEASURES = (
     *("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust"),
     *("precip", "pressure", "visib"),
 )
@@ -131,7 +131,7 @@ def _weather(date: dt.date) -> SampleFile:
     columns = {
         "origin": pa.array([row["origin"] for row in rows], pa.string()),
         "time_hour": pa.array([_instant(row) for row in rows], pa.timestamp("us", "UTC")),
-        **{name: pa.array([_number(row[name], float) for row in rows], pa.float64()) for name in MEASURES},
+        **{name: pa.array([_number(row[name], float) for row in rows], pa.float64()) for name in WEATHER_MEASURES},
     }
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, compression="snappy", version="2.6", store_schema=False)
@@ -160,7 +160,7 @@ def _planned(row: Row) -> Row:
 
 def _happened(row: Row) -> dict[str, Any]:
     """What became of a flight."""
-    departed = row["dep_time"] != MISSING
+    departed = row["dep_time"] != NOT_AVAILABLE
     return {
         "flight_date": _flight_date(row).isoformat(),
         "carrier": row["carrier"],
@@ -175,7 +175,7 @@ def _happened(row: Row) -> dict[str, Any]:
         "air_time": _number(row["air_time"], int),
         "tailnum": _text(row["tailnum"]),
         "cancelled": not departed,
-        "diverted": departed and row["arr_delay"] == MISSING,
+        "diverted": departed and row["arr_delay"] == NOT_AVAILABLE,
     }
 
 
@@ -238,15 +238,15 @@ def _instant(row: Row) -> dt.datetime:
 
 
 def _text(value: str) -> str | None:
-    return None if value == MISSING else value
+    return None if value == NOT_AVAILABLE else value
 
 
 def _number(value: str, kind: type[int] | type[float]) -> int | float | None:
-    return None if value == MISSING else kind(value)
+    return None if value == NOT_AVAILABLE else kind(value)
 
 
 def _clock(value: str) -> str | None:
-    return None if value == MISSING else value.zfill(4)
+    return None if value == NOT_AVAILABLE else value.zfill(4)
 
 
 def _manifest(date: dt.date, files: list[SampleFile]) -> bytes:

@@ -23,7 +23,7 @@ from nightshift.models.model_version import RegisteredModel
 log = logging.getLogger("nightshift")
 # Each version is a download where the artifact store is not on this disk.
 VERSIONS = 20
-BINS = 16
+STEPS = 16
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,11 @@ def histogram(quantiles: Iterable[float]) -> tuple[float, ...]:
     lowest, highest = known[0], known[-1]
     if lowest == highest:
         return (1.0,)
-    width = (highest - lowest) / BINS
-    shares = [0.0] * BINS
+    width = (highest - lowest) / STEPS
+    shares = [0.0] * STEPS
     part = 1 / (len(known) - 1)
     for start, end in pairwise(known):
-        first, last = (min(int((value - lowest) / width), BINS - 1) for value in (start, end))
+        first, last = (min(int((value - lowest) / width), STEPS - 1) for value in (start, end))
         for bin_ in range(first, last + 1):
             left, right = lowest + bin_ * width, lowest + (bin_ + 1) * width
             within = min(end, right) - max(start, left)

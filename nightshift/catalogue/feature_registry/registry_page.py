@@ -13,7 +13,7 @@ from nightshift.figures import number
 from nightshift.home.settings import get_settings
 
 
-def write_page(use_case: UseCase, registry: Registry) -> Path:
+def write_registry(use_case: UseCase, registry: Registry) -> Path:
     """Write the page of a use case, the most important features first; returns where it lies."""
     page = get_settings().data_docs / use_case.name / "features.html"
     page.parent.mkdir(parents=True, exist_ok=True)

@@ -70,9 +70,9 @@ class Lineage:
         return Lineage(frozenset(), self.computed_from | self.steered_by, self.windows)
 
 
-NOTHING = Lineage()
+NO_LINEAGE = Lineage()
 
 
 def union(*parts: Lineage) -> Lineage:
     """All origins of several parts."""
-    return reduce(or_, parts, NOTHING)
+    return reduce(or_, parts, NO_LINEAGE)

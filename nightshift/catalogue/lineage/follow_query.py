@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from nightshift.catalogue.lineage.column_lineage import NOTHING, Lineage, Origin, union
+from nightshift.catalogue.lineage.column_lineage import NO_LINEAGE, Lineage, Origin, union
 from nightshift.catalogue.lineage.known_columns import (
     ANY_OUTPUT,
     Inputs,
@@ -92,7 +92,7 @@ class _Tracer:
         key = (id(scope), name, given)
         if key not in self._known:
             # A recursive query meets itself here, and adds nothing to what it starts from.
-            self._known[key] = NOTHING
+            self._known[key] = NO_LINEAGE
             self._known[key] = self._traced(scope, name, given)
         return self._known[key]
 
@@ -106,7 +106,7 @@ class _Tracer:
             return self._remembered(scope.subquery_scopes[0], name, given)
         if not isinstance(query, exp.Select):
             # Rows that are written out, like VALUES, come from no table.
-            return NOTHING
+            return NO_LINEAGE
         if scope.pivots:
             raise _Untraceable(f"PIVOT is not followed: {scope.pivots[0].sql(DIALECT)}")
         projections = {select.alias_or_name: select.unalias() for select in query.selects}
@@ -114,7 +114,7 @@ class _Tracer:
             given = ANY_OUTPUT
         inputs = inputs_given(projections, given)
         if inputs is None:
-            return NOTHING
+            return NO_LINEAGE
         if name is not None:
             if name not in projections:
                 raise _Untraceable(f"there is no column {name!r} among {', '.join(projections)}")
@@ -125,7 +125,7 @@ class _Tracer:
     def _branches(self, scope: Scope, name: str | None, given: Outputs) -> Lineage:
         """A column of a UNION is the column of that position in each of its queries."""
         names = _names(scope)
-        found = NOTHING
+        found = NO_LINEAGE
         for branch in scope.set_operation_scopes:
             renamed = dict(zip(names, _names(branch), strict=True))
             known = frozenset((renamed[column], value) for column, value in given)
@@ -206,7 +206,7 @@ class _Tracer:
         if not window.this.find(exp.AggFunc):
             values |= self._aggregated(scope, values, within)
         order = frame.args.get("order")
-        ordered = self._expression(scope, order, within) if order else NOTHING
+        ordered = self._expression(scope, order, within) if order else NO_LINEAGE
         steering = union(ordered, *(self._expression(scope, part, within) for part in partition)).steering
         reach = window_frame(frame, {origin.column for origin in ordered.computed_from})
         return values | steering | Lineage(windows=frozenset(reach))

@@ -28,7 +28,7 @@ def cleaned(environment: Mapping[str, str]) -> dict[str, str]:
 def directly_reached(environment: Mapping[str, str], *further: str) -> str:
     """Hosts that no proxy is asked for, as NO_PROXY names them: those that are named there, and loopback."""
     named = ",".join(environment.get(name, "") for name in known.DIRECT).split(",")
-    hosts = [host for host in (*map(str.strip, named), *known.LOOPBACK, *further) if host]
+    hosts = [host for host in (*map(str.strip, named), *known.LOOPBACK_NAMES, *further) if host]
     # Beside others, an asterisk would not be understood.
     return "*" if "*" in hosts else ",".join(dict.fromkeys(hosts))
 

@@ -49,7 +49,7 @@ class Fixed:
 
 OWN = "NIGHTSHIFT_"
 # The fields of nightshift.home.settings, which takes too long to be imported at every start and says what each means.
-SETTINGS = (
+SETTING_VARIABLES = (
     *("PROJECT_DIR", "HOME", "USE_CASES_DIR", "DBT_DIR", "TOOLCHAIN_DIR", "DATABASE_URL", "AIRFLOW_DATABASE_URL"),
     *("MLFLOW_DATABASE_URL", "SECRETS_DIR", "LANDING_URL", "MLFLOW_TRACKING_URI", "SPARK_MASTER"),
     *("SPARK_DRIVER_MEMORY", "SPARK_SECRET", "SPARK_CONF", "AIRFLOW_URL", "AIRFLOW_PUBLIC_URL"),
@@ -73,7 +73,7 @@ OTHER_OWN = (
 )
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 DIRECT = ("NO_PROXY", "no_proxy")
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 MLFLOW_LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 KEPT = (
     Kept(
@@ -175,7 +175,7 @@ DROPPED = (
     ),
 )
 # What MLflow reads when it is imported, wherever that is.
-MLFLOW = (
+MLFLOW_VARIABLES = (
     Fixed("MLFLOW_DISABLE_TELEMETRY", "true", "Nothing is sent to anyone."),
     Fixed("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false", "A pickled model could run any code."),
     Fixed("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false", "Nobody starts jobs through MLflow's server."),
@@ -201,7 +201,7 @@ FIXED = (
     Fixed("PGPASSFILE", "/dev/null/none", "A password stands in NIGHTSHIFT_DATABASE_URL, not in ~/.pgpass."),
     Fixed("GIT_CONFIG_GLOBAL", "/dev/null", "A person's configuration of Git changes no recorded version."),
     Fixed("GIT_CONFIG_NOSYSTEM", "1", "Nor does the machine's."),
-    *MLFLOW,
+    *MLFLOW_VARIABLES,
 )
 
 
@@ -216,7 +216,7 @@ def is_kept(name: str) -> bool:
 
 def own_names() -> tuple[str, ...]:
     """The settings and the other variables of nightshift; one that a source's name is part of stays a pattern."""
-    return (*(f"{OWN}{name}" for name in SETTINGS), *(name for each in OTHER_OWN for name in each.names))
+    return (*(f"{OWN}{name}" for name in SETTING_VARIABLES), *(name for each in OTHER_OWN for name in each.names))
 
 
 def dropped(name: str) -> Dropped | None:

@@ -12,12 +12,12 @@ from pathlib import Path
 from nightshift.home.variables import java_options
 
 _PAIR = re.compile(r"(spark\.[\w.-]+)\s*[=\s]\s*(.*?)\s*")
-ELSEWHERE = {
+SAID_ELSEWHERE = {
     "spark.master": "NIGHTSHIFT_SPARK_MASTER says it",
     "spark.driver.memory": "NIGHTSHIFT_SPARK_DRIVER_MEMORY says it",
     "spark.local.dir": "SPARK_LOCAL_DIRS says it",
 }
-JAVA_OPTIONS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
+JAVA_OPTION_KEYS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
 # Below 450 MB Spark refuses to start.
 _MEMORY = re.compile(r"(51[2-9]|5[2-9]\d|[6-9]\d\d|[1-9]\d{3,})mb?|[1-9]\d*[gt]b?", re.IGNORECASE)
 _SIZE = re.compile(r"-1|\d{1,18}[kmgtp]?b?", re.IGNORECASE)
@@ -97,7 +97,7 @@ _KEYS: dict[re.Pattern[str], tuple[str, tuple[str, ...]]] = {
             *("spark.hadoop.fs.s3a.secret.key", "spark.hadoop.fs.s3a.session.token", "spark.kerberos.*"),
             *("spark.kubernetes.namespace", "spark.kubernetes.container.image*", "spark.kubernetes.authenticate.*"),
             *("spark.kubernetes.executor.*", "spark.kubernetes.node.selector.*", "spark.kubernetes.context"),
-            *JAVA_OPTIONS,
+            *JAVA_OPTION_KEYS,
         ),
     ),
 }
@@ -160,11 +160,11 @@ def _lines(text: str) -> list[str]:
 
 def _refused(key: str, value: str) -> str | None:
     """Why a pair can't be, behind "can't be set"."""
-    if key in ELSEWHERE:
-        return f": {ELSEWHERE[key]}"
+    if key in SAID_ELSEWHERE:
+        return f": {SAID_ELSEWHERE[key]}"
     for form, (words, patterns) in _KEYS.items():
         if any(fnmatchcase(key, pattern) for pattern in patterns):
             if not form.fullmatch(value):
                 return f" so: its value must be {words}"
-            return java_options.refused(value) if key in JAVA_OPTIONS else None
+            return java_options.refused(value) if key in JAVA_OPTION_KEYS else None
     return ": it could change rows, load code or open a port; memory, cores, parallelism, network and logins may be set"

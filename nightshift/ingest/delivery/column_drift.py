@@ -24,9 +24,9 @@ FORMS = {
     "date": r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}",
     "timestamp": r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z",
 }
-SIMILAR = 0.6
+SIMILAR_COLUMNS = 0.6
 MISSPELT = 0.8
-LISTED = 20
+LISTED_COLUMNS = 20
 # A share of a few values says nothing about a column.
 SAMPLED = 3
 
@@ -88,8 +88,8 @@ def every_delivered_name(table: Table) -> frozenset[str]:
 
 def listed_briefly(said: Sequence[str], between: str) -> str:
     """The first of some words: whatever a file holds where names belong must not drown the rest of a message."""
-    more = [f"and {len(said) - LISTED:,} more"] if len(said) > LISTED else []
-    return between.join([*said[:LISTED], *more])
+    more = [f"and {len(said) - LISTED_COLUMNS:,} more"] if len(said) > LISTED_COLUMNS else []
+    return between.join([*said[:LISTED_COLUMNS], *more])
 
 
 def older_versions(table: Table, date: dt.date) -> Iterator[int]:
@@ -101,7 +101,7 @@ def older_versions(table: Table, date: dt.date) -> Iterator[int]:
     yield from range(table.version - 1, oldest - 1, -1)
 
 
-def fit(table: Table, found: Found, older: Iterable[int] = ()) -> Fit:
+def best_fit(table: Table, found: Found, older: Iterable[int] = ()) -> Fit:
     """The version of the table whose columns came.
 
     Args:
@@ -175,7 +175,7 @@ def _renamed(declared: Sequence[str], dropped: Sequence[str], added: Sequence[st
         free.remove(other)
 
     for name in dropped:
-        similar = difflib.get_close_matches(name, free, n=1, cutoff=SIMILAR)
+        similar = difflib.get_close_matches(name, free, n=1, cutoff=SIMILAR_COLUMNS)
         similar += [other for other in free if name in other or other in name]
         if similar:
             guess(name, similar[0])

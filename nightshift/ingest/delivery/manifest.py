@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 MANIFEST_BYTES = 10 * 2**20
-SHOWN = 10
+SHOWN_FILES = 10
 
 # A plain name: no folder, no "..", nothing hidden. A leading dot marks a file that is still being written.
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}$")]
@@ -118,8 +118,8 @@ def parsed(folder: Folder, found: bytes) -> Manifest:
         broken = [
             f"{'.'.join(str(part) for part in fault['loc']) or 'manifest'}: {fault['msg']}" for fault in error.errors()
         ]
-        more = f"; and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
-        faults = "; ".join(broken[:SHOWN]) + more
+        more = f"; and {len(broken) - SHOWN_FILES} more" if len(broken) > SHOWN_FILES else ""
+        faults = "; ".join(broken[:SHOWN_FILES]) + more
         raise DeliveryError(f"{path} breaks the landing contract (docs/landing-contract.md): {faults}") from error
     except (ValueError, RecursionError) as error:
         raise DeliveryError(f"{path} is not valid JSON: {error}; ask the sender to deliver again") from error

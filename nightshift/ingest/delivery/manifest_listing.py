@@ -35,7 +35,7 @@ class Listing:
     faults: tuple[Fault, ...] = ()
 
 
-def listed(catalog: Catalog, date: dt.date, folder: Folder, manifest: Manifest) -> Listing:
+def listed_files(catalog: Catalog, date: dt.date, folder: Folder, manifest: Manifest) -> Listing:
     """The files of a delivery, by the source that each belongs to.
 
     Raises:

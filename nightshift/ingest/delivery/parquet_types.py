@@ -50,7 +50,7 @@ def unreadable_values(batch: pa.RecordBatch) -> dict[str, str]:
 
     found = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        kind = plain(column.type)
+        kind = bare(column.type)
         if types.is_timestamp(kind) and kind.unit == "ms":
             ends = pc.min_max(column.cast(kind))
             if any(abs(ends[end].value or 0) > MOST_MILLISECONDS for end in ("min", "max")):
@@ -58,13 +58,13 @@ def unreadable_values(batch: pa.RecordBatch) -> dict[str, str]:
     return found
 
 
-def plain(found: pa.DataType) -> pa.DataType:
+def bare(found: pa.DataType) -> pa.DataType:
     """A type as its values are, whichever way they are kept: dictionaries, views and large ones are one to a reader."""
     import pyarrow as pa
     from pyarrow import types
 
     if types.is_dictionary(found) or types.is_run_end_encoded(found):
-        return plain(found.value_type)
+        return bare(found.value_type)
     if types.is_large_string(found) or types.is_string_view(found) or isinstance(found, pa.JsonType):
         return pa.string()
     if types.is_large_binary(found) or types.is_binary_view(found):
@@ -77,7 +77,7 @@ def fits(found: pa.DataType, declared: str) -> bool:
     import pyarrow as pa
     from pyarrow import types
 
-    kind = plain(found)
+    kind = bare(found)
     if types.is_null(kind) or spark_reads(kind, declared):
         return True  # Without a type, it has no value that could be lost.
     if types.is_decimal(kind) and kind.scale == 0:
@@ -95,7 +95,7 @@ def spark_reads(found: pa.DataType, declared: str) -> bool:
     """Whether Spark can read a column as the declared type, without loss."""
     import pyarrow as pa
 
-    kind = plain(found)
+    kind = bare(found)
     if declared == "timestamp":
         return pa.types.is_timestamp(kind) and kind.tz is not None and kind.unit in ("ms", "us")
     fitting = {
@@ -136,7 +136,7 @@ def _spark_has(field: pa.Field, declared: Mapping[str, str]) -> bool:
         return True
     if field.name in declared:
         return spark_reads(field.type, declared[field.name])
-    return field.name.isidentifier() and field.name.casefold() != METADATA and _spark_knows(plain(field.type))
+    return field.name.isidentifier() and field.name.casefold() != METADATA and _spark_knows(bare(field.type))
 
 
 def _spark_knows(kind: pa.DataType) -> bool:
@@ -155,4 +155,4 @@ def is_nested(found: pa.DataType) -> bool:
     """Whether a type consists of others; no declared one does."""
     import pyarrow as pa
 
-    return bool(pa.types.is_nested(found.storage_type if isinstance(found, pa.BaseExtensionType) else plain(found)))
+    return bool(pa.types.is_nested(found.storage_type if isinstance(found, pa.BaseExtensionType) else bare(found)))

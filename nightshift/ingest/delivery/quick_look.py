@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.ingest.delivery.landing_zone import READERS, delivery_folder
-from nightshift.ingest.delivery.manifest_listing import Listing, listed
+from nightshift.ingest.delivery.manifest_listing import Listing, listed_files
 from nightshift.ingest.delivery.verdict import Delivery, Fault
 from nightshift.ingest.delivery.verify_delivery import expected_manifests, weighed
 
@@ -21,7 +21,7 @@ def glance(catalog: Catalog, dates: BatchDates) -> Delivery:
     folders = {date: delivery_folder(catalog.use_case, date) for date in dates}
     with ThreadPoolExecutor(READERS) as pool:
         manifests = expected_manifests(pool, folders, dates)
-        listings = list(pool.map(lambda date: listed(catalog, date, folders[date], manifests[date]), dates))
+        listings = list(pool.map(lambda date: listed_files(catalog, date, folders[date], manifests[date]), dates))
     faults = [fault for listing in listings for fault in (*listing.faults, *_of_other_size(listing))]
     good = {
         (task.batch_date, task.table.name)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 NULL = "null"
 EPOCH = dt.datetime(1970, 1, 1)
 # Digits of a second's fraction, by the unit of a time.
-DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+FRACTION_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 # What the fraction of an instant has at least, as Spark writes it.
 LEAST_DIGITS = 6
 NOT_FINITE = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
 
 
-def left_out(schema: pa.Schema, declared: Collection[str], unread: Iterable[str]) -> tuple[str, ...]:
+def unkept(schema: pa.Schema, declared: Collection[str], unread: Iterable[str]) -> tuple[str, ...]:
     """The undeclared columns that can't be kept aside: of types without a text, or whose values can't be read.
 
     Args:
@@ -116,7 +116,7 @@ def _moment(value: int, kind: pa.DataType) -> str:
             return (EPOCH + dt.timedelta(days=days)).date().isoformat()
         except OverflowError:
             return f"{days} days from 1970-01-01"
-    digits = DIGITS[kind.unit]
+    digits = FRACTION_DIGITS[kind.unit]
     seconds, fraction = divmod(value, 10**digits)
     if types.is_time(kind):
         clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -18,7 +18,7 @@ from nightshift.ingest.delivery.landing_zone import landing_folder
 from nightshift.stages import LAND, command
 
 log = logging.getLogger("nightshift")
-SHOWN = 20
+SHOWN_FAULTS = 20
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Delivery:
             for fault in self.faults:
                 log.warning("%s: tolerated, the run goes on without this file (%s)", fault, QUARANTINE)
             return
-        shown = [f"  {fault}" for fault in self.faults[:SHOWN]]
+        shown = [f"  {fault}" for fault in self.faults[:SHOWN_FAULTS]]
         if len(self.faults) > len(shown):
             shown.append(f"  and {len(self.faults) - len(shown)} more, in bronze/{self.use_case.name}/quarantine")
         remedies = [remedy for rule, remedy in _REMEDIES.items() if any(fault.rule == rule for fault in self.faults)]

@@ -19,10 +19,10 @@ from nightshift.ingest.delivery.column_drift import (
     DriftError,
     Fit,
     Found,
+    best_fit,
     columns_at,
     delivered_name,
     every_delivered_name,
-    fit,
     listed_briefly,
     older_versions,
     text_type,
@@ -30,7 +30,7 @@ from nightshift.ingest.delivery.column_drift import (
 from nightshift.ingest.delivery.file_store import Folder
 from nightshift.ingest.delivery.landing_zone import READERS, delivered_digests, delivery_folder, is_complete
 from nightshift.ingest.delivery.manifest import Manifest, ManifestFile, missing, read_manifest
-from nightshift.ingest.delivery.manifest_listing import Task, is_required, listed
+from nightshift.ingest.delivery.manifest_listing import Task, is_required, listed_files
 from nightshift.ingest.delivery.parquet_types import fits, needs_arrow, untyped
 from nightshift.ingest.delivery.read_file import Contents, Reader
 from nightshift.ingest.delivery.repeated_files import (
@@ -40,7 +40,7 @@ from nightshift.ingest.delivery.repeated_files import (
     of_other_sources,
     without_rows,
 )
-from nightshift.ingest.delivery.undeclared_values import left_out
+from nightshift.ingest.delivery.undeclared_values import unkept
 from nightshift.ingest.delivery.verdict import Delivery, Fault, LandedFile
 from nightshift.ingest.privacy.tokens import masked_words, personal_columns
 
@@ -68,7 +68,7 @@ def verify(
         known = history([file.sha256 for manifest in manifests.values() for file in manifest.files])
         elsewhere = delivered_digests(use_case, [date for date in known if date not in dates])
         archive.sweep(use_case.name)
-        listings = list(pool.map(lambda date: listed(catalog, date, folders[date], manifests[date]), dates))
+        listings = list(pool.map(lambda date: listed_files(catalog, date, folders[date], manifests[date]), dates))
         tasks = [task for listing in listings for task in listing.tasks]
         verdicts = list(pool.map(_examine, tasks))
 
@@ -159,7 +159,7 @@ def _examine(task: Task) -> LandedFile | Fault:
             origin=str(task.folder),
             untyped=untyped(schema) if schema is not None else (),
             by_arrow=schema is not None and needs_arrow(schema, called, contents.odd),
-            left_out=() if schema is None else left_out(schema, called, contents.unread),
+            left_out=() if schema is None else unkept(schema, called, contents.unread),
         )
 
 
@@ -189,7 +189,7 @@ def _fit(task: Task, contents: Contents) -> Fit:
 
     form = task.source.format
     came = Found(contents.columns, form == "csv", other_type)
-    return fit(task.table, came, older_versions(task.table, task.batch_date))
+    return best_fit(task.table, came, older_versions(task.table, task.batch_date))
 
 
 def _warnings(files: Sequence[LandedFile]) -> Iterator[str]:

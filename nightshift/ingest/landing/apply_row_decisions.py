@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import PARTITION, Column, Table
 from nightshift.ingest.landing.judge_records import RULES_SEPARATOR, is_good, waivable_findings
-from nightshift.ingest.quarantine.row_decisions import Decision, releasable
+from nightshift.ingest.quarantine.row_decisions import RowDecision, releasable
 from nightshift.lake.audit_report import EXAMPLES, Audit, AuditReport, Check
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ UNDECIDED = {"_status": "string", "_decided_by": "string", "_decided_why": "stri
 RELEASED_ONLY = "only_released_rows_break_a_waived_rule"
 
 
-def decided(rows: DataFrame, table: Table, made: Sequence[Decision]) -> DataFrame:
+def decided(rows: DataFrame, table: Table, made: Sequence[RowDecision]) -> DataFrame:
     """Judged rows with what people made of them.
 
     Args:
@@ -83,7 +83,7 @@ def decided(rows: DataFrame, table: Table, made: Sequence[Decision]) -> DataFram
     )
 
 
-def sparing_released(audit: Audit, made: Sequence[Decision]) -> Audit:
+def sparing_released(audit: Audit, made: Sequence[RowDecision]) -> Audit:
     """The audit of a slice that holds released rows.
 
     Rules that a person waived for some rows are taken out of the declaration that the suite is made from; in their
@@ -103,7 +103,7 @@ def sparing_released(audit: Audit, made: Sequence[Decision]) -> Audit:
     return audited
 
 
-def _waived(table: Table, made: Sequence[Decision]) -> frozenset[str]:
+def _waived(table: Table, made: Sequence[RowDecision]) -> frozenset[str]:
     names = {
         rule
         for each in made
@@ -122,7 +122,7 @@ def _without(table: Table, waived: frozenset[str]) -> Table:
     return table.model_copy(update={"columns": tuple(relaxed(column) for column in table.columns), "rules": rules})
 
 
-def _only_released(rows: DataFrame, table: Table, waived: frozenset[str], made: Sequence[Decision]) -> Check:
+def _only_released(rows: DataFrame, table: Table, waived: frozenset[str], made: Sequence[RowDecision]) -> Check:
     broken = [each.name for each in waivable_findings(table) if each.rule in waived]
     judged = rows.withColumns(
         {"_rules": F.concat_ws(RULES_SEPARATOR, F.lit(None), *broken), "_reason": F.lit(None).cast("string")}
@@ -139,7 +139,7 @@ def _only_released(rows: DataFrame, table: Table, waived: frozenset[str], made: 
     )
 
 
-def _by_file(mine: Sequence[Decision], waivable: frozenset[str]) -> list[tuple[dt.date, str, list[tuple[Any, ...]]]]:
+def _by_file(mine: Sequence[RowDecision], waivable: frozenset[str]) -> list[tuple[dt.date, str, list[tuple[Any, ...]]]]:
     grouped: dict[tuple[dt.date, str], list[tuple[Any, ...]]] = {}
     for each in mine:
         rules = each.rules.split(RULES_SEPARATOR)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 # Where the quarantine's inputs say that they come from, once a delivery was blocked.
-BLOCKED = "of a delivery that was blocked"
+OF_BLOCKED_DELIVERY = "of a delivery that was blocked"
 IN_FORCE = "of the delivery in force"
 
 
@@ -60,7 +60,7 @@ def beside_in_force(
 
 def _marked(taken: Input, landed: Mapping[str, str]) -> Input:
     """An input that says whether its delivery was blocked, or the file is one of those in force."""
-    said = IN_FORCE if landed.get(taken.name) == taken.version else BLOCKED
+    said = IN_FORCE if landed.get(taken.name) == taken.version else OF_BLOCKED_DELIVERY
     return dataclasses.replace(taken, origin=said if taken.origin is None else f"{taken.origin}, {said}")
 
 
@@ -99,7 +99,7 @@ def _is_tolerated(job: Job, landed: Mapping[dt.date, Mapping[str, str]]) -> Colu
     places: list[str] = []
     for date, entry in newest.items():
         inputs = ledger.inputs(entry)
-        if any(BLOCKED in (each.origin or "") for each in inputs):
+        if any(OF_BLOCKED_DELIVERY in (each.origin or "") for each in inputs):
             places += [f"{date}/{each.name}/{each.version}" for each in inputs if each.origin == IN_FORCE]
         else:
             dates.append(date)

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from nightshift.declarations.tables import Table
 from nightshift.ingest.delivery.column_drift import columns_at, delivered_names, landed_columns
-from nightshift.ingest.landing.record_form import as_json
+from nightshift.ingest.landing.record_form import json_of
 from nightshift.ingest.privacy.person_files import ASIDE
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def extract_records(spark: SparkSession, table: Table, version: int, paths: Sequ
     """
     called = delivered_names(table, version)
     rows = spark.read.parquet(*paths)
-    declared = as_json([F.col(called[column.name]) for column in columns_at(table, version)])
+    declared = json_of([F.col(called[column.name]) for column in columns_at(table, version)])
     fields = [
         (F.col(called[column.name]) if column.name in called else F.lit(None).cast(column.type)).alias(column.name)
         for column in landed_columns(table)

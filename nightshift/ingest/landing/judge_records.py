@@ -27,7 +27,7 @@ from nightshift.lake.reading import inherited
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-SHOWN = 80
+WIDTH = 80
 RULES_SEPARATOR = ","
 # A number that only is too small or too large stands where it belongs.
 IN_PLACE = (".minimum", ".maximum")
@@ -35,7 +35,7 @@ CALLED = {"int": "an int", "timestamp": "a timestamp like 2013-10-01T12:00:00Z"}
 
 
 @dataclass(frozen=True)
-class Finding:
+class RecordFinding:
     """Something that may be wrong with a row.
 
     Attributes:
@@ -116,7 +116,7 @@ def is_good() -> Column:
     return F.col("_rules") == ""
 
 
-def waivable_findings(table: Table) -> list[Finding]:
+def waivable_findings(table: Table) -> list[RecordFinding]:
     """What a person may waive, as found on typed rows; nothing about personal data, of which those have tokens."""
     names = releasable(table)
     personal = [column.name for column in personal_columns(table)]
@@ -127,11 +127,11 @@ def waivable_findings(table: Table) -> list[Finding]:
     return [each for each in (*found, *between) if each.rule in names]
 
 
-def _names(findings: Sequence[Finding]) -> Column:
+def _names(findings: Sequence[RecordFinding]) -> Column:
     return F.concat_ws(RULES_SEPARATOR, F.lit(None), *[finding.name for finding in findings])
 
 
-def _reasons(findings: Sequence[Finding]) -> Column:
+def _reasons(findings: Sequence[RecordFinding]) -> Column:
     return F.concat_ws(SEPARATOR, F.lit(None), *[finding.reason for finding in findings])
 
 
@@ -142,24 +142,26 @@ def _typed(column: tables.Column, is_text: bool) -> Column:
     return F.when(value.rlike(rf"\A(?:{FORMS[column.type]})\z"), value.try_cast(column.type))
 
 
-def _own_findings(table: Table, column: tables.Column, is_typed: bool = False, may_slip: bool = False) -> list[Finding]:
+def _own_findings(
+    table: Table, column: tables.Column, is_typed: bool = False, may_slip: bool = False
+) -> list[RecordFinding]:
     """What may be wrong with one column in itself."""
     forms = table.forms_of(column)
     typed = F.col(column.name)
     delivered, *older = [F.col(form.name if is_typed else f"_fields.{form.name}") for form in forms]
-    value = F.substring(F.coalesce(*[each.cast("string") for each in (delivered, *older)]), 1, SHOWN)
+    value = F.substring(F.coalesce(*[each.cast("string") for each in (delivered, *older)]), 1, WIDTH)
     findings = []
     if column.required:
         missing = F.lit(f"{column.name}: is missing")
         is_missing = delivered.isNull() & typed.isNull() if older else delivered.isNull()
         if (since := forms[-1].since) > 1:
             is_missing = is_missing & (F.col("_version") >= since)
-        findings.append(Finding(f"{column.name}.required", is_missing, missing))
+        findings.append(RecordFinding(f"{column.name}.required", is_missing, missing))
     for (kind, words), applies in _checks(column, delivered, typed).items():
         rule = f"{column.name}.{kind}"
         is_hidden = column.pii is not None or (may_slip and not rule.endswith(IN_PLACE))
         shown = F.lit(MASK) if is_hidden else value
-        findings.append(Finding(rule, applies, F.concat(F.lit(f"{column.name}: '"), shown, F.lit(f"' {words}"))))
+        findings.append(RecordFinding(rule, applies, F.concat(F.lit(f"{column.name}: '"), shown, F.lit(f"' {words}"))))
     return findings
 
 
@@ -182,7 +184,7 @@ def _checks(column: tables.Column, delivered: Column, typed: Column) -> dict[tup
     return checks
 
 
-def _between(rule: tables.Rule, table: Table, is_typed: bool = False) -> Finding:
+def _between(rule: tables.Rule, table: Table, is_typed: bool = False) -> RecordFinding:
     """A rule between columns; it spares records of versions that lack one, and older values that can't be cast."""
     broken = ~F.coalesce(F.expr(rule.must), F.lit(False))
     for column in table.data_columns:
@@ -195,7 +197,7 @@ def _between(rule: tables.Rule, table: Table, is_typed: bool = False) -> Finding
             broken = broken & (has_value if is_typed else F.col("_version") >= since)
         for older in forms[1:]:
             broken = broken & (has_value | F.col(older.name).isNull())
-    return Finding(rule.name, broken, F.lit(f"{rule.name}: {rule.why}"))
+    return RecordFinding(rule.name, broken, F.lit(f"{rule.name}: {rule.why}"))
 
 
 def _mentions(rule: tables.Rule, name: str) -> bool:

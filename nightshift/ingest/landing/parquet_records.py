@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 from nightshift.declarations.tables import Table
 from nightshift.ingest.delivery import LandedFile
 from nightshift.ingest.delivery.column_drift import columns_at, delivered_names
-from nightshift.ingest.delivery.parquet_types import plain
+from nightshift.ingest.delivery.parquet_types import bare
 from nightshift.ingest.landing.arrow_records import arrow_rows
-from nightshift.ingest.landing.record_form import all_fields, as_json, broken, joined, reasons_by_rule
+from nightshift.ingest.landing.record_form import all_fields, broken, joined, json_of, reasons_by_rule
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -65,20 +65,20 @@ def _by_spark(spark: SparkSession, table: Table, like: LandedFile, paths: Sequen
     rows = spark.read.schema(_with_added(like, schema)).parquet(*paths)
     declared = [_value(called[column.name], like, column.type) for column in columns]
     added = [_value(name, like, "string") for name in like.added]
-    whole = as_json([*declared, *added])
+    whole = json_of([*declared, *added])
     # Undeclared columns may have any name, so that they are gone before others are added.
     return rows.select(
         F.col("_metadata.file_name").alias("path"),
         (F.col("_metadata.row_index") + 1).alias("record"),
         F.make_valid_utf8(whole).alias("raw"),
-        as_json(added).alias("extra"),
+        json_of(added).alias("extra"),
         F.struct(*declared).alias(ROW),
     )
 
 
 def _by_arrow(spark: SparkSession, table: Table, files: Sequence[LandedFile]) -> DataFrame:
     rows = arrow_rows(spark, table, files, ROW)
-    declared = as_json([F.col(f"{ROW}.*")])
+    declared = json_of([F.col(f"{ROW}.*")])
     # Both are objects: the second one's fields after the first one's.
     both = F.concat(F.expr("left(raw, length(raw) - 1)"), F.lit(","), F.expr("substr(extra, 2)"))
     raw = F.when(F.col("extra").isNull(), F.col("raw")).otherwise(both)
@@ -102,7 +102,7 @@ def added_types(file: LandedFile) -> dict[str, DataType]:
 
     schema = pq.read_schema(file.path)
     names = [name for name in file.added if name not in file.untyped]
-    return {name: from_arrow_type(plain(schema.field(name).type), prefer_timestamp_ntz=True) for name in names}
+    return {name: from_arrow_type(bare(schema.field(name).type), prefer_timestamp_ntz=True) for name in names}
 
 
 def _value(name: str, file: LandedFile, kind: str) -> Column:

@@ -39,7 +39,7 @@ def literal(path: Path) -> str:
     return re.sub(r"([\[\]{}*?\\])", r"\\\1", str(path))
 
 
-def as_json(columns: Sequence[Column]) -> Column:
+def json_of(columns: Sequence[Column]) -> Column:
     """A JSON object of some columns, nulls among them; null where there are no columns."""
     return F.to_json(F.struct(*columns), WITH_NULLS) if columns else F.lit(None).cast("string")
 

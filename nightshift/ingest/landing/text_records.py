@@ -11,7 +11,7 @@ from nightshift.declarations import tables
 from nightshift.declarations.tables import Table
 from nightshift.ingest.delivery.column_drift import delivered_names
 from nightshift.ingest.delivery.text_lines import LINE_BYTES
-from nightshift.ingest.landing.record_form import WITH_NULLS, all_fields, as_json, broken, joined, reasons_by_rule
+from nightshift.ingest.landing.record_form import WITH_NULLS, all_fields, broken, joined, json_of, reasons_by_rule
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -81,7 +81,7 @@ def csv_records(
     values = {name: F.nullif(F.col(f"parsed.{place}"), F.lit("")) for name, place in places.items()}
     undeclared = [value.alias(name) for name, value in values.items() if name not in declared.values()]
     own = {column: values[name] for column, name in declared.items()}
-    return _records(parsed, table, faults, {}, own, as_json(undeclared))
+    return _records(parsed, table, faults, {}, own, json_of(undeclared))
 
 
 def json_records(lines: DataFrame, table: Table, version: int | None = None) -> DataFrame:

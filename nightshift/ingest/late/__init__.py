@@ -10,10 +10,10 @@ from collections.abc import Collection
 
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
-from nightshift.ingest.late.catch_up_plan import Change, Changes, plan
+from nightshift.ingest.late.catch_up_plan import Changes, DeliveryChange, plan
 from nightshift.ingest.late.landing_history import look_up
 
-__all__ = ["Change", "Changes", "find"]
+__all__ = ["Changes", "DeliveryChange", "find"]
 
 
 def find(

@@ -11,14 +11,14 @@ from nightshift.dates import BatchDates, as_ranges
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.ingest.late.due_slices import due
-from nightshift.ingest.late.landing_history import History
+from nightshift.ingest.late.landing_history import LandingHistory
 from nightshift.stages import LAND, STAGES
 
-Kind = Literal["late", "corrected", "completed"]
+ChangeKind = Literal["late", "corrected", "completed"]
 
 
 @dataclass(frozen=True)
-class Change:
+class DeliveryChange:
     """A delivery that differs from what was landed.
 
     Attributes:
@@ -29,7 +29,7 @@ class Change:
     """
 
     date: dt.date
-    kind: Kind
+    kind: ChangeKind
     files: tuple[str, ...]
     gone: tuple[str, ...] = ()
 
@@ -45,7 +45,7 @@ class Changes:
     """
 
     dates: BatchDates | None = None
-    found: tuple[Change, ...] = ()
+    found: tuple[DeliveryChange, ...] = ()
     stages: Mapping[str, tuple[BatchDates, ...]] = field(default_factory=lambda: dict.fromkeys(STAGES, ()))
 
     def __bool__(self) -> bool:
@@ -53,7 +53,7 @@ class Changes:
         return any(self.stages.values())
 
 
-def plan(use_case: UseCase, catalog: Catalog, history: History | None) -> Changes:
+def plan(use_case: UseCase, catalog: Catalog, history: LandingHistory | None) -> Changes:
     """The changes in a history, and the dates that each stage must redo because of them."""
     if history is None:
         return Changes()
@@ -63,13 +63,13 @@ def plan(use_case: UseCase, catalog: Catalog, history: History | None) -> Change
     return Changes(history.dates, found, {stage: tuple(as_ranges(dates[stage], longest)) for stage in STAGES})
 
 
-def _change(history: History, date: dt.date) -> Change | None:
+def _change(history: LandingHistory, date: dt.date) -> DeliveryChange | None:
     """How the delivery of a date differs from what was landed: digests count, not names."""
     delivered = history.delivered.get(date)
     if delivered is None:
         return None
     if date not in history.attempts.get(LAND, {}):
-        return Change(date, "late", tuple(sorted({name for files in delivered.values() for name in files})))
+        return DeliveryChange(date, "late", tuple(sorted({name for files in delivered.values() for name in files})))
     new: set[str] = set()
     gone: list[str] = []
     is_correction = False
@@ -82,5 +82,5 @@ def _change(history: History, date: dt.date) -> Change | None:
         if not files:
             gone.append(source)
     if is_correction:
-        return Change(date, "corrected", tuple(sorted(new)), tuple(sorted(gone)))
-    return Change(date, "completed", tuple(sorted(new))) if new else None
+        return DeliveryChange(date, "corrected", tuple(sorted(new)), tuple(sorted(gone)))
+    return DeliveryChange(date, "completed", tuple(sorted(new))) if new else None

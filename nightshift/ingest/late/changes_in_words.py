@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
-from nightshift.ingest.late.catch_up_plan import Change, Changes
+from nightshift.ingest.late.catch_up_plan import Changes, DeliveryChange
 from nightshift.stages import command
 
-NOTHING = "nothing came late and nothing was corrected"
+NOTHING_CAME = "nothing came late and nothing was corrected"
 _KINDS = {"late": "came late", "corrected": "was corrected", "completed": "came in part, and more of it is there now"}
 
 
@@ -19,7 +19,7 @@ def describe(use_case: UseCase, changes: Changes) -> list[str]:
         return [f"{use_case.name}: nothing was ever landed, so nothing can be late"]
     head = f"{use_case.name}, batch dates {changes.dates}: "
     if not changes:
-        return [head + NOTHING]
+        return [head + NOTHING_CAME]
     lines = [head + (f"{len(changes.found)} deliveries to land" if changes.found else "all deliveries are landed")]
     lines += [f"  {_of(change)}" for change in changes.found]
     if not changes.found:
@@ -39,7 +39,7 @@ def next_steps(use_case: UseCase, changes: Changes) -> list[str]:
     return [f"next: trigger {use_case.name}_catch_up in the Airflow UI; or by hand, in this order:", *by_hand]
 
 
-def _of(change: Change) -> str:
+def _of(change: DeliveryChange) -> str:
     parts = [f"{change.date}  {_KINDS[change.kind]}"]
     if change.files:
         parts.append(", ".join(change.files))

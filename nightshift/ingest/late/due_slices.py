@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
-from nightshift.ingest.late.landing_history import History
+from nightshift.ingest.late.landing_history import LandingHistory
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES
 
-NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
+NEVER_DONE = dt.datetime.min.replace(tzinfo=dt.UTC)
 # Of what is still to be made: after every attempt.
 PENDING = dt.datetime.max.replace(tzinfo=dt.UTC)
 
@@ -28,7 +28,7 @@ PENDING = dt.datetime.max.replace(tzinfo=dt.UTC)
 class State:
     """Since when something has the content that it has, and whether late or corrected deliveries touch it."""
 
-    since: dt.datetime = NEVER
+    since: dt.datetime = NEVER_DONE
     is_touched: bool = False
 
     def __or__(self, other: State) -> State:
@@ -61,7 +61,7 @@ class _Slices:
     states: dict[dt.date, State] = field(default_factory=dict)
     due: set[dt.date] = field(default_factory=set)
 
-    def add(self, history: History, date: dt.date, reads: Iterable[State], may_be_due: bool) -> None:
+    def add(self, history: LandingHistory, date: dt.date, reads: Iterable[State], may_be_due: bool) -> None:
         """Conclude from the state of what a slice reads."""
         state = State()
         for each in reads:
@@ -73,13 +73,13 @@ class _Slices:
             made = PENDING
         elif made is None and attempts:
             # It is left as it is, so what reads it is not due on its account.
-            made = NEVER
+            made = NEVER_DONE
         if made is not None:
             self.states[date] = State(made, state.is_touched)
 
 
 def due(
-    use_case: UseCase, catalog: Catalog, history: History, pending: Collection[dt.date]
+    use_case: UseCase, catalog: Catalog, history: LandingHistory, pending: Collection[dt.date]
 ) -> dict[str, list[dt.date]]:
     """The dates that each stage must redo, in order.
 
@@ -109,7 +109,7 @@ def _of(slices: _Slices, dates: Iterable[dt.date]) -> list[State]:
 
 
 def _landed_states(
-    use_case: UseCase, catalog: Catalog, history: History, pending: Collection[dt.date]
+    use_case: UseCase, catalog: Catalog, history: LandingHistory, pending: Collection[dt.date]
 ) -> Iterator[tuple[dt.date, list[State]]]:
     """What silver of each date reads: the deliveries of the date, and the newest snapshot of each reference source."""
     landed_first = {date: spans[0].finished for date, spans in history.attempts.get(LAND, {}).items()}
@@ -141,7 +141,7 @@ def _landed_states(
         yield date, [*reads.values(), _overtaken(history, date, reads)]
 
 
-def _overtaken(history: History, date: dt.date, contents: Mapping[str, Content]) -> State:
+def _overtaken(history: LandingHistory, date: dt.date, contents: Mapping[str, Content]) -> State:
     """Of what was published to silver from bronze that is out of date: the last time that such an attempt began.
 
     It stays touched once it is made again, for those who read it in between.
@@ -150,7 +150,7 @@ def _overtaken(history: History, date: dt.date, contents: Mapping[str, Content])
     return State(max(old), is_touched=True) if old else State()
 
 
-def _earliest_after(history: History, landed_first: dict[dt.date, dt.datetime]) -> dict[dt.date, dt.datetime]:
+def _earliest_after(history: LandingHistory, landed_first: dict[dt.date, dt.datetime]) -> dict[dt.date, dt.datetime]:
     """For each date, when the first of the later dates was landed: what comes after that came late."""
     earliest: dict[dt.date, dt.datetime] = {}
     before = PENDING

@@ -48,7 +48,7 @@ class Landing:
 
 
 @dataclass(frozen=True)
-class Read:
+class SilverInput:
     """What a published slice of silver was computed from: a source table at a Delta version.
 
     Attributes:
@@ -61,7 +61,7 @@ class Read:
 
 
 @dataclass(frozen=True)
-class History:
+class LandingHistory:
     """What is known of the batch dates that are looked at.
 
     Attributes:
@@ -79,7 +79,7 @@ class History:
     delivered: Mapping[dt.date, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     landings: Mapping[dt.date, Mapping[str, Sequence[Landing]]] = field(default_factory=dict)
     attempts: Mapping[str, Mapping[dt.date, Sequence[Span]]] = field(default_factory=dict)
-    reads: Mapping[dt.date, Sequence[Read]] = field(default_factory=dict)
+    reads: Mapping[dt.date, Sequence[SilverInput]] = field(default_factory=dict)
     set_aside: Mapping[dt.date, frozenset[str]] = field(default_factory=dict)
     first_scored: dt.date | None = None
 
@@ -123,7 +123,7 @@ class History:
 
 def look_up(
     use_case: UseCase, catalog: Catalog, all_dates: bool = False, leave_out: Collection[dt.date] = ()
-) -> History | None:
+) -> LandingHistory | None:
     """The history of the newest dates, or of all; None if nothing was ever landed."""
     newest = _outermost(use_case, sa.func.max(Entry.batch_date), LAND)
     if newest is None:
@@ -136,7 +136,7 @@ def look_up(
     wanted = [date for date in dates if date not in leave_out]
     attempts = _attempts(use_case, back)
     landings, set_aside = _landings(use_case, catalog, dates, attempts[LAND])
-    return History(
+    return LandingHistory(
         dates,
         {date: by_source(catalog, files) for date, files in delivered_digests(use_case, wanted).items()},
         landings,
@@ -214,7 +214,7 @@ def _landings(
     return landings, set_aside
 
 
-def _reads(use_case: UseCase, catalog: Catalog, dates: BatchDates) -> dict[dt.date, list[Read]]:
+def _reads(use_case: UseCase, catalog: Catalog, dates: BatchDates) -> dict[dt.date, list[SilverInput]]:
     names = {table.short_name: table.name for table in catalog.sources}
     query = (
         _published(use_case, dates)
@@ -223,10 +223,10 @@ def _reads(use_case: UseCase, catalog: Catalog, dates: BatchDates) -> dict[dt.da
         .where(Entry.table_name.in_([table.short_name for table in catalog.layer("silver")]))
         .where(InputEntry.kind == "table", InputEntry.name.in_(names))
     )
-    found: dict[dt.date, list[Read]] = defaultdict(list)
+    found: dict[dt.date, list[SilverInput]] = defaultdict(list)
     with engine().connect() as connection:
         for row in connection.execute(query):
-            found[row.batch_date].append(Read(row.started_at, names[row.name], int(row.version)))
+            found[row.batch_date].append(SilverInput(row.started_at, names[row.name], int(row.version)))
     return found
 
 

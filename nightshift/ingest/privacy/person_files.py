@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from nightshift.home import scratch
 from nightshift.home.outside_errors import explained
 from nightshift.home.settings import get_settings
-from nightshift.ingest.delivery.parquet_types import plain
+from nightshift.ingest.delivery.parquet_types import bare
 
 # Where extracts of databases have a JSON object of what nobody declared.
 ASIDE = "extra"
@@ -126,4 +126,4 @@ def _is_text(kind: pa.DataType) -> bool:
     """Whether a column holds text, however it is laid out."""
     from pyarrow import types
 
-    return bool(types.is_string(plain(kind)))
+    return bool(types.is_string(bare(kind)))

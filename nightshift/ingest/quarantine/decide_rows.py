@@ -11,8 +11,8 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.errors import UsageError
-from nightshift.ingest.quarantine.quarantined_rows import ERASED, Selection, ask, source_table
-from nightshift.ingest.quarantine.row_decisions import Action, Decision, decisions, record_decisions, releasable
+from nightshift.ingest.quarantine.quarantined_rows import ERASED, Selection, rows_of, source_table
+from nightshift.ingest.quarantine.row_decisions import Action, RowDecision, decisions_of, record_decisions, releasable
 from nightshift.person import person
 from nightshift.stages import LAND, command
 
@@ -48,14 +48,14 @@ def decide(catalog: Catalog, action: Action, selection: Selection, who: str, why
         raise UsageError(_final(table, {selection.rule: 0}))
     query = """SELECT file, file_sha256, rules, waived, state, record = 0 AS is_file, count(*) AS rows FROM asked
         GROUP BY ALL ORDER BY file, rules, state"""
-    found = ask(catalog, selection, query)
+    found = rows_of(catalog, selection, query)
     if not found:
         return _decide_about_landed(catalog, action, selection, who, why)
     if all(group["is_file"] for group in found):
         raise UsageError(
             f"{selection} is a whole file that can't be used: only a new delivery helps (docs/landing-contract.md)"
         )
-    return _decide_about(table, action, selection, found, Decision(who=who, why=why, action=action))
+    return _decide_about(table, action, selection, found, RowDecision(who=who, why=why, action=action))
 
 
 def land_again(use_case: str, dates: BatchDates) -> str:
@@ -67,7 +67,7 @@ def land_again(use_case: str, dates: BatchDates) -> str:
 
 
 def _decide_about(
-    table: Table, action: Action, selection: Selection, found: Sequence[Mapping[str, Any]], template: Decision
+    table: Table, action: Action, selection: Selection, found: Sequence[Mapping[str, Any]], template: RowDecision
 ) -> Decided:
     """Make one decision for each file; a record that is named gets its own."""
     target = {"release": "waiting", "reject": "rejected"}[action]
@@ -92,7 +92,7 @@ def _decide_about(
     if not rules and not already:
         raise UsageError(_final(table, left))
     record_decisions(
-        Decision(
+        RowDecision(
             use_case=table.use_case,
             table_name=table.name,
             batch_date=selection.dates.first,
@@ -113,8 +113,8 @@ def _decide_about(
 def _decide_about_landed(catalog: Catalog, action: Action, selection: Selection, who: str, why: str) -> Decided:
     """Rows that a release has let pass are in quarantine no longer; the decision about them can still be changed."""
     name = catalog.use_case.name
-    newest: dict[tuple[Any, ...], Decision] = {}
-    for each in decisions(name, selection.dates, selection.table):
+    newest: dict[tuple[Any, ...], RowDecision] = {}
+    for each in decisions_of(name, selection.dates, selection.table):
         if _is_about(each, selection):
             newest[each.file_sha256, each.record, each.rules] = each
     if not newest:
@@ -124,7 +124,7 @@ def _decide_about_landed(catalog: Catalog, action: Action, selection: Selection,
         )
     changed = [each for each in newest.values() if each.action != action]
     record_decisions(
-        Decision(
+        RowDecision(
             **{key: getattr(each, key) for key in ("use_case", "table_name", "batch_date", "file", "file_sha256")},
             **{key: getattr(each, key) for key in ("record", "rules", "rows")},
             action=action,
@@ -137,7 +137,7 @@ def _decide_about_landed(catalog: Catalog, action: Action, selection: Selection,
     return Decided(decided, sum(each.rows for each in newest.values()) - decided, {})
 
 
-def _is_about(decision: Decision, selection: Selection) -> bool:
+def _is_about(decision: RowDecision, selection: Selection) -> bool:
     return (
         (selection.rule is None or selection.rule in decision.rules.split(","))
         and (selection.file is None or selection.file == decision.file)

@@ -12,7 +12,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.errors import UsageError
-from nightshift.ingest.quarantine.row_decisions import Decision, decisions
+from nightshift.ingest.quarantine.row_decisions import RowDecision, decisions_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # The rule by which rows of erased persons stay out, whatever is decided.
 ERASED = "erased"
 # Each quarantined row with what the decisions make of it when its date is landed next.
-ROWS = """
+JOINED = """
 WITH quarantined AS (
     SELECT * REPLACE (coalesce(rules, 'unnamed') AS rules, coalesce(status, 'open') AS status)
     FROM quarantine
@@ -86,9 +86,9 @@ def counts(catalog: Catalog, selection: Selection) -> dict[str, list[dict[str, A
         FROM (SELECT *, unnest(string_split(rules, ',')) AS rule FROM asked)
         WHERE $rule IS NULL OR rule = $rule GROUP BY ALL ORDER BY batch_date, "table", rows DESC, rule"""
     per_table = f'SELECT batch_date, source AS "table", {by_state} FROM asked GROUP BY ALL ORDER BY 1, 2'
-    tables = {(row["batch_date"], row["table"]): row for row in ask(catalog, selection, per_table)}
+    tables = {(row["batch_date"], row["table"]): row for row in rows_of(catalog, selection, per_table)}
     released: dict[tuple[dt.date, str], int] = defaultdict(int)
-    for each in decisions(catalog.use_case.name, selection.dates, selection.table):
+    for each in decisions_of(catalog.use_case.name, selection.dates, selection.table):
         if each.action == "release":
             released[each.batch_date, each.table_name] += each.rows_in_effect or 0
     nothing = {"rows": 0, "open": 0, "rejected": 0, "waiting": 0}
@@ -96,7 +96,7 @@ def counts(catalog: Catalog, selection: Selection) -> dict[str, list[dict[str, A
         tables.setdefault((date, name), {"batch_date": date, "table": name, **nothing})
     return {
         "tables": [{**tables[place], "released": released.get(place, 0)} for place in sorted(tables)],
-        "rules": ask(catalog, selection, per_rule),
+        "rules": rows_of(catalog, selection, per_rule),
     }
 
 
@@ -104,7 +104,7 @@ def rows(catalog: Catalog, selection: Selection, limit: int) -> list[dict[str, A
     """Quarantined rows with all that is known of them, in the order of their files."""
     query = f"""SELECT batch_date, source AS "table", file, record, rules, reason, raw, state, decided_by, decided_why,
         file_sha256 FROM asked ORDER BY batch_date, source, file, record LIMIT {int(limit)}"""
-    return ask(catalog, selection, query)
+    return rows_of(catalog, selection, query)
 
 
 def source_table(catalog: Catalog, name: str) -> Table:
@@ -120,7 +120,7 @@ def source_table(catalog: Catalog, name: str) -> Table:
     return sources[short]
 
 
-def ask(catalog: Catalog, selection: Selection, query: str) -> list[dict[str, Any]]:
+def rows_of(catalog: Catalog, selection: Selection, query: str) -> list[dict[str, Any]]:
     """Run a query on the rows ``asked`` for; reads the partitions of the dates only."""
     import duckdb
 
@@ -131,7 +131,7 @@ def ask(catalog: Catalog, selection: Selection, query: str) -> list[dict[str, An
         return []
     connection = duckdb.connect(":memory:")
     connection.register("quarantine", snapshot(table).to_pyarrow_dataset())
-    _register(connection, decisions(catalog.use_case.name, selection.dates, selection.table))
+    _register(connection, decisions_of(catalog.use_case.name, selection.dates, selection.table))
     parameters = {
         "first": selection.dates.first,
         "last": selection.dates.last,
@@ -141,11 +141,11 @@ def ask(catalog: Catalog, selection: Selection, query: str) -> list[dict[str, An
         "record": selection.record,
         "erased": ERASED,
     }
-    found: list[dict[str, Any]] = connection.sql(f"{ROWS} {query}", params=parameters).to_arrow_table().to_pylist()
+    found: list[dict[str, Any]] = connection.sql(f"{JOINED} {query}", params=parameters).to_arrow_table().to_pylist()
     return found
 
 
-def _register(connection: duckdb.DuckDBPyConnection, made: Iterable[Decision]) -> None:
+def _register(connection: duckdb.DuckDBPyConnection, made: Iterable[RowDecision]) -> None:
     """The decisions as a table, one row per rule."""
     import pyarrow as pa
 

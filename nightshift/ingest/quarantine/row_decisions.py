@@ -21,7 +21,7 @@ from nightshift.ledger import Base, engine
 Action = Literal["release", "reject"]
 
 
-class Decision(Base):
+class RowDecision(Base):
     """What a person decided; of several about the same rule of the same row, the newest counts."""
 
     __tablename__ = "quarantine_decisions"
@@ -62,18 +62,18 @@ def releasable(table: Table) -> frozenset[str]:
     return frozenset(bounds | {rule.name for rule in table.rules})
 
 
-def decisions(use_case: str, dates: BatchDates, table_name: str | None = None) -> list[Decision]:
+def decisions_of(use_case: str, dates: BatchDates, table_name: str | None = None) -> list[RowDecision]:
     """All decisions about some batch dates, the oldest first."""
-    query = sa.select(Decision).where(
-        Decision.use_case == use_case, Decision.batch_date >= dates.first, Decision.batch_date <= dates.last
+    query = sa.select(RowDecision).where(
+        RowDecision.use_case == use_case, RowDecision.batch_date >= dates.first, RowDecision.batch_date <= dates.last
     )
     if table_name is not None:
-        query = query.where(Decision.table_name == table_name)
+        query = query.where(RowDecision.table_name == table_name)
     with orm.Session(engine()) as session:
-        return list(session.scalars(query.order_by(Decision.id)))
+        return list(session.scalars(query.order_by(RowDecision.id)))
 
 
-def record_decisions(made: Iterable[Decision]) -> None:
+def record_decisions(made: Iterable[RowDecision]) -> None:
     """Keep decisions, all or none of them."""
     with orm.Session(engine()) as session, session.begin():
         session.add_all(made)
@@ -85,9 +85,9 @@ def note_effect(use_case: str, table_name: str, dates: BatchDates, rows: Mapping
     Args:
         rows: by number of the decision; those that are not named were about none.
     """
-    mine = decisions(use_case, dates, table_name)
+    mine = decisions_of(use_case, dates, table_name)
     if mine:
-        update = sa.update(Decision).where(Decision.id == sa.bindparam("number"))
+        update = sa.update(RowDecision).where(RowDecision.id == sa.bindparam("number"))
         with engine().begin() as connection:
             connection.execute(
                 update.values(rows_in_effect=sa.bindparam("found")),

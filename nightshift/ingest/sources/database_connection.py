@@ -125,12 +125,12 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
+def as_sql(text: str) -> str:
     """A text in SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def _settings(values: Mapping[str, str]) -> str:
     return (
-        f"SELECT {', '.join(f'set_config({literal(name)}, {literal(value)}, false)' for name, value in values.items())}"
+        f"SELECT {', '.join(f'set_config({as_sql(name)}, {as_sql(value)}, false)' for name, value in values.items())}"
     )

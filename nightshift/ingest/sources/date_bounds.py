@@ -11,7 +11,7 @@ DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Slice:
+class BoundedSlice:
     """The rows of one batch date: those from ``first`` (inclusive) to ``end`` (exclusive), as SQL literals."""
 
     batch_date: dt.date
@@ -23,7 +23,7 @@ class Slice:
         return f"[{first}, {end})"
 
 
-def slices(dates: Sequence[dt.date], zone: ZoneInfo | None, days_before: int = 0) -> list[Slice]:
+def slices(dates: Sequence[dt.date], zone: ZoneInfo | None, days_before: int = 0) -> list[BoundedSlice]:
     """The slices of some batch dates.
 
     Args:
@@ -32,7 +32,7 @@ def slices(dates: Sequence[dt.date], zone: ZoneInfo | None, days_before: int = 0
             column of dates.
     """
     days = [(date, date - days_before * DAY) for date in dates]
-    return [Slice(date, _literal(day, zone), _literal(day + DAY, zone)) for date, day in days]
+    return [BoundedSlice(date, _literal(day, zone), _literal(day + DAY, zone)) for date, day in days]
 
 
 def midnight(date: dt.date, zone: ZoneInfo) -> dt.datetime:
@@ -45,11 +45,11 @@ def _literal(date: dt.date, zone: ZoneInfo | None) -> str:
     return f"DATE '{date}'" if zone is None else f"TIMESTAMPTZ '{midnight(date, zone):%Y-%m-%d %H:%M:%S}+00'"
 
 
-def within(column: str, wanted: Sequence[Slice]) -> str:
+def within(column: str, wanted: Sequence[BoundedSlice]) -> str:
     """SQL predicate for the rows of consecutive slices."""
     return f"{column} >= {wanted[0].first} AND {column} < {wanted[-1].end}"
 
 
-def place(column: str, wanted: Sequence[Slice]) -> str:
+def place(column: str, wanted: Sequence[BoundedSlice]) -> str:
     """SQL for the place, from 0, of the slice that a row within consecutive slices belongs to."""
     return f"width_bucket({column}, ARRAY[{', '.join(each.first for each in wanted)}]) - 1"

@@ -26,7 +26,7 @@ from nightshift.ingest.sources import extract_layout
 from nightshift.ingest.sources.database_connection import Connection
 from nightshift.ingest.sources.database_reading import Reading
 from nightshift.ingest.sources.database_refusal import DatabaseError, told, without_log, without_values
-from nightshift.ingest.sources.date_bounds import Slice, midnight, slices
+from nightshift.ingest.sources.date_bounds import BoundedSlice, midnight, slices
 from nightshift.ingest.sources.extract_proof import Counted, Counting, Proof
 from nightshift.ingest.sources.relation import Relation, relation
 from nightshift.ingest.sources.relation_columns import Fitting, fitting
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nightshift")
 
-PATIENCE = dt.timedelta(minutes=15)
+RETRY_FOR = dt.timedelta(minutes=15)
 WHOLE_NUMBERS = ("int", "bigint")
 
 
@@ -153,7 +153,7 @@ class Extract:
         ready = midnight(day, self.job.use_case.zone) + dt.timedelta(hours=source.settled_after_hours)
         counted = self._counted()
         # A night begins with the day, and clocks differ.
-        if dt.timedelta(0) < ready - counted.clock < PATIENCE:
+        if dt.timedelta(0) < ready - counted.clock < RETRY_FOR:
             log.info("waiting until %s has passed midnight by its own clock", name_of(source))
             time.sleep((ready - counted.clock).total_seconds() + 1)
             counted = self._counted()
@@ -166,7 +166,7 @@ class Extract:
             )
         return counted
 
-    def _extracted(self, before: Counted, folder: Path) -> dict[Slice, list[Path]]:
+    def _extracted(self, before: Counted, folder: Path) -> dict[BoundedSlice, list[Path]]:
         """Write the rows as Parquet files, and see that they are those that the database had, and has.
 
         Raises:
@@ -235,7 +235,7 @@ class Extract:
         if faults:
             raise RefusedError(faults)
 
-    def _kept(self, part: Slice, paths: Sequence[Path], proof: Proof) -> Iterator[LandedFile]:
+    def _kept(self, part: BoundedSlice, paths: Sequence[Path], proof: Proof) -> Iterator[LandedFile]:
         """Copy the files of one batch date into the archive."""
         import pyarrow.parquet as pq
 

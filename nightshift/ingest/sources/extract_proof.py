@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nightshift.ingest.sources.date_bounds import Slice, place, within
+from nightshift.ingest.sources.date_bounds import BoundedSlice, place, within
 
 READERS = 8
 # The widest number that PostgreSQL and Arrow have in common: 10^19 rows of 64 bits.
@@ -90,7 +90,7 @@ class Counting:
     dated: str
     date_name: str | None
     is_date: bool
-    slices: Sequence[Slice]
+    slices: Sequence[BoundedSlice]
     part: str | None
     whole_numbers: Mapping[str, str]
     values: Sequence[str]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.declarations.source import RELATION_PART
 from nightshift.errors import DeclarationError
-from nightshift.ingest.sources.database_connection import Connection, literal, quoted
+from nightshift.ingest.sources.database_connection import Connection, as_sql, quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -80,7 +80,7 @@ def relation(spark: SparkSession, connection: Connection, written: str) -> Relat
         DatabaseError: if the catalog can't be read.
     """
     *schema, (name, is_quoted) = parts(written)
-    there = _known(spark, connection, f"AND c.relname IN ({literal(name)}, {literal(name.lower())})")
+    there = _known(spark, connection, f"AND c.relname IN ({as_sql(name)}, {as_sql(name.lower())})")
     for folded in (False, True):
         found = [
             each

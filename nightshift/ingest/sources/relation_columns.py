@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from nightshift.declarations import tables
 from nightshift.declarations.source import JdbcSource
 from nightshift.declarations.tables import Table
-from nightshift.ingest.delivery.column_drift import DriftError, Found, delivered_names, fit
+from nightshift.ingest.delivery.column_drift import DriftError, Found, best_fit, delivered_names
 from nightshift.ingest.sources.database_refusal import DatabaseError
 from nightshift.ingest.sources.relation import Relation, RelationColumn
 
 # PostgreSQL's types whose values are all values of a declared type.
-NATIVE = {
+NATIVE_TYPES = {
     "int": ("int2", "int4"),
     "bigint": ("int2", "int4", "int8"),
     "double": ("float4", "float8"),
@@ -31,9 +31,9 @@ AS_TEXT = {
     "date": ("date",),
     "timestamp": ("timestamptz",),
 }
-WHOLE_NUMBERS = ("int2", "int4", "int8")
+INTEGER_TYPES = ("int2", "int4", "int8")
 # What a declared type of its own holds, whatever its value: where text is declared, the column was another one.
-NO_TEXT = (*WHOLE_NUMBERS, "bool")
+NO_TEXT = (*INTEGER_TYPES, "bool")
 _SQL_TYPES = {"int": "int4", "bigint": "int8", "double": "float8", "boolean": "bool"}
 # Fixed in width, so that the order of texts is that of instants.
 _INSTANT = (
@@ -101,12 +101,12 @@ def fitting(table: Table, source: JdbcSource, there: Relation) -> Fitting:
 
     # Beside what is declared, others are told apart by their case, too.
     alike = [column.name for column in others if column.name.casefold() not in kinds]
-    fit(table, Found((*came, *alike), False, other_type))
+    best_fit(table, Found((*came, *alike), False, other_type))
     if unreadable := [column.name for column in came.values() if not column.readable]:
         raise DatabaseError("42501", f"permission denied for {', '.join(map(repr, unreadable))}")
     date_column = _used(there, source.date_column, "date_column", ("date", "timestamptz"))
     shared = source.partition_column
-    partition_column = shared and _used(there, shared, "partition_column", (*WHOLE_NUMBERS, "numeric"))
+    partition_column = shared and _used(there, shared, "partition_column", (*INTEGER_TYPES, "numeric"))
     own = {date_column.name, partition_column.name if partition_column else None}
     added = [column for column in others if column.name not in own]
     return Fitting(
@@ -130,7 +130,7 @@ def _used(there: Relation, name: str, field: str, kinds: tuple[str, ...]) -> Rel
 
 def _asked(name: str, column: RelationColumn, declared: str) -> Asked | None:
     """How a column is asked for; None where it can't be what is declared."""
-    if column.base in NATIVE.get(declared, ()):
+    if column.base in NATIVE_TYPES.get(declared, ()):
         return Asked(name, f"CAST({column.sql} AS {_SQL_TYPES[declared]})", declared, column)
     if declared == "timestamp" and column.base == "timestamptz":
         return Asked(name, _INSTANT.format(f"CAST({column.sql} AS timestamptz)"), "string", column)

@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 from nightshift.errors import DatabaseUnreachableError, InstallationError, UsageError
 from nightshift.home.database import database_url
-from nightshift.home.postgres_tools import programs
+from nightshift.home.postgres_tools import binaries
 from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # Of servers, the oldest that understands what `pg_restore` says.
-OLDEST = 170_000
+OLDEST_SERVER = 170_000
 # A table of each database that has rows as soon as the installation was used.
 USED = {"airflow": "dag_run", "ledger": "entries", "mlflow": "runs", "optuna": "trials"}
 # Where MLflow's files are, in all tables that say so.
@@ -110,10 +110,10 @@ def refuse_unfit(names: Iterable[str]) -> None:
             version = int(connection.execute(text("SELECT current_setting('server_version_num')")).scalar() or 0)
             owned = "SELECT pg_has_role(current_user, nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'public'"
             is_owner = connection.execute(text(owned)).scalar()
-        if version < OLDEST:
+        if version < OLDEST_SERVER:
             raise InstallationError(
                 f"the server of the database {name} is PostgreSQL {version // 10_000}",
-                remedy=f"restore into {OLDEST // 10_000} or newer, whose settings a dump names",
+                remedy=f"restore into {OLDEST_SERVER // 10_000} or newer, whose settings a dump names",
             )
         if not is_owner:
             raise InstallationError(
@@ -195,7 +195,7 @@ def _tool(program: str, name: str, *arguments: str) -> None:
     told = {"PGPASSWORD": url.password or str(url.query.get("password", ""))}
     # As this process's user, whom the embedded server knows.
     done = subprocess.run(
-        [str(programs() / program), *options, *arguments],
+        [str(binaries() / program), *options, *arguments],
         env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(Path.home()), "LC_ALL": "C", **told},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

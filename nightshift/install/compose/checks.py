@@ -17,7 +17,7 @@ from nightshift.install.compose.docker import (
     any_runs,
     ask,
     containers,
-    environment,
+    dotenv,
     fail,
     last,
     port,
@@ -25,7 +25,7 @@ from nightshift.install.compose.docker import (
 from nightshift.install.compose.docker import project as project_name
 
 # The oldest that knows `up --wait` for services that run once and end.
-OLDEST = (2, 20)
+OLDEST_COMPOSE = (2, 20)
 # The first engine that drops packets for a container's published port which come from beyond the host.
 CLOSED = 28
 # A machine that is sold with 4 GB has a little less.
@@ -41,10 +41,10 @@ def engine() -> Mapping[str, Any]:
         fail(f"Docker does not answer: {last(asked.stderr)}", "start it, and let this user reach it")
     version = ask(*COMPOSE, "version", "--short")
     found = re.match(r"v?(\d+)\.(\d+)", version.stdout.strip())
-    oldest = ".".join(map(str, OLDEST))
+    oldest = ".".join(map(str, OLDEST_COMPOSE))
     if version.returncode or found is None:
         fail("Docker has no Compose plugin", f"install it, {oldest} or newer")
-    if (int(found[1]), int(found[2])) < OLDEST:
+    if (int(found[1]), int(found[2])) < OLDEST_COMPOSE:
         fail(f"this is Docker Compose {version.stdout.strip()}", f"{oldest} or newer is needed")
     told: Mapping[str, Any] = json.loads(asked.stdout)
     return told
@@ -70,7 +70,7 @@ def warn_of_neighbours(told: Mapping[str, Any]) -> None:
 
 def user() -> None:
     """End where containers would run as root."""
-    if environment().get("NIGHTSHIFT_UID") == "0":
+    if dotenv().get("NIGHTSHIFT_UID") == "0":
         fail("NIGHTSHIFT_UID is 0 in .env", "name a user that is not root: the one who owns the files of secrets/")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from nightshift.install.compose import checks
-from nightshift.install.compose.docker import COMPOSE, PORTS, any_runs, ask, call, containers, environment, fail, port
+from nightshift.install.compose.docker import COMPOSE, PORTS, any_runs, ask, call, containers, dotenv, fail, port
 from nightshift.install.setup import secret_files
 
 # In the container that has the secrets of every database; what it says of its progress goes to standard error.
@@ -122,7 +122,7 @@ def _prepare(engine: Mapping[str, Any]) -> None:
     secret_files.main([])
     checks.user()
     # It finds out whether the image is there and of this very commit.
-    if not environment().get("NIGHTSHIFT_IMAGE") and call("make", "--no-print-directory", "image"):
+    if not dotenv().get("NIGHTSHIFT_IMAGE") and call("make", "--no-print-directory", "image"):
         fail("there is no image of this checkout", "see the lines above; `make image` builds it again")
 
 

@@ -30,7 +30,7 @@ def call(*command: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None
     """Run a command that speaks to the person; its exit status."""
     # Compose wants the user's number for the file to be whole, also where containers only end.
     if command[0] == COMPOSE[0]:
-        given = {"NIGHTSHIFT_UID": "50000"} | environment()
+        given = {"NIGHTSHIFT_UID": "50000"} | dotenv()
     else:
         # What the compose file alone reads would draw warnings.
         given = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTSHIFT_")}
@@ -56,18 +56,18 @@ def any_runs() -> bool:
 
 def project() -> str:
     """Name of the composition: what its containers and volumes begin with."""
-    return environment().get("COMPOSE_PROJECT_NAME") or "nightshift"
+    return dotenv().get("COMPOSE_PROJECT_NAME") or "nightshift"
 
 
 def port(name: str) -> int:
     """The port that one of `PORTS` names."""
-    text = environment().get(name) or str(PORTS[name])
+    text = dotenv().get(name) or str(PORTS[name])
     if not re.fullmatch(r"\d{1,5}", text) or not 0 < int(text) < 65536:
         fail(f"{name} is {text!r}", "write a number from 1 to 65535 to .env, without quotes")
     return int(text)
 
 
-def environment() -> dict[str, str]:
+def dotenv() -> dict[str, str]:
     """The file .env, and what the shell says over it, as Compose has them."""
     file = PROJECT / ".env"
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []

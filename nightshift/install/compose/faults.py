@@ -32,7 +32,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Fault:
+class ServiceFault:
     """Something that happens to a service while a task runs.
 
     Attributes:
@@ -53,7 +53,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FaultOutcome:
     """What became of a run that was hit.
 
     Attributes:
@@ -128,7 +128,7 @@ def restart_in_publish(run: str) -> Callable[[str, Callable[[], bool]], Hit]:
     return act
 
 
-def faults(training: str, nights: tuple[str, str, str]) -> list[Fault]:
+def planned(training: str, nights: tuple[str, str, str]) -> list[ServiceFault]:
     """In the order in which the demo comes to them.
 
     Args:
@@ -138,23 +138,23 @@ def faults(training: str, nights: tuple[str, str, str]) -> list[Fault]:
     night = f"{USE_CASE}_nightly"
     runs = [f"demo__{date}" for date in nights]
     return [
-        Fault(
+        ServiceFault(
             "MLflow stopped in train",
             *("mlflow", f"{USE_CASE}_train", training, "train", "Spark: "),
             away_until_missed,
         ),
-        Fault(
+        ServiceFault(
             "Spark worker killed in features",
             *("spark-worker", night, runs[0], "features", "Spark: "),
             kill("deploy.worker.Worker"),
             pause=6,
         ),
-        Fault(
+        ServiceFault(
             "PostgreSQL restarted in publish",
             *("postgres", night, runs[1], "land", "Spark: "),
             restart_in_publish(runs[1]),
         ),
-        Fault(
+        ServiceFault(
             "scheduler killed in a night",
             *("scheduler", night, runs[2], "refine", "Spark: "),
             kill("airflow"),
@@ -164,12 +164,12 @@ def faults(training: str, nights: tuple[str, str, str]) -> list[Fault]:
 
 
 def play(
-    fault: Fault,
+    fault: ServiceFault,
     airflow: Airflow,
     say: Callable[[str], None],
     is_over: Callable[[], bool],
     clears: Callable[[], int],
-) -> Outcome:
+) -> FaultOutcome:
     """Wait for the moment, let it happen, and see the run through.
 
     Args:
@@ -181,10 +181,10 @@ def play(
         return airflow.log(fault.dag, fault.run, fault.task, 1)
 
     if not until(lambda: is_over() or re.search(fault.moment, log()), _WAITS) or not re.search(fault.moment, log()):
-        return Outcome(fault.what, 0, 0, False, f"{fault.run}: {fault.task} never came to {fault.moment!r}")
+        return FaultOutcome(fault.what, 0, 0, False, f"{fault.run}: {fault.task} never came to {fault.moment!r}")
     time.sleep(fault.pause)
     if _task(fault, airflow).get("state") != "running":
-        return Outcome(fault.what, 0, 0, False, f"{fault.task} had ended before: nothing was played")
+        return FaultOutcome(fault.what, 0, 0, False, f"{fault.task} had ended before: nothing was played")
     say(f"{fault.what}: now")
     before, cleared = _started(fault.service), clears()
     hit = fault.act(fault.service, lambda: _task(fault, airflow).get("state") == "running")
@@ -198,17 +198,17 @@ def play(
     if missed := hit.missed or ("" if _started(fault.service) != before else f"{fault.service} never ended"):
         is_well, said = False, f"nothing was played: {missed}"
     say(f"{fault.what}: {said} after {seconds:.0f} s, {tries} {'try' if tries == 1 else 'tries'}")
-    return Outcome(fault.what, seconds, tries, is_well, said)
+    return FaultOutcome(fault.what, seconds, tries, is_well, said)
 
 
-def _is_through(fault: Fault, airflow: Airflow) -> bool:
+def _is_through(fault: ServiceFault, airflow: Airflow) -> bool:
     """Whether the run has come to its end, or asks a person."""
     tasks = {str(task["task_id"]): task.get("state") for task in airflow.tasks(fault.dag, fault.run)}
     asks = "awaiting_input" in tasks.values()
     return tasks.get(fault.task) == "success" and (asks or airflow.run(fault.dag, fault.run).get("state") == "success")
 
 
-def _task(fault: Fault, airflow: Airflow) -> dict[str, object]:
+def _task(fault: ServiceFault, airflow: Airflow) -> dict[str, object]:
     found = {task["task_id"]: task for task in airflow.tasks(fault.dag, fault.run)}
     return dict(found.get(fault.task, {}))
 

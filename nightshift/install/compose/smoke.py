@@ -21,11 +21,11 @@ from typing import Any
 from nightshift.install.compose import composition
 from nightshift.install.compose.docker import COMPOSE, PORTS, PROJECT, ask, fail, project
 from nightshift.install.compose.doors import closed
-from nightshift.install.compose.faults import USE_CASE, Outcome, faults, play
+from nightshift.install.compose.faults import USE_CASE, FaultOutcome, planned, play
 from nightshift.install.compose.smoke_api import Airflow
 
 Say = Callable[[str], None]
-FOLDER = PROJECT / ".nightshift-smoke"
+SMOKE_FOLDER = PROJECT / ".nightshift-smoke"
 NIGHTSHIFT, PYTHON = (PROJECT / ".venv" / "bin" / name for name in ("nightshift", "python"))
 NIGHTS = ("2013-08-01", "2013-08-02", "2013-08-03")
 TRAINING = "demo__2013-05-01"
@@ -61,11 +61,11 @@ def smoke(engine: Mapping[str, Any]) -> None:
         is_well = _played(engine, say, rows)
     finally:
         composition.clean()
-        if (FOLDER / "home").is_dir():
-            _embedded(FOLDER / "home", NIGHTSHIFT, "clean", "--yes", check=False)
-        for backup in FOLDER.glob("*.tar*"):
+        if (SMOKE_FOLDER / "home").is_dir():
+            _embedded(SMOKE_FOLDER / "home", NIGHTSHIFT, "clean", "--yes", check=False)
+        for backup in SMOKE_FOLDER.glob("*.tar*"):
             backup.unlink()
-        (FOLDER / "report.txt").write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
+        (SMOKE_FOLDER / "report.txt").write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
         _print(rows)
     print(f"\n{(time.monotonic() - began) / 60:.1f} minutes in all; {'all well' if is_well else 'NOT ALL WELL'}")
     sys.exit(0 if is_well else 1)
@@ -79,10 +79,10 @@ def _take_a_composition_of_its_own() -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             os.environ[name] = str(probe.getsockname()[1])
     composition.clean()
-    if (FOLDER / "home").is_dir():
-        _embedded(FOLDER / "home", NIGHTSHIFT, "clean", "--yes", check=False)
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(mode=0o700)
+    if (SMOKE_FOLDER / "home").is_dir():
+        _embedded(SMOKE_FOLDER / "home", NIGHTSHIFT, "clean", "--yes", check=False)
+    shutil.rmtree(SMOKE_FOLDER, ignore_errors=True)
+    SMOKE_FOLDER.mkdir(mode=0o700)
 
 
 def _played(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) -> bool:
@@ -103,30 +103,30 @@ def _played(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) ->
     return all(checks)
 
 
-def _demo_under_faults(say: Say) -> list[Outcome]:
+def _demo_under_faults(say: Say) -> list[FaultOutcome]:
     """The demo in a process of its own, and the faults one after the other."""
     ended = threading.Event()
     calls: list[int] = []
 
     def demo() -> None:
-        with (FOLDER / "demo.log").open("wb") as log:
+        with (SMOKE_FOLDER / "demo.log").open("wb") as log:
             while len(calls) < CALLS and 0 not in calls:
                 command = [*COMPOSE, "run", "--rm", "-T", "cli", "demo", "--no-challenger", USE_CASE]
                 calls.append(subprocess.run(command, cwd=PROJECT, stdout=log, stderr=log, check=False).returncode)
         ended.set()
 
-    say(f"the demo begins; {FOLDER.name}/demo.log has what it says")
+    say(f"the demo begins; {SMOKE_FOLDER.name}/demo.log has what it says")
     thread = threading.Thread(target=demo, daemon=True)
     thread.start()
     airflow = Airflow()
     # Each call after the first one clears what had failed.
-    played = faults(TRAINING, NIGHTS)
+    played = planned(TRAINING, NIGHTS)
     outcomes = [play(fault, airflow, say, ended.is_set, lambda: len(calls)) for fault in played]
     thread.join(DEMO_SECONDS)
     if not ended.is_set():
-        fail(f"the demo has not ended after {DEMO_SECONDS // 60} minutes", f"see {FOLDER.name}/demo.log")
+        fail(f"the demo has not ended after {DEMO_SECONDS // 60} minutes", f"see {SMOKE_FOLDER.name}/demo.log")
     said = f"called {len(calls)} times" if len(calls) > 1 else "called once"
-    outcomes.append(Outcome("demo", 0, 0, calls[-1] == 0, f"{said}, ended with {calls[-1]}"))
+    outcomes.append(FaultOutcome("demo", 0, 0, calls[-1] == 0, f"{said}, ended with {calls[-1]}"))
     return outcomes
 
 
@@ -151,12 +151,12 @@ def _audited(rows: list[tuple[str, ...]]) -> bool:
 def _both_ways(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) -> bool:
     """All state to the embedded form, its nights again there, and back to new volumes: the same rows and history."""
     before = {what: _in_container(*what) for what in _TOLD}
-    (FOLDER / "fingerprint").write_text(before[_FINGERPRINT], encoding="utf-8")
+    (SMOKE_FOLDER / "fingerprint").write_text(before[_FINGERPRINT], encoding="utf-8")
     say("state to the embedded form")
     composition.down()
-    there = FOLDER / "servers.tar"
+    there = SMOKE_FOLDER / "servers.tar"
     composition.backup(there)
-    home = FOLDER / "home"
+    home = SMOKE_FOLDER / "home"
     _embedded(home, NIGHTSHIFT, "restore", there)
     equal = [_carried(rows, "to the embedded form", before, lambda *command: _embedded(home, NIGHTSHIFT, *command))]
     say("the three nights again, there and without a fault")
@@ -167,7 +167,7 @@ def _both_ways(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]])
     same = "each the same" if equal[-1] else "NOT the same"
     rows.append(("nights made again without faults", "", "", f"{len(again.splitlines())} slices, {same}"))
     say("and back, to new volumes")
-    back = FOLDER / "embedded.tar"
+    back = SMOKE_FOLDER / "embedded.tar"
     _embedded(home, NIGHTSHIFT, "down")
     _embedded(home, NIGHTSHIFT, "backup", back)
     composition.clean()

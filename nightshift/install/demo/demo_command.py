@@ -18,7 +18,7 @@ from nightshift.home.settings import get_settings
 from nightshift.install.demo import demo_report
 from nightshift.install.demo.dag_runs import finish_run, wall_seconds
 from nightshift.install.demo.peak_memory import PeakMemory
-from nightshift.install.demo.second_model import Challenger, outcome
+from nightshift.install.demo.second_model import SecondModel, outcome
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.elsewhere import served
 from nightshift.install.services.ready import Addresses
@@ -104,7 +104,7 @@ def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], 
     return [demo_report.night(case, date, wall_seconds(run)) for date, run in runs.items()]
 
 
-def _challenged(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> Challenger:
+def _challenged(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> SecondModel:
     """A second model, of all dates, beside the first."""
     assert case.demo is not None
     history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))

@@ -10,7 +10,7 @@ from nightshift import terminal
 from nightshift.declarations.use_case import UseCase
 from nightshift.install.demo.dag_runs import asks_a_person
 from nightshift.install.services.airflow_api import AirflowApi
-from nightshift.models.champions import Decision, champion_decisions
+from nightshift.models.champions import Decision, decisions
 from nightshift.models.mlflow_connection import client, model_version
 
 # Metrics of a training that say what the challenger gained, with their words.
@@ -18,7 +18,7 @@ GAINS = {"auc": "AUC", "loss": "loss per row", "cost_per_row": "cost per row"}
 
 
 @dataclass(frozen=True)
-class Challenger:
+class SecondModel:
     """The outcome of a training that had a champion to beat.
 
     Attributes:
@@ -81,12 +81,12 @@ class Challenger:
         ]
 
 
-def outcome(api: AirflowApi, use_case: UseCase, run: Mapping[str, Any]) -> Challenger:
+def outcome(api: AirflowApi, use_case: UseCase, run: Mapping[str, Any]) -> SecondModel:
     """Read from Airflow, MLflow and the ledger what became of a training run that was seen through."""
     dag_id, run_id = run["dag_id"], run["dag_run_id"]
     version = _told(api, dag_id, run_id, "version")
-    decided = [each for each in champion_decisions(use_case) if each.version == version]
-    return Challenger(
+    decided = [each for each in decisions(use_case) if each.version == version]
+    return SecondModel(
         use_case=use_case.name,
         version=version,
         refused=str(_told(api, dag_id, run_id, "refused")),

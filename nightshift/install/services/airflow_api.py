@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx
 
 from nightshift.errors import BusyError, DeclarationError, NightshiftError, ServerUnreachableError, UsageError
-from nightshift.install.services.airflow_env import Connection, connection_info
+from nightshift.install.services.airflow_env import AirflowAddress, connection_info
 
 FINAL_STATES = frozenset({"success", "failed"})
 Progress = Callable[[dict[str, Any], list[dict[str, Any]]], None]
@@ -20,7 +20,7 @@ Progress = Callable[[dict[str, Any], list[dict[str, Any]]], None]
 class AirflowApi:
     """One logged-in client; use it as a context manager."""
 
-    def __init__(self, connection: Connection | None = None, timeout_seconds: float = 30) -> None:
+    def __init__(self, connection: AirflowAddress | None = None, timeout_seconds: float = 30) -> None:
         """Connect to nothing yet; the default is the Airflow of the current home.
 
         Raises:

@@ -27,7 +27,7 @@ _EVERY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}
 
 
 @dataclass(frozen=True)
-class Connection:
+class AirflowAddress:
     """How a REST client reaches Airflow, and where people do."""
 
     base_url: str
@@ -41,7 +41,7 @@ class Connection:
         return self.public or self.base_url
 
 
-def connection_info(home: Path | None = None) -> Connection:
+def connection_info(home: Path | None = None) -> AirflowAddress:
     """Address and login of the Airflow of a home (default: the current one).
 
     Raises:
@@ -49,7 +49,7 @@ def connection_info(home: Path | None = None) -> Connection:
     """
     settings = get_settings() if home is None else Settings(home=home)
     if settings.airflow_url:
-        return Connection(
+        return AirflowAddress(
             settings.airflow_url,
             ADMIN,
             secret(settings, f"{ADMIN}_password"),
@@ -59,7 +59,7 @@ def connection_info(home: Path | None = None) -> Connection:
     if ports is None or not _secrets_file(settings).is_file():
         raise InstallationError(f"the services of {settings.home} were never started: run `nightshift up`")
     address = url(settings, ports.airflow)
-    return Connection(address, ADMIN, load_secrets(settings)["admin_password"])
+    return AirflowAddress(address, ADMIN, load_secrets(settings)["admin_password"])
 
 
 def secret(settings: Settings, name: str) -> str:

@@ -23,12 +23,12 @@ from nightshift.home.database import database_url
 from nightshift.home.outside_errors import explaining
 from nightshift.home.settings import Settings, get_settings
 from nightshift.home.variables.cleaning import cleaned
-from nightshift.home.variables.known import MLFLOW, SPARK_AUTH_SECRET
+from nightshift.home.variables.known import MLFLOW_VARIABLES, SPARK_AUTH_SECRET
 from nightshift.install.services.airflow_env import FERNET_KEY, as_variables, secret
 
 EVERYWHERE = "0.0.0.0"
 # Inside the composition's network; docker-compose.yaml says where the machine's own users reach them.
-PORTS = {"airflow": 8080, "scheduler": 8974, "mlflow": 5000, "pages": 8090, "spark": 7077, "spark_pages": 8081}
+INNER = {"airflow": 8080, "scheduler": 8974, "mlflow": 5000, "pages": 8090, "spark": 7077, "spark_pages": 8081}
 AIRFLOW = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
@@ -96,13 +96,13 @@ def airflow_variables(settings: Settings) -> dict[str, str]:
     options = {
         "api.base_url": settings.airflow_public_url or settings.airflow_url,
         "api.host": EVERYWHERE,
-        "api.port": PORTS["airflow"],
+        "api.port": INNER["airflow"],
         "core.auth_manager": "nightshift_airflow.auth.NightshiftAuthManager",
         "core.execution_api_server_url": f"{settings.airflow_url}/execution/",
         # FAB runs what stands there, which could open a door; by default a file that each task may write.
         "fab.config_file": os.devnull,
         "scheduler.enable_health_check": True,
-        "scheduler.scheduler_health_check_server_port": PORTS["scheduler"],
+        "scheduler.scheduler_health_check_server_port": INNER["scheduler"],
     }
     return {**as_variables(settings, read | options), "SPT_NOENV": "1"}
 
@@ -111,22 +111,22 @@ def _mlflow(settings: Settings, options: Sequence[str]) -> Program:
     named = [settings.mlflow_tracking_uri, settings.mlflow_public_url]
     hosts = ",".join(url.partition("://")[2] for url in named if url)
     command = (
-        *(*_PYTHON, "-m", "mlflow", "server", "--host", EVERYWHERE, "--port", str(PORTS["mlflow"]), "--workers", "1"),
-        *("--allowed-hosts", f"{hosts},localhost:{PORTS['mlflow']}", "--serve-artifacts"),
+        *(*_PYTHON, "-m", "mlflow", "server", "--host", EVERYWHERE, "--port", str(INNER["mlflow"]), "--workers", "1"),
+        *("--allowed-hosts", f"{hosts},localhost:{INNER['mlflow']}", "--serve-artifacts"),
         *("--artifacts-destination", settings.mlflow_artifacts.as_uri(), *options),
     )
-    fixed = {each.name: each.value for each in MLFLOW}
+    fixed = {each.name: each.value for each in MLFLOW_VARIABLES}
     return command, {**fixed, "MLFLOW_BACKEND_STORE_URI": database_url("mlflow")}
 
 
 def _pages(settings: Settings, options: Sequence[str]) -> Program:
-    folder, port = str(settings.data_docs), str(PORTS["pages"])
+    folder, port = str(settings.data_docs), str(INNER["pages"])
     return (*_PYTHON, "-m", "nightshift.install.services.audit_pages", folder, port, EVERYWHERE, *options), {}
 
 
 def _spark_master(settings: Settings, options: Sequence[str]) -> Program:
     host = settings.spark_master.removeprefix("spark://").partition(":")[0]
-    listens = ("--host", host, "--port", str(PORTS["spark"]), "--webui-port", str(PORTS["spark_pages"]))
+    listens = ("--host", host, "--port", str(INNER["spark"]), "--webui-port", str(INNER["spark_pages"]))
     return _spark(settings, "master.Master", (*listens, *options))
 
 

@@ -14,7 +14,7 @@ from nightshift.home.settings import Settings
 
 SOCKET, SPARE = "control.sock", "control.spare"
 # It answers within milliseconds; it is asked for this long on a machine that has other work.
-PATIENCE_SECONDS = 20
+ANSWER_SECONDS = 20
 # As supervisor.xmlrpc has it, which takes long to import.
 _SHUTDOWN_STATE = 6
 
@@ -32,7 +32,7 @@ def socket_file(settings: Settings) -> Path:
     return sockets.short(settings.home) / settings.run.name / SOCKET
 
 
-def ask(settings: Settings, method: str, *arguments: Any, seconds: float = PATIENCE_SECONDS) -> Any:
+def ask(settings: Settings, method: str, *arguments: Any, seconds: float = ANSWER_SECONDS) -> Any:
     """Call one method of supervisord's interface.
 
     Raises:

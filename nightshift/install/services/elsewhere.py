@@ -9,7 +9,7 @@ from nightshift.errors import ServerUnreachableError, UsageError
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info
-from nightshift.install.services.ready import PATIENCE_SECONDS, Addresses, Say, is_healthy, wait_for_dags
+from nightshift.install.services.ready import READY_SECONDS, Addresses, Say, is_healthy, wait_for_dags
 
 
 def served(say: Say = print, settings: Settings | None = None) -> Addresses:
@@ -22,11 +22,11 @@ def served(say: Say = print, settings: Settings | None = None) -> Addresses:
     connection = connection_info(settings.home)
     say(f"waiting until Airflow at {connection.public_url} is healthy")
     with AirflowApi(connection) as api:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + READY_SECONDS
         while not is_healthy(api):
             if time.monotonic() > deadline:
                 raise ServerUnreachableError(
-                    f"waited {PATIENCE_SECONDS} s until Airflow at {connection.base_url} is healthy: {api.health()}",
+                    f"waited {READY_SECONDS} s until Airflow at {connection.base_url} is healthy: {api.health()}",
                     remedy="see the log of each component: `docker compose logs`",
                 )
             time.sleep(1)

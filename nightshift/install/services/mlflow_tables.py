@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nightshift.home.database import database_url
-from nightshift.home.variables.known import MLFLOW
+from nightshift.home.variables.known import MLFLOW_VARIABLES
 
 
 def bring_up_to_date(make: bool = False) -> None:
@@ -14,7 +14,7 @@ def bring_up_to_date(make: bool = False) -> None:
     Args:
         make: whether to make them where there are none; the server does so itself.
     """
-    os.environ.update({each.name: each.value for each in MLFLOW})
+    os.environ.update({each.name: each.value for each in MLFLOW_VARIABLES})
     from mlflow.store.db import utils
 
     engine = utils.create_sqlalchemy_engine(database_url("mlflow"))

@@ -11,7 +11,7 @@ import psutil
 from nightshift.home.variables.known import SERVICE_MARK
 
 
-def mark(home: Path) -> str:
+def home_mark(home: Path) -> str:
     """What the services of a home carry in their environment: the folder itself, which keeps this when it is moved."""
     stat = home.stat()
     return f"{stat.st_dev}:{stat.st_ino}"
@@ -23,7 +23,7 @@ def of_home(home: Path) -> list[psutil.Process]:
     The calling process and the ones above it are never among them.
     """
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    marks = {mark(home)} if home.is_dir() else set()
+    marks = {home_mark(home)} if home.is_dir() else set()
     real_home = os.path.realpath(home)
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():

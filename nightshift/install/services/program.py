@@ -11,12 +11,12 @@ import os
 import sys
 from pathlib import Path
 
-FILE = "programs.json"
+PROGRAMS_FILE = "programs.json"
 
 
 def main() -> None:
     """Become the program that is named."""
-    file = Path(os.environ["NIGHTSHIFT_HOME"], "run", FILE)
+    file = Path(os.environ["NIGHTSHIFT_HOME"], "run", PROGRAMS_FILE)
     program = json.loads(file.read_text(encoding="utf-8"))[sys.argv[1]]
     log = os.open(program["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for output in (1, 2):

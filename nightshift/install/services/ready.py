@@ -12,7 +12,7 @@ from nightshift.install.services.airflow_api import AirflowApi
 
 Say = Callable[[str], None]
 # Seconds on an idle machine; minutes where other work has the cores.
-PATIENCE_SECONDS = 300
+READY_SECONDS = 300
 _COMPONENTS = ("scheduler", "dag_processor", "triggerer")
 
 
@@ -39,7 +39,7 @@ def wait_for_dags(api: AirflowApi, settings: Settings, say: Say) -> None:
     texts = {file: file.read_bytes().lower() for file in (settings.project_dir / "dags").glob("*.py")}
     # By these words Airflow, too, decides which files it reads.
     files = {file.name for file, text in texts.items() if b"dag" in text and b"airflow" in text}
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + READY_SECONDS
     while unread := files - api.files_read():
         if time.monotonic() > deadline:
             say(f"Airflow has found no DAG in {', '.join(sorted(unread))} yet")

@@ -32,7 +32,7 @@ class Services:
     tasks: tuple[str, ...] = ()
 
 
-def look(settings: Settings, seconds: float = control.PATIENCE_SECONDS) -> Services:
+def look(settings: Settings, seconds: float = control.ANSWER_SECONDS) -> Services:
     """The state of the services; a control socket that was removed is put back, and nothing is started or ended.
 
     Args:

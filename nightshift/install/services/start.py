@@ -20,7 +20,7 @@ from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info, environment, load_secrets, local_url, password_file
 from nightshift.install.services.airflow_pools import pools
 from nightshift.install.services.ports import Ports, refuse_foreign_address
-from nightshift.install.services.ready import PATIENCE_SECONDS, Addresses, Say, is_healthy, wait_for_dags
+from nightshift.install.services.ready import READY_SECONDS, Addresses, Say, is_healthy, wait_for_dags
 from nightshift.install.services.supervisor import STOP_SECONDS, Supervisor, log_of
 
 # Of all homes of this user, whatever their TMPDIR.
@@ -55,7 +55,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
         say("Airflow: API server and DAG processor")
         supervisor.start("api-server", "dag-processor")
         with AirflowApi(connection_info(settings.home)) as api:
-            _until(api.serves_tasks, supervisor, ("api-server",), "the API server answers", PATIENCE_SECONDS)
+            _until(api.serves_tasks, supervisor, ("api-server",), "the API server answers", READY_SECONDS)
             say("Airflow: scheduler and triggerer")
             # A scheduler that starts before the API server answers fails its first tasks.
             supervisor.start("scheduler", "triggerer")
@@ -67,11 +67,11 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
                 supervisor,
                 ("api-server", "scheduler", "dag-processor", "triggerer"),
                 "Airflow is healthy",
-                PATIENCE_SECONDS,
+                READY_SECONDS,
             )
             wait_for_dags(api, settings, say)
         health = f"{local_url(ports.mlflow)}/health"
-        _until(lambda: _answers(health), supervisor, ("mlflow",), "MLflow answers", PATIENCE_SECONDS)
+        _until(lambda: _answers(health), supervisor, ("mlflow",), "MLflow answers", READY_SECONDS)
     return addresses(settings)
 
 
@@ -102,10 +102,10 @@ def _one_at_a_time(say: Say) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout:
             say("waiting for another `nightshift up` of this user to end")
-            lock.acquire(timeout=2 * PATIENCE_SECONDS)
+            lock.acquire(timeout=2 * READY_SECONDS)
     except Timeout:
         raise BusyError(
-            f"another `nightshift up` of this user has not ended for {2 * PATIENCE_SECONDS // 60} minutes",
+            f"another `nightshift up` of this user has not ended for {2 * READY_SECONDS // 60} minutes",
             remedy="look what it waits for, and end it",
         ) from None
     except OSError as error:

@@ -21,7 +21,7 @@ from nightshift.home.variables.known import SERVICE_MARK
 from nightshift.install.services import control, program
 from nightshift.install.services.airflow_env import environment
 from nightshift.install.services.ports import LOOPBACK, Ports
-from nightshift.install.services.processes import mark
+from nightshift.install.services.processes import home_mark
 
 GROUP = "nightshift"
 # The scheduler may take a minute to end; what it started is killed with it and resumes from the database.
@@ -81,14 +81,14 @@ class Supervisor:
         log_of(settings, "x").parent.mkdir(parents=True, exist_ok=True)
         listed = programs(settings, ports)
         started = {each.name: {"command": each.command, "log": str(log_of(settings, each.name))} for each in listed}
-        (settings.run / program.FILE).write_text(json.dumps(started), encoding="utf-8")
+        (settings.run / program.PROGRAMS_FILE).write_text(json.dumps(started), encoding="utf-8")
         configuration = settings.run / "supervisord.conf"
         configuration.write_text(self._configuration([each.name for each in listed]), encoding="utf-8")
         done = subprocess.run(
             [*_PYTHON, "-m", "supervisor.supervisord", "-c", configuration],
             env={
                 **environment(settings, ports),
-                SERVICE_MARK: mark(settings.home),
+                SERVICE_MARK: home_mark(settings.home),
                 "MLFLOW_BACKEND_STORE_URI": database_url("mlflow"),
             },
             cwd=settings.project_dir,

@@ -17,19 +17,19 @@ from typing import NoReturn
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 VENV = PROJECT / ".venv"
-PYTHON = VENV / "bin" / "python"
+VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "nightshift-installed"
-OLDEST = (3, 11)
+OLDEST_PYTHON = (3, 11)
 
 
 def main() -> None:
     """Install what is missing; with ``--if-needed``, say nothing when nothing is."""
-    if sys.version_info < OLDEST:
+    if sys.version_info < OLDEST_PYTHON:
         _fail(
             f"this is Python {sys.version.split()[0]}; nightshift needs 3.11 or newer",
             "install one, and name it if it is not called python3: make setup PYTHON=/path/to/python3.11",
         )
-    installed = STAMP.is_file() and STAMP.read_text() == _digest() and PYTHON.exists()
+    installed = STAMP.is_file() and STAMP.read_text() == _digest() and VENV_PYTHON.exists()
     toolchain = (
         pathlib.Path(os.environ.get("NIGHTSHIFT_TOOLCHAIN_DIR", "").strip() or VENV / "nightshift") / "toolchain.json"
     )
@@ -41,20 +41,20 @@ def main() -> None:
         _make_environment()
         _install()
         STAMP.write_text(_digest())
-    os.execv(PYTHON, [str(PYTHON), "-m", "nightshift", "setup"])
+    os.execv(VENV_PYTHON, [str(VENV_PYTHON), "-m", "nightshift", "setup"])
 
 
 def _make_environment() -> None:
-    if not PYTHON.exists():
+    if not VENV_PYTHON.exists():
         print(f"Environment: {VENV}, Python {sys.version.split()[0]}", flush=True)
         if subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False).returncode:
             _fail(
                 "the virtual environment could not be made",
                 "on Debian and Ubuntu: apt install python3-venv; or name another Python: make setup PYTHON=...",
             )
-    if subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
+    if subprocess.run([VENV_PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
         # Some tools make environments without pip.
-        _run([str(PYTHON), "-m", "ensurepip"])
+        _run([str(VENV_PYTHON), "-m", "ensurepip"])
 
 
 def _install() -> None:
@@ -62,12 +62,12 @@ def _install() -> None:
     print("Packages: installing requirements.lock (about 1.5 GB on disk, a minute or a few) ...", flush=True)
     lock = str(PROJECT / "requirements.lock")
     uv = [str(VENV / "bin" / "uv"), "pip"]
-    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
+    pip = [str(VENV_PYTHON), "-m", "pip", "--disable-pip-version-check"]
     environment = _uv_environment(pip)
     # A terminal sees the progress of downloads; a log would only get 240 lines of names.
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     if _run([*pip, "install", "--quiet", "--require-hashes", "-r", str(_uv_alone())]) != 0 or (
-        _run([*uv, "sync", *quiet, "--python", str(PYTHON), "--require-hashes", lock], environment) != 0
+        _run([*uv, "sync", *quiet, "--python", str(VENV_PYTHON), "--require-hashes", lock], environment) != 0
     ):
         print("uv could not install them; trying pip, which is slower ...", flush=True)
         if _run([*pip, "install", "--quiet", "--require-hashes", "-r", lock]) != 0:
@@ -76,7 +76,7 @@ def _install() -> None:
                 "look at the message above. Behind a mirror, set PIP_INDEX_URL; behind a proxy, HTTPS_PROXY",
             )
     editable = ["install", "--no-deps", "--no-build-isolation", "--no-index"]
-    if _run([*uv, *editable, "--quiet", "--python", str(PYTHON), "-e", str(PROJECT)]) != 0:
+    if _run([*uv, *editable, "--quiet", "--python", str(VENV_PYTHON), "-e", str(PROJECT)]) != 0:
         _fail("this checkout could not be made importable", "remove .venv and run `make setup` again")
 
 

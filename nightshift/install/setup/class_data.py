@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from nightshift.install.setup.java import Java
-from nightshift.install.setup.toolchain import JAVA_OPTIONS, Toolchain
+from nightshift.install.setup.toolchain import SHORT_RUN_OPTIONS, Toolchain
 
 _AOT_SINCE = 25
 _RECORD_SECONDS = 600
@@ -33,7 +33,7 @@ def archive_key(java: Java, jars: list[Path]) -> str:
         str(java.home),
         importlib.metadata.version("pyspark"),
         *(f"{jar}:{jar.stat().st_mtime_ns}:{jar.stat().st_size}" for jar in (*jars, *_spark_jars())),
-        *JAVA_OPTIONS,
+        *SHORT_RUN_OPTIONS,
         Path(__file__).with_name("class_data_run.py").read_text(encoding="utf-8"),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -53,7 +53,7 @@ def record(java: Java, jars: list[Path], folder: Path) -> Path:
         toolchain = Toolchain(
             java_home=str(java.home),
             jars=[str(jar) for jar in jars],
-            driver_java_options=" ".join((*JAVA_OPTIONS, *_QUIET, dump)),
+            driver_java_options=" ".join((*SHORT_RUN_OPTIONS, *_QUIET, dump)),
         )
         toolchain.save(Path(scratch))
         work = Path(scratch) / "work"
@@ -77,7 +77,7 @@ def record(java: Java, jars: list[Path], folder: Path) -> Path:
 def options_with(archive: Path) -> str:
     """JVM flags of a driver that uses the archive."""
     use = f"-XX:AOTCache={archive}" if archive.suffix == ".aot" else f"-XX:SharedArchiveFile={archive}"
-    return " ".join((*JAVA_OPTIONS, use, *_MAP_IN_PLACE, *_QUIET))
+    return " ".join((*SHORT_RUN_OPTIONS, use, *_MAP_IN_PLACE, *_QUIET))
 
 
 def _settled(archive: Path, seconds: float = 120) -> bool:

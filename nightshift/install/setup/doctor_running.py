@@ -30,12 +30,12 @@ from nightshift.install.setup.doctor_installation import Installation, installat
 
 # Of all checks together: a busy machine takes its time, a person who was woken has none.
 LIMIT_SECONDS = 5
-ELSEWHERE = "see the log of each service where it runs, like `docker compose logs api-server`"
+LOGS_ELSEWHERE = "see the log of each service where it runs, like `docker compose logs api-server`"
 RESTART = f"ask again in a minute; if it stays so, {AGAIN}"
 
 
 @dataclass(frozen=True)
-class Check:
+class Question:
     """Something to ask, and the remedy where there is no answer at all."""
 
     name: str
@@ -60,7 +60,7 @@ def findings(settings: Settings) -> list[Finding]:
     return found
 
 
-def _asked(check: Check, here: Installation) -> Future[list[Finding]]:
+def _asked(check: Question, here: Installation) -> Future[list[Finding]]:
     """The answer of a check, from a thread that nothing waits for when the doctor is done."""
     answer: Future[list[Finding]] = Future()
 
@@ -121,7 +121,7 @@ def _airflow(here: Installation) -> Iterator[Finding]:
         return
     connection = connection_info(settings.home)
     address = connection.public_url
-    again = ELSEWHERE if settings.airflow_url else f"{RESTART}; the logs are in {log_of(settings, 'x').parent}"
+    again = LOGS_ELSEWHERE if settings.airflow_url else f"{RESTART}; the logs are in {log_of(settings, 'x').parent}"
     with AirflowApi(connection, LIMIT_SECONDS) as api:
         health = api.health()
         if not health:
@@ -184,16 +184,16 @@ def _mlflow(here: Installation) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check("use cases", use_cases, "correct what it names"),
-    Check("ports", _ports, RESTART),
-    Check("services", _services, RESTART),
-    Check("airflow", _airflow, RESTART),
-    Check("pools", _pools, RESTART),
-    Check(
+    Question("use cases", use_cases, "correct what it names"),
+    Question("ports", _ports, RESTART),
+    Question("services", _services, RESTART),
+    Question("airflow", _airflow, RESTART),
+    Question("pools", _pools, RESTART),
+    Question(
         "database", doctor_stores.databases, f"see that it runs and has the databases {', '.join(database.DATABASES)}"
     ),
-    Check("mlflow", _mlflow, RESTART),
-    Check(
+    Question("mlflow", _mlflow, RESTART),
+    Question(
         "landing",
         doctor_stores.landing,
         "correct the access to it, or NIGHTSHIFT_LANDING_URL (docs/landing-contract.md)",

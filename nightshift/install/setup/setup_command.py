@@ -10,7 +10,7 @@ import click
 from nightshift import terminal
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.setup import class_data, jars, java
-from nightshift.install.setup.toolchain import JAVA_OPTIONS, Toolchain
+from nightshift.install.setup.toolchain import SHORT_RUN_OPTIONS, Toolchain
 
 
 @click.command()
@@ -52,7 +52,7 @@ def _archive(settings: Settings, chosen: java.Java, files: list[str], force: boo
         _step(f"{known.archive} fits")
         return
     # Usable at once, and if the recording fails.
-    toolchain = Toolchain(java_home=str(chosen.home), jars=files, driver_java_options=" ".join(JAVA_OPTIONS))
+    toolchain = Toolchain(java_home=str(chosen.home), jars=files, driver_java_options=" ".join(SHORT_RUN_OPTIONS))
     toolchain.save(settings.toolchain_dir)
     _step("recording it from a small application (half a minute) ...")
     started = time.monotonic()

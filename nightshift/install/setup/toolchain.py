@@ -14,7 +14,7 @@ from nightshift.home.settings import Settings, get_settings
 # halve it (measured: a small Delta write, replace and read from 34 to 12 CPU-seconds, with the archive).
 # With the first tier alone the code cache is 48 MB by default; a job that audits several tables fills it, and the
 # compiler is then switched off for the rest of the job.
-JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:ReservedCodeCacheSize=240m")
+SHORT_RUN_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:ReservedCodeCacheSize=240m")
 
 
 class Toolchain(BaseModel):

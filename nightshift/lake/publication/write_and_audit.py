@@ -14,7 +14,7 @@ from nightshift import lake, ledger
 from nightshift.errors import DataError
 from nightshift.home.settings import get_settings
 from nightshift.job import Job
-from nightshift.lake.audit_report import Audit, AuditError, AuditReport, describe
+from nightshift.lake.audit_report import Audit, AuditError, AuditReport, failure_in_words
 from nightshift.lake.publication.staged_slices import Models, Ready, Slice, again
 from nightshift.lake.recovery import recover
 from nightshift.ledger.row_accounting import Accounting
@@ -85,7 +85,7 @@ def _audited(job: Job, stage: lake.Stage, audit: Audit, accounting: Accounting |
     with stage.watched():
         report = audit(stage.read(session) if session else None, stage.table, job.dates, expected)
     for warning in report.warnings:
-        log.warning("audit of %s %s warns\n%s", stage.table.label, job.dates, describe(warning))
+        log.warning("audit of %s %s warns\n%s", stage.table.label, job.dates, failure_in_words(warning))
     if report.blocking:
         raise AuditError(
             stage.table, job.dates, report, f"look at the examples, mend the source or the rule, then {again(job)}"

@@ -14,7 +14,7 @@ from nightshift.models import champions
 from nightshift.models.audit_pack.checkout import declared_files, differences
 from nightshift.models.audit_pack.data_behind_version import behind, scored_csv
 from nightshift.models.audit_pack.pack_readme import readme
-from nightshift.models.audit_pack.version_files import Registered, as_json, registered
+from nightshift.models.audit_pack.version_files import Registered, json_bytes, registered
 from nightshift.models.audit_pack.zip_file import Content, as_csv, write_zip
 from nightshift.models.champions import Decision, Reign
 from nightshift.models.champions.card_decisions import with_decisions
@@ -65,7 +65,7 @@ def _data(use_case: UseCase, version: int, tags: Mapping[str, str]) -> tuple[dic
     prefix = "delta_version."
     by_label = {table.label: table.short_name for table in catalog}
     pinned = {name.removeprefix(prefix): value for name, value in tags.items() if name.startswith(prefix)}
-    files["data/delta_versions.json"] = as_json({label: int(value) for label, value in pinned.items()})
+    files["data/delta_versions.json"] = json_bytes({label: int(value) for label, value in pinned.items()})
     versions = {by_label[label]: int(value) for label, value in pinned.items() if label in by_label}
     if not versions or "dates" not in tags:
         return files, ["the run does not name the data that it read, so the files behind it cannot be listed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from nightshift.models.audit_pack.zip_file import MANIFEST
+from nightshift.models.audit_pack.zip_file import CONTENTS
 
 if TYPE_CHECKING:
     from nightshift.declarations.use_case import UseCase
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # A file, or the folder that it lies in (with a slash at its end), and what it is; the first that fits holds.
 _MEANINGS = (
     ("README.md", "This file."),
-    (MANIFEST, "Size and SHA-256 of every other file."),
+    (CONTENTS, "Size and SHA-256 of every other file."),
     ("card.html", "The model card with what was decided since it was written; begin here. It needs no network."),
     ("card.md", "The same as Markdown."),
     (
@@ -75,7 +75,7 @@ def readme(
         differences: between the code of the training and this checkout.
     """
     live = ", ".join(reign.dates for reign in reigns) or "none"
-    names = sorted({*files, "README.md", MANIFEST})
+    names = sorted({*files, "README.md", CONTENTS})
     return "\n".join(
         [
             f"# Audit pack of {use_case.model_name} version {version}",
@@ -94,7 +94,7 @@ def readme(
             "|---|---|",
             *(f"| {name} | {meaning(name)} |" for name in names),
             "",
-            f"To check that none was changed, hold each file's SHA-256 against {MANIFEST}. The same state of registry, "
+            f"To check that none was changed, hold each file's SHA-256 against {CONTENTS}. The same state of registry, "
             "ledger and checkout gives the same zip, byte by byte. To compute a score of this model again: "
             f"`nightshift replay --use-case {use_case.name} --date <batch date>`.",
             "",

@@ -44,12 +44,12 @@ def registered(use_case: UseCase, version: int, folder: Path) -> Registered:
     found = model_version(use_case, version)
     run_id = str(found.run_id)
     run = _run(run_id)
-    files: dict[str, Content] = {"registry/version.json": as_json(_version(found))}
+    files: dict[str, Content] = {"registry/version.json": json_bytes(_version(found))}
     missing = []
     if run is None:
         missing.append(f"MLflow run {run_id}, which made the version, is gone, with its metrics, plots and model card")
     else:
-        files["registry/run.json"] = as_json(run)
+        files["registry/run.json"] = json_bytes(run)
         files |= _fetched(folder, "run", run_id=run_id)
     model = _fetched(folder, "model", artifact_uri=f"models:/{use_case.model_name}/{version}")
     if not model:
@@ -58,7 +58,7 @@ def registered(use_case: UseCase, version: int, folder: Path) -> Registered:
     return Registered(tags, {**files, **model}, tuple(missing))
 
 
-def as_json(content: Any) -> bytes:
+def json_bytes(content: Any) -> bytes:
     """JSON with its names in order, for people and programs."""
     return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n").encode()
 

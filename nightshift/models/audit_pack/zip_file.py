@@ -14,7 +14,7 @@ from typing import Any
 
 from nightshift.errors import UsageError
 
-MANIFEST = "MANIFEST.csv"
+CONTENTS = "MANIFEST.csv"
 # The earliest moment that a zip can name: when a pack was made is no part of it.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o100644 << 16
@@ -65,7 +65,7 @@ def _write(file: Any, files: Mapping[str, Content]) -> None:
             content = given if isinstance(given, bytes) else given.read_bytes()
             listed.append((name, len(content), hashlib.sha256(content).hexdigest()))
             _add(archive, name, content)
-        _add(archive, MANIFEST, as_csv(("file", "bytes", "sha256"), listed))
+        _add(archive, CONTENTS, as_csv(("file", "bytes", "sha256"), listed))
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -29,7 +29,7 @@ def approval_of(use_case: UseCase) -> Who:
     return approval.later if history(use_case) else approval.first
 
 
-def typed(use_case: UseCase, version: int, who: str, why: str) -> tuple[str, str]:
+def who_and_why(use_case: UseCase, version: int, who: str, why: str) -> tuple[str, str]:
     """Who promotes by hand, and why, without blanks around.
 
     Raises:

@@ -17,12 +17,12 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.ledger import engine
 from nightshift.ledger.schema import ModelDecision
 
-Action = Literal["promoted", "rolled back", "blocked", "unblocked", "declined"]
-PROMOTED: Action = "promoted"
-ROLLED_BACK: Action = "rolled back"
-BLOCKED: Action = "blocked"
-UNBLOCKED: Action = "unblocked"
-DECLINED: Action = "declined"
+ChampionAction = Literal["promoted", "rolled back", "blocked", "unblocked", "declined"]
+PROMOTED: ChampionAction = "promoted"
+ROLLED_BACK: ChampionAction = "rolled back"
+BLOCKED: ChampionAction = "blocked"
+UNBLOCKED: ChampionAction = "unblocked"
+DECLINED: ChampionAction = "declined"
 # Run id of every job that a person starts by hand, so that it names no run.
 BY_HAND = "manual"
 
@@ -39,7 +39,7 @@ class Decision:
 
     number: int
     version: int
-    action: Action
+    action: ChampionAction
     first: dt.date | None
     who: str
     why: str
@@ -92,7 +92,7 @@ def held_if_free(name: str) -> Iterator[bool]:
 def add(
     use_case: UseCase,
     version: int,
-    action: Action,
+    action: ChampionAction,
     *,
     who: str,
     why: str,

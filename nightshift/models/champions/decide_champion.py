@@ -24,7 +24,7 @@ from nightshift.models.champions.champion_decisions import (
     PROMOTED,
     ROLLED_BACK,
     UNBLOCKED,
-    Action,
+    ChampionAction,
     Decision,
     add,
     decisions,
@@ -166,7 +166,7 @@ def _refuse_newcomer(use_case: UseCase, made: Sequence[Decision], version: int) 
 def _crown(
     use_case: UseCase,
     version: int,
-    action: Action,
+    action: ChampionAction,
     first: First,
     who: str,
     why: str,
@@ -223,7 +223,7 @@ def _to_block(use_case: UseCase, made: Sequence[Decision], version: int) -> int 
     return None if reign is None or reign.version in blocked(made) else reign.version
 
 
-def _flag(use_case: UseCase, version: int, action: Action, who: str, why: str, run_id: str) -> Decision:
+def _flag(use_case: UseCase, version: int, action: ChampionAction, who: str, why: str, run_id: str) -> Decision:
     who, why = _said(who, why, run_id)
     if version not in {each.version for each in decisions(use_case)}:
         # One that was decided about may be gone from the registry, and is blocked all the same.
@@ -244,7 +244,7 @@ def _flag(use_case: UseCase, version: int, action: Action, who: str, why: str, r
     return _kept(before, nothing)
 
 
-def _same(made: Sequence[Decision], version: int, action: Action, run_id: str) -> Decision | None:
+def _same(made: Sequence[Decision], version: int, action: ChampionAction, run_id: str) -> Decision | None:
     """What this very run has decided before."""
     if run_id == BY_HAND:
         return None

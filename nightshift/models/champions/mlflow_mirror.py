@@ -30,7 +30,7 @@ STATUS, FROM, TO = "status", "champion_from", "champion_to"
 # Values of the tag `status`; the first two are those of versions about which nothing was decided yet.
 AWAITING_APPROVAL = "awaiting approval"
 CANDIDATE = "champion candidate"
-CHAMPION = "champion"
+CHAMPION_STATUS = "champion"
 FORMER = "former champion"
 IS_BLOCKED = "blocked"
 IS_DECLINED = "declined"
@@ -89,7 +89,7 @@ def wanted_tags(made: Sequence[Decision]) -> dict[int, dict[str, str | None]]:
     tags: dict[int, dict[str, str | None]] = {}
     for version in {each.version for each in made}:
         reign = last_reign.get(version)
-        status = CHAMPION if reign and reign.last is None else _past_status(version, made)
+        status = CHAMPION_STATUS if reign and reign.last is None else _past_status(version, made)
         tags[version] = {
             STATUS: IS_BLOCKED if version in is_blocked else status,
             FROM: str(reign.first) if reign else None,

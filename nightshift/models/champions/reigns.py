@@ -16,7 +16,7 @@ from nightshift.models.champions.champion_decisions import (
     PROMOTED,
     ROLLED_BACK,
     UNBLOCKED,
-    Action,
+    ChampionAction,
     Decision,
     decisions,
 )
@@ -41,7 +41,7 @@ class Reign:
     why: str
     decided_at: dt.datetime
     run_id: str
-    action: Action
+    action: ChampionAction
 
     def __contains__(self, date: object) -> bool:
         return isinstance(date, dt.date) and self.first <= date and (self.last is None or date <= self.last)

@@ -44,11 +44,11 @@ def test_attempts_are_numbered_and_none_is_overwritten(published):
 
 
 def test_the_index_keeps_the_newest_of_each_table(published):
-    for _ in range(index_page.LISTED + 3):
+    for _ in range(index_page.LISTED_AUDITS + 3):
         page = write_page([TESTED], published.table, NIGHT)
     index = page.parents[2] / "index.html"
     listed = json.loads(index.with_suffix(".json").read_text())
-    assert len(listed) == index_page.LISTED
+    assert len(listed) == index_page.LISTED_AUDITS
     assert listed[0]["page"] == page.relative_to(index.parent).as_posix()
 
 

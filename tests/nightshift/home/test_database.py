@@ -159,7 +159,7 @@ def test_another_system_user_is_refused_even_where_the_socket_is_reachable(own_h
         pytest.skip("only root can act as another user")
     server = database.ensure_server(own_home)
     server.socket_folder.chmod(0o755)
-    ask = [postgres_tools.programs() / "psql", "-h", server.socket_folder, "-U", "postgres", "-c", "SELECT 1", "ledger"]
+    ask = [postgres_tools.binaries() / "psql", "-h", server.socket_folder, "-U", "postgres", "-c", "SELECT 1", "ledger"]
     nobody = pwd.getpwnam("nobody")
     as_nobody: dict[str, Any] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     done = subprocess.run(ask, capture_output=True, text=True, cwd="/", check=False, **as_nobody)

@@ -133,4 +133,4 @@ def test_the_image_is_the_projects_own_version() -> None:
 
 def test_ports_inside_are_those_at_which_services_listen() -> None:
     inside = {int(default(port).rpartition(":")[2]) for each in SERVICES.values() for port in each.get("ports", [])}
-    assert inside == {container.PORTS[name] for name in ("airflow", "mlflow", "pages", "spark_pages")}
+    assert inside == {container.INNER[name] for name in ("airflow", "mlflow", "pages", "spark_pages")}

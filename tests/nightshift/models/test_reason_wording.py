@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from nightshift.models.reason_wording import Wording, plain, spoken
+from nightshift.models.reason_wording import Wording, exact_text, spoken
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_value_is_said_in_the_form_of_its_unit(value, form, text) -> None:
 
 @pytest.mark.parametrize(("value", "text"), [(1065.0, "1065"), (0.1, "0.1"), (-0.5, "-0.5"), ("UA", "UA"), (7, "7")])
 def test_plain_text_names_a_value_exactly(value, text) -> None:
-    assert plain(value) == text
+    assert exact_text(value) == text
 
 
 def test_a_phrase_depends_on_direction_and_value() -> None:

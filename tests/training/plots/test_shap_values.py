@@ -25,7 +25,7 @@ def test_contributions_and_one_base_value_are_the_raw_score(toy, prepared):
 
 
 def test_the_sample_is_bounded_and_drawn_by_weight(toy, prepared, monkeypatch):
-    monkeypatch.setattr(module, "ROWS", 200)
+    monkeypatch.setattr(module, "EXPLAINED_ROWS", 200)
     job = toy()
     dataset = prepared(job)
     model = challenged(job, dataset).model

@@ -16,7 +16,7 @@ from nightshift.home.settings import PROJECT_DIR
 from tests.training.searched import STOPPED_AFTER, TRIALS, made, run
 from training.search import study as study_module
 from training.search.pruned_trials import Grown
-from training.search.search_space import FIRST_POINT, distributions, parameters_at, within
+from training.search.search_space import FIRST_POINT, distributions, nearest, parameters_at
 from training.search.study import Study
 
 
@@ -177,7 +177,7 @@ def test_the_declared_space_is_searched_and_points_of_another_are_moved_into_it(
     space = SearchSpace.model_validate(
         {"num_leaves": {"low": 3, "high": 5}, "lambda_l2": {"low": 200, "high": 300, "log": True}}
     )
-    assert within(space, {"num_leaves": 90, "lambda_l2": 1}) == {**FIRST_POINT, "num_leaves": 5, "lambda_l2": 200.0}
+    assert nearest(space, {"num_leaves": 90, "lambda_l2": 1}) == {**FIRST_POINT, "num_leaves": 5, "lambda_l2": 200.0}
     run("searched/space", storage, trials=6, search=space.model_dump())
     points = [trial.params for trial in trials_of("searched/space", storage)]
     assert {type(point["num_leaves"]) for point in points} == {int}

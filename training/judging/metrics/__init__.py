@@ -12,12 +12,12 @@ from training.judging.metrics.binary_measures import (
 )
 from training.judging.metrics.calibration_error import calibration_error, reliability
 from training.judging.metrics.chance_bands import Band, precision_recall_band, reliability_band, roc_band
-from training.judging.metrics.decision_costs import NEVER, best_threshold, cost_curve, decision_metrics
+from training.judging.metrics.decision_costs import NEVER_WARN, best_threshold, cost_curve, decision_metrics
 from training.judging.metrics.regression_measures import value_metrics
 from training.judging.metrics.resampled_days import Bootstrap, ends
 
 __all__ = [
-    "NEVER",
+    "NEVER_WARN",
     "Band",
     "Bootstrap",
     "auc",

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from training.judging.metrics.arrays import Floats
 
 # The threshold of a model that should never warn: calibrated probabilities stay under 1.
-NEVER = 1.0
+NEVER_WARN = 1.0
 
 
 def cost_curve(labels: Floats, predicted: Floats, weights: Floats, costs: Costs) -> tuple[Floats, Floats]:
-    """Thresholds, highest first and beginning with ``NEVER``, and the cost per row of warning from each on."""
+    """Thresholds, highest first and beginning with ``NEVER_WARN``, and the cost per row of warning from each on."""
     hits, false_alarms, thresholds = curve(labels, predicted, weights)
     hits, false_alarms = np.append(0.0, hits), np.append(0.0, false_alarms)
     total = costs.false_alarm * false_alarms + costs.missed * (hits[-1] - hits)
-    return np.append(NEVER, thresholds), total / (hits[-1] + false_alarms[-1])
+    return np.append(NEVER_WARN, thresholds), total / (hits[-1] + false_alarms[-1])
 
 
 def best_threshold(labels: Floats, predicted: Floats, weights: Floats, costs: Costs) -> float:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from nightshift import ledger
 from nightshift.catalogue.feature_registry import declared_features, feature_pages, features_in_use
 from nightshift.catalogue.feature_registry.__main__ import main
-from nightshift.catalogue.feature_registry.registry_page import write_page
+from nightshift.catalogue.feature_registry.registry_page import write_registry
 from nightshift.catalogue.feature_registry.registry_rows import newest_date, rows_of
 from nightshift.commands.features import features as command
 from nightshift.declarations.catalog import Catalog
@@ -282,7 +282,7 @@ def test_histograms_are_made_of_quantiles(quantiles, expected):
 def test_the_page_names_what_nobody_uses_and_needs_no_network(taxi, models, profile):
     use_case = taxi()
 
-    page = write_page(use_case, features_in_use.registry_of(use_case))
+    page = write_registry(use_case, features_in_use.registry_of(use_case))
 
     text = page.read_text()
     assert page == get_settings().data_docs / "taxi" / "features.html"

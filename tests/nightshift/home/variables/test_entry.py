@@ -110,7 +110,7 @@ def test_the_recorded_version_is_that_of_the_checkout_whatever_git_is_told(tmp_p
 
 
 def test_the_table_knows_all_settings() -> None:
-    assert {name.upper() for name in Settings.model_fields} == {*known.SETTINGS}
+    assert {name.upper() for name in Settings.model_fields} == {*known.SETTING_VARIABLES}
 
 
 def test_importing_jobs_changes_no_environment() -> None:

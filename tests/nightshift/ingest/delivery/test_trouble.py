@@ -104,7 +104,7 @@ def test_a_folder_that_can_not_be_listed_is_named(landing: Path, catalog: Catalo
     manifest = read_manifest(Folder(str(folder)))
     no_folder = Folder(str(folder / "schedule.csv"))
     with pytest.raises(NightshiftError, match=r"(?s)schedule\.csv can't be listed: .*Not a directory.*fix the access"):
-        manifest_listing.listed(catalog, DAY, no_folder, manifest)
+        manifest_listing.listed_files(catalog, DAY, no_folder, manifest)
 
 
 def test_a_file_that_goes_while_its_folder_is_listed_is_not_there(

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from nightshift.ingest.delivery.undeclared_values import has_text, left_out, objects, texts
+from nightshift.ingest.delivery.undeclared_values import has_text, objects, texts, unkept
 
 ID = uuid.UUID("0123456789abcdef0123456789abcdef")
 LEAST, MOST = -(2**63), 2**63 - 1
@@ -99,5 +99,5 @@ def test_what_has_no_text_is_left_out_unless_it_is_declared() -> None:
     union = pa.sparse_union([pa.field("x", pa.int8())])
     fields: list[tuple[str, Any]] = [("a", pa.int8()), ("b", pa.list_(union)), ("c", pa.month_day_nano_interval())]
     schema = pa.schema([*fields, ("d", pa.list_(pa.int8(), 2))])
-    assert left_out(schema, ["a"], ["d"]) == ("b", "c", "d")
-    assert left_out(schema, ["a", "c"], []) == ("b",)
+    assert unkept(schema, ["a"], ["d"]) == ("b", "c", "d")
+    assert unkept(schema, ["a", "c"], []) == ("b",)

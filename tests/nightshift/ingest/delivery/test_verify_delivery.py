@@ -134,7 +134,7 @@ def test_a_file_that_grows_while_it_is_read_is_a_fault(
     landing: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = deliver(catalog)
-    real = manifest_listing.listed
+    real = manifest_listing.listed_files
 
     def listed(declared: Catalog, date: dt.date, place: Folder, manifest: Manifest) -> manifest_listing.Listing:
         found = real(declared, date, place, manifest)
@@ -144,7 +144,7 @@ def test_a_file_that_grows_while_it_is_read_is_a_fault(
         ]
         return manifest_listing.Listing(tuple(tasks), found.faults)
 
-    monkeypatch.setattr("nightshift.ingest.delivery.verify_delivery.listed", listed)
+    monkeypatch.setattr("nightshift.ingest.delivery.verify_delivery.listed_files", listed)
     fault = only_fault(catalog)
     assert f"changes its size while it is read: {len(SCHEDULE)} bytes at first" in fault
     assert (landing / "flight_delays" / "2013-01-02" / "schedule.csv").stat().st_size > len(SCHEDULE)

@@ -16,7 +16,7 @@ from nightshift import ledger
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.ingest.landing import quarantine_records
-from nightshift.ingest.landing.delivery_in_force import BLOCKED, IN_FORCE
+from nightshift.ingest.landing.delivery_in_force import IN_FORCE, OF_BLOCKED_DELIVERY
 from nightshift.lake.audit_report import AuditError, AuditReport, Check
 from nightshift.ledger import SET_ASIDE
 from nightshift.ledger.row_accounting import balances
@@ -76,7 +76,7 @@ def test_a_blocked_correction_leaves_the_quarantine_of_the_delivery_in_force(spa
     refused(shop, "lacks 'city'", BatchDates(DAY, NEXT))
     assert quarantined(spark, shop) == [("customers", 0, "columns"), *in_force, OF_ORDERS]
     assert origins(shop) == {
-        ("customers.csv", 1, BLOCKED),
+        ("customers.csv", 1, OF_BLOCKED_DELIVERY),
         ("customers.csv", 2, IN_FORCE),
         ("orders.jsonl", 1, IN_FORCE),
     }

@@ -24,7 +24,7 @@ from nightshift.ingest.landing.quarantine_records import (
 )
 from nightshift.ingest.quarantine.decide_rows import decide
 from nightshift.ingest.quarantine.quarantined_rows import Selection, counts
-from nightshift.ingest.quarantine.row_decisions import Decision
+from nightshift.ingest.quarantine.row_decisions import RowDecision
 from nightshift.ledger import SET_ASIDE, Entry, Input
 from nightshift.ledger.row_accounting import Accounting
 from tests.deliveries import deliver
@@ -221,7 +221,7 @@ def test_a_file_that_came_twice_does_not_halve_the_quarantined_share(monkeypatch
 
 def test_a_row_that_nobody_released_does_not_slip_through_with_those_that_were(spark, shop: Shop) -> None:
     table = shop.catalog["bronze.orders"]
-    made = Decision(
+    made = RowDecision(
         id=1,
         use_case=shop.name,
         table_name="orders",

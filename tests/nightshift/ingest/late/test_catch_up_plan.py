@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.dates import BatchDates
 from nightshift.ingest.delivery import MANIFEST
-from nightshift.ingest.late import Change
+from nightshift.ingest.late import DeliveryChange
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES
 from tests.nightshift.ingest.late.world import REFERENCE, REQUIRED, USE_CASE, World, day, span, stages
 
@@ -47,7 +47,7 @@ def test_a_night_at_work_is_left_alone(world: World) -> None:
 def test_a_correction_touches_all_days_that_look_back_on_it(world: World) -> None:
     world.deliver(day(5), version="2")
     changes = world.plan()
-    assert changes.found == (Change(day(5), "corrected", tuple(sorted(REQUIRED))),)
+    assert changes.found == (DeliveryChange(day(5), "corrected", tuple(sorted(REQUIRED))),)
     assert stages(changes) == {
         LAND: [str(day(5))],
         REFINE: [str(day(5))],
@@ -62,7 +62,7 @@ def test_what_is_touched_ends_with_the_newest_landed_date(world: World, number: 
     world.deliver(day(40), version="of the coming night")
     world.landing[day(number)] = {**world.landing[day(number)], "weather.parquet": "corrected"}
     changes = world.plan()
-    assert changes.found == (Change(day(number), "corrected", ("weather.parquet",)),)
+    assert changes.found == (DeliveryChange(day(number), "corrected", ("weather.parquet",)),)
     assert changes.stages[FEATURES] == (BatchDates(day(number), day(last)),)
 
 
@@ -86,7 +86,7 @@ def test_a_delivery_that_was_passed_over_fills_its_gap_and_all_that_it_held_up()
     assert (FEATURES, day(11)) not in world.slices
     world.deliver(day(10))
     changes = world.catch_up()
-    assert changes.found == (Change(day(10), "late", tuple(sorted(REQUIRED))),)
+    assert changes.found == (DeliveryChange(day(10), "late", tuple(sorted(REQUIRED))),)
     assert stages(changes) == {
         LAND: [str(day(10))],
         REFINE: [str(day(10))],
@@ -114,7 +114,7 @@ def test_a_snapshot_of_reference_data_counts_until_the_next_one(world: World) ->
     world.catch_up()
     world.landing[day(20)] = {**world.landing[day(20)], REFERENCE: "corrected"}
     changes = world.plan()
-    assert changes.found == (Change(day(20), "corrected", (REFERENCE,)),)
+    assert changes.found == (DeliveryChange(day(20), "corrected", (REFERENCE,)),)
     assert changes.stages[LAND] == (BatchDates.of(day(20)),)
     assert changes.stages[REFINE] == (BatchDates(day(20), day(24)),)
     assert changes.stages[FEATURES] == (BatchDates(day(20), day(39)),)
@@ -123,14 +123,14 @@ def test_a_snapshot_of_reference_data_counts_until_the_next_one(world: World) ->
 def test_a_source_that_was_absent_and_comes_touches_what_follows(world: World) -> None:
     world.deliver(day(26), names=(*REQUIRED, REFERENCE))
     changes = world.plan()
-    assert changes.found == (Change(day(26), "completed", (REFERENCE,)),)
+    assert changes.found == (DeliveryChange(day(26), "completed", (REFERENCE,)),)
     assert changes.stages[REFINE] == (BatchDates(day(26), day(29)),)
 
 
 def test_a_snapshot_that_is_taken_back_gives_way_to_the_one_before(world: World) -> None:
     world.deliver(day(30))
     changes = world.catch_up()
-    assert changes.found == (Change(day(30), "corrected", (), gone=("airlines",)),)
+    assert changes.found == (DeliveryChange(day(30), "corrected", (), gone=("airlines",)),)
     assert changes.stages[REFINE] == (BatchDates(day(30), day(39)),)
     assert not world.plan()
 
@@ -259,7 +259,7 @@ def test_dates_that_were_never_scored_get_scores_from_the_first_scored_date_on()
 
 def test_a_manifest_that_cannot_be_read_is_named(world: World) -> None:
     world.landing[day(20)] = {MANIFEST: "of its bytes"}
-    assert world.plan().found == (Change(day(20), "corrected", (MANIFEST,)),)
+    assert world.plan().found == (DeliveryChange(day(20), "corrected", (MANIFEST,)),)
 
 
 @pytest.mark.parametrize("seed", range(200))

@@ -15,7 +15,7 @@ from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import MANIFEST
-from nightshift.ingest.late import Change, find
+from nightshift.ingest.late import DeliveryChange, find
 from nightshift.ingest.late.landing_history import look_up
 from nightshift.ledger import BY_FILE, SET_ASIDE, Input
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES
@@ -91,8 +91,8 @@ def test_a_late_and_a_corrected_delivery_are_found_and_done_once_they_are_landed
     deliver(day(2), files())
     changes = find(USE_CASE, CATALOG)
     assert changes.found == (
-        Change(day(1), "corrected", ("weather.parquet",)),
-        Change(day(2), "late", tuple(sorted(REQUIRED))),
+        DeliveryChange(day(1), "corrected", ("weather.parquet",)),
+        DeliveryChange(day(2), "late", tuple(sorted(REQUIRED))),
     )
     whole = {LAND: span(1, 2), REFINE: span(1, 2), **dict.fromkeys((FEATURES, SCORE, MARTS), span(1, 4))}
     assert stages(changes) == whole
@@ -117,7 +117,7 @@ def test_a_correction_that_was_refused_stays_listed(nights) -> None:
         ),
     ):
         raise NightshiftError("an audit refused it")
-    assert find(USE_CASE, CATALOG).found == (Change(day(1), "corrected", tuple(sorted(REQUIRED))),)
+    assert find(USE_CASE, CATALOG).found == (DeliveryChange(day(1), "corrected", tuple(sorted(REQUIRED))),)
 
 
 def test_a_file_that_was_tolerated_in_quarantine_is_not_late_for_ever(nights) -> None:
@@ -125,7 +125,7 @@ def test_a_file_that_was_tolerated_in_quarantine_is_not_late_for_ever(nights) ->
     deliver(day(4), damaged)
     attempt(LAND, "bronze.quarantine", [day(4)], {"airlines.csv": "damaged"})
     # The run was blocked after it: nothing was landed.
-    assert find(USE_CASE, CATALOG).found == (Change(day(4), "completed", ("airlines.csv",)),)
+    assert find(USE_CASE, CATALOG).found == (DeliveryChange(day(4), "completed", ("airlines.csv",)),)
     common = {"use_case": USE_CASE.name, "stage": LAND, "run_id": "test", "table_name": LAND}
     with ledger.attempt(common, {day(4): {}}):
         attempt(LAND, "bronze.quarantine", [day(4)], {"airlines.csv": "damaged"})
@@ -135,7 +135,7 @@ def test_a_file_that_was_tolerated_in_quarantine_is_not_late_for_ever(nights) ->
     assert history is not None
     assert not history.has_content(day(4), "airlines"), "the snapshot before goes on counting"
     deliver(day(4), files() | {"airlines.csv": "mended"})
-    assert find(USE_CASE, CATALOG).found == (Change(day(4), "completed", ("airlines.csv",)),)
+    assert find(USE_CASE, CATALOG).found == (DeliveryChange(day(4), "completed", ("airlines.csv",)),)
 
 
 def test_what_another_stage_published_to_a_source_table_is_no_landing(nights) -> None:

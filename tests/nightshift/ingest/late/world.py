@@ -11,7 +11,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.ingest.late.catch_up_plan import Changes, plan
-from nightshift.ingest.late.landing_history import History, Landing, Read, Span, by_source
+from nightshift.ingest.late.landing_history import Landing, LandingHistory, SilverInput, Span, by_source
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE
 
 REQUIRED = ("schedule.csv", "outcomes.jsonl.gz", "weather.parquet")
@@ -48,7 +48,7 @@ class World:
         self._attempts: dict[str, dict[dt.date, list[Span]]] = defaultdict(lambda: defaultdict(list))
         # Of all source tables, which this pretends to be published together.
         self._version = 0
-        self._reads: dict[dt.date, list[Read]] = defaultdict(list)
+        self._reads: dict[dt.date, list[SilverInput]] = defaultdict(list)
         self._landed: dict[dt.date, dict[str, dict[str, str]]] = {}
         # Stage and date → what the newest published slice was computed from.
         self.slices: dict[tuple[str, dt.date], object] = {}
@@ -92,7 +92,7 @@ class World:
         audited = self._now()
         for date, value in values.items():
             self.slices[REFINE, date] = value
-            self._reads[date] += [Read(audited, name, version) for name in sorted(known)]
+            self._reads[date] += [SilverInput(audited, name, version) for name in sorted(known)]
         self._publish(REFINE, values, began)
 
     def begin_versions_again(self) -> None:
@@ -134,7 +134,7 @@ class World:
         newest = max(self._attempts[LAND])
         scored = self._attempts[SCORE]
         dates = BatchDates(first or min([*self.landing, *self._attempts[LAND]]), newest)
-        history = History(
+        history = LandingHistory(
             dates,
             {date: by_source(self.catalog, files) for date, files in self.landing.items() if date in dates},
             {date: landings for date, landings in self._landings.items() if date in dates},

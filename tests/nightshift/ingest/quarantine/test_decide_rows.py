@@ -17,7 +17,7 @@ from nightshift.dates import BatchDates
 from nightshift.errors import DecisionError, NightshiftError
 from nightshift.ingest.quarantine.decide_rows import decide
 from nightshift.ingest.quarantine.quarantined_rows import Selection
-from nightshift.ingest.quarantine.row_decisions import Decision, decisions, note_effect, record_decisions
+from nightshift.ingest.quarantine.row_decisions import RowDecision, decisions_of, note_effect, record_decisions
 from tests.shop import DAY, NEXT, Shop
 
 SHA = "a" * 64
@@ -105,13 +105,13 @@ def test_a_release_by_rule_is_one_decision_about_the_files_content(shop: Shop) -
     assert said.startswith("1 rows released\n1 rows stay as they are: they break currency.accepted\n")
     assert f".venv/bin/python -m spark_jobs.land --use-case {shop.name} --dates 2024-01-02" in said
     assert f"Dags → {shop.name}_nightly" in said
-    (made,) = decisions(shop.name, ONE)
+    (made,) = decisions_of(shop.name, ONE)
     assert (made.table_name, made.file_sha256, made.record, made.rules) == ("orders", SHA, None, "amount.maximum")
     assert (made.action, made.who, made.why, made.rows) == ("release", "eve", "checked", 1)
 
     with pytest.raises(DecisionError, match="nothing was decided: 1 rows are released already"):
         decided(shop, "release", "--rule", "amount.maximum")
-    assert len(decisions(shop.name, ONE)) == 1
+    assert len(decisions_of(shop.name, ONE)) == 1
 
     # The last rule of the row is waived as well: both decisions together let it pass.
     assert decided(shop, "release", "--rule", "currency.accepted").startswith("2 rows released")
@@ -126,7 +126,7 @@ def test_rows_of_a_blocked_correction_are_decided_apart_from_those_in_force(shop
     )
     record_decisions(
         [
-            Decision(
+            RowDecision(
                 **{"use_case": shop.name, "table_name": "orders", "batch_date": DAY, "file": "orders.jsonl"},
                 **{"file_sha256": SHA, "record": None, "rules": "amount.maximum", "action": "reject"},
                 **{"who": "eve", "why": "checked", "rows": 1},
@@ -156,7 +156,7 @@ def states(shop: Shop) -> dict[int, str]:
 
 def test_rows_that_have_passed_can_be_called_back(shop: Shop) -> None:
     decided(shop, "release", "--rule", "amount.maximum")
-    (made,) = decisions(shop.name, ONE)
+    (made,) = decisions_of(shop.name, ONE)
     keep(shop, row(5, "json"))
     note_effect(shop.name, "orders", ONE, {made.id: 1})
     listed = json.loads(run(shop, "list", "--date", str(DAY), "--json").output)["tables"]
@@ -165,7 +165,7 @@ def test_rows_that_have_passed_can_be_called_back(shop: Shop) -> None:
     with pytest.raises(DecisionError, match="nothing was decided: 1 rows are released already"):
         decided(shop, "release", "--rule", "amount.maximum")
     assert decided(shop, "reject", "--rule", "amount.maximum").startswith("1 rows rejected")
-    assert [each.action for each in decisions(shop.name, ONE)] == ["release", "reject"]
+    assert [each.action for each in decisions_of(shop.name, ONE)] == ["release", "reject"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_rows_that_have_passed_can_be_called_back(shop: Shop) -> None:
 def test_what_is_refused(shop: Shop, command: str, arguments: list[str], said: str) -> None:
     with pytest.raises(NightshiftError, match=said):
         decided(shop, command, *arguments)
-    assert decisions(shop.name, ONE) == []
+    assert decisions_of(shop.name, ONE) == []
 
 
 def test_nothing_in_quarantine_is_said_so(home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,7 +224,9 @@ def test_nothing_is_restored_over_what_is_there(installation: Into) -> None:
 def test_nothing_is_copied_under_services_that_run(installation: Into, monkeypatch: pytest.MonkeyPatch) -> None:
     with installation() as settings:
         fill(settings)
-        monkeypatch.setattr(backup_format.state, "look", lambda _: Services("running", tasks=("land flight_delays",)))
+        monkeypatch.setattr(
+            backup_format.service_state, "look", lambda _: Services("running", tasks=("land flight_delays",))
+        )
         for carried_out in (write_backup.write_to, restore_backup.restore_from):
             with pytest.raises(UsageError, match=r"services, land flight_delays of .* run"):
                 carried_out(io.BytesIO(), lambda _: None)

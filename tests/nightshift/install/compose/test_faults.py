@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nightshift.install.compose import faults, smoke_api
-from nightshift.install.compose.faults import Fault, Hit, Outcome, play
+from nightshift.install.compose.faults import FaultOutcome, Hit, ServiceFault, play
 
 
 @dataclass
@@ -48,8 +48,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smoke_api.time, "sleep", lambda _: None)
 
 
-def played(airflow: Airflow, missed: str = "", clears: tuple[int, int] = (1, 1), is_over: bool = False) -> Outcome:
-    fault = Fault("restarted", "postgres", "dag", "run", "land", "Spark: ", airflow.hit(missed))
+def played(airflow: Airflow, missed: str = "", clears: tuple[int, int] = (1, 1), is_over: bool = False) -> FaultOutcome:
+    fault = ServiceFault("restarted", "postgres", "dag", "run", "land", "Spark: ", airflow.hit(missed))
     counts = iter(clears)
     return play(fault, airflow, lambda _: None, lambda: is_over, lambda: next(counts))  # type: ignore[arg-type]
 
@@ -65,7 +65,7 @@ def played(airflow: Airflow, missed: str = "", clears: tuple[int, int] = (1, 1),
         (lambda: played(Airflow(log_says=""), is_over=True), False, "never came to"),
     ],
 )
-def test_what_became_of_a_run_is_said(outcome: Callable[[], Outcome], is_well: bool, said: str) -> None:
+def test_what_became_of_a_run_is_said(outcome: Callable[[], FaultOutcome], is_well: bool, said: str) -> None:
     found = outcome()
     assert found.is_well is is_well
     assert said in found.said

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nightshift.declarations.use_case import UseCase
-from nightshift.install.demo.second_model import Challenger, outcome
+from nightshift.install.demo.second_model import SecondModel, outcome
 from nightshift.models.champions import Decision
 
 METRICS = {
@@ -19,12 +19,12 @@ FORM = "http://127.0.0.1:8080/dags/flights_train/runs/demo__1/tasks/approve/requ
 DECIDED_AT = dt.datetime(2013, 8, 4, tzinfo=dt.UTC)
 
 
-def challenger(**changed: Any) -> Challenger:
+def challenger(**changed: Any) -> SecondModel:
     facts: dict[str, Any] = {
         "use_case": "flights", "version": 2, "refused": "", "metrics": METRICS, "people": ("admin",), "form": FORM,
         "decision": None,
     }  # fmt: skip
-    return Challenger(**(facts | changed))
+    return SecondModel(**(facts | changed))
 
 
 def decision(action: Any, first: dt.date | None, who: str, why: str) -> Decision:

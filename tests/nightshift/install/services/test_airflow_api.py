@@ -9,11 +9,11 @@ import pytest
 
 from nightshift.errors import NightshiftError, ServerUnreachableError
 from nightshift.install.services.airflow_api import AirflowApi, AirflowRefused
-from nightshift.install.services.airflow_env import Connection
+from nightshift.install.services.airflow_env import AirflowAddress
 
 
 def _api(answer) -> AirflowApi:
-    api = AirflowApi(Connection("http://airflow", "admin", "secret"))
+    api = AirflowApi(AirflowAddress("http://airflow", "admin", "secret"))
     api._client = httpx.Client(base_url="http://airflow", transport=httpx.MockTransport(answer))
     return api
 

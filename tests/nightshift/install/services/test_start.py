@@ -63,7 +63,7 @@ def pids(home: Settings) -> set[int]:
 
 def worker(home: Settings, task: str, *job: str) -> subprocess.Popen[str]:
     """A process of Airflow's executor with a task, or with none, in the words of its title; it lives while we do."""
-    marked = environment(home) | {"NIGHTSHIFT_SERVICE": processes.mark(home.home)}
+    marked = environment(home) | {"NIGHTSHIFT_SERVICE": processes.home_mark(home.home)}
     code = (
         "import setproctitle, subprocess, sys; setproctitle.setproctitle(sys.argv[1]); print(flush=True); "
         "subprocess.run(['bash', '-c', 'read', *sys.argv[2:]])"
@@ -201,7 +201,7 @@ def test_up_ends_when_the_dags_are_read_and_says_which_cannot_be(
     home: Settings, up: Callable[[], list[str]], pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (start, ready):
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
+        monkeypatch.setattr(module, "READY_SECONDS", 0.5)
     read, unread, broken = DAG_FILES[:3], DAG_FILES[3], DAG_FILES[4]
     pages.answers["/api/v2/dags"] = {"dags": [{"dag_id": "x", "fileloc": str(file)} for file in read]}
     pages.answers["/api/v2/importErrors"] = {"import_errors": [{"filename": broken.name}]}
@@ -215,7 +215,7 @@ def test_up_ends_when_the_dags_are_read_and_says_which_cannot_be(
 
 
 def test_one_up_waits_for_another_and_says_so(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(start, "READY_SECONDS", 0.2)
     monkeypatch.setattr(start, "PORTS_LOCK", home.home.with_name("ports.lock"))
     said: list[str] = []
     with start._one_at_a_time(said.append):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.setup import class_data, setup_command
 from nightshift.install.setup.java import Java
-from nightshift.install.setup.toolchain import JAVA_OPTIONS, Toolchain
+from nightshift.install.setup.toolchain import SHORT_RUN_OPTIONS, Toolchain
 
 
 def test_the_key_changes_with_java_and_with_each_jar(tmp_path):
@@ -46,4 +46,4 @@ def test_a_recording_that_fails_leaves_a_toolchain_that_works(tmp_path, monkeypa
     left = Toolchain.load(settings)
     assert left is not None
     assert left.archive is None
-    assert left.driver_java_options == " ".join(JAVA_OPTIONS)
+    assert left.driver_java_options == " ".join(SHORT_RUN_OPTIONS)

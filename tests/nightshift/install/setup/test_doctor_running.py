@@ -194,7 +194,7 @@ def test_what_does_not_answer_is_not_waited_for(home: Settings, monkeypatch: pyt
         yield Finding("stuck", "ok", "at last")
 
     monkeypatch.setattr(doctor_running, "LIMIT_SECONDS", 0.2)
-    monkeypatch.setattr(doctor_running, "CHECKS", (doctor_running.Check("stuck", hang, "look after it"),) * 3)
+    monkeypatch.setattr(doctor_running, "CHECKS", (doctor_running.Question("stuck", hang, "look after it"),) * 3)
     began = time.monotonic()
     findings = [finding for finding in doctor_running.findings(home) if finding.check == "stuck"]
     assert time.monotonic() - began < 20

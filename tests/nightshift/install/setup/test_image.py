@@ -65,9 +65,12 @@ def test_the_lists_of_what_is_trimmed_and_compiled_name_what_is_installed():
     packages = Path(pandas.__file__).parents[1]
     assert all(list((packages / package).rglob("tests")) for package in trim.TESTED)
     assert all((packages / name).is_dir() for name in trim.UNUSED)
-    assert all(list((packages / "pyspark" / "jars").glob(pattern)) for pattern in trim.NATIVE)
+    assert all(list((packages / "pyspark" / "jars").glob(pattern)) for pattern in trim.NATIVE_JARS)
     # Not imported: that takes 20 s, and the image's build does it.
-    files = {name: packages / name.replace(".", "/") for name in (*compiled.AIRFLOW, *compiled.MLFLOW, *compiled.JOBS)}
+    files = {
+        name: packages / name.replace(".", "/")
+        for name in (*compiled.AIRFLOW_MODULES, *compiled.MLFLOW_MODULES, *compiled.JOB_MODULES)
+    }
     assert [name for name, file in files.items() if not file.is_dir() and not file.with_suffix(".py").is_file()] == []
 
 

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from nightshift.errors import NightshiftError
-from nightshift.models.audit_pack.zip_file import MANIFEST, as_csv, write_zip
+from nightshift.models.audit_pack.zip_file import CONTENTS, as_csv, write_zip
 
 
 def test_equal_content_gives_equal_bytes_whenever_and_however_it_was_made(tmp_path):
@@ -27,8 +27,8 @@ def test_equal_content_gives_equal_bytes_whenever_and_however_it_was_made(tmp_pa
 def test_the_manifest_has_every_file_by_its_digest(tmp_path):
     made = write_zip(tmp_path / "new" / "one.zip", {"a/x": b"one", "b": b""})
     with zipfile.ZipFile(made) as archive:
-        assert archive.namelist() == ["a/x", "b", MANIFEST]
-        rows = list(csv.DictReader(io.StringIO(archive.read(MANIFEST).decode())))
+        assert archive.namelist() == ["a/x", "b", CONTENTS]
+        rows = list(csv.DictReader(io.StringIO(archive.read(CONTENTS).decode())))
     assert rows == [
         {"file": "a/x", "bytes": "3", "sha256": hashlib.sha256(b"one").hexdigest()},
         {"file": "b", "bytes": "0", "sha256": hashlib.sha256(b"").hexdigest()},

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as sklearn
 
 from nightshift.declarations.training_section import Costs
-from training.judging.metrics.decision_costs import NEVER, best_threshold, cost_curve, decision_metrics
+from training.judging.metrics.decision_costs import NEVER_WARN, best_threshold, cost_curve, decision_metrics
 
 LABELS = np.array([0.0, 0.0, 1.0, 0.0, 1.0])
 FORECAST = np.array([0.1, 0.2, 0.3, 0.4, 0.9])
@@ -31,7 +31,7 @@ def test_weights_decide_which_mistake_is_dear():
 
 
 def test_a_forecast_that_never_pays_never_warns():
-    assert best_threshold(LABELS, 1 - FORECAST, ONES, Costs(false_alarm=5, missed=1)) == NEVER
+    assert best_threshold(LABELS, 1 - FORECAST, ONES, Costs(false_alarm=5, missed=1)) == NEVER_WARN
 
 
 def test_no_threshold_is_cheaper_and_the_curve_is_what_decisions_cost():
@@ -67,5 +67,5 @@ def test_scikit_learn_gives_the_same_precision_and_recall_with_weights():
 
 def test_rates_over_nothing_are_no_numbers():
     costs = Costs(false_alarm=1, missed=3)
-    assert math.isnan(decision_metrics(LABELS, FORECAST, None, NEVER, costs)["precision"])
+    assert math.isnan(decision_metrics(LABELS, FORECAST, None, NEVER_WARN, costs)["precision"])
     assert math.isnan(decision_metrics(np.zeros(5), FORECAST, None, 0.3, costs)["recall"])
