@@ -50,7 +50,7 @@ PARAMETERS: dict[str, Any] = {
     "cat_smooth": 100.0,
 }
 METHODS = ("platt", "isotonic", "auto")
-Found = dict[str, tuple[float, float]]
+ErrorsByMethod = dict[str, tuple[float, float]]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 def body(job: Job, _: argparse.Namespace) -> None:
     """Measure each origin, and print the means of all."""
     rows, _skew = read_rows(job)
-    every: list[Found] = []
+    every: list[ErrorsByMethod] = []
     for month in MONTHS:
         found = _origin(job, rows, month)
         every.append(found)
@@ -73,7 +73,7 @@ def body(job: Job, _: argparse.Namespace) -> None:
         print(f"{name:<34}{error:>18.4f}{loss:>10.4f}")
 
 
-def _origin(job: Job, rows: Rows, month: int) -> Found:
+def _origin(job: Job, rows: Rows, month: int) -> ErrorsByMethod:
     """Error and loss on test of each way to calibrate, with one month of validation."""
     first, validation, test = job.dates.first, dt.date(2013, month, 1), dt.date(2013, month + 1, 1)
     after = month + 1 + TEST_MONTHS

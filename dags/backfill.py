@@ -27,7 +27,7 @@ from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
 from nightshift_airflow.deliveries import CheckDeliveries
 from nightshift_airflow.runs import asked_range, span
-from nightshift_airflow.stages import ingest_tasks, score_tasks
+from nightshift_airflow.stage_tasks import ingest_tasks, score_tasks
 
 
 def backfill(use_case: UseCase) -> DAG:

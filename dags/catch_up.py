@@ -29,7 +29,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.catch_up import FindChanges
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE_AND_SCHEDULE, dag_arguments, ticks
-from nightshift_airflow.stages import catch_up_tasks
+from nightshift_airflow.stage_tasks import catch_up_tasks
 
 
 def catch_up(use_case: UseCase) -> DAG:

@@ -27,7 +27,7 @@ from nightshift_airflow import params
 from nightshift_airflow.defaults import dag_arguments, ticks
 from nightshift_airflow.deliveries import WaitForDelivery
 from nightshift_airflow.runs import night
-from nightshift_airflow.stages import ingest_tasks, score_tasks
+from nightshift_airflow.stage_tasks import ingest_tasks, score_tasks
 
 
 def nightly(use_case: UseCase) -> DAG:

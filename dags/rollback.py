@@ -32,7 +32,7 @@ from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.runs import from_date, span
-from nightshift_airflow.stages import describe_features_task, rescore_tasks
+from nightshift_airflow.stage_tasks import describe_features_task, rescore_tasks
 
 
 def rollback(use_case: UseCase) -> DAG:

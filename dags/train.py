@@ -32,8 +32,8 @@ from nightshift_airflow import params
 from nightshift_airflow.approval import ApproveModel
 from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, ticks
 from nightshift_airflow.operators import JobOperator
-from nightshift_airflow.runs import history
-from nightshift_airflow.stages import decision_tasks, describe_features_task
+from nightshift_airflow.runs import learned_from
+from nightshift_airflow.stage_tasks import decision_tasks, describe_features_task
 
 
 def train(use_case: UseCase) -> DAG:
@@ -67,7 +67,7 @@ def train(use_case: UseCase) -> DAG:
             task_id="train",
             module="training.train",
             use_case=use_case,
-            dates=history,
+            dates=learned_from,
             options={
                 "--validation-days": "{{ params.validation_days or '' }}",
                 "--test-days": "{{ params.test_days or '' }}",
@@ -78,7 +78,7 @@ def train(use_case: UseCase) -> DAG:
             execution_timeout=dt.timedelta(hours=4),
         )
         # A decision that was not needed is skipped.
-        describe_features = describe_features_task(use_case, history, trigger_rule="none_failed")
+        describe_features = describe_features_task(use_case, learned_from, trigger_rule="none_failed")
         approve = ApproveModel(use_case=use_case, trained=train_model.task_id)
         chain(train_model, approve, decision_tasks(use_case, train_model.task_id), describe_features)
     return dag

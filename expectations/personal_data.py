@@ -19,7 +19,7 @@ _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 
 
 @dataclass(frozen=True)
-class Kind:
+class PiiKind:
     """One kind of personal data.
 
     Attributes:
@@ -56,14 +56,14 @@ def _mod_97(found: str) -> str:
 
 
 KINDS_OF_PII = (
-    Kind(
+    PiiKind(
         "email",
         "e-mail addresses",
         r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24}\b",
         sure=True,
         hint="contains({text}, '@')",
     ),
-    Kind(
+    PiiKind(
         "iban",
         "bank accounts (IBAN)",
         r"\b[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)\b",
@@ -71,7 +71,7 @@ KINDS_OF_PII = (
         sure=True,
         hint="length({text}) >= 15",
     ),
-    Kind(
+    PiiKind(
         "card",
         "payment cards",
         r"(?<![0-9A-Za-z.-])(?:(?:4[0-9]{3}|5[1-5][0-9]{2}|2[2-7][0-9]{2}|6011|65[0-9]{2}|35[0-9]{2})"
@@ -81,13 +81,13 @@ KINDS_OF_PII = (
         sure=True,
         hint="length({text}) >= 15",
     ),
-    Kind(
+    PiiKind(
         "ssn",
         "US social security numbers",
         r"(?<![0-9A-Za-z-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![0-9A-Za-z-])",
         hint="length({text}) >= 11 AND contains({text}, '-')",
     ),
-    Kind(
+    PiiKind(
         "phone",
         "phone numbers",
         # International with +, or North American with its punctuation. Bare digits are as often a number of anything.
@@ -95,7 +95,7 @@ KINDS_OF_PII = (
         r"|(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[.-])[2-9][0-9]{2}[.-][0-9]{4})(?![0-9A-Za-z]|[.-][0-9])",
         hint="length({text}) >= 9 AND (contains({text}, '+') OR contains({text}, '-') OR contains({text}, '.'))",
     ),
-    Kind(
+    PiiKind(
         "ipv4",
         "IP addresses",
         rf"(?<![0-9A-Za-z.])(?!0\.|127\.){_OCTET}(?:\.{_OCTET}){{3}}(?![0-9A-Za-z]|\.[0-9])",

@@ -11,7 +11,7 @@ import logging
 import math
 import re
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+# Takes a line for people, while something runs that takes long.
+Say = Callable[[str], None]
 # Control characters, separators of lines and paragraphs, halves of characters, and all that Unicode calls a format
 # (marks of direction, characters without width, tags), but for the two joiners that words and emoji are written with.
 _ACTED_ON = re.compile(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nightshift import ledger
-from nightshift.declarations.score_names import FEATURES, SCORES
+from nightshift.declarations.score_names import FEATURE_TABLE, SCORES
 from nightshift.errors import UsageError
 from nightshift.job import Job
 from nightshift.ledger import Entry
@@ -53,7 +53,7 @@ def publication(job: Job, date: dt.date, version: int | None) -> Publication:
         return Publication(date, None)
     inputs = {each.name: each.version for each in ledger.inputs(entry)}
     kept = DictionaryOfThen.kept(job.use_case, inputs[REASONS_FILE]) if REASONS_FILE in inputs else None
-    features = int(inputs[FEATURES]) if FEATURES in inputs else None
+    features = int(inputs[FEATURE_TABLE]) if FEATURE_TABLE in inputs else None
     return Publication(date, entry, features, ledger.environment_of(entry), kept)
 
 

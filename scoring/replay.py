@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from nightshift import lake
 from nightshift.dates import BatchDates
-from nightshift.declarations.score_names import FEATURES, SCORES
+from nightshift.declarations.score_names import FEATURE_TABLE, SCORES
 from nightshift.declarations.tables import Table
 from nightshift.errors import DataError, DeclarationError, MissingError, UsageError
 from nightshift.job import Job, end, run_job
@@ -39,7 +39,7 @@ from scoring.feature_versions import same_rows
 from scoring.publications import Publication, listed, publication
 from scoring.replay_report import Replayed, as_text, replay_as_json
 from scoring.score import recipe
-from scoring.scored_from import Source, sources_of, sources_without_rows
+from scoring.scored_from import Basis, sources_of, sources_without_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -130,7 +130,7 @@ def keys_of(given: Sequence[str], scores: Table) -> dict[str, str]:
 
 
 def _again(
-    spark: SparkSession, job: Job, sources: Sequence[Source], publications: Sequence[Publication], keys: dict[str, str]
+    spark: SparkSession, job: Job, sources: Sequence[Basis], publications: Sequence[Publication], keys: dict[str, str]
 ) -> DataFrame:
     """The scores of all batch dates, made from their sources."""
     words = {each.date: each.dictionary for each in publications}
@@ -147,12 +147,12 @@ def _of_one_model(
     spark: SparkSession,
     job: Job,
     model: RegisteredModel,
-    sources: Sequence[Source],
+    sources: Sequence[Basis],
     dictionary: DictionaryOfThen | None,
     keys: dict[str, str],
 ) -> DataFrame:
     """The scores of batch dates that one version of the model scored, in the same words."""
-    features, scores = job.catalog[FEATURES], job.catalog[SCORES]
+    features, scores = job.catalog[FEATURE_TABLE], job.catalog[SCORES]
     if missing := sorted(set(model.encoding.features) - set(features.column_names)):
         raise DeclarationError(
             f"{model.name} version {model.version} needs {', '.join(missing)}, which {features.label} no longer "
@@ -164,7 +164,7 @@ def _of_one_model(
     return scored(rows, how, model.booster, scores, sum(each.rows for each in sources))
 
 
-def _scored_from(spark: SparkSession, features: Table, source: Source) -> DataFrame:
+def _scored_from(spark: SparkSession, features: Table, source: Basis) -> DataFrame:
     """The feature rows of a batch date, as they were scored."""
     dates = BatchDates.of(source.date)
     version = same_rows(features, source.date, source.feature_version)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import expectations
 from nightshift import lake
 from nightshift.dates import BatchDates
-from nightshift.declarations.score_names import FEATURES, SCORES
+from nightshift.declarations.score_names import FEATURE_TABLE, SCORES
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.job import Job, end, run_job
 from nightshift.lake.audit_report import Audit, AuditReport
@@ -60,14 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=which_version.AS_OF,
-        help=f"`{which_version.AS_OF}` (default): of each batch date its own champion; `{which_version.CHAMPION}`: "
+        help=f"`{which_version.AS_OF}` (default): of each batch date its own champion; `{which_version.NEWEST}`: "
         f"that of the dates to come; or a version, like `{which_version.VERSION}3` or `3`",
     )
 
 
 def body(job: Job, arguments: argparse.Namespace) -> None:
     """Resolve the models, read the slice, score it in Spark's tasks, publish it."""
-    features, scores = job.catalog[FEATURES], job.catalog[SCORES]
+    features, scores = job.catalog[FEATURE_TABLE], job.catalog[SCORES]
     cases = job.catalog[f"silver.{job.use_case.target.cases}"]
     dictionary = DictionaryOfThen.declared(job.use_case, features)
     carried_to_scores(features, scores)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Source:
+class Basis:
     """What the published rows of a batch date were made from."""
 
     date: dt.date
@@ -27,10 +27,10 @@ class Source:
     rows: int
 
 
-def sources_without_rows(publications: Iterable[Publication]) -> list[Source]:
+def sources_without_rows(publications: Iterable[Publication]) -> list[Basis]:
     """What the ledger says that batch dates were made from which were scored and have no rows to say it."""
     return [
-        Source(each.date, each.entry.model_version, each.feature_version, 0)
+        Basis(each.date, each.entry.model_version, each.feature_version, 0)
         for each in publications
         if each.entry is not None and each.entry.rows_published == 0
         if each.entry.model_version is not None and each.feature_version is not None
@@ -43,8 +43,8 @@ def sources_of(
     dates: BatchDates,
     keys: dict[str, str],
     version: int,
-    empty: Sequence[Source] = (),
-) -> list[Source]:
+    empty: Sequence[Basis] = (),
+) -> list[Basis]:
     """What the rows say that they were made from.
 
     Args:
@@ -72,7 +72,7 @@ def sources_of(
             f"{scores.label} of {silent[0]} at version {version} was published before scores named their features' "
             "version: score the date again, then it can be replayed"
         )
-    sources = [Source(row[PARTITION], row.model_version, row.feature_version, row.rows) for row in rows]
+    sources = [Basis(row[PARTITION], row.model_version, row.feature_version, row.rows) for row in rows]
     for one, other in itertools.pairwise(sources):
         if one.date == other.date:
             raise DataError(

@@ -25,7 +25,7 @@ from nightshift import lake, ledger, terminal
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.source import FileSource, JdbcSource
-from nightshift.declarations.tables import Layer, PiiClass
+from nightshift.declarations.tables import LAYERS, PiiClass
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import ConflictError, NightshiftError, UsageError
 from nightshift.home.outside_errors import explaining
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from spark_jobs.rows_of_person import FoundRows
 
 log = logging.getLogger("nightshift")
-LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
 LINES_NAMED = 20
 
 

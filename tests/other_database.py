@@ -52,7 +52,7 @@ def database_of_others() -> Iterator[Database]:
     password.chmod(0o644)
     for folder in (data, sockets):
         folder.mkdir(mode=0o700)
-        postgres_tools.hand_over(folder)
+        postgres_tools.give_away(folder)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.score_names import FEATURES as FEATURE_TABLE
+from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.use_case import UseCase
 from nightshift.models import usable_version
 from nightshift.models.calibrated_predictions import Calibration

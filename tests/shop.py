@@ -21,7 +21,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
-from tests.deliveries import deliver
+from tests.sent_deliveries import deliver
 
 DAY, NEXT = dt.date(2024, 1, 2), dt.date(2024, 1, 3)
 USE_CASE = """

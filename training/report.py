@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightshift.declarations.score_names import FEATURES
+from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.errors import NightshiftError
 from nightshift.ledger.run_environment import described
 from training.card import Card, write_card
@@ -80,7 +80,7 @@ def write_report(
 def _subject(job: Job, challenger: Challenger, dataset: Dataset) -> Subject:
     """What pictures are drawn of, with the units that the tables declare."""
     target = job.use_case.target
-    units = {column.name: column.unit for column in job.catalog[FEATURES].features if column.unit}
+    units = {column.name: column.unit for column in job.catalog[FEATURE_TABLE].features if column.unit}
     labels = job.catalog[f"silver.{target.table}"].columns
     unit = next((column.unit for column in labels if column.name == target.column), None)
     return Subject(challenger, dataset, job.use_case.training, units, unit or "")

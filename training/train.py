@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from nightshift.dates import BatchDates
-from nightshift.declarations.score_names import FEATURES
+from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.training_section import FEWEST_TEST_DAYS
 from nightshift.errors import UsageError
 from nightshift.home.database import database_url
@@ -78,7 +78,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     # Whatever is declared wrong is said before anything is started.
     pinned = Pinned.of(job.use_case)
     check_declarations(job.catalog)
-    wordings(job.use_case, job.catalog[FEATURES])
+    wordings(job.use_case, job.catalog[FEATURE_TABLE])
     with ThreadPoolExecutor(1) as background:
         preloading = background.submit(_preload)
         rows, skew = read_rows(job)
@@ -106,7 +106,7 @@ def train_on(
             no champion, or another one became champion meanwhile and no person is asked.
     """
     use_case = job.use_case
-    dataset = prepare(rows, use_case, job.catalog[FEATURES], periods)
+    dataset = prepare(rows, use_case, job.catalog[FEATURE_TABLE], periods)
     say_what_was_read(dataset, periods)
     refuse_few_days(dataset, periods)
     made_of = pinned.tags(job, dataset.digest(), periods, trials)
@@ -152,7 +152,7 @@ def train_on(
 def read_rows(job: Job, dates: BatchDates | None = None) -> tuple[Rows, Skew]:
     """Read the data set in Spark, hold it against what was scored, and end Spark: the search needs its cores."""
     dates = dates or job.dates
-    features = job.catalog[FEATURES]
+    features = job.catalog[FEATURE_TABLE]
     spark = session(f"train {job.use_case.name} {dates}", job.use_case.spark)
     try:
         rows = read(spark, job.catalog, dates)

@@ -17,12 +17,12 @@ from typing import Any
 from filelock import FileLock
 
 from expectations.pages.templates import template
+from nightshift.declarations.tables import LAYERS
 from nightshift.home.settings import get_settings
 
 # Audits that are listed of each table; the pages of older ones stay where they are.
 LISTED_AUDITS = 12
 INDEX_LOCK_SECONDS = 60
-LAYERS = ("bronze", "silver", "gold")
 # Lines of a reason that the page of all use cases shows.
 _LINES = 3
 

@@ -25,7 +25,7 @@ from nightshift.home.settings import PROJECT_DIR
 MODULE = "nightshift.catalogue.error_page"
 PAGE = PROJECT_DIR / "docs" / "reference" / "errors.md"
 ROOMS = ("expectations", "nightshift", "plugins", "scoring", "spark_jobs", "training")
-HEAD = ("Kind", "Class", "What it is", "Raised in", "Exit status", "Tried again", "On call")
+TITLE_ROW = ("Kind", "Class", "What it is", "Raised in", "Exit status", "Tried again", "On call")
 
 TEXT = f"""# Errors
 
@@ -56,7 +56,7 @@ def page() -> str:
     places = raised_in()
     ordered = sorted(kinds().values(), key=lambda each: each.temporary)
     rows = [_row(each, sorted(places[each.__name__])) for each in ordered]
-    return TEXT + "\n".join(markdown_table(HEAD, rows)) + "\n"
+    return TEXT + "\n".join(markdown_table(TITLE_ROW, rows)) + "\n"
 
 
 def raised_in() -> dict[str, set[str]]:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import click
+from click.decorators import FC
 
 from nightshift import stages, terminal
 from nightshift.dates import BatchDates, parse_date
@@ -20,10 +21,8 @@ from nightshift.home.settings import get_settings
 if TYPE_CHECKING:
     from nightshift.models.champions import Affected, Decision
 
-Command = Callable[..., None]
 
-
-def _options(command: Command) -> Command:
+def _options(command: FC) -> FC:
     for option in (
         click.option("--why", required=True, help="In words, for whoever asks in a year."),
         click.option("--who", required=True, help="The person who decided."),

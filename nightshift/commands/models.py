@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 
 import click
+from click.decorators import FC
 
 from nightshift import terminal
 from nightshift.commands.audit_pack import audit_pack
@@ -17,7 +17,6 @@ from nightshift.declarations.use_case import UseCase
 REIGN_COLUMNS = ("version", "first", "last", "action", "who", "why", "decided_at")
 DECISION_COLUMNS = ("decided_at", "action", "version", "first", "who", "why", "run_id")
 LIST_COLUMNS = ("version", "status", "champion_from", "champion_to", "made", "loss", "mlflow_run")
-Command = Callable[..., None]
 
 
 @click.group()
@@ -29,7 +28,7 @@ for _command in (audit_pack, live_on, promote, rollback, block, unblock):
     models.add_command(_command)
 
 
-def _options(command: Command) -> Command:
+def _options(command: FC) -> FC:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="For programs."),
         click.option("--use-case", required=True),

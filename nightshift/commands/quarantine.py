@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.decorators import FC
 
 from nightshift import terminal
 from nightshift.dates import BatchDates, parse_date
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from nightshift.ingest.quarantine.row_decisions import Action
 
 STATES = ("open", "rejected", "waiting")
-Command = Callable[..., None]
 
 
 @click.group()
@@ -93,7 +92,7 @@ def show(
     terminal.echo(f"({len(found)} rows{', raise --limit for more' if len(found) == limit else ''})")
 
 
-def _decision(command: Command) -> Command:
+def _decision(command: FC) -> FC:
     """The options of both decisions."""
     for option in reversed(
         (

@@ -12,10 +12,10 @@ from nightshift.declarations.source import FileSource, JdbcSource
 from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.declarations.use_case import UseCase
 
-Fault = tuple[Table, str]
+TableFault = tuple[Table, str]
 
 
-def faults_between(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[Fault]:
+def faults_between(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[TableFault]:
     """Each fault in words, with the table whose declaration should be mended.
 
     Args:
@@ -33,7 +33,7 @@ def faults_between(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[F
     yield from _refined(use_case, tables)
 
 
-def _agreements(table: Table, tables: Mapping[str, Table]) -> Iterator[Fault]:
+def _agreements(table: Table, tables: Mapping[str, Table]) -> Iterator[TableFault]:
     for agreement in table.agrees_with:
         place = f"agreement {agreement.name}"
         if agreement.table not in tables:
@@ -42,7 +42,7 @@ def _agreements(table: Table, tables: Mapping[str, Table]) -> Iterator[Fault]:
             yield table, f"{place}: it compares a slice with itself"
 
 
-def _columns(table: Table) -> Iterator[Fault]:
+def _columns(table: Table) -> Iterator[TableFault]:
     for column in table.columns:
         if table.source is not None and column.name in table.keys and not column.required:
             yield (
@@ -59,7 +59,7 @@ def _columns(table: Table) -> Iterator[Fault]:
             yield table, f"column {column.name}: only landed tables have columns of the role lineage"
 
 
-def _query(table: Table) -> Iterator[Fault]:
+def _query(table: Table) -> Iterator[TableFault]:
     """A relational source asks the database for the columns that the table declares."""
     if not isinstance(table.source, JdbcSource):
         return
@@ -74,7 +74,7 @@ def _query(table: Table) -> Iterator[Fault]:
             yield table, f"source: {field}: {name} is a {types[name]}, and must be one of {', '.join(allowed)}"
 
 
-def _retention(table: Table, use_case: UseCase) -> Iterator[Fault]:
+def _retention(table: Table, use_case: UseCase) -> Iterator[TableFault]:
     """Nothing is thrown away that a later night still reads."""
     if table.retention_days is None:
         return
@@ -88,7 +88,7 @@ def _retention(table: Table, use_case: UseCase) -> Iterator[Fault]:
             yield table, f"retention_days: {table.retention_days} is not over {days}, which {reader} reads back"
 
 
-def _mart(table: Table) -> Iterator[Fault]:
+def _mart(table: Table) -> Iterator[TableFault]:
     """The rows of a table that aggregates balance with nothing, so that sums must."""
     if table.layer == "gold" and not (table.features or table.name in (SCORES_NAME, REGISTRY) or table.agrees_with):
         yield (
@@ -98,7 +98,7 @@ def _mart(table: Table) -> Iterator[Fault]:
         )
 
 
-def _refined(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[Fault]:
+def _refined(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[TableFault]:
     """What is refined must be the news of its date; a snapshot can only be joined."""
     snapshots = {table.name for table in tables.values() if table.source is not None and not table.source.required}
     if not snapshots:
@@ -116,7 +116,7 @@ def _refined(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[Fault]:
             )
 
 
-def _files(tables: Mapping[str, Table]) -> Iterator[Fault]:
+def _files(tables: Mapping[str, Table]) -> Iterator[TableFault]:
     sources = [(table, table.source) for table in tables.values() if isinstance(table.source, FileSource)]
     for (table, source), (other, others_source) in combinations(sources, 2):
         if source.overlaps(others_source):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import Agreement, Column, Table
-from nightshift.figures import LARGE
 
 
 def values(column: Column) -> str:
@@ -15,17 +14,12 @@ def values(column: Column) -> str:
     if column.pattern is not None:
         words.append(f"matches `{column.pattern}`")
     if column.minimum is not None and column.maximum is not None:
-        words.append(f"{number(column.minimum)} to {number(column.maximum)}")
+        words.append(f"{column.minimum:.15g} to {column.maximum:.15g}")
     elif column.minimum is not None:
-        words.append(f"{number(column.minimum)} or more")
+        words.append(f"{column.minimum:.15g} or more")
     elif column.maximum is not None:
-        words.append(f"{number(column.maximum)} or less")
+        words.append(f"{column.maximum:.15g} or less")
     return "; ".join(words)
-
-
-def number(bound: float) -> str:
-    """A bound as people write it."""
-    return str(int(bound)) if bound.is_integer() and abs(bound) < LARGE else str(bound)
 
 
 def personal(column: Column, table: Table) -> str:

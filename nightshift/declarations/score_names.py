@@ -2,6 +2,6 @@
 
 SCORES = "gold.scores"
 # What they are made from.
-FEATURES = "gold.features"
+FEATURE_TABLE = "gold.features"
 # Decisions of a binary score.
 WARN, NONE = "warn", "none"

@@ -26,6 +26,7 @@ PARTITION = "batch_date"
 # Short name of the table that every use case has of what was not accepted.
 QUARANTINE = "bronze.quarantine"
 Layer = Literal["bronze", "silver", "gold"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)
 Reasons = Literal["array<struct<feature:string,value:string,contribution:double,phrase:string>>"]
 SqlType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"] | Reasons
 # The only nested type: why a score is what it is. DuckDB, Polars and pandas read lists of structs as well.

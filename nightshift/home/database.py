@@ -20,7 +20,7 @@ from urllib.parse import quote
 from nightshift.errors import BusyError, DatabaseUnreachableError, InstallationError, UsageError
 from nightshift.home import sockets
 from nightshift.home.home_folder import prepare_home
-from nightshift.home.postgres_tools import SUPERUSER, hand_over, run_tool
+from nightshift.home.postgres_tools import SUPERUSER, give_away, run_tool
 from nightshift.home.settings import Settings, get_settings
 from nightshift.home.variables.database_address import written_for
 
@@ -220,7 +220,7 @@ def _create_cluster(settings: Settings) -> None:
     new = settings.postgres.with_name("postgres.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
-    hand_over(new)
+    give_away(new)
     options = [f"--set={key}={value}" for key, value in _SERVER_SETTINGS.items()]
     _must(
         run_tool(

@@ -59,7 +59,7 @@ def system_user() -> pwd.struct_passwd:
     raise InstallationError("PostgreSQL does not run as root, and there is no user postgres or nobody: add one")
 
 
-def hand_over(folder: Path) -> None:
+def give_away(folder: Path) -> None:
     """Give a folder to the server's user, and let that user pass through the folders above it and the wheel's."""
     user = system_user()
     if user.pw_uid == os.getuid():

@@ -10,7 +10,7 @@ from nightshift.home.settings import get_settings
 
 # The image has no Git folder: its build leaves the version of its checkout in this file.
 BAKED = ".code-version"
-UNKNOWN, CHANGES = "unknown", "+changes"
+UNKNOWN_CODE, CHANGES = "unknown", "+changes"
 
 
 @functools.cache
@@ -27,7 +27,7 @@ def code_version() -> str:
         commit = git("rev-parse", "--short=12", "HEAD")
         return f"{commit}{CHANGES}" if git("status", "--porcelain", "--untracked-files=no") else commit
     except (OSError, subprocess.CalledProcessError):
-        return version_in(str(project / BAKED)) or UNKNOWN
+        return version_in(str(project / BAKED)) or UNKNOWN_CODE
 
 
 def version_in(file: str) -> str:

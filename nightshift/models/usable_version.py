@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.score_names import FEATURES
+from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
@@ -17,7 +17,7 @@ def refuse_unusable(model: RegisteredModel, use_case: UseCase) -> None:
         NightshiftError: if its task or its features are not those of the use case.
     """
     check_task(model, use_case)
-    check_features(model, Catalog(use_case)[FEATURES])
+    check_features(model, Catalog(use_case)[FEATURE_TABLE])
 
 
 def check_task(model: RegisteredModel, use_case: UseCase) -> None:

@@ -23,7 +23,7 @@ log = logging.getLogger("nightshift")
 
 # What may be asked for, beside the number of a version.
 AS_OF = "as_of"
-CHAMPION = "champion"
+NEWEST = "champion"
 # May stand before the number of a version, as people write it.
 VERSION = "version="
 
@@ -88,9 +88,9 @@ def versions_of(use_case: UseCase, wanted: str, dates: BatchDates) -> list[tuple
     """
     number = wanted.removeprefix(VERSION)
     is_number = number.isascii() and number.isdigit() and int(number) > 0
-    if wanted not in (AS_OF, CHAMPION) and not is_number:
+    if wanted not in (AS_OF, NEWEST) and not is_number:
         raise UsageError(
-            f"{wanted!r} is not a model: allowed are `{AS_OF}`, `{CHAMPION}` and a version, like `{VERSION}3` or `3`"
+            f"{wanted!r} is not a model: allowed are `{AS_OF}`, `{NEWEST}` and a version, like `{VERSION}3` or `3`"
         )
     made = champions.decisions(use_case)
     versions = [(dates, int(number))] if is_number else _reigning(use_case, champions.reigns_of(made), wanted, dates)
@@ -135,14 +135,14 @@ def _reigning(
             f"`.venv/bin/python -m training.train --use-case {use_case.name} --dates <first>..<last>`, read its gates, "
             "then score again"
         )
-    if wanted == CHAMPION:
+    if wanted == NEWEST:
         return [(dates, live.version)]
     # Reigns follow each other without gaps, so only dates before the first have none.
     if dates.first < reigns[0].first:
         raise MissingError(
             f"{use_case.model_name} had no champion on {dates.first}: the first, version {reigns[0].version}, reigns "
             f"from {reigns[0].first} on. Ask for dates from then on, or say which model is to score the earlier ones: "
-            f"--model {CHAMPION}, or --model {reigns[0].version}"
+            f"--model {NEWEST}, or --model {reigns[0].version}"
         )
     of_each = [(date, next(reign.version for reign in reigns if date in reign)) for date in dates]
     parts = [[date for date, _ in part] for _, part in groupby(of_each, key=lambda pair: pair[1])]

@@ -11,7 +11,7 @@ from nightshift.errors import NightshiftError
 from nightshift.result import NOTHING_DONE
 from nightshift_airflow.ending import CAUSE
 from nightshift_airflow.kinds import kind_of
-from nightshift_airflow.runs import DatesOfRun, Run, asked_range, from_date, history, night
+from nightshift_airflow.runs import DatesOfRun, Run, asked_range, from_date, learned_from, night
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -22,7 +22,7 @@ _DATES: Mapping[str, DatesOfRun] = {
     "nightly": night,
     "backfill": asked_range,
     "rollback": from_date,
-    "train": history,
+    "train": learned_from,
 }
 # Airflow keeps 1,000 characters of a note; a person's words below ours need some of them.
 _LONGEST = 500

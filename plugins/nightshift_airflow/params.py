@@ -6,7 +6,7 @@ from airflow.sdk import Param
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.person import WHY_LENGTH
-from nightshift_airflow.runs import AS_OF, EVERYTHING, INGEST, span
+from nightshift_airflow.runs import AS_OF, EVERYTHING, INGEST_ONLY, span
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 # Template of `JobOperator.wanted` for the tasks that an ingest leaves out.
@@ -78,10 +78,10 @@ def stages() -> Param:
     return Param(
         EVERYTHING,
         type="string",
-        enum=[EVERYTHING, INGEST],
+        enum=[EVERYTHING, INGEST_ONLY],
         values_display={
             EVERYTHING: "Everything: ingest, scores and marts",
-            INGEST: "Ingest only: land, refine and features",
+            INGEST_ONLY: "Ingest only: land, refine and features",
         },
         title="Stages",
         description_md="Ingest only, where there is no model yet or the scores shall stay as they are.",

@@ -16,7 +16,7 @@ from nightshift.errors import NightshiftError, UsageError
 
 MANUAL = "manual"
 # How far a backfill goes: values of its param `stages`.
-INGEST, EVERYTHING = "ingest", "everything"
+INGEST_ONLY, EVERYTHING = "ingest", "everything"
 # What `model` is where nobody chose another.
 AS_OF = "as_of"
 
@@ -100,7 +100,7 @@ def night(run: Run) -> BatchDates:
     return _allowed(run, str(batch_date(run)))
 
 
-def history(run: Run) -> BatchDates:
+def learned_from(run: Run) -> BatchDates:
     """The range that a training run learns from.
 
     It ends with the newest date whose labels the run's own delivery brings, ``target.maturity_days`` before the run's
@@ -138,7 +138,7 @@ def asked_range(run: Run) -> BatchDates:
     first, last = run.asked("first_date"), run.asked("last_date")
     if first is None and last is None:
         raise UsageError(f"First date and Last date are empty: fill them in, with dates {span(run.use_case)}")
-    if run.params.get("stages") == INGEST and (model := run.params.get("model", AS_OF)) != AS_OF:
+    if run.params.get("stages") == INGEST_ONLY and (model := run.params.get("model", AS_OF)) != AS_OF:
         raise UsageError(
             f"Model {model} is chosen, and Stages leaves out what a model does: choose Everything, or leave Model as "
             f"{AS_OF}"

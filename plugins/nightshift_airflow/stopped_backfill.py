@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nightshift_airflow import notes
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 
 _STOP = re.compile(r"/backfills/([0-9]+)/cancel/?$")
 
@@ -24,10 +22,10 @@ _STOP = re.compile(r"/backfills/([0-9]+)/cancel/?$")
 class NotesOfStopped:
     """Middleware that lets the request through, and writes the notes once it succeeded."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         asked = _STOP.search(scope.get("path", "")) if scope["type"] == "http" and scope["method"] == "PUT" else None
         if asked is None:

@@ -7,16 +7,13 @@ use case in New York, whose tick is 04:00 UTC; in the use case's zone it is what
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 def common_zone() -> str | None:
@@ -32,13 +29,13 @@ def common_zone() -> str | None:
 class DefaultZone:
     """Middleware that adds one line to the UI's page: who has not chosen a time zone gets this one."""
 
-    def __init__(self, app: App, zone: str) -> None:
+    def __init__(self, app: ASGIApp, zone: str) -> None:
         self._app = app
         # "<" cannot end the script early, whatever the zone is called.
         value = json.dumps(json.dumps(zone)).replace("<", "\\u003c")
         self._script = f"<script>localStorage.timezone ??= {value}</script></head>".encode()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http" or b"text/html" not in _header(scope, b"accept"):
             await self._app(scope, receive, send)

@@ -11,7 +11,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.models.champions import first_date
-from nightshift_airflow.runs import Run, asked_range, from_date, history, night
+from nightshift_airflow.runs import Run, asked_range, from_date, learned_from, night
 
 UTC = dt.UTC
 RANGE = {"first_date": "2013-10-01", "last_date": "2013-10-03"}
@@ -139,8 +139,8 @@ def test_a_logical_date_without_a_zone_is_refused() -> None:
 
 def test_training_on_the_first_of_october_learns_from_january_to_september() -> None:
     expected = BatchDates(dt.date(2013, 1, 1), dt.date(2013, 9, 30))
-    assert history(run("scheduled", "2013-10-01T10:00:00+00:00")) == expected
-    assert history(run("manual", None, batch_date="2013-10-01")) == expected
+    assert learned_from(run("scheduled", "2013-10-01T10:00:00+00:00")) == expected
+    assert learned_from(run("manual", None, batch_date="2013-10-01")) == expected
 
 
 @pytest.mark.parametrize(("maturity_days", "last"), [(1, "2013-09-30"), (7, "2013-09-24"), (30, "2013-09-01")])
@@ -151,29 +151,29 @@ def test_training_ends_with_the_newest_date_whose_labels_have_come_and_its_champ
     target = loaded.target.model_copy(update={"maturity_days": maturity_days})
     late = loaded.model_copy(update={"target": target})
     tick = dt.datetime.fromisoformat("2013-10-01T10:00:00+00:00")
-    learned = history(Run(late, "scheduled", tick, {}))
+    learned = learned_from(Run(late, "scheduled", tick, {}))
     assert str(learned) == f"2013-01-01..{last}"
-    assert history(Run(late, "manual", None, {"batch_date": "2013-10-01"})) == learned
+    assert learned_from(Run(late, "manual", None, {"batch_date": "2013-10-01"})) == learned
     monkeypatch.setattr(first_date, "history", lambda of: [])
     assert first_date.default_first(SimpleNamespace(use_case=late), learned.last) == dt.date(2013, 10, 1)
 
 
 def test_training_is_cut_at_the_first_date_there_is() -> None:
-    assert str(history(run("scheduled", "2013-03-01T11:00:00+00:00"))) == "2013-01-01..2013-02-28"
+    assert str(learned_from(run("scheduled", "2013-03-01T11:00:00+00:00"))) == "2013-01-01..2013-02-28"
 
 
 def test_training_dates_can_be_replaced() -> None:
     both = run("manual", None, first_date="2013-02-01", last_date="2013-05-31")
-    assert str(history(both)) == "2013-02-01..2013-05-31"
+    assert str(learned_from(both)) == "2013-02-01..2013-05-31"
     last_only = run("manual", None, last_date="2013-12-31")
-    assert str(history(last_only)) == "2013-04-03..2013-12-31"  # 273 days
+    assert str(learned_from(last_only)) == "2013-04-03..2013-12-31"  # 273 days
     first_only = run("manual", None, first_date="2013-08-01", batch_date="2013-10-01")
-    assert str(history(first_only)) == "2013-08-01..2013-09-30"
+    assert str(learned_from(first_only)) == "2013-08-01..2013-09-30"
 
 
 def test_training_has_nothing_to_learn_from_on_the_first_date() -> None:
     with pytest.raises(NightshiftError, match="ends before its start"):
-        history(run("scheduled", "2013-01-01T11:00:00+00:00"))
+        learned_from(run("scheduled", "2013-01-01T11:00:00+00:00"))
 
 
 def test_a_range_includes_both_ends() -> None:
@@ -203,12 +203,12 @@ def test_a_range_that_makes_no_sense_is_refused(first: str | None, last: str | N
     [
         # A batch date says up to when is learned, and so does the last date.
         (
-            history,
+            learned_from,
             None,
             {"batch_date": "2013-10-01", "last_date": "2013-08-31"},
             "contradict each other: .* 2013-09-30",
         ),
-        (history, "2013-10-01T04:00:00+00:00", {"last_date": "2013-08-31"}, "logical date 2013-10-01 is none of"),
+        (learned_from, "2013-10-01T04:00:00+00:00", {"last_date": "2013-08-31"}, "logical date 2013-10-01 is none of"),
         (asked_range, "2013-10-05T04:00:00+00:00", RANGE, "logical date 2013-10-05 is none of the run's batch dates"),
         (from_date, "2013-10-05T04:00:00+00:00", {"from_date": "2013-10-01"}, "logical date 2013-10-05 is none of"),
         (asked_range, None, {**RANGE, "stages": "ingest", "model": "3"}, "Model 3 is chosen, and Stages leaves out"),
@@ -223,7 +223,7 @@ def test_of_two_answers_that_contradict_each_other_none_is_dropped(dates, moment
     ("dates", "moment", "params", "expected"),
     [
         (
-            history,
+            learned_from,
             None,
             {"batch_date": "2013-10-01", "last_date": "2013-09-30", "first_date": "2013-09-01"},
             "2013-09-01..",

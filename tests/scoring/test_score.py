@@ -90,7 +90,7 @@ def test_each_date_of_a_range_has_the_champion_of_its_own(spark, world: World) -
             str(0 if date == DAY else 1),
         )
         assert ledger.environment_of(entry)["lightgbm"] == lightgbm.__version__
-    assert score(world, BOTH, "--model", which_version.CHAMPION) == 0
+    assert score(world, BOTH, "--model", which_version.NEWEST) == 0
     assert {row["model_version"] for row in world.scores()} == {new}
 
 

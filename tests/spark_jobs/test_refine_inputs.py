@@ -18,7 +18,7 @@ from nightshift.job import Job
 from nightshift.ledger import Input
 from spark_jobs.refine import compute, newest, refinements
 from spark_jobs.refine_inputs import END_OF_TIME, RANK, _placed, natural_order, ranked, snapshots_for
-from tests.deliveries import things
+from tests.sent_deliveries import things
 from tests.silver import write_table
 
 FIRST, SECOND, THIRD, FOURTH = (dt.date(2013, 1, day) for day in (4, 5, 6, 7))

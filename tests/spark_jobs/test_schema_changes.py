@@ -19,7 +19,7 @@ from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
 from spark_jobs.land import land
-from tests.deliveries import deliver, lines
+from tests.sent_deliveries import deliver, lines
 
 FIRST, SECOND, THIRD = (dt.date(2013, 1, day) for day in (1, 2, 3))
 BEFORE = """

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nightshift.figures import number
 from training.card.card_limits import limits
-from training.card.measures_in_words import MEASURES_IN_WORDS, OF_SLICES, PERIODS, Measure, calibration_words, number
+from training.card.measures_in_words import MEASURES_IN_WORDS, OF_SLICES, PERIODS, Measure, calibration_words
 from training.judging.evaluate import interval_level
 from training.judging.slice_measures import SMALLEST_CLASS
 

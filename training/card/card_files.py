@@ -7,9 +7,10 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nightshift.figures import number
 from nightshift.models.champions.card_decisions import with_decisions
 from training.card.card_content import template_values
-from training.card.measures_in_words import interval_in_words, number, share
+from training.card.measures_in_words import interval_in_words, share
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nightshift import figures
+from nightshift.figures import number
 
 if TYPE_CHECKING:
     from nightshift.models.calibrated_predictions import Calibration
@@ -85,11 +85,6 @@ def calibration_words(calibration: Calibration) -> str:
     if calibration.kind == "platt" and calibration.slope == 1:
         return f"the shift of the weight of events taken out ({calibration.intercept:+.4g} log-odds); {NO_MAP_WON}"
     return CALIBRATIONS[calibration.kind]
-
-
-def number(value: float | None) -> str:
-    """A number as people read it; a dash for what was not computed."""
-    return figures.number(value)
 
 
 def interval_in_words(lower: float, upper: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.score_names import FEATURES
+from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.tables import NUMBERS, Table
 from nightshift.declarations.training_section import BINARY
 from nightshift.declarations.use_case import UseCase
@@ -24,7 +24,7 @@ def check_declarations(catalog: Catalog) -> None:
     Raises:
         NightshiftError: naming every field of use_case.yaml that is wrong, and what it could be.
     """
-    use_case, features = catalog.use_case, catalog[FEATURES]
+    use_case, features = catalog.use_case, catalog[FEATURE_TABLE]
     check_types(features)
     labels = catalog[f"silver.{use_case.target.table}"]
     faults = [*_label_faults(use_case, features, labels), *_column_faults(use_case, features)]

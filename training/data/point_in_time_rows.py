@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.score_names import FEATURES
+from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.tables import PARTITION
 from nightshift.declarations.training_section import Sampling
 from nightshift.errors import DataError, DeclarationError, MissingError
@@ -108,7 +108,7 @@ def read(spark: SparkSession, catalog: Catalog, dates: BatchDates) -> Rows:
     """
     check_declarations(catalog)
     use_case = catalog.use_case
-    features, labels = catalog[FEATURES], catalog[f"silver.{use_case.target.table}"]
+    features, labels = catalog[FEATURE_TABLE], catalog[f"silver.{use_case.target.table}"]
     versions = {table.label: lake.newest_version(table) for table in (features, labels)}
     counts = lake.rows_by_date(features, dates, versions[features.label])
     if not any(counts.values()):
@@ -125,7 +125,7 @@ def _labelled(inputs: DataFrame, outcomes: DataFrame, catalog: Catalog) -> DataF
     """Each feature row with the label that came exactly the maturity later, null where it has not come."""
     from pyspark.sql import functions as F
 
-    target, features = catalog.use_case.target, catalog[FEATURES]
+    target, features = catalog.use_case.target, catalog[FEATURE_TABLE]
     keys, carried = [PARTITION, *features.keys], carried_columns(catalog.use_case)
     feature_date = F.date_sub(F.col(PARTITION), target.maturity_days).alias(PARTITION)
     labels = outcomes.select(feature_date, *features.keys, F.col(target.column).cast("double").alias(LABEL))
@@ -144,7 +144,7 @@ def _sampled(labelled: DataFrame, catalog: Catalog, versions: Mapping[str, int],
     """About as many rows as allowed, chosen by a hash of their keys: the same ones in every run."""
     from pyspark.sql import functions as F
 
-    features, sampling = catalog[FEATURES], catalog.use_case.training.sampling
+    features, sampling = catalog[FEATURE_TABLE], catalog.use_case.training.sampling
     coverage, events = _counted(labelled)
     if surplus := sum(rows for rows, _ in coverage.values()) - sum(counts.values()):
         raise DataError(

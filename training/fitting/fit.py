@@ -28,7 +28,7 @@ OBJECTIVES: Mapping[Task, tuple[str, str]] = {
     "binary": ("binary", "binary_logloss"),
     "regression": ("regression", "l2"),
 }
-VALIDATION = "validation"
+VALIDATION_PART = "validation"
 MAX_ROUNDS = 800
 # Rounds without a better loss on validation before the trees stop growing.
 PATIENCE = 40
@@ -112,7 +112,7 @@ def grow(
     """
     import lightgbm as lgb
 
-    valid = {VALIDATION: parts.validation, **({"train": parts.train} if measure_train else {})}
+    valid = {VALIDATION_PART: parts.validation, **({"train": parts.train} if measure_train else {})}
     try:
         return lgb.train(
             {**fixed_parameters(parts.task, parts.training, parts.features), **parameters},
@@ -142,7 +142,7 @@ def fit(parts: Parts, parameters: Mapping[str, Any], history: dict[str, list[flo
     curves: dict[str, dict[str, list[float]]] = {}
     booster = grow(parts, parameters, [lgb.record_evaluation(curves)], measure_train=history is not None)
     if history is not None:
-        history.update({name: curves[name][parts.metric] for name in ("train", VALIDATION)})
+        history.update({name: curves[name][parts.metric] for name in ("train", VALIDATION_PART)})
     # Without the rounds of patience; read back from text, it is the very model that scoring will load.
     return lgb.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nightshift.dates import BatchDates
-from nightshift.declarations.score_names import FEATURES
+from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.tables import PARTITION
 from nightshift.lake.reading import parquet
 from training.judging.skew_files import differing_files, scored_from
@@ -99,7 +99,7 @@ def compare(spark: SparkSession, catalog: Catalog, dates: BatchDates, features_v
         dates: the range that is trained on.
         features_version: Delta version of ``gold.features`` that training reads.
     """
-    table = catalog[FEATURES]
+    table = catalog[FEATURE_TABLE]
     files = differing_files(table, scored_from(catalog, dates), features_version)
     changed: dict[str, tuple[float, Distribution]] = {}
     if files.scoring:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
-from nightshift.declarations.score_names import FEATURES, SCORES
+from nightshift.declarations.score_names import FEATURE_TABLE, SCORES
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -96,7 +96,7 @@ def differing_files(table: Table, versions: Mapping[dt.date, int | None], traini
 def _features_version(scoring: Entry | None) -> int | None:
     if scoring is None:
         return None
-    named = (each for each in ledger.inputs(scoring) if each.kind == "table" and each.name == FEATURES)
+    named = (each for each in ledger.inputs(scoring) if each.kind == "table" and each.name == FEATURE_TABLE)
     return next((int(each.version) for each in named), None)
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "Subject", "draw"]
 
-Draw = Callable[[Path, Subject], Picture]
+DrawPicture = Callable[[Path, Subject], Picture]
 # In the order in which a card shows them: what the model is worth, how it was made, what it looks at.
-_OF_TASK: dict[Task, tuple[Draw, ...]] = {
+_OF_TASK: dict[Task, tuple[DrawPicture, ...]] = {
     "binary": (
         probability_plots.discrimination,
         probability_plots.calibration,
@@ -26,7 +26,7 @@ _OF_TASK: dict[Task, tuple[Draw, ...]] = {
     ),
     "regression": (value_plots.predicted_against_actual, value_plots.residuals_by_month, value_plots.interval_coverage),
 }
-_OF_ALL: tuple[Draw, ...] = (
+_OF_ALL: tuple[DrawPicture, ...] = (
     plots_over_time.by_month,
     plots_over_time.learning_curve,
     explanation_plots.importance,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nightshift.declarations.training_section import BINARY
-from training.plots.plot_canvas import EVENT, MODEL, REFERENCE, SCALE, Picture, canvas, figure_of, percent, saved
+from training.plots.plot_canvas import EVENT, GUIDE, MODEL, SCALE, Picture, canvas, figure_of, percent, saved
 from training.plots.plot_subject import Subject
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _by_quantity(axes: Axes, encoded: NDArray[np.float32], values: Floats) -> No
         axes.plot(*means, color=EVENT, linewidth=1.8, label="mean")
     if not known.all():
         mean = float(values[~known].mean())
-        axes.axhline(mean, color=REFERENCE, linestyle="--", label=f"missing ({1 - known.mean():.1%} of rows)")
+        axes.axhline(mean, color=GUIDE, linestyle="--", label=f"missing ({1 - known.mean():.1%} of rows)")
 
 
 def _by_category(axes: Axes, names: list[str], encoded: NDArray[np.float32], values: Floats) -> None:

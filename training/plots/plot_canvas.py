@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito, Color Universal Design, 2008.
 MODEL, EVENT, CHAMPION, VALIDATION = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-REFERENCE, FAINT = "#6b6b6b", "#d9d9d9"
+GUIDE, FAINT = "#6b6b6b", "#d9d9d9"
 # Of quantities, from low to high: perceptually even, and read alike without red and green.
 SCALE = "cividis"
 PIXELS_PER_INCH = 110

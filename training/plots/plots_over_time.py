@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nightshift.declarations.training_section import BINARY, Task
-from training.fitting.fit import VALIDATION as VALIDATION_PART
-from training.plots.plot_canvas import CHAMPION, MODEL, REFERENCE, VALIDATION, Picture, canvas, saved
+from training.fitting.fit import VALIDATION_PART
+from training.plots.plot_canvas import CHAMPION, GUIDE, MODEL, VALIDATION, Picture, canvas, saved
 from training.plots.plot_subject import Subject
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def by_month(folder: Path, subject: Subject) -> Picture:
             if all(f"{prefix}{name}" in month.metrics for month in months):
                 found = [month.metrics[f"{prefix}{name}"] for month in months]
                 each.plot(at, found, marker, color=color, label=label)
-        each.axhline(subject.evaluation.metrics[name], color=REFERENCE, linestyle=":", label="model, whole test period")
+        each.axhline(subject.evaluation.metrics[name], color=GUIDE, linestyle=":", label="model, whole test period")
         each.set_xticks(at, [f"{str(month.month)[:7]}\n{month.rows:,} rows" for month in months])
         unit = subject.value_axis if subject.model.task != BINARY else ""
         each.set(title=f"{title[0].upper()}{title[1:]}, by month", xlabel="month of the test", ylabel=f"{title}{unit}")

@@ -12,8 +12,8 @@ from training.judging.metrics import cost_curve, curve, precision_recall_band, r
 from training.plots.plot_canvas import (
     CHAMPION,
     EVENT,
+    GUIDE,
     MODEL,
-    REFERENCE,
     VALIDATION,
     Picture,
     canvas,
@@ -34,13 +34,13 @@ def discrimination(folder: Path, subject: Subject) -> Picture:
     test, champion = subject.test, subject.evaluation.champion
     left, right = axes = canvas(columns=2)
     _band(left, roc_band(subject.bootstrap, test.labels, subject.predicted), _measured(subject, "auc", "area"))
-    left.plot([0, 1], [0, 1], color=REFERENCE, linestyle=":", label="chance, area 0.5")
+    left.plot([0, 1], [0, 1], color=GUIDE, linestyle=":", label="chance, area 0.5")
     _band(
         right,
         precision_recall_band(subject.bootstrap, test.labels, subject.predicted),
         _measured(subject, "average_precision", "average"),
     )
-    right.axhline(test.rate, color=REFERENCE, linestyle=":", label=f"rate of the event, {test.rate:.1%}")
+    right.axhline(test.rate, color=GUIDE, linestyle=":", label=f"rate of the event, {test.rate:.1%}")
     if champion is not None and np.isfinite(champion).all():
         hits, false_alarms, _ = thinned(*curve(test.labels, champion, test.weights))
         metrics = subject.evaluation.metrics
@@ -74,7 +74,7 @@ def calibration(folder: Path, subject: Subject) -> Picture:
     band = reliability_band(subject.bootstrap, test.labels, predicted)
     upper, lower = axes = canvas(rows=2, height=2.9, sharex=True, height_ratios=[2.6, 1])
     top = min(1.0, 1.1 * float(np.nanmax([*band.x, *band.value, *band.upper])))
-    upper.plot([0, 1], [0, 1], color=REFERENCE, linestyle=":", label="a forecast that comes true")
+    upper.plot([0, 1], [0, 1], color=GUIDE, linestyle=":", label="a forecast that comes true")
     error = np.vstack([band.value - band.lower, band.upper - band.value])
     # An end that is not known leaves its bar out.
     upper.errorbar(
@@ -141,8 +141,8 @@ def costs(folder: Path, subject: Subject) -> Picture:
         only.plot(thresholds, cost, color=color, linestyle=line, label=name, drawstyle="steps-post")
     metrics = evaluation.metrics
     never, always = metrics["cost_per_row_never_warning"], metrics["cost_per_row_always_warning"]
-    only.axhline(never, color=REFERENCE, linestyle=":", label=f"never warning on test, {never:.3f}")
-    only.axhline(always, color=REFERENCE, linestyle="-.", label=f"always warning on test, {always:.3f}")
+    only.axhline(never, color=GUIDE, linestyle=":", label=f"never warning on test, {never:.3f}")
+    only.axhline(always, color=GUIDE, linestyle="-.", label=f"always warning on test, {always:.3f}")
     if threshold <= min(1.0, highest):
         only.axvline(threshold, color="black", linewidth=1.2)
         only.plot(

@@ -12,7 +12,7 @@ from training.judging.metrics.arrays import ratios
 from training.judging.metrics.calibration_error import calibration_bins
 from training.judging.metrics.regression_measures import covered
 from training.judging.metrics.resampled_days import LEVEL
-from training.plots.plot_canvas import EVENT, MODEL, REFERENCE, SCALE, Picture, canvas, figure_of, percent, saved
+from training.plots.plot_canvas import EVENT, GUIDE, MODEL, SCALE, Picture, canvas, figure_of, percent, saved
 from training.plots.plot_subject import Subject
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def interval_coverage(folder: Path, subject: Subject) -> Picture:
         share, lower, upper = _shares(subject, inside, group)
         error = np.nan_to_num(np.maximum([share - lower, upper - share], 0))
         each.errorbar(x, share, yerr=error, fmt="o", color=MODEL, capsize=3, label="inside, with 95 % interval")
-        each.axhline(interval.coverage, color=REFERENCE, linestyle=":", label=f"asked for: {interval.coverage:.0%}")
+        each.axhline(interval.coverage, color=GUIDE, linestyle=":", label=f"asked for: {interval.coverage:.0%}")
     reached = subject.evaluation.metrics["coverage"]
     width = f"{interval.lower:+.4g} to {interval.upper:+.4g} {subject.unit}".rstrip() + " around the value"
     left.set(title=f"{reached:.1%} lie within their interval", xlabel=f"predicted value{subject.value_axis}")

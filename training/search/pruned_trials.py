@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nightshift.errors import ResourcesError
 from nightshift.home import scratch
 from nightshift.home.settings import get_settings
-from training.fitting.fit import VALIDATION, Parts, fixed_parameters, grow
+from training.fitting.fit import VALIDATION_PART, Parts, fixed_parameters, grow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ def grow_trial(parts: Parts, order: Order, threads: int | None = None) -> Grown:
         booster = grow(parts, parameters, [judge])
     except optuna.TrialPruned:
         return Grown(None, None, judge.curve)
-    return Grown(_rounded(booster.best_score[VALIDATION][parts.metric]), booster.best_iteration, judge.curve)
+    return Grown(_rounded(booster.best_score[VALIDATION_PART][parts.metric]), booster.best_iteration, judge.curve)
 
 
 def _rounded(loss: float) -> float:
@@ -127,7 +127,7 @@ class Workers:
             scratch.sweep(parent)
             self._folder = scratch.take(parent)
             self._folder.mkdir()
-            for name, part in (("train", self._parts.train), (VALIDATION, self._parts.validation)):
+            for name, part in (("train", self._parts.train), (VALIDATION_PART, self._parts.validation)):
                 part.save_binary(str(self._folder / name))
             # Not forked: OpenMP's threads do not survive a fork, and the child would wait for them.
             self._pool = ProcessPoolExecutor(
@@ -199,7 +199,7 @@ def _begin(folder: Path, parts: Parts, shift: NDArray[np.float64] | None, thread
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     fixed = fixed_parameters(parts.task, parts.training, parts.features)
     train = lgb.Dataset(str(folder / "train"), params=fixed).construct()
-    validation = lgb.Dataset(str(folder / VALIDATION), reference=train, params=fixed).construct()
+    validation = lgb.Dataset(str(folder / VALIDATION_PART), reference=train, params=fixed).construct()
     if shift is not None:
         validation.set_init_score(shift)
     _there.update(parts=replace(parts, train=train, validation=validation), threads=threads)

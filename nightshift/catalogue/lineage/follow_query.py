@@ -17,6 +17,7 @@ from nightshift.catalogue.lineage.known_columns import (
     path_of,
 )
 from nightshift.catalogue.lineage.window_frames import join_windows, window_frame
+from nightshift.declarations.raising_predicates import DIALECT
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import DeclarationError
 from nightshift.home.settings import get_settings
@@ -24,8 +25,6 @@ from nightshift.home.settings import get_settings
 if TYPE_CHECKING:
     from sqlglot import Expr, exp
     from sqlglot.optimizer import Scope
-
-DIALECT = "spark"
 
 
 def lineage(name: str, sql: str, tables: Iterable[Table]) -> dict[str, Lineage]:

@@ -6,12 +6,11 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from nightshift.catalogue.lineage.column_lineage import Window
+from nightshift.declarations.raising_predicates import DIALECT
 from nightshift.declarations.tables import PARTITION
 
 if TYPE_CHECKING:
     from sqlglot import Expr, exp
-
-DIALECT = "spark"
 
 
 def window_frame(window: exp.Window, ordered_by: Collection[str]) -> list[Window]:

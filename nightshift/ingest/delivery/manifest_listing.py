@@ -16,7 +16,7 @@ from nightshift.ingest.delivery.verdict import Fault
 
 
 @dataclass(frozen=True)
-class Task:
+class FileTask:
     """A file to read, and what must be found."""
 
     table: Table
@@ -31,7 +31,7 @@ class Task:
 class Listing:
     """The files to read of one delivery, and what can be said against it without reading them."""
 
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[FileTask, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
@@ -49,7 +49,7 @@ def listed_files(catalog: Catalog, date: dt.date, folder: Folder, manifest: Mani
         found = folder.sizes()
     except OSError as error:
         raise unusable(f"{folder} can't be listed", error) from error
-    tasks: list[Task] = []
+    tasks: list[FileTask] = []
     faults: list[Fault] = []
     for entry in manifest.files:
         # Two sources never have a name in common: the catalog refuses such declarations.
@@ -62,7 +62,7 @@ def listed_files(catalog: Catalog, date: dt.date, folder: Folder, manifest: Mani
             reason = folder.broken_link(entry.name) or "is listed in the manifest, but is no file in the folder"
             faults.append(Fault(date, table.name, entry.name, reason, promised=entry.sha256, rows=entry.rows))
         else:
-            tasks.append(Task(table, sources[table], date, folder, entry, size))
+            tasks.append(FileTask(table, sources[table], date, folder, entry, size))
     faults += _absent(catalog, sources, date, manifest)
     faults += _unlisted(date, found, manifest)
     return Listing(tuple(tasks), tuple(faults))

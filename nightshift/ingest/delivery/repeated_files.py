@@ -15,7 +15,7 @@ from nightshift.ingest.delivery.verdict import Fault, LandedFile
 # Longer numbers in names are compared as text.
 NATURAL_DIGITS = 40
 # SHA-256 by file name, of each batch date that was published.
-History = Mapping[dt.date, Mapping[str, str]]
+NamesByDate = Mapping[dt.date, Mapping[str, str]]
 
 
 def natural_order(name: str) -> str:
@@ -49,7 +49,7 @@ def of_other_sources(files: Sequence[LandedFile]) -> Iterator[str]:
 
 
 def of_other_dates(
-    files: Sequence[LandedFile], dates: BatchDates, history: History, delivered: History
+    files: Sequence[LandedFile], dates: BatchDates, history: NamesByDate, delivered: NamesByDate
 ) -> Iterator[Fault]:
     """Files of required sources that were published, byte for byte, for another date, where they are not to repeat.
 

@@ -30,11 +30,11 @@ from nightshift.ingest.delivery.column_drift import (
 from nightshift.ingest.delivery.file_store import Folder
 from nightshift.ingest.delivery.landing_zone import READERS, delivered_digests, delivery_folder, is_complete
 from nightshift.ingest.delivery.manifest import Manifest, ManifestFile, missing, read_manifest
-from nightshift.ingest.delivery.manifest_listing import Task, is_required, listed_files
+from nightshift.ingest.delivery.manifest_listing import FileTask, is_required, listed_files
 from nightshift.ingest.delivery.parquet_types import fits, needs_arrow, untyped
 from nightshift.ingest.delivery.read_file import Contents, Reader
 from nightshift.ingest.delivery.repeated_files import (
-    History,
+    NamesByDate,
     mark_duplicates,
     of_other_dates,
     of_other_sources,
@@ -48,7 +48,7 @@ from nightshift.ingest.privacy.tokens import masked_words, personal_columns
 def verify(
     catalog: Catalog,
     dates: BatchDates,
-    history: Callable[[Sequence[str]], History] = lambda _: {},
+    history: Callable[[Sequence[str]], NamesByDate] = lambda _: {},
 ) -> Delivery:
     """Bring the files of some batch dates into the archive, and hold them against manifests and declarations.
 
@@ -115,7 +115,7 @@ def expected_manifests(
     return dict(zip(folders, pool.map(read_manifest, folders.values()), strict=True))
 
 
-def _examine(task: Task) -> LandedFile | Fault:
+def _examine(task: FileTask) -> LandedFile | Fault:
     """Bring one file into the archive and give the verdict.
 
     Raises:
@@ -175,7 +175,7 @@ def _disagreements(contents: Contents, expected: ManifestFile) -> Iterator[str]:
         yield f"has {contents.rows} rows, the manifest says {expected.rows}"
 
 
-def _fit(task: Task, contents: Contents) -> Fit:
+def _fit(task: FileTask, contents: Contents) -> Fit:
     """Hold a file's columns against the declaration; of JSON Lines without a readable record there are none to hold."""
     if task.source.format == "jsonl" and not contents.columns:
         return Fit(task.table.version, ())

@@ -25,7 +25,7 @@ TYPES: Mapping[str, pa.DataType] = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
-PART = "file string, path string, group int, before bigint, left_out array<string>"
+PART_SCHEMA = "file string, path string, group int, before bigint, left_out array<string>"
 
 
 def arrow_rows(spark: SparkSession, table: Table, files: Sequence[LandedFile], row: str) -> DataFrame:
@@ -40,7 +40,7 @@ def arrow_rows(spark: SparkSession, table: Table, files: Sequence[LandedFile], r
     parts = [part for file in {file.path: file for file in files}.values() for part in _parts(file)]
     fields = ", ".join(f"`{name}` {kind}" for name, kind in types.items())
     schema = f"path string, record bigint, extra string, {row} struct<{fields}>"
-    shared = spark.createDataFrame(parts, PART).repartition(max(1, len(parts)))
+    shared = spark.createDataFrame(parts, PART_SCHEMA).repartition(max(1, len(parts)))
     return shared.mapInArrow(reader(types, row), schema)
 
 

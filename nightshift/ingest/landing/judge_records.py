@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from nightshift.declarations import tables
-from nightshift.declarations.in_words import number
 from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import Table
 from nightshift.ingest.delivery.column_drift import FORMS, landed_columns
@@ -27,7 +26,7 @@ from nightshift.lake.reading import inherited
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-WIDTH = 80
+SHOWN = 80
 RULES_SEPARATOR = ","
 # A number that only is too small or too large stands where it belongs.
 IN_PLACE = (".minimum", ".maximum")
@@ -149,7 +148,7 @@ def _own_findings(
     forms = table.forms_of(column)
     typed = F.col(column.name)
     delivered, *older = [F.col(form.name if is_typed else f"_fields.{form.name}") for form in forms]
-    value = F.substring(F.coalesce(*[each.cast("string") for each in (delivered, *older)]), 1, WIDTH)
+    value = F.substring(F.coalesce(*[each.cast("string") for each in (delivered, *older)]), 1, SHOWN)
     findings = []
     if column.required:
         missing = F.lit(f"{column.name}: is missing")
@@ -178,9 +177,9 @@ def _checks(column: tables.Column, delivered: Column, typed: Column) -> dict[tup
     if column.pattern is not None:
         checks["pattern", f"does not match {column.pattern}"] = ~typed.rlike(rf"\A(?:{column.pattern})\z")
     if column.minimum is not None:
-        checks["minimum", f"is under {number(column.minimum)}"] = typed < column.minimum
+        checks["minimum", f"is under {column.minimum:.15g}"] = typed < column.minimum
     if column.maximum is not None:
-        checks["maximum", f"is over {number(column.maximum)}"] = ~F.isnan(typed) & (typed > column.maximum)
+        checks["maximum", f"is over {column.maximum:.15g}"] = ~F.isnan(typed) & (typed > column.maximum)
     return checks
 
 

@@ -11,7 +11,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.errors import UsageError
-from nightshift.ingest.quarantine.quarantined_rows import ERASED, Selection, rows_of, source_table
+from nightshift.ingest.quarantine.quarantined_rows import ERASED, Selection, query_rows, source_table
 from nightshift.ingest.quarantine.row_decisions import Action, RowDecision, decisions_of, record_decisions, releasable
 from nightshift.person import person
 from nightshift.stages import LAND, command
@@ -48,7 +48,7 @@ def decide(catalog: Catalog, action: Action, selection: Selection, who: str, why
         raise UsageError(_final(table, {selection.rule: 0}))
     query = """SELECT file, file_sha256, rules, waived, state, record = 0 AS is_file, count(*) AS rows FROM asked
         GROUP BY ALL ORDER BY file, rules, state"""
-    found = rows_of(catalog, selection, query)
+    found = query_rows(catalog, selection, query)
     if not found:
         return _decide_about_landed(catalog, action, selection, who, why)
     if all(group["is_file"] for group in found):

@@ -86,7 +86,7 @@ def counts(catalog: Catalog, selection: Selection) -> dict[str, list[dict[str, A
         FROM (SELECT *, unnest(string_split(rules, ',')) AS rule FROM asked)
         WHERE $rule IS NULL OR rule = $rule GROUP BY ALL ORDER BY batch_date, "table", rows DESC, rule"""
     per_table = f'SELECT batch_date, source AS "table", {by_state} FROM asked GROUP BY ALL ORDER BY 1, 2'
-    tables = {(row["batch_date"], row["table"]): row for row in rows_of(catalog, selection, per_table)}
+    tables = {(row["batch_date"], row["table"]): row for row in query_rows(catalog, selection, per_table)}
     released: dict[tuple[dt.date, str], int] = defaultdict(int)
     for each in decisions_of(catalog.use_case.name, selection.dates, selection.table):
         if each.action == "release":
@@ -96,7 +96,7 @@ def counts(catalog: Catalog, selection: Selection) -> dict[str, list[dict[str, A
         tables.setdefault((date, name), {"batch_date": date, "table": name, **nothing})
     return {
         "tables": [{**tables[place], "released": released.get(place, 0)} for place in sorted(tables)],
-        "rules": rows_of(catalog, selection, per_rule),
+        "rules": query_rows(catalog, selection, per_rule),
     }
 
 
@@ -104,7 +104,7 @@ def rows(catalog: Catalog, selection: Selection, limit: int) -> list[dict[str, A
     """Quarantined rows with all that is known of them, in the order of their files."""
     query = f"""SELECT batch_date, source AS "table", file, record, rules, reason, raw, state, decided_by, decided_why,
         file_sha256 FROM asked ORDER BY batch_date, source, file, record LIMIT {int(limit)}"""
-    return rows_of(catalog, selection, query)
+    return query_rows(catalog, selection, query)
 
 
 def source_table(catalog: Catalog, name: str) -> Table:
@@ -120,7 +120,7 @@ def source_table(catalog: Catalog, name: str) -> Table:
     return sources[short]
 
 
-def rows_of(catalog: Catalog, selection: Selection, query: str) -> list[dict[str, Any]]:
+def query_rows(catalog: Catalog, selection: Selection, query: str) -> list[dict[str, Any]]:
     """Run a query on the rows ``asked`` for; reads the partitions of the dates only."""
     import duckdb
 

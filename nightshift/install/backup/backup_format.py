@@ -13,8 +13,8 @@ from nightshift.install.backup import database_dumps
 from nightshift.install.services import service_state
 from nightshift.install.services.airflow_env import FERNET_KEY
 
-HEAD, END, KEY = "nightshift-backup.json", "end", FERNET_KEY
-DATABASES, HOME = "databases", "home"
+HEAD, LAST_ENTRY, KEY = "nightshift-backup.json", "end", FERNET_KEY
+DUMPS, HOME = "databases", "home"
 # Of a later one nothing is read: it may hold what this code does not know.
 FORM = 1
 # A connection that was closed is there for a moment still.

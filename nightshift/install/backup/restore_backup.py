@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -17,21 +16,21 @@ from nightshift.home.home_folder import half_restored, prepare_home, transferred
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.backup import database_dumps
 from nightshift.install.backup.backup_format import (
-    DATABASES,
-    END,
+    DUMPS,
     FILLED,
     FOLDERS,
     FORM,
     HEAD,
     HOME,
     KEY,
+    LAST_ENTRY,
     Head,
     refuse_running,
 )
 from nightshift.install.services import mlflow_tables
 from nightshift.install.services.airflow_env import administration, run_module
+from nightshift.terminal import Say
 
-Say = Callable[[str], None]
 _NO_BACKUP = "is no whole backup of nightshift"
 
 
@@ -65,7 +64,7 @@ def restore_from(stream: IO[bytes], say: Say) -> None:
             mark.touch()
             if is_another_try:
                 _empty(settings, names)
-            _restore_databases(folder / DATABASES, [name for name in names if name in head.databases], head, say)
+            _restore_databases(folder / DUMPS, [name for name in names if name in head.databases], head, say)
             if key and "airflow" in names:
                 say("Airflow: tables of this version, values encrypted by the key of this installation")
                 _administer_airflow(settings, key)
@@ -123,7 +122,7 @@ def _unpacked(stream: IO[bytes], folder: Path) -> tuple[Head, str]:
                 tar.members.clear()  # type: ignore[attr-defined]
     except (tarfile.TarError, ValidationError, EOFError) as error:
         raise UsageError(f"this {_NO_BACKUP}: {str(error).splitlines()[0] if str(error) else error!r}") from None
-    if not (folder / END).exists():
+    if not (folder / LAST_ENTRY).exists():
         raise UsageError(f"this {_NO_BACKUP}: its end is missing", remedy="copy it again; nothing was restored")
     key = folder / KEY
     return head, key.read_text(encoding="ascii") if key.exists() else ""

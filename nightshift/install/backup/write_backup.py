@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -16,10 +16,10 @@ from nightshift.home.home_folder import is_home, refuse_transfer, transferred
 from nightshift.home.settings import Settings, get_settings
 from nightshift.ingest.privacy.tokens import key_is_given
 from nightshift.install.backup import database_dumps
-from nightshift.install.backup.backup_format import DATABASES, END, FOLDERS, HEAD, HOME, KEY, Head, refuse_running
+from nightshift.install.backup.backup_format import DUMPS, FOLDERS, HEAD, HOME, KEY, LAST_ENTRY, Head, refuse_running
 from nightshift.install.services.airflow_env import fernet_key
+from nightshift.terminal import Say
 
-Say = Callable[[str], None]
 # Folders in which a link to what is gone is no loss.
 MAY_LEAD_NOWHERE = ("landing", "logs")
 
@@ -64,7 +64,7 @@ def _write(stream: IO[bytes], settings: Settings, names: tuple[str, ...], say: S
         for name in FOLDERS:
             count, size = _add_folder(tar, settings.home / name, say)
             say(f"{name}: {count:,} files, {size / 1e6:,.1f} MB")
-        _add(tar, END, b"")
+        _add(tar, LAST_ENTRY, b"")
 
 
 def _left_out(settings: Settings, names: tuple[str, ...]) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _add_database(tar: tarfile.TarFile, name: str) -> int:
         folder.mkdir(mode=0o700)
         file = folder / "dump"
         database_dumps.dump(name, file)
-        _add_file(tar, file, f"{DATABASES}/{name}")
+        _add_file(tar, file, f"{DUMPS}/{name}")
         return file.stat().st_size
     finally:
         scratch.discard(folder)

@@ -29,7 +29,7 @@ OLDEST_COMPOSE = (2, 20)
 # The first engine that drops packets for a container's published port which come from beyond the host.
 CLOSED = 28
 # A machine that is sold with 4 GB has a little less.
-GIGABYTES, DISK_GIGABYTES = 3.5, 4
+MEMORY_GIGABYTES, DISK_GIGABYTES = 3.5, 4
 
 
 def engine() -> Mapping[str, Any]:
@@ -77,7 +77,7 @@ def user() -> None:
 def _check_machine(told: Mapping[str, Any]) -> None:
     """Memory that Docker has, and room on its disk."""
     memory = int(told.get("MemTotal", 0)) / 2**30
-    if memory < GIGABYTES:
+    if memory < MEMORY_GIGABYTES:
         fail(f"Docker has {memory:.1f} GB of memory", "give it 4 GB or more, else the kernel ends services at random")
     root = pathlib.Path(str(told.get("DockerRootDir", "/")))
     if root.is_dir() and (free := shutil.disk_usage(root).free / 1e9) < DISK_GIGABYTES:

@@ -24,15 +24,14 @@ from nightshift.install.compose.doors import closed
 from nightshift.install.compose.faults import USE_CASE, FaultOutcome, planned, play
 from nightshift.install.compose.smoke_api import Airflow
 
-Say = Callable[[str], None]
 SMOKE_FOLDER = PROJECT / ".nightshift-smoke"
-NIGHTSHIFT, PYTHON = (PROJECT / ".venv" / "bin" / name for name in ("nightshift", "python"))
+NIGHTSHIFT, PYTHON_HERE = (PROJECT / ".venv" / "bin" / name for name in ("nightshift", "python"))
 NIGHTS = ("2013-08-01", "2013-08-02", "2013-08-03")
 TRAINING = "demo__2013-05-01"
 # A demo that ended at a fault is called again, once for each.
 CALLS = 5
 DEMO_SECONDS = 3600
-START_SECONDS, GIGABYTES = 180, 6
+START_SECONDS, MOST_GIGABYTES = 180, 6
 _FINGERPRINT: tuple[str, ...] = ("fingerprint",)
 _TOLD = (_FINGERPRINT, ("models", "history", "--use-case", USE_CASE))
 _REPLAY = ("replay", "--use-case", USE_CASE, "--date", NIGHTS[0])
@@ -85,11 +84,11 @@ def _take_a_composition_of_its_own() -> None:
     SMOKE_FOLDER.mkdir(mode=0o700)
 
 
-def _played(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) -> bool:
+def _played(engine: Mapping[str, Any], say: Callable[[str], None], rows: list[tuple[str, ...]]) -> bool:
     started = time.monotonic()
     composition.up(engine)
     seconds, memory = time.monotonic() - started, _memory()
-    limits = f"at most {START_SECONDS} s and {GIGABYTES} GB"
+    limits = f"at most {START_SECONDS} s and {MOST_GIGABYTES} GB"
     rows.append(("all services healthy", f"{seconds:.0f} s", f"{memory:.1f} GB", limits))
     outcomes = _demo_under_faults(say)
     rows += [outcome.row() for outcome in outcomes]
@@ -97,13 +96,13 @@ def _played(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) ->
     rows.append(("memory after the demo", "", f"{memory:.1f} GB", ""))
     doors = closed()
     rows.append(("doors, secrets in what is told", "", "", "; ".join(doors) or "closed, none"))
-    checks = [seconds <= START_SECONDS, memory <= GIGABYTES, not doors, *(outcome.is_well for outcome in outcomes)]
+    checks = [seconds <= START_SECONDS, memory <= MOST_GIGABYTES, not doors, *(outcome.is_well for outcome in outcomes)]
     checks += [_audited(rows)]
     checks += [_both_ways(engine, say, rows)]
     return all(checks)
 
 
-def _demo_under_faults(say: Say) -> list[FaultOutcome]:
+def _demo_under_faults(say: Callable[[str], None]) -> list[FaultOutcome]:
     """The demo in a process of its own, and the faults one after the other."""
     ended = threading.Event()
     calls: list[int] = []
@@ -148,7 +147,7 @@ def _audited(rows: list[tuple[str, ...]]) -> bool:
     return bool(tables) and not wrong
 
 
-def _both_ways(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]]) -> bool:
+def _both_ways(engine: Mapping[str, Any], say: Callable[[str], None], rows: list[tuple[str, ...]]) -> bool:
     """All state to the embedded form, its nights again there, and back to new volumes: the same rows and history."""
     before = {what: _in_container(*what) for what in _TOLD}
     (SMOKE_FOLDER / "fingerprint").write_text(before[_FINGERPRINT], encoding="utf-8")
@@ -161,7 +160,7 @@ def _both_ways(engine: Mapping[str, Any], say: Say, rows: list[tuple[str, ...]])
     equal = [_carried(rows, "to the embedded form", before, lambda *command: _embedded(home, NIGHTSHIFT, *command))]
     say("the three nights again, there and without a fault")
     for job in _JOBS:
-        _embedded(home, PYTHON, "-m", *job, "--use-case", USE_CASE, "--dates", f"{NIGHTS[0]}..{NIGHTS[-1]}")
+        _embedded(home, PYTHON_HERE, "-m", *job, "--use-case", USE_CASE, "--dates", f"{NIGHTS[0]}..{NIGHTS[-1]}")
     again = _embedded(home, NIGHTSHIFT, *_FINGERPRINT)
     equal.append(again == before[_FINGERPRINT])
     same = "each the same" if equal[-1] else "NOT the same"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from nightshift.errors import BusyError, NightshiftError
 from nightshift.install.services.airflow_api import FINAL_STATES, AirflowApi, AirflowRefused
+from nightshift.terminal import Say
 
-Say = Callable[[str], None]
 LOG_LINES = 25
 # Airflow's word for a task that waits for a person.
 ASKS = "awaiting_input"

@@ -44,7 +44,7 @@ _AIRFLOW_SECRETS = {
 }
 _PYTHON = (sys.executable, "-u", "-W", "ignore")
 _SPARK = "org.apache.spark.deploy"
-Program = tuple[Sequence[str], dict[str, str]]
+Command = tuple[Sequence[str], dict[str, str]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.execvpe(command[0], list(command), cleaned(os.environ) | variables)
 
 
-def program(service: str, options: Sequence[str] = ()) -> Program:
+def program(service: str, options: Sequence[str] = ()) -> Command:
     """The command of a service, and the variables that it needs beside the cleaned ones.
 
     Raises:
@@ -107,7 +107,7 @@ def airflow_variables(settings: Settings) -> dict[str, str]:
     return {**as_variables(settings, read | options), "SPT_NOENV": "1"}
 
 
-def _mlflow(settings: Settings, options: Sequence[str]) -> Program:
+def _mlflow(settings: Settings, options: Sequence[str]) -> Command:
     named = [settings.mlflow_tracking_uri, settings.mlflow_public_url]
     hosts = ",".join(url.partition("://")[2] for url in named if url)
     command = (
@@ -119,23 +119,23 @@ def _mlflow(settings: Settings, options: Sequence[str]) -> Program:
     return command, {**fixed, "MLFLOW_BACKEND_STORE_URI": database_url("mlflow")}
 
 
-def _pages(settings: Settings, options: Sequence[str]) -> Program:
+def _pages(settings: Settings, options: Sequence[str]) -> Command:
     folder, port = str(settings.data_docs), str(INNER["pages"])
     return (*_PYTHON, "-m", "nightshift.install.services.audit_pages", folder, port, EVERYWHERE, *options), {}
 
 
-def _spark_master(settings: Settings, options: Sequence[str]) -> Program:
+def _spark_master(settings: Settings, options: Sequence[str]) -> Command:
     host = settings.spark_master.removeprefix("spark://").partition(":")[0]
     listens = ("--host", host, "--port", str(INNER["spark"]), "--webui-port", str(INNER["spark_pages"]))
     return _spark(settings, "master.Master", (*listens, *options))
 
 
-def _spark_worker(settings: Settings, options: Sequence[str]) -> Program:
+def _spark_worker(settings: Settings, options: Sequence[str]) -> Command:
     # Its folder holds what executors print; shuffles and spills are in SPARK_LOCAL_DIRS.
     return _spark(settings, "worker.Worker", ("--work-dir", "/tmp/spark-work", *options, settings.spark_master))
 
 
-def _spark(settings: Settings, name: str, arguments: Sequence[str]) -> Program:
+def _spark(settings: Settings, name: str, arguments: Sequence[str]) -> Command:
     """A daemon of Spark's, which heeds only who knows the cluster's secret.
 
     Raises:
@@ -170,7 +170,7 @@ def _spark(settings: Settings, name: str, arguments: Sequence[str]) -> Program:
     return (f"{home}/bin/spark-class", f"{_SPARK}.{name}", *arguments), variables
 
 
-SERVICES: dict[str, Callable[[Settings, Sequence[str]], Program]] = {
+SERVICES: dict[str, Callable[[Settings, Sequence[str]], Command]] = {
     "mlflow": _mlflow,
     "pages": _pages,
     "spark-master": _spark_master,

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from nightshift.errors import InstallationError
 from nightshift.home.home_folder import prepare_home, refuse_transfer
+from nightshift.home.postgres_tools import SUPERUSER
 from nightshift.home.settings import get_settings
 from nightshift.home.variables.cleaning import cleaned
 from nightshift.install.services import container, mlflow_tables
 from nightshift.install.services.airflow_env import run_module, secret
+from nightshift.terminal import Say
 
-Say = Callable[[str], None]
 # Which role owns which databases; its address and password stand in the secret of this name.
 OWNERS = {
     "nightshift_database_url": ("ledger", "optuna"),
     "nightshift_airflow_database_url": ("airflow",),
     "nightshift_mlflow_database_url": ("mlflow",),
 }
-SUPERUSER, SUPERUSERS_PASSWORD = "postgres", "postgres_password"
+SUPERUSERS_PASSWORD = "postgres_password"
 
 
 def prepare(say: Say) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.home.settings import Settings
 from nightshift.install.services.airflow_api import AirflowApi
+from nightshift.terminal import Say
 
-Say = Callable[[str], None]
 # Seconds on an idle machine; minutes where other work has the cores.
 READY_SECONDS = 300
 _COMPONENTS = ("scheduler", "dag_processor", "triggerer")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable
 
 from nightshift.errors import InstallationError
 from nightshift.home import database, sockets
@@ -12,8 +11,7 @@ from nightshift.home.home_folder import MARKER, is_home
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.services import control, processes, service_state
 from nightshift.install.services.supervisor import STOP_SECONDS
-
-Say = Callable[[str], None]
+from nightshift.terminal import Say
 
 
 def stop(say: Say = print, settings: Settings | None = None) -> int:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.errors import InstallationError
+from nightshift.terminal import Say
 
 _FETCH_SECONDS = 300
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift.ledger import code_version
 from nightshift.ledger.run_environment import LOCK, described
-from nightshift.models.audit_pack.zip_file import Content
+from nightshift.models.audit_pack.zip_file import FileContent
 
 
-def declared_files(use_case: UseCase) -> dict[str, Content]:
+def declared_files(use_case: UseCase) -> dict[str, FileContent]:
     """Declarations, adapter, dbt models with the macros that they use, and the lock of all packages."""
     settings = get_settings()
     folders = {
@@ -20,7 +20,7 @@ def declared_files(use_case: UseCase) -> dict[str, Content]:
         f"code/dbt/models/{use_case.name}": settings.dbt_dir / "models" / use_case.name,
         "code/dbt/macros": settings.dbt_dir / "macros",
     }
-    files: dict[str, Content] = {
+    files: dict[str, FileContent] = {
         f"{name}/{path.relative_to(folder).as_posix()}": path
         for name, folder in folders.items()
         for path in sorted(folder.rglob("*"))

@@ -15,7 +15,7 @@ from nightshift.models.audit_pack.checkout import declared_files, differences
 from nightshift.models.audit_pack.data_behind_version import behind, scored_csv
 from nightshift.models.audit_pack.pack_readme import readme
 from nightshift.models.audit_pack.version_files import Registered, json_bytes, registered
-from nightshift.models.audit_pack.zip_file import Content, as_csv, write_zip
+from nightshift.models.audit_pack.zip_file import FileContent, as_csv, write_zip
 from nightshift.models.champions import Decision, Reign
 from nightshift.models.champions.card_decisions import with_decisions
 
@@ -41,7 +41,7 @@ def write_audit_pack(use_case: UseCase, version: int, output: Path) -> list[str]
         own = [each for each in reigns if each.version == version]
         cards, without = _cards(found, decided, own)
         missing = [*found.missing, *lacking, *without]
-        files: dict[str, Content] = {
+        files: dict[str, FileContent] = {
             **found.files,
             **cards,
             **data,
@@ -58,9 +58,9 @@ def _as_table(columns: Sequence[str], rows: Sequence[Decision] | Sequence[Reign]
     return as_csv(columns, ([getattr(each, name) for name in columns] for each in rows))
 
 
-def _data(use_case: UseCase, version: int, tags: Mapping[str, str]) -> tuple[dict[str, Content], list[str]]:
+def _data(use_case: UseCase, version: int, tags: Mapping[str, str]) -> tuple[dict[str, FileContent], list[str]]:
     """Files on the data, and what is not known of it."""
-    files: dict[str, Content] = {"data/scored.csv": scored_csv(use_case, version)}
+    files: dict[str, FileContent] = {"data/scored.csv": scored_csv(use_case, version)}
     catalog = Catalog(use_case)
     prefix = "delta_version."
     by_label = {table.label: table.short_name for table in catalog}
@@ -80,9 +80,9 @@ def _data(use_case: UseCase, version: int, tags: Mapping[str, str]) -> tuple[dic
 
 def _cards(
     found: Registered, decided: Sequence[Decision], reigns: Sequence[Reign]
-) -> tuple[dict[str, Content], list[str]]:
+) -> tuple[dict[str, FileContent], list[str]]:
     """The run's model card, with what was decided since it was written."""
-    cards: dict[str, Content] = {}
+    cards: dict[str, FileContent] = {}
     missing = []
     for name, as_html in (("card.html", True), ("card.md", False)):
         source = found.files.get(f"run/card/{name}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.outside_errors import explained
-from nightshift.models.audit_pack.zip_file import Content
+from nightshift.models.audit_pack.zip_file import FileContent
 from nightshift.models.mlflow_connection import client, model_version, patiently
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Registered:
     """
 
     tags: Mapping[str, str]
-    files: Mapping[str, Content]
+    files: Mapping[str, FileContent]
     missing: tuple[str, ...]
 
 
@@ -44,7 +44,7 @@ def registered(use_case: UseCase, version: int, folder: Path) -> Registered:
     found = model_version(use_case, version)
     run_id = str(found.run_id)
     run = _run(run_id)
-    files: dict[str, Content] = {"registry/version.json": json_bytes(_version(found))}
+    files: dict[str, FileContent] = {"registry/version.json": json_bytes(_version(found))}
     missing = []
     if run is None:
         missing.append(f"MLflow run {run_id}, which made the version, is gone, with its metrics, plots and model card")
@@ -96,7 +96,7 @@ def _run(run_id: str) -> dict[str, Any] | None:
     }
 
 
-def _fetched(folder: Path, name: str, **where: str) -> dict[str, Content]:
+def _fetched(folder: Path, name: str, **where: str) -> dict[str, FileContent]:
     """The artifacts of a run or a model as files of the pack below ``name``; none where they are gone."""
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException

@@ -19,10 +19,10 @@ CONTENTS = "MANIFEST.csv"
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o100644 << 16
 _UNIX = 3
-Content = bytes | Path
+FileContent = bytes | Path
 
 
-def write_zip(output: Path, files: Mapping[str, Content]) -> Path:
+def write_zip(output: Path, files: Mapping[str, FileContent]) -> Path:
     """Write files, in the order of their names, and a manifest with the SHA-256 of each.
 
     Raises:
@@ -57,7 +57,7 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _write(file: Any, files: Mapping[str, Content]) -> None:
+def _write(file: Any, files: Mapping[str, FileContent]) -> None:
     listed = []
     with zipfile.ZipFile(file, "w") as archive:
         for name in sorted(files):

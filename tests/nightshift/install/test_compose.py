@@ -11,7 +11,7 @@ from nightshift.home.settings import PROJECT_DIR
 from nightshift.home.variables import known, spark_conf
 from nightshift.install.services import container
 from nightshift.install.setup import secret_files
-from tests.composition import DECLARED, SERVICES, default
+from tests.compose_file import DECLARED, SERVICES, default
 
 # One asks by hand, one runs once: neither is up.
 LASTING = sorted(SERVICES.keys() - {"cli", "init"})

@@ -13,7 +13,7 @@ import pytest
 from nightshift.dates import BatchDates
 from nightshift.ingest.delivery import Delivery, verify
 from nightshift.ingest.delivery.text_lines import KEYS
-from tests.deliveries import OneSource, deliver, parquet, things
+from tests.sent_deliveries import OneSource, deliver, parquet, things
 
 DAY = dt.date(2013, 1, 2)
 THING = pa.table({"code": ["a"], "amount": pa.array([1], pa.int64()), "day": [DAY]})

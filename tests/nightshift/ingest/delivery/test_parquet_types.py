@@ -12,7 +12,7 @@ import pytest
 from nightshift.dates import BatchDates
 from nightshift.ingest.delivery import verify
 from nightshift.ingest.delivery.parquet_types import MOST_MILLISECONDS, unreadable_values
-from tests.deliveries import OneSource, deliver, parquet, things
+from tests.sent_deliveries import OneSource, deliver, parquet, things
 
 DAY = dt.date(2013, 1, 2)
 BEYOND = MOST_MILLISECONDS + 1

@@ -11,9 +11,9 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.ingest.delivery import verify
 from nightshift.ingest.delivery.repeated_files import natural_order
-from tests.deliveries import OneSource, things
-from tests.deliveries import deliver as things_deliver
 from tests.nightshift.ingest.delivery.flights import DAY, FIRST, SCHEDULE, allow, deliver, write_manifest
+from tests.sent_deliveries import OneSource, things
+from tests.sent_deliveries import deliver as things_deliver
 
 
 def test_a_file_that_was_published_for_another_date_is_a_fault(landing: Path, catalog: Catalog) -> None:

@@ -22,7 +22,7 @@ from nightshift.ingest.delivery import delivered_digests, delivery_folder, is_co
 from nightshift.ingest.delivery.file_store import Folder
 from nightshift.job import run_job
 from nightshift.result import failure
-from tests.deliveries import OneSource, lines, manifest, things
+from tests.sent_deliveries import OneSource, lines, manifest, things
 
 DATE = dt.date(2013, 1, 2)
 CONTENT = lines("code,amount,day\n", "a,1,2013-01-02\n")

@@ -21,7 +21,7 @@ from nightshift.lake.audit_report import AuditError, AuditReport, Check
 from nightshift.ledger import SET_ASIDE
 from nightshift.ledger.row_accounting import balances
 from nightshift.ledger.row_origins import trace
-from tests.deliveries import deliver
+from tests.sent_deliveries import deliver
 from tests.shop import CUSTOMERS, DAY, NEXT, Shop, order
 
 WAIT_SECONDS = 120

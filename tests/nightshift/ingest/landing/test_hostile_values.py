@@ -12,7 +12,7 @@ from nightshift.home.settings import Settings
 from nightshift.ingest.delivery import verify
 from nightshift.ingest.landing.judge_records import judged
 from nightshift.ingest.landing.records import read_records
-from tests.deliveries import OneSource, deliver, things
+from tests.sent_deliveries import OneSource, deliver, things
 
 DAY = dt.date(2013, 1, 2)
 KINDS = ("int", "bigint", "double", "boolean", "date", "timestamp")

@@ -20,7 +20,7 @@ from nightshift.home.settings import Settings
 from nightshift.ingest.delivery import verify
 from nightshift.ingest.landing.judge_records import is_good, judged
 from nightshift.ingest.landing.records import read_records
-from tests.deliveries import OneSource, deliver, parquet, things
+from tests.sent_deliveries import OneSource, deliver, parquet, things
 
 DAY = dt.date(2013, 1, 2)
 

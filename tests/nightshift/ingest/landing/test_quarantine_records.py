@@ -27,7 +27,7 @@ from nightshift.ingest.quarantine.quarantined_rows import Selection, counts
 from nightshift.ingest.quarantine.row_decisions import RowDecision
 from nightshift.ledger import SET_ASIDE, Entry, Input
 from nightshift.ledger.row_accounting import Accounting
-from tests.deliveries import deliver
+from tests.sent_deliveries import deliver
 from tests.shop import DAY, NEXT, Shop, order
 
 ONE = BatchDates.of(DAY)

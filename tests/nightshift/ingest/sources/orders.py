@@ -17,7 +17,7 @@ from nightshift.ingest.delivery import Delivery
 from nightshift.ingest.landing.records import read_records
 from nightshift.ingest.sources import take
 from nightshift.job import Job
-from tests.deliveries import OneSource, things
+from tests.sent_deliveries import OneSource, things
 
 FIRST, SECOND = dt.date(2013, 10, 1), dt.date(2013, 10, 2)
 SOURCE = {"connection": "crm", "relation": "public.orders", "date_column": "created_at"}

@@ -24,7 +24,7 @@ from nightshift.ingest.landing.judge_records import is_good, judged
 from nightshift.ingest.landing.records import read_records
 from nightshift.ingest.sources import take
 from nightshift.job import Job
-from tests.deliveries import OneSource, deliver, lines, parquet, things
+from tests.sent_deliveries import OneSource, deliver, lines, parquet, things
 
 FIRST, SECOND = dt.date(2013, 1, 1), dt.date(2013, 1, 2)
 BOTH = BatchDates(FIRST, SECOND)

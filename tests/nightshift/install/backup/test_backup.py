@@ -69,7 +69,7 @@ def installation(monkeypatch: pytest.MonkeyPatch, new_server: Path) -> Into:
             forget()
             prepare_home()
             subprocess.run(["cp", "-a", new_server, get_settings().postgres], check=True)
-            postgres_tools.hand_over(get_settings().postgres)
+            postgres_tools.give_away(get_settings().postgres)
             try:
                 yield get_settings()
             finally:

@@ -14,7 +14,7 @@ from nightshift.home.settings import Settings, get_settings
 from nightshift.install.services import airflow_env, container
 from nightshift.install.services.ports import Ports
 from nightshift.install.setup import secret_files
-from tests.composition import DECLARED, default
+from tests.compose_file import DECLARED, default
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from nightshift.stages import AFTER_MODEL, INGEST, JOBS, SCORE, STAGES
 from nightshift_airflow.approval import ordered
 from nightshift_airflow.catch_up import ranges_of
 from nightshift_airflow.operators import JobOperator
-from nightshift_airflow.runs import DatesOfRun, history
+from nightshift_airflow.runs import DatesOfRun, learned_from
 
 # What a stage is told beside its dates: the answer of the trigger form.
 _ASKED = {SCORE: {"--model": "{{ params.model }}"}}
@@ -49,7 +49,7 @@ def decision_tasks(use_case: UseCase, trained: str) -> list[JobOperator]:
             task_id=action,
             module="training.promote",
             use_case=use_case,
-            dates=history,
+            dates=learned_from,
             options={
                 "--version": f"{{{{ ti.xcom_pull(task_ids='{trained}', key='version') }}}}",
                 "--action": action,
