@@ -72,8 +72,9 @@ def smoke(engine: Mapping[str, Any]) -> None:
 
 def _take_a_composition_of_its_own() -> None:
     os.environ["COMPOSE_PROJECT_NAME"] = f"{project()}-smoke"
-    # One job runs at a time: it may have the whole worker.
-    os.environ["NIGHTSHIFT_SPARK_CORES"] = "2"
+    # One job runs at a time: it may have the whole worker, in one executor, which starts once and spills less.
+    os.environ["NIGHTSHIFT_SPARK_CORES"] = os.environ["NIGHTSHIFT_SPARK_EXECUTOR_CORES"] = "2"
+    os.environ["NIGHTSHIFT_SPARK_EXECUTOR_MEMORY"] = "2g"
     for name in PORTS:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             os.environ[name] = str(probe.getsockname()[1])
