@@ -41,7 +41,7 @@ class Head(BaseModel):
     code: str
     made_at: str
     artifacts: tuple[str, ...]
-    database_dumps: tuple[str, ...]
+    databases: tuple[str, ...]
 
 
 def refuse_running(settings: Settings, names: Iterable[str], what: str) -> None:

@@ -9,7 +9,8 @@ from nightshift.errors import ServerUnreachableError, UsageError
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info
-from nightshift.install.services.ready import READY_SECONDS, Addresses, Say, is_healthy, wait_for_dags
+from nightshift.install.services.ready import READY_SECONDS, Addresses, is_healthy, wait_for_dags
+from nightshift.terminal import Say
 
 
 def served(say: Say = print, settings: Settings | None = None) -> Addresses:

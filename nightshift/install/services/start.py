@@ -20,8 +20,9 @@ from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info, environment, load_secrets, local_url, password_file
 from nightshift.install.services.airflow_pools import pools
 from nightshift.install.services.ports import Ports, refuse_foreign_address
-from nightshift.install.services.ready import READY_SECONDS, Addresses, Say, is_healthy, wait_for_dags
+from nightshift.install.services.ready import READY_SECONDS, Addresses, is_healthy, wait_for_dags
 from nightshift.install.services.supervisor import STOP_SECONDS, Supervisor, log_of
+from nightshift.terminal import Say
 
 # Of all homes of this user, whatever their TMPDIR.
 PORTS_LOCK = sockets.TEMPORARY / f"nightshift-{os.getuid()}-ports.lock"
