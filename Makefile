@@ -25,9 +25,9 @@ help:  ## List all targets
 setup:  ## Install everything this checkout needs (network once; then none)
 	@$(BOOTSTRAP)
 
-demo:  ## From sample data to scored, audited tables through a real scheduler; leaves the UI open
+demo:  ## From sample data to scored, audited tables through a real scheduler; leaves the UI open (USE_CASE=…)
 	$(READY)
-	@$(BIN)/nightshift demo
+	@$(BIN)/nightshift demo $(USE_CASE)
 
 up:  ## Start the services of this home and print where they are
 	$(READY)
@@ -42,8 +42,8 @@ clean:  ## End every process of this home and remove all its state
 compose-up:  ## The same on servers and a Spark cluster, with Docker (docs/deploy.md)
 	@$(COMPOSE) up
 
-compose-demo:  ## The demo's nights there
-	@$(COMPOSE) demo
+compose-demo:  ## The demo's nights there (USE_CASE=…)
+	@$(COMPOSE) demo $(USE_CASE)
 
 compose-down:  ## End the services there; what they keep stays
 	@$(COMPOSE) down

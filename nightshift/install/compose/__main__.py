@@ -11,10 +11,10 @@ from typing import Any
 import nightshift.install.compose
 from nightshift.install.compose import checks, composition, smoke
 
-# What each does, and what it is told: what Docker says of itself, or the file that is named.
+# What each does, and what it is told: what Docker says of itself, the file or the use case that is named.
 ACTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "up": (composition.up, "engine"),
-    "demo": (composition.demo, ""),
+    "demo": (composition.demo, "use_case"),
     "down": (composition.down, ""),
     "logs": (composition.logs, ""),
     "clean": (composition.clean, ""),
@@ -33,6 +33,8 @@ def main() -> None:
         added = actions.add_parser(name, help=told, description=told)
         if "file" in needs:
             added.add_argument("file", type=lambda text: pathlib.Path(text).expanduser().absolute(), help="the backup")
+        if "use_case" in needs:
+            added.add_argument("use_case", nargs="?", help="whose demo; without it, of the only one that has a demo")
     given = vars(parser.parse_args())
     given["engine"] = checks.engine()
     action, needs = ACTIONS[given["action"]]

@@ -33,11 +33,11 @@ def up(engine: Mapping[str, Any]) -> None:
     checks.warn_of_neighbours(engine)
 
 
-def demo() -> int:
-    """The nights of the demo, by the scheduler that runs there."""
+def demo(use_case: str | None) -> int:
+    """The nights of the demo of a use case, by the scheduler that runs there."""
     if not any_runs():
         fail("nothing runs", "`make compose-up` first")
-    return call(*COMPOSE, "run", "--rm", "cli", "demo")
+    return call(*COMPOSE, "run", "--rm", "cli", "demo", *([use_case] if use_case else []))
 
 
 def down() -> int:

@@ -37,17 +37,17 @@ KINDS = ("backfill", "catch_up", "nightly", "rollback", "train")
 
 
 @click.command()
-@click.argument("use_case", default="flight_delays")
+@click.argument("use_case", required=False)
 @click.option("--challenger/--no-challenger", default=True, help="Whether a second model is trained at the end.")
-def demo(use_case: str, challenger: bool) -> None:
+def demo(use_case: str | None, challenger: bool) -> None:
     """Deliver the sample of USE_CASE, ingest it, train, score night by night, train a challenger, and show all that.
+
+    Without USE_CASE it is the only one that has a demo.
 
     Run twice, it resumes: what is done stays done. A challenger that deserves it waits for a person's approval, and
     the demo does not wait for that. The services are left running; `make stop` ends them.
     """
-    case = UseCase.load(use_case)
-    if case.demo is None or case.sample_source is None:
-        raise UsageError(f"{case.name} has no `demo` with a `sample_source` in use_case.yaml")
+    case = demonstrable(use_case)
     console = terminal.console(140)
     began = time.monotonic()
 
@@ -62,7 +62,7 @@ def demo(use_case: str, challenger: bool) -> None:
             challenged = _challenged(api, case, say) if challenger else None
     seconds = time.monotonic() - began
     console.print()
-    demo_report.print_nights(console, nights)
+    demo_report.print_nights(console, case, nights)
     console.print()
     demo_report.print_query(console, case)
     console.print()
@@ -77,6 +77,25 @@ def demo(use_case: str, challenger: bool) -> None:
     console.print(
         f"\n[bold]{seconds / 60:.1f} minutes in all, slowest night {slowest:.0f} s{peak}[/]\n{_ENDS[embedded]}"
     )
+
+
+def demonstrable(name: str | None) -> UseCase:
+    """The use case of this name, or the only one that has a demo.
+
+    Raises:
+        UsageError: if there is none of that name, it has no demo, or none was named and there is not exactly one.
+    """
+    able = {case.name: case for case in UseCase.load_readable()[0] if case.demo is not None and case.sample_source}
+    remedy = f"name one that has a demo, like `make demo USE_CASE=<name>`; there are: {', '.join(able) or 'none'}"
+    if name is None:
+        if len(able) != 1:
+            raise UsageError(f"{len(able)} use cases have a demo, and none was named", remedy=remedy)
+        return next(iter(able.values()))
+    case = UseCase.load(name)
+    if name not in able:
+        missing = " and ".join(field for field in ("demo", "sample_source") if getattr(case, field) is None)
+        raise UsageError(f"{case.folder / 'use_case.yaml'} declares no {missing}: {name} has no demo", remedy=remedy)
+    return case
 
 
 def _is_embedded() -> bool:

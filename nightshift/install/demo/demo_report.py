@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ from nightshift import ledger, terminal
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.score_names import SCORES
 from nightshift.declarations.tables import QUARANTINE
+from nightshift.declarations.training_section import BINARY
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError
+from nightshift.figures import number
 from nightshift.lake.sql_queries import query
 from nightshift.models import champions
 
@@ -25,7 +28,7 @@ class Night:
 
     Attributes:
         seconds: wall time of its DAG run, first task to last.
-        auc: area under the ROC curve once labels came; None before.
+        realised: how good its scores were, once labels came; None before.
     """
 
     date: dt.date
@@ -33,7 +36,7 @@ class Night:
     quarantined: int
     scored: int
     seconds: float
-    auc: float | None
+    realised: float | None
 
 
 def night(use_case: UseCase, date: dt.date, seconds: float) -> Night:
@@ -47,37 +50,50 @@ def night(use_case: UseCase, date: dt.date, seconds: float) -> Night:
         quarantined=sum(entry.rows_quarantined or 0 for entry in landed),
         scored=sum(entry.rows_published or 0 for entry in entries if entry.table_name == SCORES),
         seconds=seconds,
-        auc=realised_auc(use_case, date),
+        realised=realised(use_case, date),
     )
 
 
-def realised_auc(use_case: UseCase, date: dt.date) -> float | None:
-    """How well the scores of a batch date ranked what then happened; None until its labels came."""
-    from sklearn.metrics import roc_auc_score
+def realised(use_case: UseCase, date: dt.date) -> float | None:
+    """How near the scores of a batch date came to what then happened; None until its labels came.
+
+    The area under the ROC curve of a binary task (not a number where all labels are one), else the mean absolute error.
+    """
+    from sklearn.metrics import mean_absolute_error, roc_auc_score
 
     catalog = Catalog(use_case)
     scores, outcomes = catalog[SCORES], catalog[f"silver.{use_case.target.table}"]
     if not (scores.exists() and outcomes.exists()):
         return None
-    labels_come = date + dt.timedelta(days=use_case.target.maturity_days)
+    is_binary = use_case.task == BINARY
+    label, keys = f'outcome."{use_case.target.column}"', ", ".join(f'"{key}"' for key in scores.keys)
     rows = query(
-        f"SELECT scored.probability, outcome.{use_case.target.column} AS label FROM {scores.full_name} AS scored "
-        f"JOIN {outcomes.full_name} AS outcome USING ({', '.join(scores.keys)}) "
-        f"WHERE scored.batch_date = DATE '{date}' AND outcome.batch_date = DATE '{labels_come}'"
+        f"SELECT scored.{'probability' if is_binary else 'value'} AS score, "
+        f"CAST({label} AS DOUBLE) AS label FROM {scores.full_name} AS scored "
+        f"JOIN {outcomes.full_name} AS outcome USING ({keys}) WHERE {label} IS NOT NULL "
+        f"AND scored.batch_date = DATE '{date}' AND outcome.batch_date = DATE '{_labels_come(use_case, date)}'"
     ).to_pydict()
-    if len(set(rows["label"])) < 2:
+    if not rows["label"]:
         return None
-    return float(roc_auc_score(rows["label"], rows["probability"]))
+    if not is_binary:
+        return float(mean_absolute_error(rows["label"], rows["score"]))
+    return float(roc_auc_score(rows["label"], rows["score"])) if len(set(rows["label"])) > 1 else math.nan
 
 
-def print_nights(console: Console, nights: list[Night]) -> None:
+def _labels_come(use_case: UseCase, date: dt.date) -> dt.date:
+    return date + dt.timedelta(days=use_case.target.maturity_days)
+
+
+def print_nights(console: Console, use_case: UseCase, nights: list[Night]) -> None:
     """One line per batch date."""
-    grid = Grid("batch date", "landed", "quarantined", "scored", "seconds", "realised AUC", show_edge=False)
+    measure = "realised AUC" if use_case.task == BINARY else "mean absolute error"
+    grid = Grid("batch date", "landed", "quarantined", "scored", "seconds", measure, show_edge=False)
     for column in grid.columns[1:]:
         column.justify = "right"
     for each in nights:
-        auc = "labels come tomorrow" if each.auc is None else f"{each.auc:.3f}"
-        numbers = (f"{each.landed:,}", f"{each.quarantined:,}", f"{each.scored:,}", f"{each.seconds:.0f}", auc)
+        coming = f"labels come on {_labels_come(use_case, each.date)}"
+        measured = coming if each.realised is None else number(each.realised, 3)
+        numbers = (f"{each.landed:,}", f"{each.quarantined:,}", f"{each.scored:,}", f"{each.seconds:.0f}", measured)
         grid.add_row(str(each.date), *numbers)
     console.print(grid)
 
@@ -91,7 +107,7 @@ def print_query(console: Console, use_case: UseCase) -> None:
     for name in rows.column_names:
         grid.add_column(terminal.cell(name))
     for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
-        grid.add_row(*(terminal.cell(f"{value:.3f}" if isinstance(value, float) else value) for value in row))
+        grid.add_row(*(terminal.cell(number(value, 3) if isinstance(value, float) else value) for value in row))
     console.print(grid)
 
 

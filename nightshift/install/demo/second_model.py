@@ -8,13 +8,14 @@ from typing import Any
 
 from nightshift import terminal
 from nightshift.declarations.use_case import UseCase
+from nightshift.figures import number
 from nightshift.install.demo.dag_runs import asks_a_person
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.models.champions import Decision, decisions
 from nightshift.models.mlflow_connection import client, model_version
 
 # Metrics of a training that say what the challenger gained, with their words.
-GAINS = {"auc": "AUC", "loss": "loss per row", "cost_per_row": "cost per row"}
+GAINS = {"auc": "AUC", "mae": "mean absolute error", "loss": "loss per row", "cost_per_row": "cost per row"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class SecondModel:
     def gain(self) -> str:
         """Its measures beside the champion's, on the same rows; nothing where there are none."""
         measured = [
-            f"{words} {self.metrics[name]:.3f} against {self.metrics[f'champion_{name}']:.3f}"
+            f"{words} {number(self.metrics[name], 3)} against {number(self.metrics[f'champion_{name}'], 3)}"
             for name, words in GAINS.items()
             if {name, f"champion_{name}"} <= set(self.metrics)
         ]
@@ -57,8 +58,8 @@ class SecondModel:
             return ""
         gained = ""
         if "gain_over_champion" in self.metrics:
-            low, high = (self.metrics[f"gain_over_champion_{end}"] for end in ("lower", "upper"))
-            gained = f"; loss saved {self.metrics['gain_over_champion']:.3f} per row (surely {low:.3f} to {high:.3f})"
+            mean, low, high = (number(self.metrics[f"gain_over_champion{end}"], 3) for end in ("", "_lower", "_upper"))
+            gained = f"; loss saved {mean} per row (surely {low} to {high})"
         return f"on the same rows of its test period: {', '.join(measured)}{gained}"
 
     def _state(self) -> str:
@@ -77,7 +78,7 @@ class SecondModel:
             f"  read the comparison, say why, click Approve or Reject: {self.form}",
             "  approved, it is champion of the nights to come, and the scores that are there stay as they are;",
             f"  who decided, when and why is then in `nightshift models history --use-case {self.use_case}`, and "
-            "`make demo` says it, too",
+            f"`make demo USE_CASE={self.use_case}` says it, too",
         ]
 
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+import yaml
+
 from nightshift.declarations.use_case import UseCase
-from nightshift.install.demo.demo_command import _switch_on
+from nightshift.errors import UsageError
+from nightshift.home.settings import get_settings
+from nightshift.install.demo.demo_command import _switch_on, demonstrable
 from nightshift_airflow.kinds import KINDS
 
 
@@ -24,3 +31,47 @@ def test_every_dag_is_on_for_whoever_goes_on_from_the_demo() -> None:
     airflow = Airflow()
     _switch_on(airflow, UseCase.load("flight_delays"))  # type: ignore[arg-type]
     assert sorted(airflow.on) == [f"flight_delays_{kind}" for kind in KINDS]
+
+
+@pytest.fixture
+def use_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two use cases, of which `shown` has a demo, and one that can't be read."""
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    declare(tmp_path, "plain")
+    declare(tmp_path, "shown", sample_source="sample_source", demo=DEMO)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "use_case.yaml").write_text("name: [")
+    return tmp_path
+
+
+DEMO = dict.fromkeys(("history", "first_model", "nights"), "2024-01-01") | {"show_title": "All", "show": "SELECT 1"}
+
+
+def declare(folder: Path, name: str, **more: object) -> None:
+    declared = {
+        "name": name, "title": name, "description": "A value.", "owner": "tests", "timezone": "UTC",
+        "dates": {"first": "2024-01-01"}, "task": "regression", "training": {},
+        "target": {"cases": "a", "table": "b", "column": "c"},
+    }  # fmt: skip
+    (folder / name).mkdir()
+    (folder / name / "use_case.yaml").write_text(yaml.safe_dump(declared | more))
+
+
+def test_the_only_use_case_with_a_demo_needs_no_name(use_cases: Path) -> None:
+    assert demonstrable(None).name == demonstrable("shown").name == "shown"
+
+
+def test_of_several_one_must_be_named(use_cases: Path) -> None:
+    declare(use_cases, "another", sample_source="sample_source", demo=DEMO)
+    with pytest.raises(UsageError, match=r"2 use cases have a demo(.|\n)*USE_CASE=<name>`; there are: another, shown"):
+        demonstrable(None)
+    assert demonstrable("another").name == "another"
+
+
+def test_one_without_a_sample_or_a_demo_says_what_is_missing_and_which_have_one(use_cases: Path) -> None:
+    declare(use_cases, "unplayed", demo=DEMO)
+    with pytest.raises(UsageError, match=r"plain/use_case.yaml declares no demo and sample_source(.|\n)*are: shown"):
+        demonstrable("plain")
+    with pytest.raises(UsageError, match=r"unplayed/use_case\.yaml declares no sample_source: unplayed has no demo"):
+        demonstrable("unplayed")

@@ -34,8 +34,8 @@ def decision(action: Any, first: dt.date | None, who: str, why: str) -> Decision
 def test_one_that_waits_says_for_whom_what_it_gained_and_where_to_click() -> None:
     said = "\n".join(challenger().lines())
     assert "Version 2 has passed its gates and WAITS FOR APPROVAL by admin" in said
-    assert "AUC 0.701 against 0.651, loss per row 0.480 against 0.546" in said
-    assert "loss saved 0.066 per row (surely 0.050 to 0.080)" in said
+    assert "AUC 0.701 against 0.651, loss per row 0.48 against 0.546" in said
+    assert "loss saved 0.066 per row (surely 0.05 to 0.08)" in said
     assert FORM in said
     assert "`nightshift models history --use-case flights`" in said
 
@@ -66,7 +66,15 @@ def test_a_measure_that_the_champion_was_not_held_to_is_left_out() -> None:
     """The first model of all has no champion beside it."""
     assert challenger(metrics={"auc": 0.7}).gain() == ""
     assert challenger(metrics={"auc": 0.7, "loss": 0.48, "champion_loss": 0.5}).gain() == (
-        "on the same rows of its test period: loss per row 0.480 against 0.500"
+        "on the same rows of its test period: loss per row 0.48 against 0.5"
+    )
+
+
+def test_values_are_measured_by_how_far_they_miss() -> None:
+    measured = {"mae": 1234.56, "champion_mae": 1300.0, "loss": 2.5e6, "champion_loss": 2.75e6}
+    assert challenger(metrics=measured).gain() == (
+        "on the same rows of its test period: mean absolute error 1,235 against 1,300, "
+        "loss per row 2,500,000 against 2,750,000"
     )
 
 
