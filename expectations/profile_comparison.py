@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from expectations.profile import PROBABILITIES
+from nightshift.distributions import equal_steps, population_stability_index, shares_between
 from nightshift.figures import finite
 
 PLOTTED_BINS = 24
@@ -16,17 +14,6 @@ PLOTTED_BINS = 24
 STABLE, SHIFTED = 0.1, 0.25
 # What a profile has no values of, or what moves with the calendar.
 _NOT_COMPARED = ("date", "timestamp")
-
-
-def share_below(quantiles: Sequence[float], value: float) -> float:
-    """Share of values that are at most ``value``, interpolated between the quantiles of `PROBABILITIES`."""
-    place = bisect_right(quantiles, value) - 1
-    if place < 0:
-        return 0.0
-    if place >= len(quantiles) - 1:
-        return 1.0
-    within = _part(quantiles[place], value, quantiles[place + 1])
-    return PROBABILITIES[place] + within * (PROBABILITIES[place + 1] - PROBABILITIES[place])
 
 
 def histogram(quantiles: Sequence[float], whole: bool) -> tuple[list[float], list[float]]:
@@ -41,26 +28,20 @@ def histogram(quantiles: Sequence[float], whole: bool) -> tuple[list[float], lis
     low, high = _shown(quantiles)
     if whole and high - low < PLOTTED_BINS:
         edges = [low - 0.5 + step for step in range(round(high - low) + 2)]
-    elif low == high:
-        edges = [low, high]
     else:
-        # Not by their difference, which may be too large for a double.
-        edges = [low * (1 - step / PLOTTED_BINS) + high * (step / PLOTTED_BINS) for step in range(PLOTTED_BINS + 1)]
-    return edges, _shares(quantiles, edges[1:-1])
+        edges = [low, high] if low == high else equal_steps(low, high, PLOTTED_BINS)
+    return edges, shares_between(quantiles, edges[1:-1])
 
 
 def stability_index(before: Mapping[str, Any], now: Mapping[str, Any], rows_before: int, rows: int) -> float | None:
     """Population stability index of a column's values; None where they are not kept or can't be compared.
 
-    Sum over bins of (now − before) · ln(now / before), where the bins are the tenths of the earlier values, or the
-    frequent values of a text.
+    Its bins are the tenths of the earlier values, or the frequent values of a text.
     """
     shares = _comparable_shares(before, now, rows_before, rows)
     if shares is None:
         return None
-    least = 0.5 / max(1, min(rows_before, rows))
-    pairs = [(max(one, least), max(other, least)) for one, other in zip(*shares, strict=True)]
-    return sum((new - old) * math.log(new / old) for old, new in pairs)
+    return population_stability_index(*shares, least=0.5 / max(1, min(rows_before, rows)))
 
 
 def profile_differences(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -101,18 +82,6 @@ def _shown(quantiles: Sequence[float]) -> tuple[float, float]:
     return max(quantiles[0], low - tail / 2), min(quantiles[-1], high + tail / 2)
 
 
-def _part(low: float, value: float, high: float) -> float:
-    """How far a value is on the way between two others."""
-    if math.isinf(high - low):
-        low, value, high = low / 2, value / 2, high / 2
-    return (value - low) / (high - low)
-
-
-def _shares(quantiles: Sequence[float], inner_edges: Sequence[float]) -> list[float]:
-    below = [0.0, *(share_below(quantiles, edge) for edge in inner_edges), 1.0]
-    return [upper - lower for lower, upper in pairwise(below)]
-
-
 def _comparable_shares(
     before: Mapping[str, Any], now: Mapping[str, Any], rows_before: int, rows: int
 ) -> tuple[list[float], list[float]] | None:
@@ -121,7 +90,7 @@ def _comparable_shares(
     filled = rows_before - before["nulls"], rows - now["nulls"]
     if "quantiles" in before and "quantiles" in now:
         edges = sorted(set(before["quantiles"][4:-4:4]))
-        return _shares(before["quantiles"], edges), _shares(now["quantiles"], edges)
+        return shares_between(before["quantiles"], edges), shares_between(now["quantiles"], edges)
     if not all(filled):
         return None
     if "true" in before and "true" in now:

@@ -1,8 +1,7 @@
 """Whether test rows and scores still look like those that the model was made from.
 
-The population stability index (PSI) of two distributions is the sum over bins of (actual - expected) ·
-ln(actual / expected), in shares of rows (Siddiqi, Credit Risk Scorecards, 2006). A common reading: under 0.1 the same,
-over 0.25 another population. Features of the season, like the month, move with every training; see docs/gates.md.
+A common reading of the population stability index (PSI): under 0.1 the same, over 0.25 another population. Features of
+the season, like the month, move with every training; see docs/gates.md.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from nightshift.distributions import population_stability_index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,9 +57,8 @@ def psi_of(expected: Floats, actual: Floats) -> float:
     """Population stability index of the weights of bins; not a number where either has none."""
     if not (expected.sum() > 0 and actual.sum() > 0):
         return float("nan")
-    before = np.maximum(expected / expected.sum(), SMALLEST_SHARE)
-    now = np.maximum(actual / actual.sum(), SMALLEST_SHARE)
-    return float(np.sum((now - before) * np.log(now / before)))
+    shares = ((each / each.sum()).tolist() for each in (expected, actual))
+    return population_stability_index(*shares, least=SMALLEST_SHARE)
 
 
 def feature_drift(dataset: Dataset) -> dict[str, float]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from nightshift import lake, ledger
@@ -15,6 +13,7 @@ from nightshift.catalogue.feature_registry.declared_features import Feature, dec
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
+from nightshift.distributions import equal_steps, shares_between
 from nightshift.errors import NightshiftError
 from nightshift.models import model_version, which_version
 from nightshift.models.mlflow_connection import client
@@ -166,26 +165,10 @@ def _status(used_by: tuple[int, ...], champion: int | None, any_model: bool) -> 
 
 
 def histogram(quantiles: Iterable[float]) -> tuple[float, ...]:
-    """Shares of the values in equal steps from the lowest to the highest, from quantiles at equal probabilities.
-
-    Between two quantiles values count as evenly spread; where several are equal, their share falls into one step.
-    """
-    given = [float(value) for value in quantiles]
-    if len(given) < 2:
+    """Shares of the values in equal steps from the lowest to the highest, from quantiles at equal probabilities."""
+    known = [float(value) for value in quantiles]
+    if len(known) < 2:
         return ()
-    # As parts of the largest, since steps between the largest doubles are too large, and between the least too small.
-    _, exponent = math.frexp(max(map(abs, given)))
-    known = [math.ldexp(value, -exponent) for value in given]
-    lowest, highest = known[0], known[-1]
-    if lowest == highest:
+    if known[0] == known[-1]:
         return (1.0,)
-    width = (highest - lowest) / STEPS
-    shares = [0.0] * STEPS
-    part = 1 / (len(known) - 1)
-    for start, end in pairwise(known):
-        first, last = (min(int((value - lowest) / width), STEPS - 1) for value in (start, end))
-        for bin_ in range(first, last + 1):
-            left, right = lowest + bin_ * width, lowest + (bin_ + 1) * width
-            within = min(end, right) - max(start, left)
-            shares[bin_] += part * (within / (end - start) if end > start else 1)
-    return tuple(shares)
+    return tuple(shares_between(known, equal_steps(known[0], known[-1], STEPS)[1:-1]))
