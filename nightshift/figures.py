@@ -30,6 +30,11 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{shown.normalize():,f}" if SMALL <= abs(float(shown)) < LARGE else f"{exact:.{digits - 1}e}"
 
 
+def share(value: float | None) -> str:
+    """A share in per cent; a dash for what could not be computed."""
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:.1%}"
+
+
 def finite(value: float | None) -> float | None:
     """A number, or None for what could not be computed."""
     return value if value is not None and math.isfinite(value) else None

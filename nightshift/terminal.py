@@ -6,6 +6,7 @@ turn the order of a line, are shown as escapes, like ``\x1b`` and ``\u202e``.
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import math
@@ -81,6 +82,16 @@ def in_markup(text: object) -> str:
     from rich.markup import escape
 
     return escape(one_line(text))
+
+
+def in_markdown(text: object) -> str:
+    """Text that stands for itself in Markdown and in a cell of its tables, in one line."""
+    return " ".join(html.escape(str(text), quote=False).replace("|", "\\|").split())
+
+
+def markdown_row(cells: Iterable[str]) -> str:
+    """A row of a table in Markdown, as the cells are, in which a bar would end a cell."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def print_table(

@@ -15,7 +15,8 @@ from nightshift.install.services.ports import Ports
 from nightshift.models import champions
 from nightshift.models.champions.compared_before import never_compared
 from nightshift.models.mlflow_connection import experiment_id
-from training.card.measures_in_words import MEASURES_IN_WORDS
+from nightshift.terminal import markdown_row
+from training.card.measures_in_words import MEASURES_IN_WORDS, interval_in_words
 
 if TYPE_CHECKING:
     from nightshift.models.champions import Reign
@@ -124,7 +125,7 @@ def _measures(metrics: Mapping[str, float]) -> list[Beside]:
             titles[name].better,
             metrics[name],
             metrics.get(f"champion_{name}"),
-            _between(metrics.get(f"{name}_lower"), metrics.get(f"{name}_upper")),
+            interval_in_words(metrics.get(f"{name}_lower"), metrics.get(f"{name}_upper"), _DIGITS),
         )
         for name in _SHOWN
         if name in metrics
@@ -136,9 +137,11 @@ def _table(measures: Sequence[Beside]) -> list[str]:
         "| measure | better is | challenger | chance gives | champion | |",
         "|---|---|---|---|---|---|",
         *(
-            _cells(
-                *(each.title, each.better, _number(each.challenger), each.between, _number(each.champion)),
-                f"⚠ {each.verdict}" if each.verdict == "worse" else each.verdict,
+            markdown_row(
+                [
+                    *(each.title, each.better, _number(each.challenger), each.between, _number(each.champion)),
+                    f"⚠ {each.verdict}" if each.verdict == "worse" else each.verdict,
+                ]
             )
             for each in measures
         ),
@@ -159,20 +162,6 @@ def _gates(outcome: Outcome) -> list[str]:
         *failed,
         f"Gates passed: {' · '.join(passed) or 'none'}." + (f" Not asked: {' · '.join(unasked)}." if unasked else ""),
     ]
-
-
-def _between(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return ""
-    if not (math.isfinite(low) or math.isfinite(high)):
-        return "not computable"
-    return f"{_number(low)} to {_number(high)}"
-
-
-def _cells(*texts: str) -> str:
-    """A row of a table in Markdown, in which a bar would end a cell."""
-    escaped = [text.replace("|", r"\|") for text in texts]
-    return f"| {' | '.join(escaped)} |"
 
 
 def _number(value: float | None) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.home.settings import PROJECT_DIR
+from nightshift.terminal import markdown_row
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ def mark(module: str) -> str:
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    return [markdown_row(line) for line in (head, ["---"] * len(head), *rows)]
 
 
 def _text(path: Path) -> str:

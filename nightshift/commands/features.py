@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nightshift import terminal
+from nightshift.figures import share
 from nightshift.stages import typed
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ def _print(registry: Registry) -> None:
         (
             feature.declared.name,
             feature.declared.type,
-            _percent(feature.gain_share),
+            share(feature.gain_share),
             ", ".join(f"v{version}" for version in feature.used_by) or terminal.cell(feature.status, "yellow"),
-            _percent(feature.null_share),
+            share(feature.null_share),
             ", ".join(feature.declared.computed_from),
             ", ".join(feature.declared.windows),
         )
@@ -83,7 +84,3 @@ def _print(registry: Registry) -> None:
     if registry.unused:
         names = ", ".join(feature.declared.name for feature in registry.unused)
         terminal.echo(names, mark="used by no model:", fg="yellow")
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f} %"

@@ -24,6 +24,7 @@ from nightshift.commands.cli import cli
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR, get_settings
+from nightshift.install.demo.dag_runs import ended_or_asking
 from nightshift.install.services import processes
 from nightshift.install.services.airflow_api import AirflowApi
 
@@ -86,7 +87,7 @@ class Station:
         return self.assert_succeeds(dag_id, run_id, seconds)
 
     def assert_succeeds(self, dag_id: str, run_id: str, seconds: float) -> dict[str, Any]:
-        run = self.api.wait_for_run(dag_id, run_id, seconds)
+        run = ended_or_asking(self.api, dag_id, run_id, seconds, print)
         assert run["state"] == "success", self.logs_of_failed_tasks(dag_id, run_id)
         return run
 

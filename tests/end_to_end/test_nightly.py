@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from nightshift import ledger
 from nightshift.declarations.catalog import Catalog
 from nightshift.errors import NightshiftError
+from nightshift.install.demo.dag_runs import ended_or_asking
 from nightshift.install.services.airflow_api import AirflowRefused
 from tests.end_to_end.station import (
     BACKFILLED,
@@ -123,7 +124,7 @@ def test_a_run_that_makes_no_sense_fails_at_once_and_says_why(
 ) -> None:
     dag_id = f"{USE_CASE}_{kind}"
     run_id = station.api.trigger(dag_id, None, conf)
-    assert station.api.wait_for_run(dag_id, run_id, 120)["state"] == "failed"
+    assert ended_or_asking(station.api, dag_id, run_id, 120, print)["state"] == "failed"
     tasks = station.api.task_instances(dag_id, run_id)
     [failed] = [task for task in tasks if task["state"] == "failed"]
     assert failed["try_number"] == 1
@@ -201,7 +202,7 @@ def _correct_one_outcome(folder: Path) -> None:
 def test_a_run_started_from_the_form_without_a_date_is_never_green(station: Station) -> None:
     """The form fills in the present moment, which the sample's dates do not reach: it must fail, and say why."""
     run_id = station.api.trigger(NIGHTLY, dt.datetime.now(dt.UTC), {})
-    assert station.api.wait_for_run(NIGHTLY, run_id, 120)["state"] == "failed"
+    assert ended_or_asking(station.api, NIGHTLY, run_id, 120, print)["state"] == "failed"
     assert "Batch date is empty: fill it in" in station.whole_log(NIGHTLY, run_id, "wait_for_delivery")
 
 
@@ -248,7 +249,7 @@ def test_a_task_that_is_killed_leaves_no_jvm(scored: Station) -> None:
     job, jvm = until(lambda: _running_job(scored), 180)
     scored.api.call("PATCH", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/land", {"new_state": "failed"})
     until(lambda: not job.is_running() and not jvm.is_running(), 40)
-    assert scored.api.wait_for_run(dag_id, run_id, 60)["state"] == "failed"
+    assert ended_or_asking(scored.api, dag_id, run_id, 60, print)["state"] == "failed"
     # One that was being launched ends by itself when it finds the pipe from its job closed.
     until(lambda: scored.jvms() == [], 30)
     assert hash_of_rows(slice_of("bronze.schedule", NIGHT)) == before

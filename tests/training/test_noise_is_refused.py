@@ -94,7 +94,7 @@ def verdicts_of(flights, labels, use_case):
         **stability.numbers(
             dataset, evaluation.predicted, None, stability.feature_drift(dataset), stability.missing_rises(dataset)
         ),
-        "strongest_feature_auc": leaks.strongest(leaks.feature_strengths(dataset, "binary"))[1],
+        "strongest_feature_auc": leaks.strongest(leaks.best(leaks.strengths_by_period(dataset, "binary")))[1],
         "training_seconds": 1.0,
     }
     facts = Facts.of(use_case, champion_exists=False, scored_before=False)

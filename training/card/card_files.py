@@ -7,10 +7,11 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nightshift.figures import number
+from nightshift.figures import number, share
 from nightshift.models.champions.card_decisions import with_decisions
+from nightshift.terminal import in_markdown
 from training.card.card_content import template_values
-from training.card.measures_in_words import interval_in_words, share
+from training.card.measures_in_words import interval_in_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -51,16 +52,10 @@ def _templates(as_html: bool) -> Environment:
         "interval": interval_in_words,
         "share": share,
         "data_uri": _data_uri,
-        "cell": _cell,
+        "cell": in_markdown,
     }
     return environment
 
 
 def _data_uri(path: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
-def _cell(value: object) -> str:
-    """Text that breaks no table of Markdown, and is no markup in it."""
-    text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-    return " ".join(text.split())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.card.measures_in_words import share
+from nightshift.figures import share
 from training.judging.slice_measures import SMALLEST_CLASS
 
 if TYPE_CHECKING:

@@ -87,13 +87,10 @@ def calibration_words(calibration: Calibration) -> str:
     return CALIBRATIONS[calibration.kind]
 
 
-def interval_in_words(lower: float, upper: float) -> str:
-    """An interval as people read it, each end of which may be no number."""
+def interval_in_words(lower: float | None, upper: float | None, digits: int = 4) -> str:
+    """An interval as people read it, each end of which may be no number; empty where there is none."""
+    if lower is None or upper is None:
+        return ""
     if not (math.isfinite(lower) or math.isfinite(upper)):
         return "not computable"
-    return f"{number(lower)} to {number(upper)}"
-
-
-def share(value: float | None) -> str:
-    """A share in per cent."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.1%}"
+    return f"{number(lower, digits)} to {number(upper, digits)}"

@@ -38,11 +38,6 @@ FEWEST_PRESENT = 50
 MISSING_VALUE = np.float64(-1e300)
 
 
-def feature_strengths(dataset: Dataset, task: Task) -> dict[str, float]:
-    """How well each feature alone orders the outcomes of the period in which it does so best."""
-    return best(strengths_by_period(dataset, task))
-
-
 def best(strengths: Strengths) -> dict[str, float]:
     """The strength of each feature in the period in which it is strongest."""
     periods = list(strengths.values())

@@ -47,7 +47,7 @@ def finish_run(
             say(f"{dag_id} {run_id} had failed: its failed tasks run again")
             clear = {"dry_run": False, "only_failed": True}
             api.call("POST", f"dags/{dag_id}/dagRuns/{run_id}/clear", clear)
-    run = _ended_or_asking(api, dag_id, run_id, seconds, _Shown(say))
+    run = ended_or_asking(api, dag_id, run_id, seconds, say)
     if run["state"] == "failed":
         raise NightshiftError(_failure(api, dag_id, run_id))
     return run
@@ -64,7 +64,13 @@ def wall_seconds(run: Mapping[str, Any]) -> float:
     return (end - start).total_seconds()
 
 
-def _ended_or_asking(api: AirflowApi, dag_id: str, run_id: str, seconds: float, shown: _Shown) -> dict[str, Any]:
+def ended_or_asking(api: AirflowApi, dag_id: str, run_id: str, seconds: float, say: Say) -> dict[str, Any]:
+    """The run, once it has ended, however it did, or waits for a person; its tasks are said as they begin and end.
+
+    Raises:
+        BusyError: if it takes longer than ``seconds``, with the state of each task.
+    """
+    shown = _Shown(say)
     deadline = time.monotonic() + seconds
     while True:
         run, tasks = api.run(dag_id, run_id), api.task_instances(dag_id, run_id)

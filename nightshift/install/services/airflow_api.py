@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 
-from nightshift.errors import BusyError, DeclarationError, NightshiftError, ServerUnreachableError, UsageError
+from nightshift.errors import DeclarationError, NightshiftError, ServerUnreachableError, UsageError
 from nightshift.install.services.airflow_env import AirflowAddress, connection_info
 
 FINAL_STATES = frozenset({"success", "failed"})
-Progress = Callable[[dict[str, Any], list[dict[str, Any]]], None]
 
 
 class AirflowApi:
@@ -182,33 +181,6 @@ class AirflowApi:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         content = self.call("GET", path, params={"full_content": "true"})["content"]
         return "\n".join(line.get("event", "") if isinstance(line, dict) else str(line) for line in content)
-
-    def wait_for_run(
-        self, dag_id: str, run_id: str, seconds: float, progress: Progress | None = None, every: float = 2
-    ) -> dict[str, Any]:
-        """The run, once it has ended, however it did.
-
-        Args:
-            dag_id: the DAG.
-            run_id: the run.
-            seconds: how long to wait.
-            progress: called with the run and its task instances at every look.
-            every: seconds between two looks.
-
-        Raises:
-            NightshiftError: if it does not end in time, with the state of each task.
-        """
-        deadline = time.monotonic() + seconds
-        while True:
-            run = self.run(dag_id, run_id)
-            if progress:
-                progress(run, self.task_instances(dag_id, run_id))
-            if run["state"] in FINAL_STATES:
-                return run
-            if time.monotonic() > deadline:
-                states = ", ".join(f"{task['task_id']} {task['state']}" for task in self.task_instances(dag_id, run_id))
-                raise BusyError(f"{dag_id} {run_id} has not ended after {seconds:.0f} s: {states}")
-            time.sleep(every)
 
 
 def _refusal(method: str, url: str, response: httpx.Response) -> NightshiftError:

@@ -17,6 +17,7 @@ from nightshift.errors import DataError, NightshiftError
 from nightshift.models.champions.champion_decisions import Decision
 from nightshift.models.champions.reigns import Reign, reigns_of
 from nightshift.models.mlflow_connection import client, model_version
+from nightshift.terminal import in_markdown
 
 log = logging.getLogger("nightshift")
 
@@ -93,13 +94,8 @@ def _html(said: str, rows: Sequence[Sequence[str]]) -> str:
 
 def _markdown(said: str, rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(_COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}"]
-    lines += [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
+    lines += [f"| {' | '.join(map(in_markdown, row))} |" for row in rows]
     return "\n".join([said, "", *lines])
-
-
-def _cell(text: str) -> str:
-    """Text that breaks no table and no mark: what people typed stands in it."""
-    return " ".join(html.escape(text, quote=False).replace("|", "\\|").split())
 
 
 def _decided(path: Path, version: int, made: Sequence[Decision]) -> str:

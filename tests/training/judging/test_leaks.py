@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from nightshift.models.encoding import Encoding
 from training.data.dataset import Part
 from training.judging import leaks
-from training.judging.leaks import feature_strengths, said, strongest
+from training.judging.leaks import best, said, strengths_by_period, strongest
 
 ROWS, DAYS = 4000, 20
 GENERATOR = np.random.default_rng(4)
@@ -25,7 +25,9 @@ def strength(values, labels=LABELS, *, category=False, weights=None, days=DAYS):
     matrix = np.asarray(values, dtype=np.float32).reshape(-1, 1)
     part = Part(matrix, labels, np.ones(len(labels)) if weights is None else weights, dates)
     encoding = Encoding(("f",), {"f": tuple(range(ROWS))} if category else {})
-    return feature_strengths(SimpleNamespace(train=part, validation=part, test=part, encoding=encoding), task)["f"]
+    return best(strengths_by_period(SimpleNamespace(train=part, validation=part, test=part, encoding=encoding), task))[
+        "f"
+    ]
 
 
 def test_a_quantity_is_as_strong_as_its_area_whichever_way_it_points():
@@ -123,7 +125,7 @@ def months(column_of, events=(800, 2, 2)):
 
 def strengths(parts, columns, categories=()):
     encoding = Encoding(tuple(f"f{at}" for at in range(columns)), {f"f{at}": tuple(range(9)) for at in categories})
-    return feature_strengths(SimpleNamespace(**parts, encoding=encoding), "binary")
+    return best(strengths_by_period(SimpleNamespace(**parts, encoding=encoding), "binary"))
 
 
 def test_two_events_that_one_of_forty_features_orders_rightly_by_chance_accuse_none():
@@ -172,5 +174,5 @@ def test_a_column_that_was_filled_lately_shows_in_the_period_that_has_it():
     )
     encoding = Encoding(("f",), {})
     late = SimpleNamespace(train=blank, validation=blank, test=copied, encoding=encoding)
-    assert feature_strengths(late, "binary")["f"] == 1.0
-    assert feature_strengths(SimpleNamespace(**{**vars(late), "test": blank}), "binary")["f"] < 0.55
+    assert best(strengths_by_period(late, "binary"))["f"] == 1.0
+    assert best(strengths_by_period(SimpleNamespace(**{**vars(late), "test": blank}), "binary"))["f"] < 0.55

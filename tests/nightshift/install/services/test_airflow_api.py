@@ -63,17 +63,3 @@ def test_a_server_that_is_down_is_named_with_the_remedy():
         assert api.health() == {}
         with pytest.raises(NightshiftError, match=r"http://airflow does not answer .* `nightshift up`"):
             api.runs("dag")
-
-
-def test_a_run_that_does_not_end_names_the_tasks():
-    def answer(request):
-        if request.url.path == "/auth/token":
-            return httpx.Response(201, json={"access_token": "t"})
-        if request.url.path.endswith("taskInstances"):
-            return httpx.Response(200, json={"task_instances": [{"task_id": "land", "state": "up_for_retry"}]})
-        return httpx.Response(200, json={"state": "running"})
-
-    seen = []
-    with _api(answer) as api, pytest.raises(NightshiftError, match="land up_for_retry"):
-        api.wait_for_run("dag", "run", 0, progress=lambda run, tasks: seen.append((run["state"], len(tasks))), every=0)
-    assert seen == [("running", 1)]
