@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.tables import Column
+from nightshift.declarations.tables import Column, Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 
@@ -84,6 +84,14 @@ class Shop:
         """Read the declarations as they are now."""
         (self.folder / "tables.yaml").write_text(self.tables)
         return Catalog(UseCase.load("shop"))
+
+
+def a_table(*columns: Any, **more: Any) -> Table:
+    """A table of these columns, declared or as mappings; its key is the first of them, unless it is said otherwise."""
+    first = columns[0]
+    about = {"use_case": "any", "layer": "silver", "name": "things", "description": "Things.", "owner": "tests"}
+    key = first["name"] if isinstance(first, Mapping) else first.name
+    return Table.model_validate(about | {"grain": "one row per thing", "keys": [key], "columns": columns} | more)
 
 
 def column(name: str, kind: str = "string", **more: Any) -> Column:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
+from tests.declaring import a_table, column
 
 # Bytes of each file, and how many records they hold.
 Files = Mapping[str, tuple[bytes, int]]
@@ -59,24 +60,8 @@ class OneSource(Catalog):
 
 def things(source: Mapping[str, Any], **changed: Any) -> Table:
     """A bronze table of codes and amounts."""
-    columns = [
-        {"name": "code", "type": "string", "description": "a code", "required": True},
-        {"name": "amount", "type": "bigint", "description": "an amount"},
-        {"name": "day", "type": "date", "description": "a day"},
-    ]
-    lineage = [
-        {"name": name, "type": kind, "description": name, "role": "lineage"}
-        for name, kind in (("file", "string"), ("file_sha256", "string"), ("record", "bigint"), ("extra", "string"))
-    ]
-    declared: dict[str, Any] = {
-        "use_case": "any",
-        "layer": "bronze",
-        "name": "things",
-        "description": "things",
-        "grain": "one row per thing",
-        "keys": ["code"],
-        "owner": "tests",
-        "source": source,
-        **changed,
-    }
-    return Table.model_validate({**declared, "columns": [*declared.get("columns", columns), *lineage]})
+    columns = (column("code", required=True), column("amount", "bigint"), column("day", "date"))
+    lineage = (("file", "string"), ("file_sha256", "string"), ("record", "bigint"), ("extra", "string"))
+    added = (column(*each, role="lineage") for each in lineage)
+    about = {"layer": "bronze", "keys": ["code"], "source": source, **changed}
+    return a_table(*about.pop("columns", columns), *added, **about)

@@ -6,8 +6,7 @@ import pytest
 
 from expectations.declared_checks import declared
 from nightshift.declarations.source import FileSource
-from nightshift.declarations.tables import Table
-from tests.declaring import column
+from tests.declaring import a_table, column
 
 
 @pytest.mark.parametrize(
@@ -16,21 +15,13 @@ from tests.declaring import column
     ids=["dates of before the column came can be landed again", "each slice has the newest form"],
 )
 def test_required_columns_are_asked_for_where_every_row_must_have_them(layer: str, never_null: set[str]) -> None:
-    table = Table(
-        use_case="gates",
+    table = a_table(
+        column("gate", required=True),
+        column("dest", until=2),
+        column("destination", since=2, was="dest", required=True),
+        column("airline", since=2, required=True),
         layer=layer,
-        name="gates",
-        description="Gates.",
-        grain="one row per gate",
-        keys=("gate",),
-        owner="tests",
         version=2,
-        columns=(
-            column("gate", required=True),
-            column("dest", until=2),
-            column("destination", since=2, was="dest", required=True),
-            column("airline", since=2, required=True),
-        ),
         source=FileSource(file="gates.csv", format="csv") if layer == "bronze" else None,
     )
     asked = {each.meta["name"] for each in declared(table, None)}

@@ -20,7 +20,7 @@ from nightshift.declarations.tables import REASONS, Column, Table
 from nightshift.declarations.thresholds import Thresholds
 from nightshift.declarations.use_case import UseCase
 from nightshift.figures import from_json, to_json
-from tests.declaring import column
+from tests.declaring import a_table, column
 
 DAY = dt.date(2013, 10, 1)
 NEXT = DAY + dt.timedelta(days=1)
@@ -29,16 +29,7 @@ MOST = sys.float_info.max
 
 
 def table_of(*columns: Column, layer: str = "silver") -> Table:
-    return Table(
-        use_case="flight_delays",
-        layer=layer,
-        name="calls",
-        description="Calls.",
-        grain="one row per call",
-        keys=(columns[0].name,),
-        owner="calls",
-        columns=columns,
-    )
+    return a_table(*columns, use_case="flight_delays", layer=layer, name="calls")
 
 
 def profiled(spark, table, rows, dates=NIGHT, target=None):

@@ -17,10 +17,10 @@ from expectations import audit, run_suite
 from expectations.use_case_checks import domain_expectations
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.tables import Column, Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError, ResourcesError
 from nightshift.lake.audit_report import AuditError, Check, without_result
+from tests.declaring import a_table, column
 from tests.expectations.conftest import EXPLAINED
 
 DAY = dt.date(2013, 10, 1)
@@ -108,9 +108,7 @@ def test_a_check_whose_result_got_lost_blocks(monkeypatch):
         result.results.pop(names.index("keys_are_unique"))
         return result
 
-    key = Column(name="id", type="bigint", required=True, description="Key.")
-    described = {"description": "", "grain": "one row per id", "owner": "", "columns": (key,)}
-    table = Table(use_case="nobodys", layer="silver", name="things", keys=("id",), **described)
+    table = a_table(column("id", "bigint", required=True), use_case="nobodys")
     rows = pd.DataFrame({"batch_date": [DAY], "id": [1]})
     monkeypatch.setattr(run_suite, "_batch", pandas_batch)
     assert all(check.passed for check in run_suite._declared_checks(rows, table, NIGHT, 1))

@@ -14,25 +14,14 @@ from expectations.unusual_slices import NO_HISTORY, statistical_checks
 from nightshift import ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.source import FileSource
-from nightshift.declarations.tables import Column, Table
+from nightshift.declarations.tables import Table
 from nightshift.declarations.thresholds import Thresholds
+from tests.declaring import a_table, column
 
 DAY = dt.date(2013, 10, 1)
 STEP = dt.timedelta(days=1)
 WEEKS = Thresholds().weeks
-TABLE = Table(
-    use_case="flight_delays",
-    layer="silver",
-    name="calls",
-    description="Calls.",
-    grain="one row per call",
-    keys=("key",),
-    owner="calls",
-    columns=(
-        Column(name="key", type="bigint", description="Key."),
-        Column(name="origin", type="string", description="Origin."),
-    ),
-)
+TABLE = a_table(column("key", "bigint"), column("origin"), use_case="flight_delays", name="calls")
 
 
 def slice_of(rows: int, nulls: int = 0, distinct: int = 3) -> dict:

@@ -13,7 +13,6 @@ import pytest
 from deltalake import DeltaTable
 
 from nightshift import lake, ledger
-from nightshift.declarations.tables import Table
 from nightshift.errors import EXIT_TEMPORARY
 from nightshift.home import database
 from nightshift.home.settings import Settings, get_settings
@@ -25,20 +24,12 @@ from nightshift.lake.publication import publish
 from nightshift.models import mlflow_connection
 from nightshift.result import failure
 from tests import conftest
+from tests.declaring import a_table, column
 from tests.servers import answering, free_port
 
 DAY = dt.date(2013, 10, 1)
 ROWS = [{"thing": "a", "size": 1}, {"thing": "b", "size": 2}]
-TABLE = Table.model_validate(
-    {
-        **{"use_case": "flight_delays", "layer": "silver", "name": "things", "description": "Things."},
-        **{"grain": "one row per thing", "keys": ["thing"], "owner": "tests"},
-        "columns": [
-            {"name": "thing", "type": "string", "required": True, "description": "A thing."},
-            {"name": "size", "type": "int", "description": "Its size."},
-        ],
-    }
-)
+TABLE = a_table(column("thing", required=True), column("size", "int"), use_case="flight_delays")
 Hook = Callable[[], object]
 
 

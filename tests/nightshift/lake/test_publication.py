@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
-from nightshift.declarations.tables import Column, Table
+from nightshift.declarations.tables import Column
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import EXIT_FINAL, ConflictError, NightshiftError, OvertakenError
 from nightshift.home.settings import get_settings
@@ -26,23 +26,10 @@ from nightshift.lake.recovery import recover
 from nightshift.ledger import Input, attempts
 from nightshift.ledger.attempts import reconcile
 from nightshift.ledger.row_accounting import Accounting
+from tests.declaring import a_table, column
 
 FIRST, SECOND, THIRD = (dt.date(2013, 10, day) for day in (1, 2, 3))
-TABLE = Table.model_validate(
-    {
-        "use_case": "flight_delays",
-        "layer": "silver",
-        "name": "things",
-        "description": "Things.",
-        "grain": "one row per thing",
-        "keys": ["thing"],
-        "owner": "tests",
-        "columns": [
-            {"name": "thing", "type": "string", "required": True, "description": "A thing."},
-            {"name": "size", "type": "int", "description": "Its size."},
-        ],
-    }
-)
+TABLE = a_table(column("thing", required=True), column("size", "int"), use_case="flight_delays")
 
 
 def passes(rows, table, dates, expected_rows) -> AuditReport:

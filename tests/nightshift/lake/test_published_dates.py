@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.tables import PARTITION, Table
+from nightshift.declarations.tables import PARTITION
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import Settings
 from nightshift.job import Job
@@ -25,6 +25,7 @@ from nightshift.lake.publication import publish
 from nightshift.lake.published_dates import came_without_rows, newest_published, unpublished
 from nightshift.ledger import SET_ASIDE, Input
 from nightshift.ledger.row_accounting import Accounting
+from tests.declaring import a_table, column
 
 FIRST, SECOND, THIRD = (dt.date(2024, 1, day) for day in (1, 2, 3))
 ALL = BatchDates(FIRST, THIRD)
@@ -36,11 +37,7 @@ class World:
     def __init__(self) -> None:
         use_case = UseCase.load("flight_delays").model_copy(update={"name": f"empty_{uuid.uuid4().hex[:8]}"})
         self.job = Job("land", use_case, Catalog(UseCase.load("flight_delays")), ALL, "test")
-        columns = [{"name": "code", "type": "string", "required": True, "description": "a code"}]
-        self.table = Table(
-            **{"use_case": use_case.name, "layer": "silver", "name": "things", "description": "things"},
-            **{"grain": "one row per thing", "keys": ("code",), "owner": "tests", "columns": columns},
-        )
+        self.table = a_table(column("code", required=True), use_case=use_case.name)
 
     def publish(self, dates: BatchDates, *filled: dt.date, came: Mapping[dt.date, Input] | None = None) -> int:
         """Publish a range, of which some dates have a row each; gives the Delta version.

@@ -10,35 +10,27 @@ import pytest
 from deltalake import write_deltalake
 
 from nightshift import lake
-from nightshift.declarations.tables import Table
 from nightshift.home.settings import Settings
 from nightshift.lake import sql_queries as sql
-from tests.declaring import column
+from tests.declaring import a_table, column
 
 FIRST, SECOND, THIRD = (dt.date(2013, 1, day) for day in (1, 2, 3))
 
-
-TABLE = Table(
+TABLE = a_table(
+    column("gate", "int"),
+    column("dest", until=2),
+    column("destination", since=2, until=3, was="dest"),
+    column("order", since=3, was="destination"),
+    column("code", until=2),
+    column("code_no", "int", since=2, was="code"),
+    column("width", "double", until=2),
+    column("metres", "bigint", since=2, was="width"),
+    column("day", "int", until=2),
+    column("opened", "date", since=2, was="day"),
     use_case="gates",
     layer="bronze",
     name="gates",
-    description="Gates of the day.",
-    grain="one row per gate",
-    keys=("gate",),
-    owner="tests",
     version=3,
-    columns=(
-        column("gate", "int"),
-        column("dest", until=2),
-        column("destination", since=2, until=3, was="dest"),
-        column("order", since=3, was="destination"),
-        column("code", until=2),
-        column("code_no", "int", since=2, was="code"),
-        column("width", "double", until=2),
-        column("metres", "bigint", since=2, was="width"),
-        column("day", "int", until=2),
-        column("opened", "date", since=2, was="day"),
-    ),
 )
 
 

@@ -3,13 +3,11 @@ import pytest
 from nightshift.catalogue.lineage import Lineage, lineage
 from nightshift.declarations.tables import Table
 from nightshift.errors import NightshiftError
+from tests.declaring import a_table, column
 
 
 def _table(name: str, **columns: str) -> Table:
-    declared = [{"name": column, "type": kind, "description": column} for column, kind in columns.items()]
-    keys = [next(iter(columns))]
-    common = {"use_case": "taxi", "layer": "silver", "owner": "tests", "grain": "one row per trip", "keys": keys}
-    return Table.model_validate({**common, "name": name, "description": name, "columns": declared})
+    return a_table(*(column(*each) for each in columns.items()), use_case="taxi", name=name)
 
 
 TABLES = (

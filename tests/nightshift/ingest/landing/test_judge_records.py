@@ -10,6 +10,7 @@ import pytest
 from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import Table
 from nightshift.ingest.landing.judge_records import judged, waivable_findings
+from tests.declaring import a_table
 
 DATE = dt.date(2013, 1, 2)
 RECORDS = (
@@ -22,21 +23,9 @@ def table(
     *columns: dict[str, Any], form: str = "csv", rules: tuple[dict[str, str], ...] = (), version: int = 1
 ) -> Table:
     declared = [{"name": "value", "description": "a value", **column} for column in columns]
-    return Table.model_validate(
-        {
-            "use_case": "any",
-            "layer": "bronze",
-            "name": "things",
-            "description": "things",
-            "grain": "one row per thing",
-            "keys": [declared[-1]["name"]],
-            "owner": "tests",
-            "version": version,
-            "columns": declared,
-            "rules": rules,
-            "source": FileSource(file="things.csv", format=form),
-        }
-    )
+    source = FileSource(file="things.csv", format=form)
+    of_source = {"layer": "bronze", "source": source, "keys": [declared[-1]["name"]]}
+    return a_table(*declared, **of_source, rules=rules, version=version)
 
 
 def judge(

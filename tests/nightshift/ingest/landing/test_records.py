@@ -12,27 +12,12 @@ from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import Table
 from nightshift.ingest.landing.records import csv_records, json_records, numbered_lines
 from nightshift.ingest.landing.text_records import MARKS
-
-COLUMNS = [
-    {"name": "code", "type": "string", "description": "a code"},
-    {"name": "amount", "type": "int", "description": "an amount"},
-]
+from tests.declaring import a_table, column
 
 
 def table(form: str) -> Table:
-    return Table.model_validate(
-        {
-            "use_case": "any",
-            "layer": "bronze",
-            "name": "things",
-            "description": "things",
-            "grain": "one row per thing",
-            "keys": ["code"],
-            "owner": "tests",
-            "columns": COLUMNS,
-            "source": FileSource(file="things.txt", format=form),
-        }
-    )
+    source = FileSource(file="things.txt", format=form)
+    return a_table(column("code"), column("amount", "int"), layer="bronze", source=source)
 
 
 def records(spark, form: str, line: str | bytes) -> tuple[str, tuple]:
