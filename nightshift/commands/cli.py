@@ -12,77 +12,29 @@ from nightshift.errors import NightshiftError
 from nightshift.home.outside_errors import explaining
 from nightshift.home.variables import entry
 
-# name → (module, function, one line of help). The line stands here so that `nightshift --help` imports nothing.
+# name → (module, one line of help). The line stands here so that `nightshift --help` imports nothing.
 _COMMANDS = {
-    "setup": (
-        "nightshift.install.setup.setup_command",
-        "setup",
-        "Make this machine ready: Java, JARs, class-data archive.",
-    ),
-    "doctor": (
-        "nightshift.install.setup.doctor",
-        "doctor",
-        "Check this machine and name the remedy for what is wrong.",
-    ),
-    "demo": (
-        "nightshift.install.demo.demo_command",
-        "demo",
-        "From sample data to scored, audited tables, with the UI open.",
-    ),
-    "up": (
-        "nightshift.install.services.service_commands",
-        "up",
-        "Start the embedded services and print where they are.",
-    ),
-    "down": ("nightshift.install.services.service_commands", "down", "End every process that this home started."),
-    "secrets": ("nightshift.commands.secrets", "secrets", "Passwords and keys of docker-compose.yaml."),
-    "deliver-sample": (
-        "nightshift.commands.deliver_sample",
-        "deliver_sample",
-        "Play the upstream systems of a use case.",
-    ),
-    "sql": ("nightshift.commands.sql", "sql", "Ask the published tables; without a query, list them."),
-    "status": ("nightshift.commands.status", "status", "What the ledger knows per batch date and table."),
-    "trace": (
-        "nightshift.commands.trace",
-        "trace",
-        "Where a slice's rows came from, hop by hop, to the files.",
-    ),
-    "late": ("nightshift.commands.late", "late", "What came late or was corrected, and what it touches."),
-    "quarantine": (
-        "nightshift.commands.quarantine",
-        "quarantine",
-        "See what was not accepted, and decide what becomes of it.",
-    ),
-    "erase": ("nightshift.commands.erase", "erase", "Remove a person's rows from all layers."),
-    "contracts": (
-        "nightshift.commands.contracts",
-        "contracts",
-        "The tables' data contracts, in the Open Data Contract Standard.",
-    ),
-    "features": (
-        "nightshift.commands.features",
-        "features",
-        "What each feature means, comes from and holds, and which models use it.",
-    ),
-    "models": (
-        "nightshift.commands.models",
-        "models",
-        "Which model was live when and why; promote, roll back, block.",
-    ),
-    "replay": ("nightshift.commands.replay", "replay", "Compute scores of a batch date again and compare the bits."),
-    "fingerprint": (
-        "nightshift.commands.fingerprint",
-        "fingerprint",
-        "A digest of each published slice, to compare two installations.",
-    ),
-    "backup": ("nightshift.commands.backup", "backup", "Write all state of this installation to one file."),
-    "restore": ("nightshift.commands.backup", "restore", "Read it into another one, embedded or on servers."),
-    "clean": (
-        "nightshift.install.services.service_commands",
-        "clean",
-        "End every process of this home and remove all its state.",
-    ),
+    "setup": ("install.setup.setup_command", "Make this machine ready: Java, JARs, class-data archive."),
+    "doctor": ("install.setup.doctor", "Check this machine and name the remedy for what is wrong."),
+    "demo": ("install.demo.demo_command", "From sample data to scored, audited tables, with the UI open."),
+    "up": ("install.services.service_commands", "Start the embedded services and print where they are."),
+    "down": ("install.services.service_commands", "End every process that this home started."),
+    "secrets": ("commands.secrets", "Passwords and keys of docker-compose.yaml."),
+    "deliver-sample": ("commands.deliver_sample", "Play the upstream systems of a use case."),
+    "sql": ("commands.sql", "Ask the published tables; without a query, list them."),
+    "status": ("commands.status", "What the ledger knows per batch date and table."),
+    "trace": ("commands.trace", "Where a slice's rows came from, hop by hop, to the files."),
+    "late": ("commands.late", "What came late or was corrected, and what it touches."),
+    "quarantine": ("commands.quarantine", "See what was not accepted, and decide what becomes of it."),
+    "erase": ("commands.erase", "Remove a person's rows from all layers."),
+    "contracts": ("commands.contracts", "The tables' data contracts, in the Open Data Contract Standard."),
+    "features": ("commands.features", "What each feature means, comes from and holds, and which models use it."),
+    "models": ("commands.models", "Which model was live when and why; promote, roll back, block."),
+    "replay": ("commands.replay", "Compute scores of a batch date again and compare the bits."),
+    "fingerprint": ("commands.fingerprint", "A digest of each published slice, to compare two installations."),
+    "backup": ("commands.backup", "Write all state of this installation to one file."),
+    "restore": ("commands.backup", "Read it into another one, embedded or on servers."),
+    "clean": ("install.services.service_commands", "End every process of this home and remove all its state."),
 }
 
 
@@ -95,14 +47,14 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, function, _ = _COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), function)
+        module, _ = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(f"nightshift.{module}"), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
 
 # What needs no state of the home, or deals with one that is half restored.
