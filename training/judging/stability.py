@@ -57,8 +57,8 @@ def psi_of(expected: Floats, actual: Floats) -> float:
     """Population stability index of the weights of bins; not a number where either has none."""
     if not (expected.sum() > 0 and actual.sum() > 0):
         return float("nan")
-    shares = ((each / each.sum()).tolist() for each in (expected, actual))
-    return population_stability_index(*shares, least=SMALLEST_SHARE)
+    before, now = ((each / each.sum()).tolist() for each in (expected, actual))
+    return population_stability_index(before, now, SMALLEST_SHARE)
 
 
 def feature_drift(dataset: Dataset) -> dict[str, float]:
