@@ -15,7 +15,7 @@ from nightshift.declarations.tables import PARTITION, Agreement, Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import MissingError
 from nightshift.lake.audit_report import EXAMPLES, Check
-from nightshift.lake.published_dates import unpublished
+from nightshift.lake.missing_dates import unpublished
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

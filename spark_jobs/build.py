@@ -34,8 +34,8 @@ from nightshift.errors import DeclarationError, MissingError
 from nightshift.home.settings import get_settings
 from nightshift.job import Job, end, run_job
 from nightshift.lake.audit_report import Check
+from nightshift.lake.missing_dates import unpublished
 from nightshift.lake.publication import Slice, publish_all
-from nightshift.lake.published_dates import unpublished
 from nightshift.ledger import LOOKED_UP, Input
 from nightshift.ledger.row_accounting import Accounting
 from nightshift.spark_session import session

@@ -15,7 +15,7 @@ from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import DeclarationError, MissingError
 from nightshift.ingest.delivery.repeated_files import NATURAL_DIGITS
 from nightshift.job import Job
-from nightshift.lake.published_dates import came_without_rows, unpublished
+from nightshift.lake.missing_dates import came_without_rows, unpublished
 from nightshift.stages import LAND, command
 from spark_jobs.holiday_calendar import calendar
 

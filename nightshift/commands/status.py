@@ -56,7 +56,7 @@ def status(use_case: str | None, date: str | None, dates_shown: int, as_json: bo
 def _overdue(catalog: Catalog) -> Iterator[str]:
     """What should have come by now; of sample data, whose dates are all past, nothing is awaited."""
     from nightshift.declarations.freshness import overdue
-    from nightshift.lake.published_dates import newest_published
+    from nightshift.lake.missing_dates import newest_published
 
     now = dt.datetime.now(dt.UTC)
     last = catalog.use_case.dates.last

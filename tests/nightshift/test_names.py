@@ -66,6 +66,18 @@ def test_no_function_that_is_imported_by_its_bare_name_has_two_meanings() -> Non
     _are_as_listed(imported, FUNCTIONS)
 
 
+def test_no_package_gives_another_thing_by_the_name_of_its_module() -> None:
+    """Whoever imports the module would find it there instead: Python sets it as an attribute of the package."""
+    found = [
+        f"{path.relative_to(PROJECT_DIR)}: {name}"
+        for path in _modules(ROOMS)
+        if path.stem == "__init__"
+        for module, name in _imported(_parsed(path))
+        if path.with_name(f"{name}.py").is_file() and module not in (_module(path), f"{_module(path)}.{name}")
+    ]
+    assert found == []
+
+
 def _are_as_listed(places: Mapping[str, Collection[str]], reasons: Mapping[str, str]) -> None:
     shared = {name: found for name, found in places.items() if len(found) > 1}
     assert {name: found for name, found in shared.items() if name not in reasons} == {}, "name them apart, or say why"
@@ -88,7 +100,7 @@ def _speaks_for(path: Path) -> bool:
 
 def _module(path: Path) -> str:
     relative = path.relative_to(PROJECT_DIR).with_suffix("").as_posix()
-    return relative.removeprefix("plugins/").replace("/", ".")
+    return relative.removeprefix("plugins/").replace("/", ".").removesuffix(".__init__")
 
 
 def _constants_and_classes(tree: ast.Module) -> Iterator[str]:

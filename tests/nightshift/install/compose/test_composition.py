@@ -45,12 +45,13 @@ class Machine:
         # Neither it nor what it imports may need a package.
         for module in (
             "nightshift/__init__.py",
+            "nightshift/install/__init__.py",
             "nightshift/install/setup/__init__.py",
             "nightshift/install/setup/secret_files.py",
         ):
-            (self.project / module).parent.mkdir(exist_ok=True)
+            (self.project / module).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT_DIR / module, self.project / module)
-        shutil.copytree(PROJECT_DIR / "nightshift" / "compose", self.project / "nightshift" / "compose")
+        shutil.copytree(PROJECT_DIR / "nightshift/install/compose", self.project / "nightshift/install/compose")
         self.programs = folder / "programs"
         self.programs.mkdir()
         self.log = folder / "docker.log"

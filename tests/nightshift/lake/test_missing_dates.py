@@ -21,8 +21,8 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import Settings
 from nightshift.job import Job
 from nightshift.lake.audit_report import AuditReport
+from nightshift.lake.missing_dates import came_without_rows, newest_published, unpublished
 from nightshift.lake.publication import publish
-from nightshift.lake.published_dates import came_without_rows, newest_published, unpublished
 from nightshift.ledger import SET_ASIDE, Input
 from nightshift.ledger.row_accounting import Accounting
 from tests.declaring import a_table, column
