@@ -18,7 +18,7 @@ from nightshift.install.services.ports import Ports
 AGAIN = "when no task runs, run `nightshift down` and `nightshift up`"
 # The title that Airflow gives to a process which runs tasks, and the commands of jobs.
 _WORKER, _IDLE = "airflow worker -- LocalExecutor", "<idle>"
-_JOB = re.compile(r" -m (?P<job>(?:spark_jobs|training|scoring|nightshift(?!\.services))\..*?)(?= --run-id|$)")
+_JOB = re.compile(r" -m (?P<job>(?:spark_jobs|training|scoring|nightshift(?!\.install\.services))\..*?)(?= --run-id|$)")
 
 
 @dataclass(frozen=True)
