@@ -42,9 +42,14 @@ class Catalog:
         self._files: dict[str, Path] = {}
         self._places: dict[str, Place] = {}
         for path, place, table in (*_declared(use_case), *_dbt_models(use_case)):
-            if table.short_name in self._tables:
-                places = " and ".join(str(place) for place in dict.fromkeys([self._files[table.short_name], path]))
-                raise DeclarationError(f"{use_case.name} declares the table {table.short_name} twice, in {places}")
+            if other := self._tables.get(table.short_name):
+                # What is built in has no place of its own.
+                fault = "a second time" if place else "which is built in"
+                raise DeclarationError(
+                    f"{line_of(path, place) if place else self.line_of(other)}: declares {table.short_name}, {fault}"
+                    + (f"; the first stands in {self.line_of(other)}" if place else ""),
+                    remedy="rename it, or take it away",
+                )
             self._tables[table.short_name], self._files[table.short_name] = table, path
             self._places[table.short_name] = place
         if any(table.features for table in self._tables.values()):
@@ -56,7 +61,11 @@ class Catalog:
         """The table that describes the features, which every use case with features has."""
         table = registry_table(self.use_case)
         if table.short_name in self._tables:
-            raise DeclarationError(f"{self.use_case.name} declares {table.short_name}, which is built in: remove it")
+            other = self._tables[table.short_name]
+            raise DeclarationError(
+                f"{self.line_of(other)}: declares {table.short_name}, which is built in",
+                remedy="rename it, or take it away",
+            )
         self._tables[table.short_name] = table
         self._files[table.short_name] = self.use_case.folder / "tables.yaml"
 
@@ -116,7 +125,7 @@ def _declared(use_case: UseCase) -> Iterator[tuple[Path, Place, Table]]:
         )
     content = read_mapping(path)
     if "tables" not in content:
-        raise DeclarationError(f"{path} must hold a list of tables under `tables:`")
+        raise DeclarationError(f"{path}, line 1: must hold a list of tables under `tables:`")
     for number, raw in enumerate(mappings(path, content, "tables")):
         place = ("tables", number)
         if not isinstance(raw.get("columns"), list):
@@ -124,22 +133,22 @@ def _declared(use_case: UseCase) -> Iterator[tuple[Path, Place, Table]]:
                 f"{line_of(path, place)}: a table is a mapping with a list of columns, and this is none: {raw!r:.80}"
             )
         columns = mappings(path, raw, "columns", place)
-        if reserved := [
-            _name(column) for column in columns if _name(column) in RESERVED.get(str(raw.get("layer")), ())
-        ]:
-            raise DeclarationError(
-                f"{path}: {raw['layer']}.{raw.get('name')}, column {reserved[0]}: the name is reserved, as nightshift "
-                "adds a column of this name itself; call it otherwise, in the delivery too"
-            )
+        for position, column in enumerate(columns):
+            if _name(column) in RESERVED.get(str(raw.get("layer")), ()):
+                raise DeclarationError(
+                    f"{line_of(path, (*place, 'columns', position))}: {raw['layer']}.{raw.get('name')}, column "
+                    f"{_name(column)}: the name is reserved, as nightshift adds a column of this name itself; call it "
+                    "otherwise, in the delivery too"
+                )
         if (raw.get("layer"), raw.get("name")) == ("gold", SCORES_NAME):
-            columns = _with_score_columns(columns, use_case, path)
+            columns = _with_score_columns(columns, use_case, path, (*place, "columns"))
         if "source" in raw:
             columns = [*columns, *({**column, "role": "lineage"} for column in LINEAGE)]
         yield path, place, _table({**raw, "columns": columns}, use_case, path, _below(place))
     yield path, (), _table(QUARANTINE_TABLE, use_case, path, tuple)
 
 
-def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path) -> list[Any]:
+def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path, place: Place) -> list[Any]:
     """What a use case declares of its scores, and what scoring adds.
 
     Raises:
@@ -147,11 +156,12 @@ def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path) -
     """
     added = score_columns(use_case.task, use_case.target)
     names = {column["name"] for column in added}
-    if twice := [_name(column) for column in columns if _name(column) in names]:
+    if twice := [number for number, column in enumerate(columns) if _name(column) in names]:
         raise DeclarationError(
-            f"{path}: gold.{SCORES_NAME}, column {twice[0]}: every {use_case.task} score has it, so take it out of the "
-            "declaration; declared are the keys, and what else shall be carried over from the feature table as it is "
-            "(where that is a feature of this name, give the feature another one)"
+            f"{line_of(path, (*place, twice[0]))}: gold.{SCORES_NAME}, column {_name(columns[twice[0]])}: every "
+            f"{use_case.task} score has it, so take it out of the declaration; declared are the keys, and what else "
+            "shall be carried over from the feature table as it is (where that is a feature of this name, give the "
+            "feature another one)"
         )
     return [*columns, *added]
 
@@ -226,7 +236,7 @@ def _table(raw: Mapping[str, Any], use_case: UseCase, path: Path, place_of: Call
         return Table.model_validate({"use_case": use_case.name, "owner": use_case.owner, **raw})
     except ValidationError as error:
         table = f"{raw.get('layer', '?')}.{raw.get('name', '?')}"
-        found = faults(error, path, place_of)
+        found = faults(error, path, Table, place_of)
         lines = [f"{where}: {table}{_place(raw, place)}: {said}" for where, place, said in found]
         raise DeclarationError("\n".join(lines)) from error
 

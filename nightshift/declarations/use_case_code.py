@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from types import ModuleType
 
 from nightshift.declarations.use_case import UseCase
@@ -28,5 +29,12 @@ def load_module(use_case: UseCase, name: str) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     # Dataclasses look their own module up while they are made.
     sys.modules[qualified] = module
-    specification.loader.exec_module(module)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename == str(path)]
+        raise DeclarationError(
+            f"{path}, line {frames[-1].lineno if frames else 1}: can't be imported: {type(error).__name__}: {error}",
+            remedy="correct that line; what it imports must be installed (pyproject.toml)",
+        ) from error
     return module

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from nightshift.errors import DeclarationError
 from nightshift.home.outside_errors import unusable
 
+
+def _is_cron(text: str) -> str:
+    # Nothing else needs it, and most programs read use cases.
+    from croniter import croniter
+
+    if not croniter.is_valid(text):
+        raise ValueError(f"{text!r} is no cron expression, like `0 5 * * *` for five o'clock each day")
+    return text
+
+
+Cron = Annotated[str, AfterValidator(_is_cron)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Model = TypeVar("Model", bound=BaseModel)
 Place = Sequence[int | str]
@@ -45,7 +65,7 @@ def load_yaml(model: type[Model], path: Path) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        lines = [f"{where}: {'.'.join(map(str, field))}: {said}" for where, field, said in faults(error, path)]
+        lines = [f"{where}: {'.'.join(map(str, field))}: {said}" for where, field, said in faults(error, path, model)]
         raise DeclarationError("\n".join(lines)) from error
 
 
@@ -86,7 +106,11 @@ def read_yaml(path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = " ".join(filter(None, (error.context, error.problem)))
-        raise DeclarationError(f"{path}, line {mark.line + 1 if mark else 1}, is not valid YAML: {said}") from error
+        is_form = isinstance(error, yaml.scanner.ScannerError | yaml.parser.ParserError)
+        raise DeclarationError(
+            f"{path}, line {mark.line + 1 if mark else 1}, is not valid YAML: {said}",
+            remedy="correct the indentation, quotes or brackets there, or on the line before" if is_form else None,
+        ) from error
     except RecursionError as error:
         raise DeclarationError(f"{path} is not valid YAML: it is nested too deeply") from error
 
@@ -119,11 +143,12 @@ def mapping(path: Path, parent: Any, key: str, place: Place = ()) -> dict[Any, A
 
 
 def faults(
-    error: ValidationError, path: Path, place_of: Callable[[Place], Place] = tuple
+    error: ValidationError, path: Path, model: type[BaseModel], place_of: Callable[[Place], Place] = tuple
 ) -> Iterator[tuple[str, Place, str]]:
     """What pydantic found wrong with (a part of) a file: file and line, the field, and words.
 
     Args:
+        model: that the part was validated against.
         place_of: where in the file a field of the validated part stands.
     """
     tree = _tree(path)
@@ -131,7 +156,7 @@ def faults(
         node = _find(tree, place_of(fault["loc"]))
         written = node.value if isinstance(node, yaml.ScalarNode) else None
         where = f"{path}, line {node.start_mark.line + 1}" if node else str(path)
-        yield where, fault["loc"], _said(fault, written)
+        yield where, fault["loc"], _said(fault, written, model)
 
 
 def kind_of(raw: object) -> str:
@@ -147,12 +172,21 @@ def line_of(path: Path, place: Place) -> str:
 
 def _refuse(path: Path, place: Place, expected: str, found: object) -> NoReturn:
     field = ".".join(str(part) for part in place)
-    raise DeclarationError(f"{line_of(path, place)}: {field}: must be {expected}, and is {kind_of(found)}")
+    remedy = f"give it a value, or take `{place[-1]}:` away" if found is None else None
+    raise DeclarationError(
+        f"{line_of(path, place)}: {field}: must be {expected}, and is {kind_of(found)}", remedy=remedy
+    )
 
 
-def _said(fault: Any, written: str | None) -> str:
+def _said(fault: Any, written: str | None, model: type[BaseModel]) -> str:
     said = str(fault["msg"]).removeprefix("Value error, ")
     value = fault.get("input")
+    if fault["type"] == "missing":
+        return "is missing: it must be given"
+    if fault["type"] == "extra_forbidden":
+        *place, name = fault["loc"]
+        likely = get_close_matches(str(name), _fields(model, place), n=1)
+        return f"there is no such field: {f'is `{likely[0]}` meant?' if likely else 'correct its name, or remove it'}"
     if fault["type"] == "string_type":
         shown = str(value).lower() if isinstance(value, bool) else str(value)
         if value is None or isinstance(value, dict | list):
@@ -167,6 +201,23 @@ def _said(fault: Any, written: str | None) -> str:
         expected = "a mapping" if fault["type"] in ("model_type", "dict_type") else "a list"
         return f"must be {expected}, and is {kind_of(value)}"
     return said
+
+
+def _fields(kind: Any, place: Place) -> list[str]:
+    """Names of the fields that a declaration may have at a place of it; none where that can't be told."""
+    models = list(_models(kind))
+    if not place:
+        return [name for model in models for name in model.model_fields]
+    found = next((model.model_fields[str(place[0])] for model in models if place[0] in model.model_fields), None)
+    # Of a list or a mapping, each item has the same form.
+    return _fields(found.annotation if found else kind, place[1:])
+
+
+def _models(kind: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for part in get_args(kind):
+        yield from _models(part)
 
 
 def _tree(path: Path) -> yaml.Node | None:

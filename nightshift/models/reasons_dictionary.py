@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from nightshift.declarations.tables import Column, Table
 from nightshift.declarations.use_case import UseCase
-from nightshift.declarations.yaml_form import Declared, Name, load_yaml
+from nightshift.declarations.yaml_form import Declared, Name, line_of, load_yaml
 from nightshift.errors import DeclarationError
 from nightshift.models.reason_wording import PLACEHOLDER, Form, Wording
 
@@ -70,8 +70,8 @@ def wordings(use_case: UseCase, features: Table) -> dict[str, Wording]:
     known = {column.name: column for column in features.features}
     if unknown := sorted(given.keys() - known.keys()):
         raise DeclarationError(
-            f"{path}: {', '.join(unknown)}: {features.short_name} has no such feature, so that nothing would ever be "
-            "said of it: take its phrases out, or mend the name"
+            f"{line_of(path, ['features', unknown[0]])}: {', '.join(unknown)}: {features.short_name} has no "
+            "such feature, so that nothing would ever be said of it: take its phrases out, or mend the name"
         )
     return {name: _wording(column, given.get(name)) for name, column in known.items()}
 

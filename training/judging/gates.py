@@ -116,10 +116,11 @@ def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
         )
     gates = tuple(_read(path))
     for number, gate in enumerate(gates):
+        place = [gate.group, sum(other.group == gate.group for other in gates[:number])]
         if gate.name in {other.name for other in gates[:number]}:
-            raise DeclarationError(f"{path}: two gates are called {gate.name}")
+            raise DeclarationError(f"{line_of(path, place)}: two gates are called {gate.name}: rename one of them")
         if fault := fault_of_gate(gate, use_case.task):
-            raise DeclarationError(f"{path}: {gate.group}, gate {gate.name}: {fault}")
+            raise DeclarationError(f"{line_of(path, place)}: {gate.group}, gate {gate.name}: {fault}")
     if missing := lacking(gates, use_case.task):
         raise DeclarationError(f"{path} lacks what no use case may do without:\n  " + "\n  ".join(missing))
     return gates
@@ -162,7 +163,9 @@ def _read(path: Path) -> list[Gate]:
     gates: list[Gate] = []
     for group, entries in raw.items():
         if group not in GROUPS:
-            raise DeclarationError(f"{path}: {group!r} is not a group of gates; there are: {', '.join(GROUPS)}")
+            raise DeclarationError(
+                f"{line_of(path, [group])}: {group!r} is not a group of gates; there are: {', '.join(GROUPS)}"
+            )
         if not isinstance(entries, list):
             raise DeclarationError(
                 f"{line_of(path, [group])}: {group}: must be a list of gates, each beginning with `- name:`"
@@ -183,7 +186,7 @@ def _gate(path: Path, group: str, position: int, raw: Any) -> Gate:
         name = raw.get("name") or f"number {position}"
         lines = [
             f"{where}: {group}, gate {name}: {': '.join([*map(str, field), said])}"
-            for where, field, said in faults(error, path, lambda field: (group, position - 1, *field))
+            for where, field, said in faults(error, path, Gate, lambda field: (group, position - 1, *field))
         ]
         raise DeclarationError("\n".join(lines)) from error
 

@@ -67,9 +67,9 @@ def said(path: Path) -> str:
         (b"country: DE\nparts:\n  - size: x\n", "PATH, line 3: parts.0.size: Input should be a valid integer"),
         (
             b"country: DE\nparts:\n  -\n    size: 1\n    sise: 1\n",
-            "PATH, line 5: parts.0.sise: Extra inputs are not permitted",
+            "PATH, line 5: parts.0.sise: there is no such field: is `size` meant?",
         ),
-        (b"parts: []\n", "PATH, line 1: country: Field required"),
+        (b"parts: []\n", "PATH, line 1: country: is missing: it must be given"),
         (b"country: [DE]\n", "PATH, line 1: country: must be text, and is a list"),
         (b"country:\n", "PATH, line 1: country: must be text, and is nothing"),
         # YAML 1.1 takes these for something else.
@@ -93,7 +93,7 @@ def test_a_wrong_file_is_told_with_its_line(tmp_path: Path, text: bytes, words: 
     path = tmp_path / "whole.yaml"
     path.write_bytes(text)
     assert words in said(path)
-    assert "\n" not in said(path)
+    assert "\n" not in said(path).partition("\nNext: ")[0]
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_feature_without_a_phrase_is_called_by_its_description(shop: Shop) -> 
     [
         ("features: {colour: {raises: a, lowers: b}}", "colour: gold.orders has no such feature"),
         ("features: {id: {raises: a, lowers: b}}", "id: gold.orders has no such feature"),
-        ("features: {amount: {raises: a}}", "features.amount.lowers: Field required"),
+        ("features: {amount: {raises: a}}", "features.amount.lowers: is missing"),
         ("features: {amount: {raises: 'a {amount}', lowers: b}}", "features.amount.raises: .*has {amount}; the only"),
         (
             "features: {amount: {raises: 'a {value:.2f}', lowers: b}}",
