@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
@@ -54,5 +55,5 @@ def backfill(use_case: UseCase) -> DAG:
     return dag
 
 
-for each in UseCase.load_all():
+for each in find_use_cases().warn().use_cases:
     globals()[f"{each.name}_backfill"] = backfill(each)

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.catch_up import FindChanges
@@ -55,5 +56,5 @@ def catch_up(use_case: UseCase) -> DAG:
     return dag
 
 
-for each in UseCase.load_all():
+for each in find_use_cases().warn().use_cases:
     globals()[f"{each.name}_catch_up"] = catch_up(each)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import params
 from nightshift_airflow.defaults import dag_arguments, ticks
@@ -43,5 +44,5 @@ def nightly(use_case: UseCase) -> DAG:
     return dag
 
 
-for each in UseCase.load_all():
+for each in find_use_cases().warn().use_cases:
     globals()[f"{each.name}_nightly"] = nightly(each)

@@ -26,6 +26,7 @@ import datetime as dt
 
 from airflow.sdk import DAG, chain
 
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.training_section import FEWEST_TEST_DAYS, TRAINING_POOL
 from nightshift.declarations.use_case import UseCase
 from nightshift_airflow import params
@@ -84,5 +85,5 @@ def train(use_case: UseCase) -> DAG:
     return dag
 
 
-for each in UseCase.load_all():
+for each in find_use_cases().warn().use_cases:
     globals()[f"{each.name}_train"] = train(each)

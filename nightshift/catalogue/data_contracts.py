@@ -25,7 +25,7 @@ import yaml
 from nightshift.catalogue.generated_files import Generator, mark
 from nightshift.declarations import in_words
 from nightshift.declarations.built_in_columns import all_columns
-from nightshift.declarations.sql_checks import checked_catalogs
+from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.tables import PARTITION, REASONS, Column, Table
 from nightshift.home.settings import PROJECT_DIR
 
@@ -48,14 +48,14 @@ Yaml = dict[str, Any]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the contracts, or check them; gives the exit status."""
+    found = checked_use_cases()
     return Generator(
-        MODULE, "Write the data contracts of all tables.", files=files, places=lambda: CONTRACTS.rglob("*.odcs.yaml")
+        MODULE,
+        "Write the data contracts of all tables.",
+        files=lambda: {place_of(table): text(table) for catalog in found.catalogs for table in catalog},
+        places=lambda: CONTRACTS.rglob("*.odcs.yaml"),
+        broken=found.sentences,
     ).main(arguments)
-
-
-def files() -> dict[Path, str]:
-    """The text of every contract by its path."""
-    return {place_of(table): text(table) for catalog in checked_catalogs() for table in catalog}
 
 
 def place_of(table: Table) -> Path:

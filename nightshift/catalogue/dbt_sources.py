@@ -20,7 +20,7 @@ import yaml
 from nightshift.catalogue.generated_files import Generator, mark
 from nightshift.declarations.built_in_columns import all_columns
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.sql_checks import checked_catalogs
+from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.tables import Layer, Table
 from nightshift.home.settings import get_settings
 
@@ -30,12 +30,14 @@ SOURCE_LAYERS: tuple[Layer, ...] = ("silver", "gold")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files, or check them; gives the exit status."""
+    found = checked_use_cases()
     models = get_settings().dbt_dir / "models"
     return Generator(
         MODULE,
         "Write dbt's sources of all use cases.",
-        files=lambda: {_file(catalog): sources(catalog) for catalog in checked_catalogs()},
+        files=lambda: {_file(catalog): sources(catalog) for catalog in found.catalogs},
         places=lambda: models.glob("*/sources.yml"),
+        broken=found.sentences,
     ).main(arguments)
 
 

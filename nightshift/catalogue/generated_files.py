@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightshift import terminal
 from nightshift.home.settings import PROJECT_DIR
 from nightshift.terminal import markdown_row
 
@@ -22,12 +23,15 @@ class Generator:
         files: gives the text of each file by its path.
         places: gives the files that it may have written before. Of those, one that holds `mark` and is no longer
             among `files` is removed; one that a person wrote is not touched.
+        broken: sentences about use cases of which `files` has nothing: what was written for them before stays, and the
+            exit status is 1.
     """
 
     module: str
     about: str
     files: Callable[[], Mapping[Path, str]]
     places: Callable[[], Iterable[Path]]
+    broken: Sequence[str] = ()
 
     @property
     def mark(self) -> str:
@@ -42,19 +46,22 @@ class Generator:
         expected = dict(self.files())
         found = {path: _text(path) for path in {*self.places(), *expected} if path.is_file()}
         left_over = [path for path, text in found.items() if path not in expected and self.mark in text]
+        left_over = [] if self.broken else left_over
         stale = sorted([path for path, text in expected.items() if found.get(path) != text] + left_over)
+        for sentence in self.broken:
+            terminal.echo(sentence, err=True)
         if is_check:
             if stale:
                 names = ", ".join(_shown(path) for path in stale)
                 sys.stderr.write(f"stale: {names}; run `.venv/bin/python -m {self.module}`\n")
-            return 1 if stale else 0
+            return 1 if stale or self.broken else 0
         for path in stale:
             if path in expected:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(expected[path], encoding="utf-8")
             else:
                 path.unlink()
-        return 0
+        return 1 if self.broken else 0
 
 
 def mark(module: str) -> str:

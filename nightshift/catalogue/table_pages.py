@@ -21,7 +21,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations import in_words
 from nightshift.declarations.built_in_columns import all_columns
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.sql_checks import checked_catalogs
+from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.table_inputs import derivations
 from nightshift.declarations.tables import PARTITION, Column, Table
 from nightshift.home.settings import PROJECT_DIR
@@ -35,14 +35,18 @@ MEASURED = ("double", "boolean", "int", "bigint")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pages, or check them; gives the exit status."""
+    found = checked_use_cases()
     return Generator(
-        MODULE, "Write the reference pages of all tables.", files=pages, places=lambda: REFERENCE.rglob("*.md")
+        MODULE,
+        "Write the reference pages of all tables.",
+        files=lambda: pages(found.catalogs),
+        places=lambda: REFERENCE.rglob("*.md"),
+        broken=found.sentences,
     ).main(arguments)
 
 
-def pages() -> dict[Path, str]:
+def pages(catalogs: Sequence[Catalog]) -> dict[Path, str]:
     """The text of every page by its path: one for each table, and an index."""
-    catalogs = checked_catalogs()
     found = {REFERENCE / "README.md": index(catalogs)}
     for catalog in catalogs:
         inputs = derivations(catalog)

@@ -23,12 +23,12 @@ def contracts(table: str | None, use_case: str | None, to: Path | None) -> None:
     nightshift contracts --use-case flight_delays --to /tmp/contracts
     """
     from nightshift.catalogue.data_contracts import text
-    from nightshift.declarations.sql_checks import checked_catalogs
+    from nightshift.declarations.sql_checks import checked_use_cases
     from nightshift.errors import UsageError
 
     found = {
         each.full_name: each
-        for catalog in checked_catalogs()
+        for catalog in checked_use_cases().warn().catalogs
         for each in catalog
         if (use_case is None or each.use_case == use_case) and (table is None or each.full_name == table)
     }

@@ -15,6 +15,7 @@ from nightshift.stages import typed
 
 if TYPE_CHECKING:
     from nightshift.catalogue.feature_registry.features_in_use import Registry
+    from nightshift.declarations.catalog import Catalog
 
 FEATURE_TITLES = ("feature", "type", "gain", "used by", "nulls", "computed from", "looks back")
 
@@ -32,10 +33,14 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
     from nightshift.catalogue.feature_registry.features_in_use import registry_of
     from nightshift.catalogue.feature_registry.registry_page import write_registry
     from nightshift.dbt_project.models_and_docs import write_docs
-    from nightshift.declarations.use_case import UseCase
+    from nightshift.declarations.found_use_cases import asked_use_cases
 
-    use_cases = [UseCase.load(name)] if name else UseCase.load_all()
-    registries = {use_case.name: registry_of(use_case) for use_case in use_cases}
+    registries: dict[str, Registry] = {}
+
+    def read(catalog: Catalog) -> None:
+        registries[catalog.use_case.name] = registry_of(catalog.use_case)
+
+    use_cases = asked_use_cases(name, read).use_cases
     dbt_docs = write_docs()
     pages = {use_case.name: write_registry(use_case, registries[use_case.name]) for use_case in use_cases}
     if publish:

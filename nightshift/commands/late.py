@@ -26,13 +26,13 @@ def late(use_case: str | None, all_dates: bool, leave_out: str | None, as_json: 
 
     This only looks: the DAG <use case>_catch_up redoes them.
     """
-    from nightshift.declarations.catalog import Catalog
+    from nightshift.declarations.found_use_cases import asked_use_cases
     from nightshift.ingest.late import find
     from nightshift.ingest.late.changes_in_words import describe, next_steps
 
     passed_over = frozenset(BatchDates.parse(leave_out)) if leave_out else frozenset[dt.date]()
-    cases = [UseCase.load(use_case)] if use_case else UseCase.load_all()
-    found = [(case, find(case, Catalog(case), all_dates, passed_over)) for case in cases]
+    catalogs = asked_use_cases(use_case).catalogs
+    found = [(each.use_case, find(each.use_case, each, all_dates, passed_over)) for each in catalogs]
     if as_json:
         terminal.echo_json([_as_values(case, changes) for case, changes in found])
         return

@@ -30,26 +30,25 @@ STYLES = {"published": "green", "running": "yellow", "overtaken": "yellow", "ref
 def status(use_case: str | None, date: str | None, dates_shown: int, as_json: bool) -> None:
     """Show the newest attempt of each table and batch date.
 
-    Exits with 1 when an attempt shown did not publish, or its rows do not balance.
+    Exits with 1 when an attempt shown did not publish, its rows do not balance, or a use case is broken.
     """
-    from nightshift.declarations.catalog import Catalog
-    from nightshift.declarations.use_case import UseCase
+    from nightshift.declarations.found_use_cases import asked_use_cases
     from nightshift.lake.recovery import recover_entries
     from nightshift.ledger import latest
 
-    catalogs = [Catalog(case) for case in ([UseCase.load(use_case)] if use_case else UseCase.load_all())]
-    for catalog in catalogs:
+    found = asked_use_cases(use_case)
+    for catalog in found.catalogs:
         recover_entries(catalog)
     rows = [_row(entry) for entry in latest(use_case, parse_date(date) if date else None, dates_shown)]
     if as_json:
         terminal.echo_json(rows)
     elif rows:
         _print(rows)
-        for line in (line for catalog in catalogs for line in _overdue(catalog)):
+        for line in (line for catalog in found.catalogs for line in _overdue(catalog)):
             terminal.echo(line, fg="yellow")
     else:
         terminal.echo("the ledger has no entry yet: run `make demo`, or a night from the Airflow UI")
-    if any(row["status"] in ("refused", "failed") or not row["balances"] for row in rows):
+    if found.broken or any(row["status"] in ("refused", "failed") or not row["balances"] for row in rows):
         raise SystemExit(1)
 
 

@@ -42,12 +42,10 @@ def trace(table: str, date: str, use_case: str | None, as_json: bool) -> None:
 
 
 def _find(table: str, use_case: str | None) -> Any:
-    from nightshift.declarations.catalog import Catalog
-    from nightshift.declarations.use_case import UseCase
+    from nightshift.declarations.found_use_cases import asked_use_cases
     from nightshift.errors import UsageError
 
-    cases = [UseCase.load(use_case)] if use_case else UseCase.load_all()
-    catalogs = [Catalog(case) for case in cases]
+    catalogs = asked_use_cases(use_case).catalogs
     found = [(catalog, each) for catalog in catalogs for each in catalog if table in (each.short_name, each.full_name)]
     if len(found) == 1:
         return found[0]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nightshift.dbt_project import call
 from nightshift.declarations.built_in_columns import all_columns
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError, InstallationError
@@ -46,7 +47,7 @@ def write_docs(use_cases: Sequence[UseCase] | None = None) -> Path:
         NightshiftError: if dbt cannot parse or compile the project.
     """
     target = get_settings().dbt_target / "docs"
-    use_cases = UseCase.load_all() if use_cases is None else use_cases
+    use_cases = find_use_cases().use_cases if use_cases is None else use_cases
     manifest = _parsed()
     tables = {table.full_name: table for use_case in use_cases for table in Catalog(use_case)}
     catalog = _catalog(manifest, tables)

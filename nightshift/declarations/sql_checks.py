@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from nightshift.declarations.catalog import Catalog, refuse
+from nightshift.declarations.found_use_cases import FoundUseCases, find_use_cases
 from nightshift.declarations.raising_predicates import DIALECT, REMEDY, function_name, raising
 from nightshift.declarations.tables import PARTITION, Table
-from nightshift.declarations.use_case import UseCase
 
 if TYPE_CHECKING:
     from sqlglot import Expr
@@ -30,16 +30,9 @@ def check_sql(catalog: Catalog) -> None:
     refuse(catalog, [fault for table in catalog for fault in _faults(table, catalog)])
 
 
-def checked_catalogs() -> list[Catalog]:
-    """The tables of every use case, their SQL looked at.
-
-    Raises:
-        NightshiftError: naming what is wrong with a declaration.
-    """
-    catalogs = [Catalog(use_case) for use_case in UseCase.load_all()]
-    for catalog in catalogs:
-        check_sql(catalog)
-    return catalogs
+def checked_use_cases() -> FoundUseCases:
+    """Every use case, its SQL looked at."""
+    return find_use_cases().checked(check_sql)
 
 
 def _faults(table: Table, catalog: Catalog) -> Iterator[tuple[Table, str]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, PositiveInt, StringConstraints, model_validator
 
-from nightshift.declarations.yaml_form import Declared, Name
+from nightshift.declarations.yaml_form import Cron, Declared, Name
 
 # As Airflow's user names are.
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+-]{1,250}$")]
@@ -101,7 +101,7 @@ class Approval(Declared):
 class Training(Declared):
     """How a model is trained: periods at the end of the asked range, search budget, seeds."""
 
-    schedule: str | None = Field(None, description="Cron expression in the use case's time zone; unset: by hand.")
+    schedule: Cron | None = Field(None, description="Cron expression in the use case's time zone; unset: by hand.")
     history_days: PositiveInt = Field(273, description="Length of the range that the train DAG takes.")
     validation_days: PositiveInt = Field(31, description="Batch dates before the test period, to tune and stop on.")
     test_days: PositiveInt = Field(30, description="The last batch dates of the range, on which the model is judged.")

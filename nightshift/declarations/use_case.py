@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
-from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -15,8 +15,8 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_
 from nightshift.dates import BatchDates
 from nightshift.declarations.countries import unknown_country, unknown_subdivision
 from nightshift.declarations.training_section import BINARY, ReasonsPlan, Target, Task, Training
-from nightshift.declarations.yaml_form import Declared, Name, load_yaml
-from nightshift.errors import DeclarationError, NightshiftError, UsageError
+from nightshift.declarations.yaml_form import Cron, Declared, Name, line_of, load_yaml
+from nightshift.errors import DeclarationError, UsageError
 from nightshift.home.settings import get_settings
 from nightshift.home.variables import spark_conf
 
@@ -37,7 +37,7 @@ class DeliveryTerms(Declared):
     late_days: PositiveInt = Field(
         35, description="How far before the newest batch date late and corrected deliveries are looked for."
     )
-    catch_up_schedule: str | None = Field(
+    catch_up_schedule: Cron | None = Field(
         "0 5 * * *", description="When they are looked for; cron expression in the use case's time zone."
     )
 
@@ -63,7 +63,7 @@ class Demo(Declared):
 class Nightly(Declared):
     """When the night starts and which feature windows it needs to be complete."""
 
-    schedule: str = Field(
+    schedule: Cron = Field(
         "0 0 * * *", description="Cron expression in the use case's time zone; it must tick at midnight."
     )
     lookback_days: PositiveInt = Field(28, description="Deliveries that features of D may read, that of D included.")
@@ -72,7 +72,7 @@ class Nightly(Declared):
 class UseCase(Declared):
     """All that is particular to one use case, except its tables, SQL and code."""
 
-    name: Name = Field(description="Of its folder, too; no other use case's name may be this one, `_` and more.")
+    name: Name = Field(description="That of its folder.")
     title: str = Field(description="In the list of DAGs, on pages and cards.")
     description: str = Field(description="What is predicted, for whom and when, in a sentence or two.")
     owner: str = Field(description="Team that answers for it; owner of its tasks, and of tables that name no other.")
@@ -203,61 +203,55 @@ class UseCase(Declared):
         Raises:
             NightshiftError: if there is none of that name or its file breaks a rule, naming file and field.
         """
+        folder = get_settings().use_cases_dir / name
         if not _NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is not a use case's name: lower-case letters, digits and underscores")
-        path = get_settings().use_cases_dir / name / FILES[0]
-        if path.parent.is_dir():
-            _refuse_unread(path.parent)
-        if not path.is_file():
-            known = ", ".join(sorted(case.name for case in cls.load_all())) or "none"
-            raise UsageError(f"there is no use case {name!r} ({path} is missing); there are: {known}")
-        return load_yaml(cls, path)
-
-    @classmethod
-    def load_all(cls) -> list[Self]:
-        """All use cases, by name.
-
-        Raises:
-            NightshiftError: if a file breaks a rule, or the tables of two use cases could have one name.
-        """
-        folders = sorted(path for path in get_settings().use_cases_dir.glob("*") if path.is_dir())
-        for folder in folders:
-            _refuse_unread(folder)
-        files = [folder / FILES[0] for folder in folders if any((folder / name).exists() for name in FILES)]
-        found = [(file, load_yaml(cls, file)) for file in files]
-        for (file, use_case), (others_file, other) in permutations(found, 2):
-            if f"{other.name}_".startswith(f"{use_case.name}_"):
-                raise DeclarationError(
-                    f"{others_file}: the name {other.name} is {use_case.name}, that of {file}, or begins with it and "
-                    "`_`, so that tables of both could have one name (a_b_c is table b_c of a, and c of a_b): "
-                    "rename one use case, its folder and its folder of dbt models"
-                )
-        return [use_case for _, use_case in found]
-
-    @classmethod
-    def load_readable(cls) -> tuple[list[Self], dict[str, NightshiftError]]:
-        """Each use case that can be read by itself, and why the others can't, by the names of their folders."""
-        read: list[Self] = []
-        unreadable: dict[str, NightshiftError] = {}
-        for file in sorted(get_settings().use_cases_dir.glob(f"*/{FILES[0]}")):
-            try:
-                read.append(cls.load(file.parent.name))
-            except NightshiftError as error:
-                unreadable[file.parent.name] = error
-        return read, unreadable
+            raise UsageError(
+                f"{name!r} is not a use case's name: lower-case letters, digits and underscores",
+                remedy=f"rename the folder {folder}" if folder in folders() else None,
+            )
+        if folder not in folders():
+            known = ", ".join(each.name for each in folders()) or "none"
+            raise UsageError(f"there is no use case {name!r} ({folder / FILES[0]} is missing); there are: {known}")
+        _refuse_unread(folder)
+        if not (folder / FILES[0]).exists():
+            raise DeclarationError(
+                f"{folder / FILES[0]} is missing: it says what the other files in its folder belong to",
+                remedy="write it as CONTRIBUTING.md says (Add a use case), or take the folder away",
+            )
+        found = load_yaml(cls, folder / FILES[0])
+        if found.name != name:
+            raise DeclarationError(
+                f"{line_of(folder / FILES[0], ['name'])}: name: is {found.name}, and its folder is {name}",
+                remedy="give the folder and `name` one name, which no other use case has",
+            )
+        return found
 
 
-def _refuse_unread(folder: Path) -> None:
-    """A declaration under a name that is nearly right, like `use_case.yml`, would say nothing."""
+def folders() -> list[Path]:
+    """The folders that hold a use case's declarations, whether these can be read or not."""
+    found = sorted(path for path in get_settings().use_cases_dir.glob("*") if path.is_dir())
+    return [
+        folder
+        for folder in found
+        if not folder.name.startswith((".", "_"))
+        and (any((folder / name).exists() for name in FILES) or any(_unread(folder)))
+    ]
+
+
+def _unread(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Files whose names are nearly that of a declaration, like `use_case.yml`, each with that name."""
     for path in sorted(folder.iterdir()):
         # Of other files, and of hidden ones that editors leave, nobody expects that they are read.
         if path.name in FILES or path.suffix.lower() not in (".yml", ".yaml") or path.name.startswith((".", "#")):
             continue
         likely = get_close_matches(path.stem.lower(), [Path(name).stem for name in FILES], n=1, cutoff=0.8)
-        if not likely or "." in path.stem:
-            continue
+        if likely and "." not in path.stem:
+            yield path, f"{likely[0]}.yaml"
+
+
+def _refuse_unread(folder: Path) -> None:
+    for path, likely in _unread(folder):
         raise DeclarationError(
-            f"{path} is read by nobody (is {likely[0]}.yaml meant?): a use case's declarations are named "
-            f"{', '.join(FILES)}",
+            f"{path} is read by nobody (is {likely} meant?): a use case's declarations are named {', '.join(FILES)}",
             remedy="rename it, or move it out of the folder",
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from nightshift.declarations.catalog import Catalog
+from nightshift import terminal
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.tables import Column, Table
-from nightshift.declarations.use_case import UseCase
-from nightshift.errors import DeclarationError, UsageError
+from nightshift.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,20 +24,20 @@ LOST_IN_ARROW = {
 
 
 def published_tables() -> dict[str, Table]:
-    """The tables that can be queried, by name, like ``gold.flight_delays_scores``.
+    """The tables that can be queried, by name, like ``gold.flight_delays_scores``, of use cases that can be read.
 
-    Raises:
-        NightshiftError: if a declaration is wrong, or two tables have one name.
+    Of those that can't, standard error says why; and of two tables of one name, both of which are left out.
     """
-    found: dict[str, Table] = {}
-    for use_case in UseCase.load_all():
-        for table in Catalog(use_case):
-            if other := found.get(table.full_name):
-                raise DeclarationError(
-                    f"{table.full_name} is the name of two tables, {other.label} and {table.label}: rename one of them"
-                )
-            found[table.full_name] = table
-    return {name: table for name, table in found.items() if table.exists()}
+    named: dict[str, list[Table]] = defaultdict(list)
+    for catalog in find_use_cases().warn().catalogs:
+        for table in catalog:
+            if table.exists():
+                named[table.full_name].append(table)
+    for name, tables in named.items():
+        if len(tables) > 1:
+            labels = " and ".join(table.label for table in tables)
+            terminal.echo(f"{name} is the name of two tables, {labels}: rename a use case or a table", err=True)
+    return {name: tables[0] for name, tables in named.items() if len(tables) == 1}
 
 
 def query(sql: str) -> pa.Table:

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift.catalogue.generated_files import Generator, mark, markdown_table
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.home.settings import PROJECT_DIR
-from nightshift_airflow.kinds import kind_of
+from nightshift_airflow.kinds import KINDS, kind_of
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -33,7 +34,11 @@ REFERENCE = PROJECT_DIR / "docs" / "reference" / "dags"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pages, or check them; gives the exit status."""
     return Generator(
-        MODULE, "Write the reference pages of all DAGs.", files=pages, places=lambda: REFERENCE.glob("*.md")
+        MODULE,
+        "Write the reference pages of all DAGs.",
+        files=pages,
+        places=lambda: REFERENCE.glob("*.md"),
+        broken=find_use_cases().sentences,
     ).main(arguments)
 
 
@@ -50,8 +55,8 @@ def load_dags(folder: Path = PROJECT_DIR / "dags") -> dict[str, DAG]:
     from airflow.sdk import DAG
 
     loaded: dict[str, DAG] = {}
-    for file in sorted(folder.glob("*.py")):
-        values = runpy.run_path(str(file)).values()
+    for kind in KINDS:
+        values = runpy.run_path(str(folder / f"{kind}.py")).values()
         loaded |= {value.dag_id: value for value in values if isinstance(value, DAG)}
     return loaded
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.install.services.airflow_pools import pools
 
 
@@ -17,13 +17,11 @@ def main() -> int:
     from airflow.models.pool import Pool
     from airflow.utils.session import create_session
 
-    read, unreadable = UseCase.load_readable()
-    # One that can't be read stops no service: its DAGs are missing, and Airflow's pages say why.
-    for name, error in unreadable.items():
-        print(f"nightshift: {name} can't be read: {error}", file=sys.stderr)
+    # One that is broken stops no service: its DAGs are missing, and Airflow's pages say why.
+    found = find_use_cases().warn()
     with create_session() as session:
         there = {pool.pool for pool in Pool.get_pools(session=session)}
-        for name, description in pools(read).items():
+        for name, description in pools(found.use_cases).items():
             if name not in there:
                 Pool.create_or_update_pool(name, 1, description, include_deferred=False, session=session)
     return 0

@@ -9,20 +9,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from nightshift.declarations.use_case import UseCase
-from nightshift.errors import NightshiftError
+from nightshift.declarations.found_use_cases import find_use_cases
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 def common_zone() -> str | None:
-    """The zone of all use cases, or none where they have several or cannot be read."""
-    try:
-        zones = {use_case.timezone for use_case in UseCase.load_all()}
-    except NightshiftError:
-        # The DAG files report it where people look for it.
-        return None
+    """The zone of all use cases that can be read, or none where they have several."""
+    zones = {use_case.timezone for use_case in find_use_cases().use_cases}
     return zones.pop() if len(zones) == 1 else None
 
 

@@ -7,13 +7,13 @@ from pyspark.sql import SparkSession
 
 from nightshift.dbt_project.build_models import DbtProject
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.home.settings import PROJECT_DIR, Settings
 from tests.dbt.conftest import Copy, Landed
 from tests.leak import AGAIN, AROUND, FROM, feature_tables, leaks
 
 DBT = PROJECT_DIR / "dbt"
-USE_CASES = [use_case.name for use_case in UseCase.load_all()]
+USE_CASES = [use_case.name for use_case in find_use_cases().use_cases]
 
 
 @pytest.mark.parametrize("use_case", USE_CASES)
@@ -24,7 +24,7 @@ def test_no_feature_sees_what_is_delivered_later(spark: SparkSession, landed: La
 def test_every_feature_model_of_every_use_case_is_looked_at(home: Settings) -> None:
     """A model that no feature table reads, and that is none itself, would escape the test above."""
     project = DbtProject(DBT)
-    for use_case in UseCase.load_all():
+    for use_case in find_use_cases().use_cases:
         tables = feature_tables(Catalog(use_case))
         assert tables, f"{use_case.name} has no table with features: give columns `role: feature` in its models' YAML"
         models = {file.stem for file in (DBT / "models" / use_case.name / "features").rglob("*.sql")}

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from nightshift import lake
 from nightshift.dbt_project.build_models import DbtProject
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.home.settings import PROJECT_DIR, Settings
 from tests.silver import forget_tables
 
@@ -22,7 +22,7 @@ DBT = PROJECT_DIR / "dbt"
 def named_tables(spark: SparkSession, home: Settings) -> None:
     """Empty views under the names of the published tables: dbt takes column types from them."""
     forget_tables(spark)
-    for use_case in UseCase.load_all():
+    for use_case in find_use_cases().use_cases:
         lake.register(spark, Catalog(use_case))
 
 

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from nightshift.declarations.use_case import UseCase
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.home.settings import PROJECT_DIR, Settings
 from nightshift.install.services.airflow_env import load_secrets
 from nightshift.install.services.ports import Ports
+from nightshift.install.services.ready import BROKEN_USE_CASES
 
-DAG_FILES = sorted((PROJECT_DIR / "dags").glob("*.py"))
+DAG_FILES = sorted(set((PROJECT_DIR / "dags").glob("*.py")) - {PROJECT_DIR / "dags" / BROKEN_USE_CASES})
 HEALTHY = {name: {"status": "healthy"} for name in ("metadatabase", "scheduler", "triggerer", "dag_processor")}
 
 
@@ -28,7 +29,10 @@ class Pages:
             "/api/v2/dags": {"dags": [{"dag_id": file.stem, "fileloc": str(file)} for file in DAG_FILES]},
             "/execution/health": {"status": "healthy"},
             "/api/v2/pools": {
-                "pools": [{"name": "training"}, *({"name": use_case.lake_pool} for use_case in UseCase.load_all())]
+                "pools": [
+                    {"name": "training"},
+                    *({"name": use_case.lake_pool} for use_case in find_use_cases().use_cases),
+                ]
             },
             "/health": "OK",
         }

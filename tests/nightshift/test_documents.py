@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.tables import REASONS
-from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR
 
 REASONS_OF_DUCKDB = "struct(feature varchar, value varchar, contribution double, phrase varchar)[]"
@@ -24,7 +24,7 @@ QUERIES = re.findall(r'nightshift sql (?:--format csv )?"([^"]+)"', README.read_
 def empty_tables() -> duckdb.DuckDBPyConnection:
     """Every declared table, without rows."""
     connection = duckdb.connect(":memory:")
-    for use_case in UseCase.load_all():
+    for use_case in find_use_cases().use_cases:
         for table in Catalog(use_case):
             columns = table.ddl.replace(REASONS, REASONS_OF_DUCKDB).replace(" string", " varchar")
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.layer}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
@@ -59,5 +61,5 @@ def test_use_cases_in_several_zones_leave_the_ui_as_it_is(
 ) -> None:
     use_case = UseCase.load("flight_delays")
     loaded = [use_case.model_copy(update={"timezone": zone}) for zone in zones]
-    monkeypatch.setattr(ui_zone.UseCase, "load_all", lambda: loaded)
+    monkeypatch.setattr(ui_zone, "find_use_cases", lambda: SimpleNamespace(use_cases=loaded))
     assert ui_zone.common_zone() == expected

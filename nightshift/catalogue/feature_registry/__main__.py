@@ -15,22 +15,27 @@ import sys
 from collections.abc import Sequence
 
 from nightshift.catalogue.feature_registry import feature_pages
+from nightshift.catalogue.feature_registry.declared_features import Feature, declared_features
 from nightshift.catalogue.generated_files import Generator
-from nightshift.errors import NightshiftError
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.found_use_cases import find_use_cases
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pages, or check them; gives the exit status."""
-    try:
-        return Generator(
-            feature_pages.MODULE,
-            "Write the reference pages of all features.",
-            files=feature_pages.pages,
-            places=lambda: feature_pages.REFERENCE.glob("*.md"),
-        ).main(arguments)
-    except NightshiftError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    features: dict[str, list[Feature]] = {}
+
+    def read(catalog: Catalog) -> None:
+        features[catalog.use_case.name] = declared_features(catalog.use_case)
+
+    found = find_use_cases().checked(read)
+    return Generator(
+        feature_pages.MODULE,
+        "Write the reference pages of all features.",
+        files=lambda: feature_pages.pages(features),
+        places=lambda: feature_pages.REFERENCE.glob("*.md"),
+        broken=found.sentences,
+    ).main(arguments)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from nightshift.catalogue.feature_registry.declared_features import Feature, declared_features
+from nightshift.catalogue.feature_registry.declared_features import Feature
 from nightshift.catalogue.generated_files import mark, markdown_table
-from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR
 
 MODULE = "nightshift.catalogue.feature_registry"
@@ -16,16 +15,19 @@ REFERENCE = PROJECT_DIR / "docs" / "reference" / "features"
 _HEAD = ("Feature", "Meaning", "Type", "Computed from", "Also depends on", "Looks back")
 
 
-def pages() -> dict[Path, str]:
-    """The text of each page by its path; use cases without features have none."""
-    features = [(use_case, declared_features(use_case)) for use_case in UseCase.load_all()]
-    return {REFERENCE / f"{use_case.name}.md": page(use_case, found) for use_case, found in features if found}
+def pages(features: Mapping[str, Sequence[Feature]]) -> dict[Path, str]:
+    """The text of each page by its path; use cases without features have none.
+
+    Args:
+        features: by use case.
+    """
+    return {REFERENCE / f"{name}.md": page(name, found) for name, found in features.items() if found}
 
 
-def page(use_case: UseCase, features: Iterable[Feature]) -> str:
+def page(use_case: str, features: Iterable[Feature]) -> str:
     """The reference page of one use case, in Markdown."""
     lines = [
-        f"# Features of {use_case.name}",
+        f"# Features of {use_case}",
         "",
         f"<!-- {mark(MODULE)} -->",
         "",
@@ -33,7 +35,7 @@ def page(use_case: UseCase, features: Iterable[Feature]) -> str:
         "(`*`: rows are counted); *also depends on* are those that choose, group or order the rows that enter. A "
         "feature that looks back on nothing knows the delivery of its batch date alone.",
         "",
-        f"`nightshift features --use-case {use_case.name}` adds what they hold now, and which models use them.",
+        f"`nightshift features --use-case {use_case}` adds what they hold now, and which models use them.",
         "",
     ]
     for (table, group), members in groupby(features, key=lambda feature: (feature.table, feature.group)):

@@ -11,6 +11,7 @@ import click
 
 from nightshift import terminal
 from nightshift.dates import BatchDates
+from nightshift.declarations.found_use_cases import asked_use_cases, find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import UsageError
@@ -85,13 +86,13 @@ def demonstrable(name: str | None) -> UseCase:
     Raises:
         UsageError: if there is none of that name, it has no demo, or none was named and there is not exactly one.
     """
-    able = {case.name: case for case in UseCase.load_readable()[0] if case.demo is not None and case.sample_source}
+    able = {case.name: case for case in find_use_cases().use_cases if case.demo is not None and case.sample_source}
     remedy = f"name one that has a demo, like `make demo USE_CASE=<name>`; there are: {', '.join(able) or 'none'}"
     if name is None:
         if len(able) != 1:
             raise UsageError(f"{len(able)} use cases have a demo, and none was named", remedy=remedy)
         return next(iter(able.values()))
-    case = UseCase.load(name)
+    [case] = asked_use_cases(name).use_cases
     if name not in able:
         missing = " and ".join(field for field in ("demo", "sample_source") if getattr(case, field) is None)
         raise UsageError(f"{case.folder / 'use_case.yaml'} declares no {missing}: {name} has no demo", remedy=remedy)

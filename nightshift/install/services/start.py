@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
-from nightshift.declarations.use_case import UseCase
-from nightshift.errors import BusyError, InstallationError, NightshiftError, ServerUnreachableError
+from nightshift.declarations.found_use_cases import find_use_cases
+from nightshift.errors import BusyError, InstallationError, ServerUnreachableError
 from nightshift.home import database, sockets
 from nightshift.home.home_folder import prepare_home, refuse_transfer
 from nightshift.home.settings import Settings, get_settings
@@ -60,7 +60,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
             say("Airflow: scheduler and triggerer")
             # A scheduler that starts before the API server answers fails its first tasks.
             supervisor.start("scheduler", "triggerer")
-            for name, description in pools(_use_cases(say)).items():
+            for name, description in pools(find_use_cases().use_cases).items():
                 api.ensure_pool(name, 1, description)
             say("waiting until every component is healthy")
             _until(
@@ -154,15 +154,6 @@ def _launched(supervisor: Supervisor, settings: Settings, say: Say) -> Ports:
         folder.mkdir(parents=True, exist_ok=True)
     supervisor.launch(ports)
     return ports
-
-
-def _use_cases(say: Say) -> list[UseCase]:
-    """Those whose declarations can be read: one that can't stops no service, and `doctor` shows where it is wrong."""
-    try:
-        return UseCase.load_all()
-    except NightshiftError as error:
-        say(f"use cases cannot be read: {error}")
-        return []
 
 
 def _migrate(settings: Settings, ports: Ports, say: Say) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nightshift.declarations import misplaced_files
-from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.unused_files import AUDITS
 from nightshift.declarations.use_case import UseCase
-from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings
 from nightshift.install.services.ports import Ports
 from nightshift.install.services.service_state import Services
@@ -40,27 +39,20 @@ class Installation:
 
 def installation(settings: Settings, services: Services) -> Installation:
     """The installation of a home, with the use cases that can be read."""
-    read, unreadable = UseCase.load_readable()
-    for use_case in read:
-        try:
-            Catalog(use_case)
-        except NightshiftError as error:
-            unreadable[use_case.name] = error
-    sound = tuple(use_case for use_case in read if use_case.name not in unreadable)
-    wrong = {name: " ".join(str(error).split()) for name, error in sorted(unreadable.items())}
-    return Installation(settings, services, sound, wrong)
+    found = find_use_cases()
+    wrong = {name: " ".join(str(error).split()) for name, error in found.broken.items()}
+    return Installation(settings, services, tuple(found.use_cases), wrong)
 
 
 def use_cases(here: Installation) -> Iterator[Finding]:
     """A finding for each use case that can't be read, so that no other check is blamed for it."""
     for said in here.unreadable.values():
-        remedy = "correct the declaration: until then Airflow reads no DAG, and no job of this use case starts"
+        remedy = "correct the declaration: until then this use case has no DAG, and none of its jobs starts"
         yield Finding("use cases", "fail", said, remedy)
     for said in (*misplaced_files.undeclared(), *misplaced_files.strangers(AUDITS)):
         yield Finding("use cases", "warn", said, "correct the name, or take the folder away")
     if not here.unreadable:
-        # Names of two that could be taken for each other.
-        yield Finding("use cases", "ok", ", ".join(use_case.name for use_case in UseCase.load_all()) or "none")
+        yield Finding("use cases", "ok", ", ".join(use_case.name for use_case in here.use_cases) or "none")
 
 
 def left_out(here: Installation, check: str) -> Iterator[Finding]:

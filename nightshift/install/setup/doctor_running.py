@@ -22,6 +22,7 @@ from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info, local_url
 from nightshift.install.services.airflow_pools import pools
 from nightshift.install.services.ports import address_of, is_free
+from nightshift.install.services.ready import BROKEN_USE_CASES
 from nightshift.install.services.service_state import AGAIN
 from nightshift.install.services.supervisor import Supervisor, log_of, programs
 from nightshift.install.setup import doctor_stores
@@ -133,7 +134,9 @@ def _airflow(here: Installation) -> Iterator[Finding]:
             found = ", ".join(f"{name} {health[name]}" for name in sick)
             yield Finding("airflow", "fail", found, again)
             return
-        broken = [str(error["filename"]) for error in api.import_errors()]
+        # What is wrong with use cases is a finding of its own.
+        files = [str(error["filename"]) for error in api.import_errors()]
+        broken = [file for file in files if not file.endswith(BROKEN_USE_CASES)]
         if broken:
             remedy = f"correct it: {address} shows the error, under Dag Import Errors"
             yield Finding("airflow", "fail", f"cannot read {', '.join(broken)}", remedy)

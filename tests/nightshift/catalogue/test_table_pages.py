@@ -10,6 +10,7 @@ import pytest
 
 from nightshift.catalogue import table_pages as table_reference
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.table_inputs import derivations
 from nightshift.declarations.tables import REASONS
 from nightshift.declarations.use_case import UseCase
@@ -70,7 +71,7 @@ def test_every_link_of_the_committed_pages_leads_somewhere() -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("use_case", UseCase.load_all(), ids=lambda use_case: use_case.name)
+@pytest.mark.parametrize("use_case", find_use_cases().use_cases, ids=lambda use_case: use_case.name)
 def test_every_example_query_runs(use_case: UseCase) -> None:
     catalog = Catalog(use_case)
     connection = duckdb.connect(":memory:")

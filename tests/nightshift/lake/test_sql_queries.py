@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from nightshift.errors import NightshiftError, UsageError
 from nightshift.home.settings import get_settings
 from nightshift.lake.sql_queries import published_tables, query
 from nightshift.terminal import plain
+from tests import declaring
 
 
 @pytest.fixture
@@ -61,11 +63,23 @@ def test_tables_of_one_name_in_two_layers_are_kept_apart(home):
     ]
 
 
-def test_two_tables_of_one_name_are_refused(home, monkeypatch):
-    use_case = UseCase.load("flight_delays")
-    monkeypatch.setattr(UseCase, "load_all", lambda: [use_case, use_case])
-    with pytest.raises(NightshiftError, match=r"bronze\.\w+ is the name of two tables, bronze/flight_delays/\w+ and"):
-        published_tables()
+def test_two_tables_of_one_name_are_left_out_and_told(home, tmp_path, monkeypatch, capsys):
+    shop = declaring.Shop(tmp_path, monkeypatch)
+    shop.add("""
+        - {layer: silver, name: eu_orders, description: As of shop_eu., grain: one, keys: [id],
+           columns: [{name: id, type: bigint, description: Number.}]}
+    """)
+    tables = [shop.catalog()[f"silver.{name}"] for name in ("orders", "eu_orders")]
+    shutil.copytree(shop.folder, shop.folder.with_name("shop_eu"))
+    other = shop.folder.with_name("shop_eu") / "use_case.yaml"
+    other.write_text(other.read_text().replace("name: shop", "name: shop_eu"))
+    tables.append(Catalog(UseCase.load("shop_eu"))["silver.orders"])
+    for table in tables:
+        write_deltalake(table.path, pa.table({"batch_date": [dt.date(2024, 1, 1)], "id": [1]}))
+    assert set(published_tables()) == {"silver.shop_orders"}
+    clash = "silver.shop_eu_orders is the name of two tables, silver/shop/eu_orders and silver/shop_eu/orders: rename"
+    assert clash in capsys.readouterr().err
+    assert query("SELECT id FROM silver.shop_orders").num_rows == 1
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from nightshift.catalogue.feature_registry.registry_rows import newest_date, row
 from nightshift.commands.features import features as command
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.feature_registry_table import registry_table
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import PROJECT_DIR, get_settings
@@ -144,7 +145,7 @@ def test_flight_features_have_the_sources_that_their_sql_has(no_spark):
 
 
 def test_every_feature_of_every_use_case_comes_from_declared_columns(no_spark):
-    for use_case in UseCase.load_all():
+    for use_case in find_use_cases().use_cases:
         catalog = Catalog(use_case)
         columns = {f"{table.short_name}.{column}" for table in catalog for column in (*table.column_names, "*")}
         features = declared_features.declared_features(use_case)

@@ -56,6 +56,7 @@ def declare(folder: Path, name: str, **more: object) -> None:
     }  # fmt: skip
     (folder / name).mkdir()
     (folder / name / "use_case.yaml").write_text(yaml.safe_dump(declared | more))
+    (folder / name / "tables.yaml").write_text("tables: []")
 
 
 def test_the_only_use_case_with_a_demo_needs_no_name(use_cases: Path) -> None:
