@@ -51,6 +51,8 @@ def test_a_regression_is_trained_scored_and_shown(parcels: UseCase, capsys: pyte
         deliver(parcels, dates)
         if jobs is NIGHT:
             run(parcels, "training.train", dates=demo.first_model)
+            decided = ("--version", "1", "--who", "auto", "--why", "the first")
+            run(parcels, "training.promote", *decided, dates=demo.first_model)
         for module, *options in jobs:
             run(parcels, module, *options, dates=dates)
 

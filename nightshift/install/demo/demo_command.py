@@ -14,16 +14,17 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.found_use_cases import asked_use_cases, find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
-from nightshift.errors import UsageError
+from nightshift.errors import DecisionError, UsageError
 from nightshift.home.settings import get_settings
 from nightshift.install.demo import demo_report
-from nightshift.install.demo.dag_runs import finish_run, wall_seconds
+from nightshift.install.demo.dag_runs import asks_a_person, finish_run, wall_seconds
 from nightshift.install.demo.peak_memory import PeakMemory
-from nightshift.install.demo.second_model import SecondModel, outcome
+from nightshift.install.demo.second_model import SecondModel, form_of, outcome
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.elsewhere import served
 from nightshift.install.services.ready import Addresses
 from nightshift.install.services.start import start
+from nightshift.models import champions
 
 GIB = 2**30
 # By whether the services are embedded.
@@ -113,7 +114,12 @@ def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], 
     say(f"[bold]ingest {history} as one range[/]")
     conf = {"first_date": str(history.first), "last_date": str(history.last), "stages": "ingest"}
     finish_run(api, f"{case.name}_backfill", f"demo__{history.first}__{history.last}", say, conf=conf)
-    _train(api, case, case.batch_dates(case.demo.first_model), say)
+    first = _train(api, case, case.batch_dates(case.demo.first_model), say)
+    if asks_a_person(first) and not champions.history(case):
+        raise DecisionError(
+            f"the first model of {case.name} waits for a person, and without a champion nothing is scored",
+            remedy=f"answer at {form_of(api, first)}, then run `make demo USE_CASE={case.name}` again: it resumes",
+        )
     runs: dict[dt.date, dict[str, Any]] = {}
     for date in nights:
         _deliver(case, BatchDates.of(date), say)

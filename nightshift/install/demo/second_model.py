@@ -93,9 +93,15 @@ def outcome(api: AirflowApi, use_case: UseCase, run: Mapping[str, Any]) -> Secon
         refused=str(_told(api, dag_id, run_id, "refused")),
         metrics={} if version is None else _metrics(use_case, version),
         people=use_case.training.approval.by if asks_a_person(run) else (),
-        form=f"{api.connection.public_url}/dags/{dag_id}/runs/{run_id}/tasks/approve/required_actions",
+        form=form_of(api, run),
         decision=decided[-1] if decided else None,
     )
+
+
+def form_of(api: AirflowApi, run: Mapping[str, Any]) -> str:
+    """Address of the form by which a training run asks a person."""
+    run_page = f"{api.connection.public_url}/dags/{run['dag_id']}/runs/{run['dag_run_id']}"
+    return f"{run_page}/tasks/approve/required_actions"
 
 
 def _told(api: AirflowApi, dag_id: str, run_id: str, key: str) -> Any:

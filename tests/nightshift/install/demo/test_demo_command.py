@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from nightshift.declarations.use_case import UseCase
-from nightshift.errors import UsageError
-from nightshift.home.settings import get_settings
-from nightshift.install.demo.demo_command import _switch_on, demonstrable
+from nightshift.errors import DecisionError, UsageError
+from nightshift.home.settings import Settings, get_settings
+from nightshift.install.demo.demo_command import _switch_on, _through_the_scheduler, demonstrable
 from nightshift_airflow.kinds import KINDS
 
 
@@ -76,3 +77,31 @@ def test_one_without_a_sample_or_a_demo_says_what_is_missing_and_which_have_one(
         demonstrable("plain")
     with pytest.raises(UsageError, match=r"unplayed/use_case\.yaml declares no sample_source: unplayed has no demo"):
         demonstrable("unplayed")
+
+
+class Asking:
+    """Every run succeeds, but that of the training, which waits for a person."""
+
+    class connection:
+        public_url = "http://airflow"
+
+    def wait_for_dag(self, dag_id: str) -> None: ...
+
+    def set_paused(self, dag_id: str, paused: bool) -> None: ...
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        state = "running" if dag_id.endswith("_train") else "success"
+        return {"dag_id": dag_id, "dag_run_id": run_id, "state": state}
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        return [{"task_id": "approve", "state": "awaiting_input", "start_date": None}]
+
+
+def test_without_a_champion_it_ends_at_the_form_about_the_first_model(home: Settings, use_cases: Path) -> None:
+    (use_cases / "shown" / "sample_source.py").write_text(
+        "from types import SimpleNamespace\n"
+        "def deliver(*_, **__):\n    return SimpleNamespace(written=[], unchanged=[])\n"
+    )
+    form = "http://airflow/dags/shown_train/runs/demo__2024-01-02/tasks/approve/required_actions"
+    with pytest.raises(DecisionError, match=rf"waits for a person(.|\n)*{form}, then run `make demo USE_CASE=shown`"):
+        _through_the_scheduler(Asking(), demonstrable("shown"), [].append)  # type: ignore[arg-type]
