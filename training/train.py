@@ -18,6 +18,7 @@ if __name__ == "__main__":
 import argparse
 import logging
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -99,7 +100,7 @@ def train_on(
 ) -> None:
     """Search, fit, evaluate, judge; register and, where no person is asked, promote; or say why not.
 
-    What a run that is gone on with had registered before it was killed is taken as it is.
+    What a resumed run had registered before it was killed is taken as it is.
 
     Raises:
         NightshiftError: if the data cannot train a model, MLflow does not answer, the model is refused and there is
@@ -113,7 +114,6 @@ def train_on(
     with tracked_run(job, made_of) as run_id:
         outcome = registered_before(use_case, run_id)
         if outcome is None:
-            champion = which_version.champion(use_case)
             budget = Budget(
                 trials,
                 seconds or use_case.training.search_seconds,
@@ -121,32 +121,47 @@ def train_on(
                 database_url("optuna"),
                 time.monotonic() if started is None else started,
             )
-            challenger = challenge(use_case, dataset, pinned.gates, budget, champion, skew)
-            log.info("gates on the test period %s\n%s", periods.test, as_table(challenger.verdicts))
-            compared = NO_CHAMPION if champion is None else str(champion.version)
-            version = None
-            # Whatever is declared: a feature that may know the outcome is looked at by a person.
-            approval: Who = PERSON if challenger.suspects else champions.approval_of(use_case)
-            found = _provenance(challenger, rows, dataset, periods)
-            provenance = {**made_of, COMPARED_TAG: compared, APPROVAL_TAG: approval, **found}
-            log_training(_parameters(job, challenger), challenger.numbers, provenance)
-            logged = log_model(challenger.model, dataset)
-            report = write_report(job, challenger, dataset, periods, provenance, champion, skew, pinned.files)
-            with report as folder:
-                log_files(str(folder))
-            if not challenger.refused:
-                status = CANDIDATE if approval == AUTO else AWAITING_APPROVAL
-                version = register(job, logged, {**provenance, "status": status})
-            outcome = Outcome(
-                *(version, approval, challenger.numbers, challenger.verdicts, compared, challenger.flattered),
-                suspects=tuple(map(str, challenger.suspects)),
-            )
-        # Within the run: killed before this is decided, it is gone on with.
+            outcome = _made_and_judged(job, pinned, rows, dataset, periods, made_of, budget, skew)
+        # Within the run: killed before this is decided, it is resumed.
         if outcome.version is not None and outcome.approval == AUTO:
             _promote(job, outcome.version, run_id)
     asks = outcome.version is not None and outcome.approval == PERSON
     tell(use_case, run_id, outcome, champions.default_first(job.catalog, job.dates.last) if asks else None)
     say_what_follows(use_case, run_id, outcome)
+
+
+def _made_and_judged(
+    job: Job,
+    pinned: Pinned,
+    rows: Rows,
+    dataset: Dataset,
+    periods: Periods,
+    made_of: Mapping[str, str],
+    budget: Budget,
+    skew: Skew | None,
+) -> Outcome:
+    """Makes a model, logs it in the current MLflow run, and registers it unless a gate refuses it."""
+    use_case = job.use_case
+    champion = which_version.champion(use_case)
+    challenger = challenge(use_case, dataset, pinned.gates, budget, champion, skew)
+    log.info("gates on the test period %s\n%s", periods.test, as_table(challenger.verdicts))
+    compared = NO_CHAMPION if champion is None else str(champion.version)
+    # Whatever is declared: a feature that may know the outcome is looked at by a person.
+    approval: Who = PERSON if challenger.suspects else champions.approval_of(use_case)
+    found = _provenance(challenger, rows, dataset, periods)
+    provenance = {**made_of, COMPARED_TAG: compared, APPROVAL_TAG: approval, **found}
+    log_training(_parameters(job, challenger), challenger.numbers, provenance)
+    logged = log_model(challenger.model, dataset)
+    with write_report(job, challenger, dataset, periods, provenance, champion, skew, pinned.files) as folder:
+        log_files(str(folder))
+    version = None
+    if not challenger.refused:
+        status = CANDIDATE if approval == AUTO else AWAITING_APPROVAL
+        version = register(job, logged, {**provenance, "status": status})
+    return Outcome(
+        *(version, approval, challenger.numbers, challenger.verdicts, compared, challenger.flattered),
+        suspects=tuple(map(str, challenger.suspects)),
+    )
 
 
 def read_rows(job: Job, dates: BatchDates | None = None) -> tuple[Rows, Skew]:
