@@ -124,7 +124,7 @@ bench:  ## Quality on the whole year, and what publishing, ranges and history co
 	@$(BIN)/nightshift deliver-sample flight_delays --dates 2013-01-01..2013-12-31 --quiet
 	@$(BIN)/python -m spark_jobs.land $(YEAR)
 	@$(BIN)/python -m spark_jobs.refine $(YEAR)
-	@$(BIN)/python -m spark_jobs.build --layer features $(YEAR)
+	@$(BIN)/python -m spark_jobs.features $(YEAR)
 	@$(BIN)/python -m benchmarks.full_year $(YEAR) --groups
 	@$(BIN)/python -m benchmarks.calibration_methods $(YEAR)
 	@$(BIN)/python -m benchmarks.publish

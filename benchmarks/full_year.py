@@ -2,7 +2,7 @@
 
     python -m benchmarks.full_year --use-case flight_delays --dates 2013-01-01..2013-12-31 [--groups]
 
-The year must have been ingested (`nightshift deliver-sample`, then `land`, `refine` and `build --layer features`
+The year must have been ingested (`nightshift deliver-sample`, then `land`, `refine` and `features`
 over the whole range). Nothing is registered; search, fit, calibration and evaluation are the ones of `training.train`.
 With ``--groups`` the model is also made without each group of features, and with that group alone: what each one adds.
 """

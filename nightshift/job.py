@@ -61,7 +61,7 @@ def run_job(
     """Parse the command line and run ``body``.
 
     Args:
-        stage: name of the stage in logs and ledger; ``body`` may refine it.
+        stage: name of the stage in logs and ledger.
         description: first lines of ``--help``.
         add_arguments: adds what is particular to this job.
         recorded: whether the ledger gets an entry per batch date for the stage as a whole, so that it also knows of
@@ -92,7 +92,7 @@ def run_job(
                 run_id=_run_id(arguments.run_id),
             )
             log.info("%s %s %s, run %s", stage, use_case.name, job.dates, job.run_id)
-            with _recorded(job, getattr(arguments, "layer", stage)) if recorded else nullcontext(job) as begun:
+            with _recorded(job) if recorded else nullcontext(job) as begun:
                 body(begun, arguments)
     except NightshiftError as error:
         log.error("%s failed after %.1f s (%s)", stage, time.monotonic() - started, error.kind)
@@ -104,13 +104,12 @@ def run_job(
 
 
 @contextmanager
-def _recorded(job: Job, name: str) -> Iterator[Job]:
+def _recorded(job: Job) -> Iterator[Job]:
     from nightshift import ledger
     from nightshift.ledger.attempts import reconcile
 
-    reconcile(lambda _: None, use_case=job.use_case.name, table_name=name)
-    common = {**job.entry, "stage": name, "table_name": name}
-    with ledger.attempt(common, {date: {} for date in job.dates}) as record:
+    reconcile(lambda _: None, use_case=job.use_case.name, table_name=job.stage)
+    with ledger.attempt({**job.entry, "table_name": job.stage}, {date: {} for date in job.dates}) as record:
         yield replace(job, began=record.first_entry)
 
 

@@ -8,13 +8,13 @@ from nightshift.dates import BatchDates
 
 # The virtual environment that set-up makes in the checkout; no other Python has what the jobs import.
 PYTHON = ".venv/bin/python"
-# By name, in the order of the night: the module of the job, and the options that make it this stage.
-JOBS: dict[str, tuple[str, dict[str, str]]] = {
-    "land": ("spark_jobs.land", {}),
-    "refine": ("spark_jobs.refine", {}),
-    "features": ("spark_jobs.build", {"--layer": "features"}),
-    "score": ("scoring.score", {}),
-    "marts": ("spark_jobs.build", {"--layer": "marts"}),
+# The module of each job, in the order of the night.
+JOBS = {
+    "land": "spark_jobs.land",
+    "refine": "spark_jobs.refine",
+    "features": "spark_jobs.features",
+    "score": "scoring.score",
+    "marts": "spark_jobs.marts",
 }
 LAND, REFINE, FEATURES, SCORE, MARTS = STAGES = tuple(JOBS)
 # No stage of a night: a person's rows are taken out of what was published.
@@ -26,9 +26,7 @@ AFTER_MODEL = (SCORE, MARTS)
 
 def arguments(stage: str, use_case: str, dates: BatchDates | str, *options: str) -> tuple[str, ...]:
     """What follows `python -m` on the command line of a stage."""
-    module, own = JOBS[stage]
-    flags = [part for pair in own.items() for part in pair]
-    return (module, *flags, "--use-case", use_case, "--dates", str(dates), *options)
+    return (JOBS[stage], "--use-case", use_case, "--dates", str(dates), *options)
 
 
 def command(stage: str, use_case: str, dates: BatchDates | str, *options: str) -> str:

@@ -1,1 +1,1 @@
-"""Spark jobs: `land` (files to bronze), `refine` (bronze to silver), `build` (dbt: features and marts)."""
+"""Spark jobs: `land` (files to bronze), `refine` (bronze to silver), `features` and `marts` (dbt)."""

@@ -33,9 +33,9 @@ from nightshift.spark_session import session
 log = logging.getLogger("nightshift")
 
 
-def main() -> int:
-    """Run the job from the command line."""
-    return run_job("describe_features", __doc__ or "", describe_features, recorded=False)
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; the exit status is that of :func:`nightshift.job.run_job`."""
+    return run_job("describe_features", __doc__ or "", describe_features, argv=argv, recorded=False)
 
 
 def describe_features(job: Job, arguments: argparse.Namespace) -> None:

@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("nightshift")
 
 
-def main() -> int:
-    """Run the job from the command line."""
-    return run_job("land", __doc__ or "", land)
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; the exit status is that of :func:`nightshift.job.run_job`."""
+    return run_job("land", __doc__ or "", land, argv=argv)
 
 
 def land(job: Job, arguments: argparse.Namespace) -> None:

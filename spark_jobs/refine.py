@@ -63,9 +63,9 @@ class Refined:
     versions: Mapping[str, int]
 
 
-def main() -> int:
-    """Run the job from the command line."""
-    return run_job("refine", __doc__ or "", refine)
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; the exit status is that of :func:`nightshift.job.run_job`."""
+    return run_job("refine", __doc__ or "", refine, argv=argv)
 
 
 def refine(job: Job, arguments: argparse.Namespace) -> None:
@@ -174,6 +174,24 @@ def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accou
     Raises:
         NightshiftError: naming table, date and file of which a function lost or doubled rows.
     """
+    found = _counts(refined)
+    _refuse_other_records(found)
+    inputs: dict[str, dict[dt.date, list[Input]]] = {each.table.name: {date: [] for date in dates} for each in refined}
+    for row in found:
+        taken = Input("file", row.file, row.sha256, row.rows, deduplicated=row.older)
+        inputs[row["name"]].setdefault(row.batch_date, []).append(taken)
+    for each in refined:
+        for by_date in inputs[each.table.name].values():
+            by_date += [
+                # The rows of the slice itself are accounted for file by file.
+                Input("table", name, str(version), 0, origin=LOOKED_UP if number else BY_FILE)
+                for number, (name, version) in enumerate(each.versions.items())
+            ]
+    return {name: Accounting(by_date) for name, by_date in inputs.items()}
+
+
+def _counts(refined: Sequence[Refined]) -> list[Row]:
+    """Rows in bronze, records made of them and records that are older, by table, batch date and file."""
     from pyspark.sql import DataFrame
     from pyspark.sql import functions as F
 
@@ -192,20 +210,7 @@ def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accou
         counts.append(records.agg(none.alias("rows"), count.alias("records"), older.alias("older"), mark))
     sums = [*(F.sum(name).alias(name) for name in ("rows", "records", "older")), F.bit_xor("mark").alias("mark")]
     both = functools.reduce(DataFrame.unionByName, counts).groupBy("name", PARTITION, "file", "sha256")
-    found = both.agg(*sums).collect()
-    _refuse_other_records(found)
-    inputs: dict[str, dict[dt.date, list[Input]]] = {each.table.name: {date: [] for date in dates} for each in refined}
-    for row in found:
-        taken = Input("file", row.file, row.sha256, row.rows, deduplicated=row.older)
-        inputs[row["name"]].setdefault(row.batch_date, []).append(taken)
-    for each in refined:
-        for by_date in inputs[each.table.name].values():
-            by_date += [
-                # The rows of the slice itself are accounted for file by file.
-                Input("table", name, str(version), 0, origin=LOOKED_UP if number else BY_FILE)
-                for number, (name, version) in enumerate(each.versions.items())
-            ]
-    return {name: Accounting(by_date) for name, by_date in inputs.items()}
+    return both.agg(*sums).collect()
 
 
 def _refuse_other_records(found: Sequence[Row]) -> None:

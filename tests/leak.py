@@ -17,10 +17,10 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.dbt_project.build_models import DbtProject
+from nightshift.dbt_project.publish_models import dbt_variables
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.job import Job
-from spark_jobs.build import dbt_variables
 from spark_jobs.refine import compute, newest, refinements
 from tests.future import deliver_changed, withdraw
 from tests.silver import publish

@@ -12,8 +12,8 @@
 {% macro date_literal(name) -%}
   {%- set text = var(name, none) if execute else '1970-01-01' -%}
   {%- if text is none -%}
-    {{ exceptions.raise_compiler_error(name ~ " is not given: build models with `.venv/bin/python -m spark_jobs.build "
-        ~ "--layer … --use-case … --dates …`") }}
+    {{ exceptions.raise_compiler_error(name ~ " is not given: build models with `.venv/bin/python -m spark_jobs.features "
+        ~ "--use-case … --dates …` or `.venv/bin/python -m spark_jobs.marts …`") }}
   {%- endif -%}
   {#- Fails on anything that is not a date. -#}
   {%- set date = modules.datetime.datetime.strptime(text | string, '%Y-%m-%d').date() -%}

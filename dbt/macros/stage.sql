@@ -8,8 +8,8 @@
   {%- set folder = var('stage_folders', {}).get(model['name']) -%}
   {%- if not folder -%}
     {{ exceptions.raise_compiler_error(
-        "no stage folder is given for " ~ model['name'] ~ ": build models with `.venv/bin/python -m spark_jobs.build "
-        ~ "--layer … --use-case … --dates …`") }}
+        "no stage folder is given for " ~ model['name'] ~ ": build models with `.venv/bin/python -m spark_jobs.features "
+        ~ "--use-case … --dates …` or `.venv/bin/python -m spark_jobs.marts …`") }}
   {%- endif -%}
 
   {# Of every model, whether or not its YAML says `contract: {enforced: true}`: audits read the columns that are

@@ -56,7 +56,7 @@ def sources(catalog: Catalog) -> str:
     return (
         f"# {mark(MODULE)}\n"
         f"# From the declarations of {catalog.use_case.name}. The identifiers are views on the slices that a run may\n"
-        "# read, and no others; spark_jobs.build makes them in its session.\n"
+        "# read, and no others; the jobs make them in their session.\n"
         f"{text}"
     )
 

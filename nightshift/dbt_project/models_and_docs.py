@@ -73,7 +73,7 @@ def write_docs(use_cases: Sequence[UseCase] | None = None) -> Path:
 
 
 def _stand_ins(use_cases: Sequence[UseCase]) -> dict[str, object]:
-    """The variables that spark_jobs.build gives, with dates of no meaning."""
+    """The variables of `publish_models.dbt_variables`, with dates of no meaning."""
     return {
         "first_date": "2000-01-01",
         "last_date": "2000-01-01",

@@ -82,6 +82,5 @@ def describe_features_task(use_case: UseCase, dates: DatesOfRun, **common: Any) 
 
 
 def _task(stage: str, use_case: UseCase, **common: Any) -> JobOperator:
-    module, options = JOBS[stage]
-    common = {"pool": use_case.lake_pool, "options": {**options, **_ASKED.get(stage, {})}, **common}
-    return JobOperator(task_id=stage, module=module, use_case=use_case, **common)
+    common = {"pool": use_case.lake_pool, "options": _ASKED.get(stage, {}), **common}
+    return JobOperator(task_id=stage, module=JOBS[stage], use_case=use_case, **common)

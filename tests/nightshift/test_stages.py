@@ -11,7 +11,7 @@ from nightshift.stages import AFTER_MODEL, INGEST, JOBS, PYTHON, STAGES, argumen
 def test_a_command_can_be_typed_in_the_checkout():
     assert PROJECT_DIR / PYTHON == VENV / "bin" / "python"
     assert command("features", "taxi", BatchDates.parse("2024-01-01..2024-01-02")) == (
-        ".venv/bin/python -m spark_jobs.build --layer features --use-case taxi --dates 2024-01-01..2024-01-02"
+        ".venv/bin/python -m spark_jobs.features --use-case taxi --dates 2024-01-01..2024-01-02"
     )
     assert command("score", "taxi", "<first>..<last>", "--model", "3") == (
         ".venv/bin/python -m scoring.score --use-case taxi --dates <first>..<last> --model 3"
@@ -20,9 +20,8 @@ def test_a_command_can_be_typed_in_the_checkout():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_job_of_every_stage_is_there(stage):
-    module, _ = JOBS[stage]
-    assert importlib.util.find_spec(module) is not None
-    assert arguments(stage, "taxi", "2024-01-01")[0] == module
+    assert importlib.util.find_spec(JOBS[stage]) is not None
+    assert arguments(stage, "taxi", "2024-01-01")[0] == JOBS[stage]
 
 
 def test_every_stage_comes_either_before_or_after_the_model():

@@ -55,8 +55,8 @@ def test_a_job_gets_the_dates_of_the_run_and_its_output_is_the_log(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = "import sys; print(*sys.argv[1:]); print('to stderr', file=sys.stderr)"
-    shown = run(project, job, monkeypatch, options={"--layer": "features", "--model": ""})
-    command = "--use-case flight_delays --dates 2013-10-01 --run-id manual__x --layer features"
+    shown = run(project, job, monkeypatch, options={"--model": "as_of", "--trials": ""})
+    command = "--use-case flight_delays --dates 2013-10-01 --run-id manual__x --model as_of"
     assert shown == [f"In {project}: python -m stand_in {command}", command, "to stderr"]
 
 

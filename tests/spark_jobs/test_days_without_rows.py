@@ -27,8 +27,9 @@ from nightshift.ledger.row_origins import trace
 from nightshift.models import mlflow_connection
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE
 from scoring.score import body as score
-from spark_jobs.build import build
+from spark_jobs.features import features
 from spark_jobs.land import land
+from spark_jobs.marts import marts
 from spark_jobs.refine import refine
 from tests.scoring.conftest import World
 from tests.shop import DAY, NEXT, Shop
@@ -56,8 +57,8 @@ class Nights:
         return Job(stage, self.catalog.use_case, self.catalog, dates, "test")
 
     def run(self, stage: str, dates: BatchDates) -> None:
-        job, options = self.job(stage, dates), argparse.Namespace(layer=stage, model=str(self.version))
-        {LAND: land, REFINE: refine, SCORE: score}.get(stage, build)(job, options)
+        job, options = self.job(stage, dates), argparse.Namespace(model=str(self.version))
+        {LAND: land, REFINE: refine, FEATURES: features, SCORE: score, MARTS: marts}[stage](job, options)
 
     def rows(self, name: str, date: dt.date) -> int | None:
         """What the ledger says was published; None where nothing was."""

@@ -46,7 +46,7 @@ def refuse_duplicates(rows: pa.Table, keys: Sequence[str]) -> None:
         raise DataError(
             f"{repeated.num_rows} keys ({', '.join(keys)}) occur more than once, the first: "
             f"{repeated.slice(0, 1).to_pylist()[0]}: features or labels are not unique; their audits should have "
-            "seen it: run `refine` and `build --layer features` for that date again"
+            "seen it: run `refine` and `features` for that date again"
         )
 
 

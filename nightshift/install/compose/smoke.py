@@ -37,11 +37,11 @@ _TOLD = (_FINGERPRINT, ("models", "history", "--use-case", USE_CASE))
 _REPLAY = ("replay", "--use-case", USE_CASE, "--date", NIGHTS[0])
 # A night, as the DAG has it.
 _JOBS = (
-    ("spark_jobs.land",),
-    ("spark_jobs.refine",),
-    ("spark_jobs.build", "--layer", "features"),
-    ("scoring.score",),
-    ("spark_jobs.build", "--layer", "marts"),
+    "spark_jobs.land",
+    "spark_jobs.refine",
+    "spark_jobs.features",
+    "scoring.score",
+    "spark_jobs.marts",
 )
 
 
@@ -161,7 +161,7 @@ def _both_ways(engine: Mapping[str, Any], say: Callable[[str], None], rows: list
     equal = [_carried(rows, "to the embedded form", before, lambda *command: _embedded(home, NIGHTSHIFT, *command))]
     say("the three nights again, there and without a fault")
     for job in _JOBS:
-        _embedded(home, PYTHON_HERE, "-m", *job, "--use-case", USE_CASE, "--dates", f"{NIGHTS[0]}..{NIGHTS[-1]}")
+        _embedded(home, PYTHON_HERE, "-m", job, "--use-case", USE_CASE, "--dates", f"{NIGHTS[0]}..{NIGHTS[-1]}")
     again = _embedded(home, NIGHTSHIFT, *_FINGERPRINT)
     equal.append(again == before[_FINGERPRINT])
     same = "each the same" if equal[-1] else "NOT the same"

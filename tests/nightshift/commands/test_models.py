@@ -164,7 +164,7 @@ def test_a_rollback_says_which_scored_dates_another_version_made(use_case):
     assert f"`nightshift features --use-case {use_case.name} --publish`" in said
     assert "2013-10-06 (1 batch date): scored by version 2\n2013-10-08 (1 batch date): scored by version 2" in said
     assert f".venv/bin/python -m scoring.score --use-case {use_case.name} --dates 2013-10-06 --model as_of" in said
-    assert f".venv/bin/python -m spark_jobs.build --layer marts --use-case {use_case.name} --dates 2013-10-08" in said
+    assert f".venv/bin/python -m spark_jobs.marts --use-case {use_case.name} --dates 2013-10-08" in said
     assert "2013-10-07" not in said
     assert [each.version for each in champions.history(use_case)] == [1, 1]
 
@@ -180,7 +180,7 @@ def test_a_rollback_makes_scores_anew_on_request_and_stops_where_that_fails(use_
     monkeypatch.setattr(model_decisions.subprocess, "run", stand_in)
     arguments = ("rollback", "1", "--from", "2013-10-06", "--rescore", *WHO)
     run(*arguments, use_case=use_case)
-    assert ran == ["scoring.score", "spark_jobs.build"]
+    assert ran == ["scoring.score", "spark_jobs.marts"]
     with pytest.raises(NightshiftError, match=r"spark_jobs\.build .* ended with status 65"):
         run(*arguments, use_case=use_case)
 

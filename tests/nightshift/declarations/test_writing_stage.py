@@ -14,9 +14,9 @@ from nightshift.declarations.writing_stage import command_to_write
     [
         ("bronze.weather", ".venv/bin/python -m spark_jobs.land"),
         ("silver.weather", ".venv/bin/python -m spark_jobs.refine"),
-        ("gold.features", ".venv/bin/python -m spark_jobs.build --layer features"),
+        ("gold.features", ".venv/bin/python -m spark_jobs.features"),
         ("gold.scores", ".venv/bin/python -m scoring.score"),
-        ("gold.late_rates", ".venv/bin/python -m spark_jobs.build --layer marts"),
+        ("gold.late_rates", ".venv/bin/python -m spark_jobs.marts"),
     ],
 )
 def test_each_table_is_written_by_a_stage(table: str, typed: str) -> None:

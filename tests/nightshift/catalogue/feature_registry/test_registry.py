@@ -309,7 +309,7 @@ def test_the_rows_of_the_table_say_what_the_registry_knows(taxi, models, profile
 
 def test_before_there_are_features_the_registry_has_no_batch_date(taxi, models, monkeypatch):
     monkeypatch.setattr(features_in_use.lake, "published_dates", lambda table: set())
-    command = ".venv/bin/python -m spark_jobs.build --layer features --use-case taxi --dates <first>..<last>"
+    command = ".venv/bin/python -m spark_jobs.features --use-case taxi --dates <first>..<last>"
 
     with pytest.raises(NightshiftError, match=f"no published features yet.*{re.escape(command)}"):
         newest_date(features_in_use.registry_of(taxi()))

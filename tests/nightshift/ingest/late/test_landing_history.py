@@ -205,10 +205,10 @@ def test_the_command_lists_what_came_late_and_what_to_do(nights) -> None:
         "next: trigger flight_delays_catch_up in the Airflow UI; or by hand, in this order:\n"
         "  .venv/bin/python -m spark_jobs.land --use-case flight_delays --dates 2013-01-03\n"
         "  .venv/bin/python -m spark_jobs.refine --use-case flight_delays --dates 2013-01-03\n"
-        "  .venv/bin/python -m spark_jobs.build --layer features --use-case flight_delays --dates "
+        "  .venv/bin/python -m spark_jobs.features --use-case flight_delays --dates "
         "2013-01-03..2013-01-05\n"
         "  .venv/bin/python -m scoring.score --use-case flight_delays --dates 2013-01-03..2013-01-05\n"
-        "  .venv/bin/python -m spark_jobs.build --layer marts --use-case flight_delays --dates 2013-01-03..2013-01-05\n"
+        "  .venv/bin/python -m spark_jobs.marts --use-case flight_delays --dates 2013-01-03..2013-01-05\n"
     )
     answer = CliRunner().invoke(late, ["--use-case", USE_CASE.name, "--leave-out", "2013-01-02..2013-01-03"])
     expected = "flight_delays, batch dates 2013-01-01..2013-01-05: nothing came late and nothing was corrected\n"

@@ -1,0 +1,185 @@
+"""The tables of one stage that dbt computes, from their models to what readers see.
+
+dbt runs the models in the job's Spark session and writes each as Parquet into a stage folder, for the asked batch dates
+only. Its data tests and the audit read them there; then they are published.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightshift import lake
+from nightshift.dbt_project.build_models import DbtProject
+from nightshift.declarations.feature_registry_table import REGISTRY_TABLE as REGISTRY
+from nightshift.declarations.score_names import SCORES
+from nightshift.declarations.tables import Table
+from nightshift.errors import DeclarationError
+from nightshift.home.settings import get_settings
+from nightshift.job import Job
+from nightshift.lake.audit_report import Audit, Check
+from nightshift.lake.publication import Slice, publish_all
+from nightshift.lake.stage_inputs import refuse_unpublished
+from nightshift.ledger import LOOKED_UP, Input
+from nightshift.ledger.row_accounting import Accounting
+from nightshift.stages import FEATURES, MARTS, command
+
+LAYERS = (FEATURES, MARTS)
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models that one job builds.
+
+    Attributes:
+        tables: what they write.
+        read_by: the published tables that the model of each table reads.
+        versions: their Delta versions, pinned before anything is read; a table that was never published has none.
+    """
+
+    project: DbtProject
+    tables: Sequence[Table]
+    read_by: Mapping[str, Sequence[Table]]
+    versions: Mapping[str, int]
+
+    @property
+    def sources(self) -> list[Table]:
+        """All published tables that the models read."""
+        return list({table.short_name: table for several in self.read_by.values() for table in several}.values())
+
+
+def find_models(job: Job, project: DbtProject) -> Models:
+    """The models of a job's stage, and what they read.
+
+    Raises:
+        NightshiftError: if models and declarations contradict each other, or nothing was ever published to a table that
+            they read.
+    """
+    tables = built_tables(job)
+    project.refuse_undeclared(job.use_case.name, {table.identifier for table in job.catalog.layer("gold")})
+    by_layer = tables_by_layer(job).values()
+    project.refuse_unrun(job.use_case.name, ([table.identifier for table in several] for several in by_layer))
+    names = {table.short_name: project.sources_of([table.identifier]) for table in tables}
+    read_by = {name: [table for table in job.catalog if table.full_name in names[name]] for name in names}
+    models = Models(project, tables, read_by, {})
+    refuse_unpublished(job, models.sources)
+    versions = {table.short_name: lake.newest_version(table) for table in models.sources if table.exists()}
+    return Models(project, tables, read_by, versions)
+
+
+def publish_models(
+    job: Job,
+    models: Models,
+    audit: Callable[[list[Check]], Audit],
+    counted: Callable[[Table], Collection[str]],
+    aggregated: bool = False,
+) -> None:
+    """Build, test, audit and publish the tables of some models, all of them or none.
+
+    Args:
+        audit: makes the audit of a table whose data tests have these results.
+        counted: names of the tables from whose rows of a batch date those of a table follow.
+        aggregated: whether a row stands for several of those rows.
+
+    Raises:
+        NightshiftError: if a data test or an audit fails; the published tables are then as they were.
+    """
+    folders = {table.identifier: lake.stage_folder(table) for table in models.tables}
+    try:
+        stages, checks = _run_dbt(job, models, folders)
+        slices = [
+            Slice(
+                table,
+                stages[table.identifier],
+                audit(checks[table.identifier]),
+                Accounting(_inputs(job, models, table, counted(table)), aggregated=aggregated),
+            )
+            for table in models.tables
+        ]
+        publish_all(job, slices)
+    finally:
+        for folder in folders.values():
+            lake.discard(folder)
+
+
+def _run_dbt(
+    job: Job, models: Models, folders: Mapping[str, Path]
+) -> tuple[dict[str, lake.Stage], dict[str, list[Check]]]:
+    """Write and test the models; each is pinned before its tests begin, so that only what they read is published."""
+    by_name = {table.identifier: table for table in models.tables}
+    stages: dict[str, lake.Stage] = {}
+    remedy = (
+        "look at the examples, mend the model or what it reads, then clear this task in Airflow, or run "
+        f"`{command(job.stage, job.use_case.name, job.dates)}`"
+    )
+    with ExitStack() as watched:
+
+        def pin(model: str) -> None:
+            stages[model] = lake.pin(folders[model], by_name[model], job.dates)
+            watched.enter_context(stages[model].watched())
+
+        checks = models.project.build(list(by_name), dbt_variables(job, folders), remedy=remedy, written=pin)
+    return stages, checks
+
+
+def dbt_variables(job: Job, stages: Mapping[str, Path]) -> dict[str, object]:
+    """What the models of a run need to know: its dates, how far they look back, and where to write."""
+    return {
+        "first_date": str(job.dates.first),
+        "last_date": str(job.dates.last),
+        "lookback_days": job.use_case.nightly.lookback_days,
+        "stage_folders": {model: str(folder) for model, folder in stages.items()},
+    }
+
+
+def _inputs(job: Job, models: Models, table: Table, counted: Collection[str]) -> dict[dt.date, list[Input]]:
+    """What a model reads of each batch date, from the Delta logs; what is not counted is looked up."""
+    inputs: dict[dt.date, list[Input]] = {date: [] for date in job.dates}
+    for source in models.read_by[table.short_name]:
+        version = models.versions.get(source.short_name)
+        if version is None:
+            continue
+        is_counted = source.short_name in counted
+        counts = lake.rows_by_date(source, job.dates, version) if is_counted else dict.fromkeys(job.dates, 0)
+        for date, rows in counts.items():
+            origin = None if is_counted else LOOKED_UP
+            inputs[date].append(Input("table", source.short_name, str(version), rows, origin=origin))
+    return inputs
+
+
+def built_tables(job: Job) -> list[Table]:
+    """The published tables among the models of the job's layer.
+
+    Raises:
+        DeclarationError: if there is none, or if no layer has the model of a table that is declared.
+    """
+    found = tables_by_layer(job)[job.stage]
+    if not found:
+        folder = get_settings().dbt_dir / "models" / job.use_case.name
+        raise DeclarationError(f"{job.use_case.name} has no models of the layer {job.stage}: {folder} holds none")
+    return found
+
+
+def tables_by_layer(job: Job) -> dict[str, list[Table]]:
+    """The published tables among the models of each layer.
+
+    Raises:
+        DeclarationError: if no layer has the model of a table that is declared.
+    """
+    folder = get_settings().dbt_dir / "models" / job.use_case.name
+    computed = [table for table in job.catalog.layer("gold") if table.short_name not in (SCORES, f"gold.{REGISTRY}")]
+    layers = {table.short_name: _layers(folder, table) for table in computed}
+    for table in computed:
+        if not layers[table.short_name]:
+            raise DeclarationError(
+                f"{job.catalog.file_of(table)}: {table.short_name} is declared, and nothing would ever build it",
+                remedy=f"add {table.identifier}.sql in {folder}/{' or '.join(LAYERS)}, or take the table away",
+            )
+    return {layer: [table for table in computed if layer in layers[table.short_name]] for layer in LAYERS}
+
+
+def _layers(folder: Path, table: Table) -> list[str]:
+    return [layer for layer in LAYERS if (folder / layer / f"{table.identifier}.sql").is_file()]

@@ -1,0 +1,226 @@
+"""Features: what is published, what is refused, and that a range equals its days."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from nightshift import lake, ledger
+from nightshift.dates import BatchDates
+from nightshift.dbt_project.build_models import DbtProject
+from nightshift.dbt_project.publish_models import built_tables
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
+from nightshift.errors import NightshiftError
+from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
+from nightshift.job import Job
+from spark_jobs.features import features, refuse_incomplete
+from tests.leak import built_rows
+from tests.silver import FLIGHTS_A_DAY, write_table
+
+DBT = PROJECT_DIR / "dbt"
+FIRST, SECOND, THIRD, FOURTH = (dt.date(2013, 1, day) for day in (1, 2, 3, 4))
+
+
+def job_of(catalog: Catalog, dates: BatchDates) -> Job:
+    return Job("features", catalog.use_case, catalog, dates, "test")
+
+
+def run(catalog: Catalog, dates: BatchDates) -> None:
+    features(job_of(catalog, dates), argparse.Namespace())
+
+
+def test_a_range_gives_the_rows_of_its_days(spark: SparkSession, catalog: Catalog) -> None:
+    table = catalog["gold.features"]
+
+    whole = built_rows(spark, job_of(catalog, BatchDates(SECOND, FOURTH)), table, DBT)
+    nights = [built_rows(spark, job_of(catalog, BatchDates.of(date)), table, DBT) for date in (SECOND, THIRD, FOURTH)]
+
+    assert len(whole) == 3 * FLIGHTS_A_DAY
+    assert whole == {key: row for night in nights for key, row in night.items()}
+
+
+def test_features_of_the_first_date_of_all_have_no_late_rates(spark: SparkSession, catalog: Catalog) -> None:
+    # Nothing of them was ever published on that date: they come with the second delivery.
+    for name in ("silver.outcomes", "silver.weather"):
+        shutil.rmtree(catalog[name].path)
+
+    run(catalog, BatchDates.of(FIRST))
+
+    rows = lake.read(spark, catalog["gold.features"]).collect()
+    assert len(rows) == FLIGHTS_A_DAY
+    assert {row.overall_late_rate_28d for row in rows} == {None}
+    assert {row.same_flight_flights_28d for row in rows} == {0.0}
+
+
+def test_a_failing_dbt_test_names_itself_and_leaves_the_published_table(
+    spark: SparkSession, catalog: Catalog, home: Settings
+) -> None:
+    features, flights = catalog["gold.features"], catalog["silver.flights"]
+    run(catalog, BatchDates.of(SECOND))
+    version, published = lake.newest_version(features), set(lake.read(spark, features).collect())
+    # A distance of 20,000 miles is beyond what the model's YAML allows; 12 rows have it, 5 are shown.
+    broken = [
+        {**row.asDict(), "distance": 20_000 if row.origin == "EWR" and row.batch_date == SECOND else row.distance}
+        for row in lake.read(spark, flights).collect()
+    ]
+    write_table(spark, flights, broken)
+
+    with pytest.raises(NightshiftError) as refused:
+        run(catalog, BatchDates.of(SECOND))
+
+    message = str(refused.value)
+    assert "test: features_keep_to_declared_values (12 rows)" in message
+    assert message.count("example: ") == 5
+    assert "distance is above 12000" in message
+    again = ".venv/bin/python -m spark_jobs.features --use-case flight_delays --dates 2013-01-02"
+    assert f"`{again}`" in message
+    assert lake.newest_version(features) == version
+    assert set(lake.read(spark, features).collect()) == published
+    assert not [file for file in home.staging.rglob("*") if file.is_file()]
+
+
+def test_missing_outcomes_are_named_with_the_remedy(spark: SparkSession, catalog: Catalog) -> None:
+    outcomes = catalog["silver.outcomes"]
+    kept = [row.asDict() for row in lake.read(spark, outcomes).collect() if row.batch_date != THIRD]
+    write_table(spark, outcomes, kept)
+
+    with pytest.raises(NightshiftError) as refused:
+        refuse_incomplete(job_of(catalog, BatchDates.of(FOURTH)))
+
+    assert "silver/flight_delays/outcomes" in str(refused.value)
+    assert "missing: 2013-01-03\n" in str(refused.value)
+    assert "spark_jobs.refine --use-case flight_delays --dates 2013-01-03" in str(refused.value)
+    # What is known up to the second is complete.
+    refuse_incomplete(job_of(catalog, BatchDates.of(SECOND)))
+
+
+def test_missing_weather_is_refused_though_outcomes_are_there(spark: SparkSession, catalog: Catalog) -> None:
+    weather = catalog["silver.weather"]
+    kept = [row.asDict() for row in lake.read(spark, weather).collect() if row.batch_date not in (SECOND, FOURTH)]
+    write_table(spark, weather, kept)
+
+    # It begins with the second delivery, and features of the fourth may look back on that.
+    with pytest.raises(NightshiftError, match=r"silver/flight_delays/weather.*missing: 2013-01-02, 2013-01-04\n"):
+        refuse_incomplete(job_of(catalog, BatchDates.of(FOURTH)))
+
+
+@pytest.mark.parametrize(
+    ("file", "declared", "instead", "start"),
+    [
+        ("tables.yaml", "jsonl, first_batch_date_offset: 1", "jsonl, first_batch_date_offset: 2", THIRD),
+        # Outcomes that mature late come with every delivery all the same.
+        ("use_case.yaml", "maturity_days: 1", "maturity_days: 3", SECOND),
+    ],
+)
+def test_outcomes_are_missed_from_the_date_on_with_which_their_source_starts(
+    spark: SparkSession,
+    catalog: Catalog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    declared: str,
+    instead: str,
+    start: dt.date,
+) -> None:
+    changed = Path(shutil.copytree(catalog.use_case.folder, tmp_path / "use_cases" / "flight_delays")) / file
+    assert declared in changed.read_text()
+    changed.write_text(changed.read_text().replace(declared, instead))
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
+    get_settings.cache_clear()
+    late = Catalog(UseCase.load("flight_delays"))
+    outcomes = late["silver.outcomes"]
+
+    def keep_from(first: dt.date) -> None:
+        rows = lake.read(spark, outcomes).collect()
+        write_table(spark, outcomes, [row.asDict() for row in rows if row.batch_date >= first])
+
+    keep_from(start)
+    refuse_incomplete(job_of(late, BatchDates.of(FOURTH)))
+    keep_from(start + dt.timedelta(days=1))
+    with pytest.raises(NightshiftError, match=f"silver/flight_delays/outcomes.*missing: {start}\n"):
+        refuse_incomplete(job_of(late, BatchDates.of(FOURTH)))
+
+
+def test_a_declared_table_that_no_layer_computes_is_named(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = Path(shutil.copytree(DBT, tmp_path / "dbt")) / "models" / "flight_delays"
+    monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(tmp_path / "dbt"))
+    get_settings.cache_clear()
+    (models / "marts" / "flight_delays_late_rates.sql").rename(models / "flight_delays_late_rates.sql")
+
+    with pytest.raises(NightshiftError, match=r"late_rates.yml: gold.late_rates is declared, and nothing would ever"):
+        built_tables(job_of(Catalog(UseCase.load("flight_delays")), BatchDates.of(THIRD)))
+
+
+def exchange(folder: Path, write_other: bool = True) -> str:
+    """Exchange a staged file by one with the same rows in another order, or by what is no Parquet; gives its name."""
+    path = next(folder.rglob("*.parquet"))
+    # With it, Spark would notice by itself.
+    path.with_name(f".{path.name}.crc").unlink()
+    if write_other:
+        rows = pq.ParquetFile(path).read()
+        pq.write_table(rows.take(list(reversed(range(len(rows))))), path)
+    else:
+        path.write_bytes(b"something else")
+    return path.name
+
+
+@pytest.mark.parametrize("write_other", [True, False], ids=["its tests pass", "its tests fail"])
+def test_features_that_changed_before_their_tests_are_refused(
+    spark: SparkSession, catalog: Catalog, home: Settings, monkeypatch: pytest.MonkeyPatch, write_other: bool
+) -> None:
+    written = lake.pin
+
+    def then_exchanged(folder: Path, *arguments: object) -> lake.Stage:
+        stage = written(folder, *arguments)
+        exchange(folder, write_other)
+        return stage
+
+    monkeypatch.setattr(lake, "pin", then_exchanged)
+    with pytest.raises(NightshiftError, match=r"stage of gold/flight_delays/features 2013-01-02 changed after it was"):
+        run(catalog, BatchDates.of(SECOND))
+
+    assert not catalog["gold.features"].exists()
+
+
+def test_a_model_that_cannot_be_pinned_is_not_tested(
+    spark: SparkSession, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unfinished(folder: Path, *_: object) -> lake.Stage:
+        raise NightshiftError(f"{folder} is not completely written")
+
+    monkeypatch.setattr(lake, "pin", unfinished)
+    with pytest.raises(NightshiftError, match="is not completely written") as refused:
+        run(catalog, BatchDates.of(SECOND))
+
+    assert "model: flight_delays_features (error)" in str(refused.value)
+    assert "  test: " not in str(refused.value)
+
+
+def test_dbt_refuses_to_run_without_a_stage_folder(spark: SparkSession, catalog: Catalog, tmp_path: Path) -> None:
+    lake.register(spark, catalog.layer("silver"))
+
+    with pytest.raises(NightshiftError, match="no stage folder is given for flight_delays_features"):
+        DbtProject(DBT).build(
+            ["flight_delays_features"],
+            {"first_date": "2013-01-02", "last_date": "2013-01-02"},
+            remedy="none",
+            written=lambda model: pytest.fail(f"{model} is not written"),
+        )
+
+
+def test_a_slice_that_is_built_again_has_the_same_bytes(catalog: Catalog) -> None:
+    for _ in range(2):
+        run(catalog, BatchDates.of(THIRD))
+    features = catalog["gold.features"]
+    entries = ledger.publications(features.use_case, features.short_name, [THIRD])[:2]
+    assert [entry.delta_version for entry in entries] == [1, 0]
+    assert len({entry.stage_sha256 for entry in entries}) == 1
