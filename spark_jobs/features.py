@@ -14,18 +14,17 @@ if __name__ == "__main__":
     entry.start()
 
 import argparse
-import datetime as dt
 from functools import partial
 
 import expectations
 from nightshift import lake
-from nightshift.dates import BatchDates
 from nightshift.dbt_project.build_models import DbtProject
 from nightshift.dbt_project.publish_models import find_models, publish_models
 from nightshift.home.settings import get_settings
 from nightshift.job import Job, end, run_job
-from nightshift.lake.stage_inputs import refuse_missing
+from nightshift.lake.stage_inputs import refuse_incomplete
 from nightshift.spark_session import session
+from nightshift.stages import read_window
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,28 +46,13 @@ def features(job: Job, arguments: argparse.Namespace) -> None:
     expectations.preload()
     spark = session(f"features {job.use_case.name} {job.dates}", job.use_case.spark)
     models = find_models(job, project)
-    lake.register(spark, models.sources, read_window(job), models.versions)
+    lake.register(spark, models.sources, read_window(job.stage, job.use_case, job.dates), models.versions)
     publish_models(
         job,
         models,
         audit=lambda tests: partial(expectations.audit, tests=tests),
         counted=lambda _: [f"silver.{job.use_case.target.cases}"],
     )
-
-
-def refuse_incomplete(job: Job) -> None:
-    """Ask for all of silver that features may look back on: one delivery less would change every rate silently.
-
-    Raises:
-        MissingError: naming the missing dates and how to get them.
-    """
-    for table in job.catalog.layer("silver"):
-        refuse_missing(job, table, read_window(job))
-
-
-def read_window(job: Job) -> BatchDates:
-    """All that models may read: their own dates, and those before them."""
-    return BatchDates(job.dates.first - dt.timedelta(days=job.use_case.nightly.lookback_days - 1), job.dates.last)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ from pyspark.sql import functions as F
 from nightshift import lake
 from nightshift.dates import BatchDates, near
 from nightshift.declarations.tables import PARTITION, Table
-from nightshift.errors import DeclarationError, MissingError
+from nightshift.errors import DeclarationError
 from nightshift.ingest.delivery.repeated_files import NATURAL_DIGITS
 from nightshift.job import Job
-from nightshift.lake.missing_dates import came_without_rows, unpublished
-from nightshift.stages import LAND, command
+from nightshift.lake.missing_dates import came_without_rows
+from nightshift.lake.stage_inputs import refuse_missing
+from nightshift.stages import REFINE, needed
 from spark_jobs.holiday_calendar import calendar
 
 if TYPE_CHECKING:
@@ -47,10 +48,12 @@ def find_input(spark: SparkSession, job: Job, name: str, version: int | None = N
     table = job.catalog[f"bronze.{name}"]
     if table.source is None:
         raise DeclarationError(f"{table.label} does not arrive in deliveries, so no refine function can ask for it")
-    if table.source.required:
-        _require_landed(table, job, version)
-        return _placed(lake.read(spark, table, job.dates, version), table)
-    return _reference(spark, table, job.dates, version)
+    windows = {each.name: window for each, window in needed(REFINE, job.use_case, job.catalog)}
+    if name not in windows:
+        return _reference(spark, table, job.dates, version)
+    # A date that was landed without rows was landed.
+    refuse_missing(job, table, windows[name].dates(job.use_case, job.dates), version)
+    return _placed(lake.read(spark, table, job.dates, version), table)
 
 
 def ranked(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
@@ -102,16 +105,3 @@ def _delivered(table: Table, dates: BatchDates, version: int | None) -> set[dt.d
     with_rows = lake.published_dates(table, version)
     first = max((date for date in with_rows if date <= dates.first), default=dates.first)
     return with_rows | came_without_rows(table, BatchDates(first, dates.last), version)
-
-
-def _require_landed(table: Table, job: Job, version: int | None) -> None:
-    """Refuse dates that were not landed; one that was landed without rows was."""
-    assert table.source is not None
-    starts = table.source.starts(job.use_case.dates.first)
-    missing = unpublished(table, [date for date in job.dates if date >= starts], version)
-    if missing:
-        more = f" and {len(missing) - 1} more dates" if missing[1:] else ""
-        raise MissingError(
-            f"{table.label} was not landed for {missing[0]}{more}: "
-            f"run the stage before, `{command(LAND, job.use_case.name, job.dates)}`"
-        )

@@ -65,6 +65,14 @@ class DbtProject:
         sources = self.manifest.sources.items()
         return {f"{source.source_name}.{source.name}" for key, source in sources if key in seen}
 
+    def refuse_unbuilt(self, models: Iterable[str]) -> None:
+        """Ask that dbt builds each of these models.
+
+        Raises:
+            DeclarationError: naming those that it does not know, or does not build.
+        """
+        data_tests.models_of(self.manifest, list(models))
+
     def refuse_undeclared(self, use_case: str, declared: Set[str]) -> None:
         """Ask that the tables which a use case's models write are what YAML declares.
 

@@ -9,29 +9,28 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from nightshift import lake
 from nightshift.dbt_project.build_models import DbtProject
-from nightshift.declarations.feature_registry_table import REGISTRY_TABLE as REGISTRY
-from nightshift.declarations.score_names import SCORES
 from nightshift.declarations.tables import Table
 from nightshift.errors import DeclarationError
-from nightshift.home.settings import get_settings
 from nightshift.job import Job
 from nightshift.lake.audit_report import Audit, Check
 from nightshift.lake.publication import Slice, publish_all
 from nightshift.lake.stage_inputs import refuse_unpublished
 from nightshift.ledger import LOOKED_UP, Input
 from nightshift.ledger.row_accounting import Accounting
-from nightshift.stages import FEATURES, MARTS, command
+from nightshift.stages import FEATURES, MARTS, STAGE, command
 
-LAYERS = (FEATURES, MARTS)
+# The stages whose tables dbt computes.
+BY_DBT = (FEATURES, MARTS)
 
 
 @dataclass(frozen=True)
-class Models:
+class ModelBuild:
     """The models that one job builds.
 
     Attributes:
@@ -51,28 +50,32 @@ class Models:
         return list({table.short_name: table for several in self.read_by.values() for table in several}.values())
 
 
-def find_models(job: Job, project: DbtProject) -> Models:
+def find_models(job: Job, project: DbtProject) -> ModelBuild:
     """The models of a job's stage, and what they read.
 
     Raises:
         NightshiftError: if models and declarations contradict each other, or nothing was ever published to a table that
             they read.
     """
-    tables = built_tables(job)
+    by_stage = {stage: list(filter(STAGE[stage].writes, job.catalog)) for stage in BY_DBT}
+    tables = by_stage[job.stage]
+    if not tables:
+        raise DeclarationError(f"{job.use_case.name} declares no table that {job.stage} computes")
     project.refuse_undeclared(job.use_case.name, {table.identifier for table in job.catalog.layer("gold")})
-    by_layer = tables_by_layer(job).values()
-    project.refuse_unrun(job.use_case.name, ([table.identifier for table in several] for several in by_layer))
-    names = {table.short_name: project.sources_of([table.identifier]) for table in tables}
-    read_by = {name: [table for table in job.catalog if table.full_name in names[name]] for name in names}
-    models = Models(project, tables, read_by, {})
+    names = [[table.identifier for table in several] for several in by_stage.values()]
+    project.refuse_unbuilt(chain.from_iterable(names))
+    project.refuse_unrun(job.use_case.name, names)
+    read = {table.short_name: project.sources_of([table.identifier]) for table in tables}
+    read_by = {name: [table for table in job.catalog if table.full_name in read[name]] for name in read}
+    models = ModelBuild(project, tables, read_by, {})
     refuse_unpublished(job, models.sources)
     versions = {table.short_name: lake.newest_version(table) for table in models.sources if table.exists()}
-    return Models(project, tables, read_by, versions)
+    return replace(models, versions=versions)
 
 
 def publish_models(
     job: Job,
-    models: Models,
+    models: ModelBuild,
     audit: Callable[[list[Check]], Audit],
     counted: Callable[[Table], Collection[str]],
     aggregated: bool = False,
@@ -106,7 +109,7 @@ def publish_models(
 
 
 def _run_dbt(
-    job: Job, models: Models, folders: Mapping[str, Path]
+    job: Job, models: ModelBuild, folders: Mapping[str, Path]
 ) -> tuple[dict[str, lake.Stage], dict[str, list[Check]]]:
     """Write and test the models; each is pinned before its tests begin, so that only what they read is published."""
     by_name = {table.identifier: table for table in models.tables}
@@ -135,7 +138,7 @@ def dbt_variables(job: Job, stages: Mapping[str, Path]) -> dict[str, object]:
     }
 
 
-def _inputs(job: Job, models: Models, table: Table, counted: Collection[str]) -> dict[dt.date, list[Input]]:
+def _inputs(job: Job, models: ModelBuild, table: Table, counted: Collection[str]) -> dict[dt.date, list[Input]]:
     """What a model reads of each batch date, from the Delta logs; what is not counted is looked up."""
     inputs: dict[dt.date, list[Input]] = {date: [] for date in job.dates}
     for source in models.read_by[table.short_name]:
@@ -148,38 +151,3 @@ def _inputs(job: Job, models: Models, table: Table, counted: Collection[str]) ->
             origin = None if is_counted else LOOKED_UP
             inputs[date].append(Input("table", source.short_name, str(version), rows, origin=origin))
     return inputs
-
-
-def built_tables(job: Job) -> list[Table]:
-    """The published tables among the models of the job's layer.
-
-    Raises:
-        DeclarationError: if there is none, or if no layer has the model of a table that is declared.
-    """
-    found = tables_by_layer(job)[job.stage]
-    if not found:
-        folder = get_settings().dbt_dir / "models" / job.use_case.name
-        raise DeclarationError(f"{job.use_case.name} has no models of the layer {job.stage}: {folder} holds none")
-    return found
-
-
-def tables_by_layer(job: Job) -> dict[str, list[Table]]:
-    """The published tables among the models of each layer.
-
-    Raises:
-        DeclarationError: if no layer has the model of a table that is declared.
-    """
-    folder = get_settings().dbt_dir / "models" / job.use_case.name
-    computed = [table for table in job.catalog.layer("gold") if table.short_name not in (SCORES, f"gold.{REGISTRY}")]
-    layers = {table.short_name: _layers(folder, table) for table in computed}
-    for table in computed:
-        if not layers[table.short_name]:
-            raise DeclarationError(
-                f"{job.catalog.file_of(table)}: {table.short_name} is declared, and nothing would ever build it",
-                remedy=f"add {table.identifier}.sql in {folder}/{' or '.join(LAYERS)}, or take the table away",
-            )
-    return {layer: [table for table in computed if layer in layers[table.short_name]] for layer in LAYERS}
-
-
-def _layers(folder: Path, table: Table) -> list[str]:
-    return [layer for layer in LAYERS if (folder / layer / f"{table.identifier}.sql").is_file()]

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import PARTITION, REASONS, Table
-from nightshift.declarations.writing_stage import command_to_write
 from nightshift.errors import MissingError
 from nightshift.home.outside_errors import explained
+from nightshift.stages import command_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nightshift.declarations.use_case import UseCase
-from nightshift.stages import AFTER_MODEL, INGEST, JOBS, SCORE, STAGES
+from nightshift.stages import AFTER_MODEL, INGEST, SCORE, STAGE, STAGES
 from nightshift_airflow.approval import ordered
 from nightshift_airflow.catch_up import ranges_of
 from nightshift_airflow.operators import JobOperator
@@ -83,4 +83,4 @@ def describe_features_task(use_case: UseCase, dates: DatesOfRun, **common: Any) 
 
 def _task(stage: str, use_case: UseCase, **common: Any) -> JobOperator:
     common = {"pool": use_case.lake_pool, "options": _ASKED.get(stage, {}), **common}
-    return JobOperator(task_id=stage, module=JOBS[stage], use_case=use_case, **common)
+    return JobOperator(task_id=stage, module=STAGE[stage].job, use_case=use_case, **common)

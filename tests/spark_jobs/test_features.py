@@ -14,13 +14,13 @@ from pyspark.sql import SparkSession
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.dbt_project.build_models import DbtProject
-from nightshift.dbt_project.publish_models import built_tables
+from nightshift.dbt_project.publish_models import find_models
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.job import Job
-from spark_jobs.features import features, refuse_incomplete
+from spark_jobs.features import features
 from tests.leak import built_rows
 from tests.silver import FLIGHTS_A_DAY, write_table
 
@@ -86,78 +86,18 @@ def test_a_failing_dbt_test_names_itself_and_leaves_the_published_table(
     assert not [file for file in home.staging.rglob("*") if file.is_file()]
 
 
-def test_missing_outcomes_are_named_with_the_remedy(spark: SparkSession, catalog: Catalog) -> None:
-    outcomes = catalog["silver.outcomes"]
-    kept = [row.asDict() for row in lake.read(spark, outcomes).collect() if row.batch_date != THIRD]
-    write_table(spark, outcomes, kept)
-
-    with pytest.raises(NightshiftError) as refused:
-        refuse_incomplete(job_of(catalog, BatchDates.of(FOURTH)))
-
-    assert "silver/flight_delays/outcomes" in str(refused.value)
-    assert "missing: 2013-01-03\n" in str(refused.value)
-    assert "spark_jobs.refine --use-case flight_delays --dates 2013-01-03" in str(refused.value)
-    # What is known up to the second is complete.
-    refuse_incomplete(job_of(catalog, BatchDates.of(SECOND)))
-
-
-def test_missing_weather_is_refused_though_outcomes_are_there(spark: SparkSession, catalog: Catalog) -> None:
-    weather = catalog["silver.weather"]
-    kept = [row.asDict() for row in lake.read(spark, weather).collect() if row.batch_date not in (SECOND, FOURTH)]
-    write_table(spark, weather, kept)
-
-    # It begins with the second delivery, and features of the fourth may look back on that.
-    with pytest.raises(NightshiftError, match=r"silver/flight_delays/weather.*missing: 2013-01-02, 2013-01-04\n"):
-        refuse_incomplete(job_of(catalog, BatchDates.of(FOURTH)))
-
-
-@pytest.mark.parametrize(
-    ("file", "declared", "instead", "start"),
-    [
-        ("tables.yaml", "jsonl, first_batch_date_offset: 1", "jsonl, first_batch_date_offset: 2", THIRD),
-        # Outcomes that mature late come with every delivery all the same.
-        ("use_case.yaml", "maturity_days: 1", "maturity_days: 3", SECOND),
-    ],
-)
-def test_outcomes_are_missed_from_the_date_on_with_which_their_source_starts(
-    spark: SparkSession,
-    catalog: Catalog,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    file: str,
-    declared: str,
-    instead: str,
-    start: dt.date,
-) -> None:
-    changed = Path(shutil.copytree(catalog.use_case.folder, tmp_path / "use_cases" / "flight_delays")) / file
-    assert declared in changed.read_text()
-    changed.write_text(changed.read_text().replace(declared, instead))
-    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
-    get_settings.cache_clear()
-    late = Catalog(UseCase.load("flight_delays"))
-    outcomes = late["silver.outcomes"]
-
-    def keep_from(first: dt.date) -> None:
-        rows = lake.read(spark, outcomes).collect()
-        write_table(spark, outcomes, [row.asDict() for row in rows if row.batch_date >= first])
-
-    keep_from(start)
-    refuse_incomplete(job_of(late, BatchDates.of(FOURTH)))
-    keep_from(start + dt.timedelta(days=1))
-    with pytest.raises(NightshiftError, match=f"silver/flight_delays/outcomes.*missing: {start}\n"):
-        refuse_incomplete(job_of(late, BatchDates.of(FOURTH)))
-
-
-def test_a_declared_table_that_no_layer_computes_is_named(
+def test_a_declared_table_without_a_model_is_named(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = Path(shutil.copytree(DBT, tmp_path / "dbt")) / "models" / "flight_delays"
     monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(tmp_path / "dbt"))
     get_settings.cache_clear()
-    (models / "marts" / "flight_delays_late_rates.sql").rename(models / "flight_delays_late_rates.sql")
+    (models / "marts" / "flight_delays_late_rates.sql").unlink()
 
-    with pytest.raises(NightshiftError, match=r"late_rates.yml: gold.late_rates is declared, and nothing would ever"):
-        built_tables(job_of(Catalog(UseCase.load("flight_delays")), BatchDates.of(THIRD)))
+    # Features alone would be built; of the mart, nobody would ever say that it is not.
+    job = job_of(Catalog(UseCase.load("flight_delays")), BatchDates.of(THIRD))
+    with pytest.raises(NightshiftError, match="flight_delays_late_rates: dbt has no such model"):
+        find_models(job, DbtProject(tmp_path / "dbt"))
 
 
 def exchange(folder: Path, write_other: bool = True) -> str:

@@ -117,5 +117,7 @@ def test_too_many_bad_rows_block_with_share_reason_and_example(spark, landing: P
 
 
 def test_refine_asks_for_land_first(home: Settings) -> None:
-    with pytest.raises(NightshiftError, match=r"flight_delays/schedule was not landed for 2013-01-02: run .*land"):
+    with pytest.raises(
+        NightshiftError, match=r"needs bronze/flight_delays/schedule (?s:.)*missing: 2013-01-02\n.*spark_jobs.land"
+    ):
         refine(job("refine", BatchDates.of(SECOND)), argparse.Namespace())

@@ -14,18 +14,14 @@ from pyspark.sql import SparkSession
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.dbt_project.build_models import DbtProject
-from nightshift.dbt_project.publish_models import built_tables
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.job import Job
-from nightshift.lake.stage_inputs import refuse_unpublished
 from nightshift.ledger import LOOKED_UP
+from nightshift.stages import MARTS, STAGE
 from spark_jobs.features import features
-from spark_jobs.features import read_window as features_read
-from spark_jobs.marts import marts, refuse_incomplete, with_dependent_dates
-from spark_jobs.marts import read_window as marts_read
+from spark_jobs.marts import marts
 from tests.silver import FLIGHTS_A_DAY, write_table
 from tests.spark_jobs.test_features import exchange
 
@@ -39,54 +35,6 @@ def job_of(catalog: Catalog, dates: BatchDates) -> Job:
 
 def run(catalog: Catalog, dates: BatchDates) -> None:
     marts(job_of(catalog, dates), argparse.Namespace())
-
-
-@pytest.mark.parametrize(
-    ("stage", "lookback_days", "maturity_days", "first"),
-    [
-        ("features", 28, 30, dt.date(2013, 10, 4)),
-        ("marts", 28, 1, dt.date(2013, 10, 3)),
-        ("marts", 28, 30, dt.date(2013, 10, 1)),
-        ("marts", 1, 14, dt.date(2013, 10, 17)),
-    ],
-)
-def test_marts_read_the_scores_of_the_outcomes_that_come_now(
-    stage: str, lookback_days: int, maturity_days: int, first: dt.date
-) -> None:
-    declared = UseCase.load("flight_delays")
-    nightly = declared.nightly.model_copy(update={"lookback_days": lookback_days})
-    target = declared.target.model_copy(update={"maturity_days": maturity_days})
-    use_case = declared.model_copy(update={"nightly": nightly, "target": target})
-    last = dt.date(2013, 10, 31)
-
-    job = Job(stage, use_case, Catalog(use_case), BatchDates.of(last), "test")
-    window = {"features": features_read, "marts": marts_read}[stage]
-    assert window(job) == BatchDates(first, last)
-
-
-def test_a_table_that_was_never_published_is_missed_from_its_start_on(home: Settings) -> None:
-    catalog = Catalog(UseCase.load("flight_delays"))
-
-    refuse_unpublished(job_of(catalog, BatchDates.of(FIRST)), [catalog["silver.outcomes"]])
-    with pytest.raises(NightshiftError, match="published to silver/flight_delays/outcomes, which marts read"):
-        refuse_unpublished(job_of(catalog, BatchDates(FIRST, SECOND)), [catalog["silver.outcomes"]])
-    command = "`.venv/bin/python -m spark_jobs.features --use-case flight_delays --dates 2013-01-01`"
-    with pytest.raises(NightshiftError, match=f"gold/flight_delays/features(?s:.)*{command}"):
-        refuse_unpublished(job_of(catalog, BatchDates.of(FIRST)), [catalog["gold.features"]])
-
-
-def test_marts_that_tell_of_a_date_scored_anew_are_made_again(spark: SparkSession, catalog: Catalog) -> None:
-    flights = lake.read(spark, catalog["silver.flights"], BatchDates(SECOND, THIRD)).collect()
-    write_table(spark, catalog["gold.scores"], [row.asDict() for row in flights])
-
-    # Marts of the third compare the scores of the second; the fourth is not scored yet.
-    assert with_dependent_dates(job_of(catalog, BatchDates.of(SECOND))).dates == BatchDates(SECOND, THIRD)
-    assert with_dependent_dates(job_of(catalog, BatchDates.of(THIRD))).dates == BatchDates.of(THIRD)
-
-
-def test_marts_without_scores_are_refused(catalog: Catalog) -> None:
-    with pytest.raises(NightshiftError, match=r"gold/flight_delays/scores.*missing: 2013-01-03\n"):
-        refuse_incomplete(job_of(catalog, BatchDates.of(THIRD)))
 
 
 def entry_of(catalog: Catalog, name: str) -> ledger.Entry:
@@ -178,7 +126,7 @@ def test_marts_are_refused_where_one_changed_after_its_tests(
 ) -> None:
     mart = "riskiest_flights"
     # Published after the other, which must not be visible either.
-    assert built_tables(job_of(catalog, BatchDates.of(THIRD)))[-1].name == mart
+    assert [table.name for table in catalog if STAGE[MARTS].writes(table)][-1] == mart
     features(replace(job_of(catalog, BatchDates.of(THIRD)), stage="features"), argparse.Namespace())
     write_scores(spark, catalog)
     names = []

@@ -14,10 +14,11 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.ingest.late.landing_history import LandingHistory
-from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE, STAGES
+from nightshift.stages import LAND, REFINE, STAGE, STAGES, DateWindow, RedoneBy, longest_lookback, tables_read
 
 NEVER_DONE = dt.datetime.min.replace(tzinfo=dt.UTC)
 # Of what is still to be made: after every attempt.
@@ -86,26 +87,33 @@ def due(
     Args:
         pending: the dates to land.
     """
-    refine, features, score, marts = (_Slices(stage) for stage in (REFINE, FEATURES, SCORE, MARTS))
+    made = {stage: _Slices(stage) for stage in STAGES if stage != LAND}
     for date, reads in _landed_states(use_case, catalog, history, pending):
-        refine.add(history, date, reads, date in pending or date in history.attempts.get(LAND, {}))
-    for date in history.dates:
-        back = [date - dt.timedelta(days=days) for days in range(use_case.nightly.lookback_days)]
-        # What is older than the first batch date is not missed; any other day that is missing stops the stage.
-        is_complete = all(day in refine.states for day in back if day >= use_case.dates.first)
-        features.add(history, date, _of(refine, back), is_complete)
-    for date in history.dates:
-        # From the first scored date on, scores are due every day.
-        is_scored = history.first_scored is not None and date >= history.first_scored
-        score.add(history, date, _of(features, [date]), date in features.states and is_scored)
-        # Marts of later dates that tell of these scores are made with them, by the job itself.
-        marts.add(history, date, [*_of(score, [date]), *_of(refine, [date])], date in score.states)
-    found = {LAND: set(pending), **{slices.stage: slices.due for slices in (refine, features, score, marts)}}
-    return {stage: sorted(found[stage]) for stage in STAGES}
+        made[REFINE].add(history, date, reads, date in pending or date in history.attempts.get(LAND, {}))
+    for stage in [each for each in made if each != REFINE]:
+        for date in history.dates:
+            windows = list(_windows(stage, use_case, made, date))
+            # What is older than the first batch date is not missed; any other day that is missing stops the stage.
+            is_complete = all(day in read.states for read, days in windows for day in days)
+            # From the first scored date on, scores are due every day.
+            is_scored = history.first_scored is not None and date >= history.first_scored
+            may_be_due = is_complete and (is_scored or not STAGE[stage].needs_model)
+            states = [read.states[day] for read, days in windows for day in days if day in read.states]
+            made[stage].add(history, date, states, may_be_due)
+    return {LAND: sorted(pending), **{stage: sorted(slices.due) for stage, slices in made.items()}}
 
 
-def _of(slices: _Slices, dates: Iterable[dt.date]) -> list[State]:
-    return [slices.states[date] for date in dates if date in slices.states]
+def _windows(
+    stage: str, use_case: UseCase, made: Mapping[str, _Slices], date: dt.date
+) -> Iterator[tuple[_Slices, list[dt.date]]]:
+    """What a slice is made from, as far as the catch-up redoes it: the slices of other stages and their dates.
+
+    Later slices that the job itself makes again, as marts that tell of earlier scores, are not due on that account.
+    """
+    for read in STAGE[stage].reads:
+        if read.redone_by is RedoneBy.CATCH_UP:
+            days = read.window.dates(use_case, BatchDates.of(date))
+            yield made[read.stage], [day for day in days if day >= use_case.dates.first]
 
 
 def _landed_states(
@@ -114,8 +122,10 @@ def _landed_states(
     """What silver of each date reads: the deliveries of the date, and the newest snapshot of each reference source."""
     landed_first = {date: spans[0].finished for date, spans in history.attempts.get(LAND, {}).items()}
     in_order = _earliest_after(history, landed_first)
-    references = [table.name for table in catalog.sources if table.source and not table.source.required]
-    others = [table.name for table in catalog.sources if table.name not in references]
+    by_window = {
+        read.window: [table.name for table in tables_read(read, use_case, catalog)] for read in STAGE[REFINE].reads
+    }
+    references, others = by_window[DateWindow.NEWEST_SNAPSHOT], by_window[DateWindow.OWN_DATE]
     snapshots = dict.fromkeys(references, Content())
 
     def content(date: dt.date, source: str) -> Content:
@@ -127,8 +137,7 @@ def _landed_states(
         limit = min(landed_first.get(date, PENDING), in_order[date])
         return Content(began.span.finished, began.span.started > limit, began.version)
 
-    back = use_case.nightly.lookback_days - 1
-    for days in range(back, 0, -1):
+    for days in range(longest_lookback(use_case), 0, -1):
         yield history.dates.first - dt.timedelta(days=days), []
     for date in history.dates:
         for source in references:

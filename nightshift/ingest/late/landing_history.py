@@ -18,7 +18,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.ingest.delivery import MANIFEST, delivered_digests
 from nightshift.ledger.queries import IS_HELD
 from nightshift.ledger.schema import Entry, InputEntry, engine
-from nightshift.stages import LAND, SCORE, STAGES
+from nightshift.stages import LAND, SCORE, STAGES, longest_lookback
 
 _CAME = sa.and_(InputEntry.attempt_id == Entry.attempt_id, InputEntry.batch_date == Entry.batch_date)
 
@@ -132,7 +132,7 @@ def look_up(
     if all_dates or first < use_case.dates.first:
         first = use_case.dates.first
     dates = BatchDates(first, newest)
-    back = BatchDates(first - dt.timedelta(days=use_case.nightly.lookback_days - 1), newest)
+    back = BatchDates(first - dt.timedelta(days=longest_lookback(use_case)), newest)
     wanted = [date for date in dates if date not in leave_out]
     attempts = _attempts(use_case, back)
     landings, set_aside = _landings(use_case, catalog, dates, attempts[LAND])
