@@ -12,6 +12,7 @@ dates are not touched.
 
 **Params.** `first_date` and `last_date`, both included. `stages`: everything, or ingest only, which needs no model.
 `model`: `as_of`, the champion of each batch date; `champion`, that of the dates to come; or a version to score with.
+`announce`: start the DAGs that wait for these tables.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. The stages before it are
 done and published, the failed one has published nothing unaudited. Mend the cause and clear the red task; it is always
@@ -39,7 +40,9 @@ def backfill(use_case: UseCase) -> DAG:
         "last_date": params.required_date("Last date", "Last batch date; it is included."),
         "stages": params.stages(),
         "model": params.model(),
+        "announce": params.announce(),
     }
+    common = {"announced": params.IF_ASKED, "execution_timeout": LONGEST_STAGE}
     with DAG(
         **dag_arguments(use_case, "backfill", __doc__),
         schedule=None,
@@ -49,8 +52,8 @@ def backfill(use_case: UseCase) -> DAG:
     ) as dag:
         chain(
             CheckDeliveries(task_id="check_deliveries", use_case=use_case, dates=asked_range),
-            *ingest_tasks(use_case, asked_range, execution_timeout=LONGEST_STAGE),
-            *score_tasks(use_case, asked_range, execution_timeout=LONGEST_STAGE, wanted=params.SCORES_ARE_WANTED),
+            *ingest_tasks(use_case, asked_range, **common),
+            *score_tasks(use_case, asked_range, **common, wanted=params.SCORES_ARE_WANTED),
         )
     return dag
 

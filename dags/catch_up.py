@@ -14,7 +14,8 @@ Templates* shows its dates in `ranges`. A date that had no scores gets some only
 
 **Params.** `all_dates`: look at every date since the first. `leave_out`: a date or range whose deliveries are passed
 over, where one is faulty and the others must not wait for it. `model`: `as_of`, the champion of each batch date;
-`champion`, that of the dates to come; or a version to score with.
+`champion`, that of the dates to come; or a version to score with. `announce`: start the DAGs that wait for these
+tables; where the newest landed date is among the redone ones, they start anyway.
 
 **When it fails.** Nobody needs to get up: the nights do not wait for it, and nothing unaudited was published. Open the
 red task's log: its last lines name the fault and the next step. Mend the cause and clear the red task, or leave it:
@@ -43,6 +44,7 @@ def catch_up(use_case: UseCase) -> DAG:
             "Leave out", "Pass over the deliveries of a date, like 2013-10-01, or of 2013-10-01..2013-10-03."
         ),
         "model": params.model(),
+        "announce": params.announce(),
     }
     with DAG(
         **dag_arguments(use_case, "catch_up", __doc__),

@@ -11,7 +11,8 @@ what earlier nights published.
 replaces its slice with the same rows; no other date is touched.
 
 **Params.** `batch_date`: for a run that you start by hand; the form's own logical date is the present moment. `model`:
-`as_of`, the champion of each batch date; `champion`, that of the dates to come; or a version to score with.
+`as_of`, the champion of each batch date; `champion`, that of the dates to come; or a version to score with. `announce`:
+of a backfill, start the DAGs that wait for its tables; other runs do so anyway.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. Nothing unaudited was
 published, and yesterday's tables are still there. Mend the cause, then clear the red task; it is always safe to run
@@ -33,13 +34,13 @@ from nightshift_airflow.stage_tasks import ingest_tasks, score_tasks
 
 def nightly(use_case: UseCase) -> DAG:
     """The nightly DAG of one use case."""
-    form = {"batch_date": params.batch_date(use_case), "model": params.model()}
+    form = {"batch_date": params.batch_date(use_case), "model": params.model(), "announce": params.announce()}
     schedule = ticks(use_case, use_case.nightly.schedule)
     with DAG(**dag_arguments(use_case, "nightly", __doc__), schedule=schedule, params=form) as dag:
         chain(
             WaitForDelivery(task_id="wait_for_delivery", use_case=use_case, dates=night),
-            *ingest_tasks(use_case, night),
-            *score_tasks(use_case, night),
+            *ingest_tasks(use_case, night, announced=params.IF_ASKED_OR_NIGHT),
+            *score_tasks(use_case, night, announced=params.IF_ASKED_OR_NIGHT),
         )
     return dag
 

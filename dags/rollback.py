@@ -16,7 +16,7 @@ that is live.
 **Params.** `version`: the one to put back; it must have been champion before. `from_date`: the first batch date that it
 is champion of again, included. `why`: kept in the ledger. `block`: the version that is live until then scores nothing
 more, and can't be promoted again; it can't be the one that is put back. `rescore`: make the scores again that another
-version made from that date on.
+version made from that date on. `announce`: start the DAGs that wait for these scores.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. If `roll_back` is red,
 nothing was changed. If a later task is red, the earlier model is champion already, and clearing the red task goes on.
@@ -49,6 +49,7 @@ def rollback(use_case: UseCase) -> DAG:
             "The version that is champion now scores nothing more and is not promoted again.",
         ),
         "rescore": params.switch("Rescore", "Make the scores again that another version made from that date on."),
+        "announce": params.announce(),
     }
     with DAG(
         **dag_arguments(use_case, "rollback", __doc__),
@@ -87,8 +88,7 @@ def rollback(use_case: UseCase) -> DAG:
         chain(roll_back, show_affected, *rescore)
         # Beside the scores, which are first in the queue for the pool: neither waits for the other to be mended.
         describe_features = describe_features_task(
-            use_case,
-            from_date,
+            *(use_case, from_date),
             wanted="{{ ti.xcom_pull(task_ids='roll_back', key='decided') }}",
             unwanted="nothing was decided, so the registry says what it said",
         )

@@ -188,6 +188,11 @@ def later_dates(stage: str, use_case: UseCase, dates: BatchDates) -> BatchDates:
     return BatchDates(dates.first, dates.last + dt.timedelta(days=days))
 
 
+def asset_uri(use_case: str, table: str) -> str:
+    """The name by which other DAGs wait for a publication, of a table like ``gold.scores``."""
+    return f"nightshift://{use_case}/{table.replace('.', '/')}"
+
+
 def command_to_write(table: Table, dates: BatchDates | str = "<first>..<last>") -> str:
     """What a person types in the checkout to have slices of a table written."""
     for stage in DECLARED:

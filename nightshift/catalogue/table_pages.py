@@ -25,6 +25,7 @@ from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.table_inputs import derivations
 from nightshift.declarations.tables import PARTITION, Column, Table
 from nightshift.home.settings import PROJECT_DIR
+from nightshift.stages import asset_uri
 
 MODULE = "nightshift.catalogue.table_pages"
 REFERENCE = PROJECT_DIR / "docs" / "reference" / "tables"
@@ -121,6 +122,7 @@ def _facts(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) 
     yield "Arrives as", in_words.origin(table)
     yield "Made from", _links(made_from, catalog)
     yield "Read by", _links(read_by, catalog)
+    yield "Asset", f"`{asset_uri(table.use_case, table.short_name)}`"
     yield "Declared in", _file(catalog.file_of(table))
     yield "Contract", _file(place_of(table))
 

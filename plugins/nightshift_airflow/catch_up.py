@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from nightshift.declarations.use_case import UseCase
 
 TASK_ID = "find_changes"
+# Key of the stages that redo the newest landed date.
+TONIGHT = "tonight"
 
 
 class FindChanges(BaseOperator):
@@ -57,9 +59,18 @@ class FindChanges(BaseOperator):
         instance.xcom_push(key="found", value="\n".join(lines))
         for stage, several in changes.stages.items():
             instance.xcom_push(key=stage, value=" ".join(str(dates) for dates in several))
+        newest = changes.dates and changes.dates.last
+        tonight = [stage for stage, several in changes.stages.items() if any(newest in dates for dates in several)]
+        instance.xcom_push(key=TONIGHT, value=" ".join(tonight))
         without_dates = [stage for stage, several in changes.stages.items() if not several]
         if without_dates:
             raise DownstreamTasksSkipped(tasks=without_dates)  # type: ignore[no-untyped-call]
+
+
+def if_asked_or_tonight(stage: str) -> str:
+    """Template of `JobOperator.announced`: past dates are announced where it is asked for, the newest one always."""
+    tonight = f"ti.xcom_pull(task_ids='{TASK_ID}', key='{TONIGHT}')"
+    return f"{{{{ params.announce or '{stage}' in ({tonight} or '').split() }}}}"
 
 
 def ranges_of(stage: str) -> str:

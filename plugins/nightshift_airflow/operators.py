@@ -19,7 +19,8 @@ from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError, Tempo
 from nightshift.home.settings import get_settings
 from nightshift.home.variables.cleaning import cleaned
 from nightshift.home.variables.known import RESULT_FILE
-from nightshift.result import NOTHING_DONE, failure, handed_over
+from nightshift.result import NOTHING_DONE, PUBLISHED, failure, handed_over
+from nightshift.stages import asset_uri
 from nightshift_airflow.ending import tells_people
 from nightshift_airflow.process import Child
 from nightshift_airflow.runs import DatesOfRun, Run
@@ -49,9 +50,11 @@ class JobOperator(BaseOperator):
         options: further options of the job by name; one that renders to nothing is left out.
         wanted: renders to ``True``; where it renders to anything else, the task is skipped.
         unwanted: why it is skipped then.
+        announced: renders to ``True`` where other DAGs are to hear of what the task publishes.
+        outlets: the assets of the tables that the job writes; those that it published get an event.
     """
 
-    template_fields: Sequence[str] = ("options", "ranges", "wanted", "unwanted")
+    template_fields: Sequence[str] = ("options", "ranges", "wanted", "unwanted", "announced")
     ui_color = "#dbe9f6"
 
     def __init__(
@@ -64,6 +67,7 @@ class JobOperator(BaseOperator):
         options: Mapping[str, str] | None = None,
         wanted: str = "True",
         unwanted: str = "it is not among the stages of this run",
+        announced: str = "True",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -76,6 +80,7 @@ class JobOperator(BaseOperator):
         self.options = dict(options or {})
         self.wanted = wanted
         self.unwanted = unwanted
+        self.announced = announced
         self._child: Child | None = None
 
     def commands(self, context: Mapping[str, Any]) -> list[list[str]]:
@@ -120,10 +125,28 @@ class JobOperator(BaseOperator):
             for arguments in commands:
                 self._run(arguments, result)
             left = handed_over(result)
+            self._announce(context, left.pop(PUBLISHED, []))
             for key, value in left.items():
                 context["ti"].xcom_push(key=key, value=value)
             if NOTHING_DONE in left:
                 raise AirflowSkipException(left[NOTHING_DONE])
+
+    def _announce(self, context: Context, published: Sequence[Mapping[str, Any]]) -> None:
+        """Keep as outlets what was published, as Airflow sends an event for each of them once the task has succeeded.
+
+        A range of dates, or several, is one event. What was overtaken by another run is that run's to announce.
+        """
+        told: dict[str, list[Mapping[str, Any]]] = {}
+        for each in published if self.announced == "True" else ():
+            told.setdefault(asset_uri(self.use_case.name, each["table"]), []).append(each)
+        self.outlets = [asset for asset in self.outlets if asset.uri in told]
+        for asset in self.outlets:
+            commits = told[asset.uri]
+            context["outlet_events"][asset].extra = {
+                "batch_dates": [each["batch_dates"] for each in commits],
+                "versions": [each["version"] for each in commits],
+                "rows": sum(each["rows"] for each in commits),
+            }
 
     def _run(self, arguments: Sequence[str], result: Path) -> None:
         folder = get_settings().project_dir

@@ -11,6 +11,9 @@ from nightshift_airflow.runs import AS_OF, EVERYTHING, INGEST_ONLY, span
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 # Template of `JobOperator.wanted` for the tasks that an ingest leaves out.
 SCORES_ARE_WANTED = f"{{{{ params.stages == '{EVERYTHING}' }}}}"
+# Templates of `JobOperator.announced`: past dates only where it is asked for, a night in any case.
+IF_ASKED = "{{ params.announce }}"
+IF_ASKED_OR_NIGHT = "{{ params.announce or dag_run.run_type != 'backfill' }}"
 # The same text goes to `scoring.score --model`, which checks it once more.
 MODEL_PATTERN = "^(as_of|champion|(version=)?[1-9][0-9]{0,8})$"
 
@@ -85,6 +88,14 @@ def stages() -> Param:
         },
         title="Stages",
         description_md="Ingest only, where there is no model yet or the scores shall stay as they are.",
+    )
+
+
+def announce() -> Param:
+    """Whether other DAGs hear of past dates that are published again."""
+    return switch(
+        "Announce",
+        "Start the DAGs that wait for these tables, as a night does. If it is off, past dates are published silently.",
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightshift.declarations.feature_registry_table import REGISTRY_TABLE
 from nightshift.declarations.use_case import UseCase
 from nightshift.stages import AFTER_MODEL, INGEST, SCORE, STAGE, STAGES
 from nightshift_airflow.approval import ordered
-from nightshift_airflow.catch_up import ranges_of
+from nightshift_airflow.assets import assets
+from nightshift_airflow.catch_up import if_asked_or_tonight, ranges_of
 from nightshift_airflow.operators import JobOperator
+from nightshift_airflow.params import IF_ASKED
 from nightshift_airflow.runs import DatesOfRun, learned_from
 
 # What a stage is told beside its dates: the answer of the trigger form.
@@ -27,7 +30,7 @@ def score_tasks(use_case: UseCase, dates: DatesOfRun, **common: Any) -> list[Job
 
 def rescore_tasks(use_case: UseCase, ranges: str, **common: Any) -> list[JobOperator]:
     """Scores and marts of ranges that another task names; each date gets the champion that it has by now."""
-    tasks = [_task(stage, use_case, ranges=ranges, **common) for stage in AFTER_MODEL]
+    tasks = [_task(stage, use_case, ranges=ranges, announced=IF_ASKED, **common) for stage in AFTER_MODEL]
     tasks[0].options = {"--model": "as_of"}
     return tasks
 
@@ -36,7 +39,10 @@ def catch_up_tasks(use_case: UseCase, **common: Any) -> list[JobOperator]:
     """All stages, each over the ranges that were found for it."""
     # A stage that was skipped, because it has nothing to redo, holds none up that has.
     common = {"trigger_rule": "none_failed", **common}
-    return [_task(stage, use_case, ranges=ranges_of(stage), **common) for stage in STAGES]
+    return [
+        _task(stage, use_case, ranges=ranges_of(stage), announced=if_asked_or_tonight(stage), **common)
+        for stage in STAGES
+    ]
 
 
 def decision_tasks(use_case: UseCase, trained: str) -> list[JobOperator]:
@@ -77,10 +83,12 @@ def describe_features_task(use_case: UseCase, dates: DatesOfRun, **common: Any) 
         module="spark_jobs.describe_features",
         use_case=use_case,
         dates=dates,
+        outlets=assets(use_case, lambda table: table.name == REGISTRY_TABLE),
         **common,
     )
 
 
 def _task(stage: str, use_case: UseCase, **common: Any) -> JobOperator:
     common = {"pool": use_case.lake_pool, "options": _ASKED.get(stage, {}), **common}
-    return JobOperator(task_id=stage, module=STAGE[stage].job, use_case=use_case, **common)
+    outlets = assets(use_case, STAGE[stage].writes)
+    return JobOperator(task_id=stage, module=STAGE[stage].job, use_case=use_case, outlets=outlets, **common)

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk import DAG, BaseOperator, TriggerRule
 
+from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.training_section import TRAINING_POOL
 from nightshift.declarations.use_case import UseCase
@@ -181,6 +182,35 @@ def test_the_night_is_one_chain(dags: dict[str, DAG]) -> None:
         assert [task.task_id for task in tasks] == chain
         for before, after in itertools.pairwise(tasks):
             assert before.downstream_task_ids == {after.task_id}
+
+
+def test_every_published_table_is_an_asset_of_the_task_that_writes_it(dags: dict[str, DAG]) -> None:
+    for use_case in find_use_cases().use_cases:
+        for kind in KINDS:
+            tasks = {task.task_id: task for task in tasks_of(dags[f"{use_case.name}_{kind}"])}
+            found = {name: {asset.uri for asset in task.outlets} for name, task in tasks.items() if task.outlets}
+            expected = {stage: written_by(use_case, stage) for stage in (*STAGES, "describe_features")}
+            assert found == {name: uris for name, uris in expected.items() if name in tasks}, kind
+
+
+def written_by(use_case: UseCase, stage: str) -> set[str]:
+    by_layer = {"bronze": "land", "silver": "refine"}
+    by_name = {"scores": "score", "features": "features", "feature_registry": "describe_features"}
+    return {
+        f"nightshift://{use_case.name}/{table.layer}/{table.name}"
+        for table in Catalog(use_case)
+        if by_layer.get(table.layer, by_name.get(table.name, "marts")) == stage
+    }
+
+
+def test_past_dates_are_announced_only_where_it_is_asked_for(dags: dict[str, DAG]) -> None:
+    for use_case in find_use_cases().use_cases:
+        for kind in ("backfill", "catch_up", "nightly", "rollback"):
+            dag = dags[f"{use_case.name}_{kind}"]
+            assert dag.params["announce"] is False
+            for task in tasks_of(dag):
+                if task.task_id in STAGES:
+                    assert "params.announce" in task.announced
 
 
 def test_a_catch_up_goes_on_past_stages_that_have_nothing_to_redo(dags: dict[str, DAG]) -> None:

@@ -24,6 +24,7 @@ FOUND = {
     "features": "2013-10-02..2013-11-01",
     "score": "2013-10-02..2013-11-01",
     "marts": "2013-10-02..2013-11-01",
+    "tonight": "features score marts",
 }
 # What a training and a person left, and the second task of a rollback.
 TRAINED = {

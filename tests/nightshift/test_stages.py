@@ -9,6 +9,7 @@ import pytest
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR
 from nightshift.install.setup.bootstrap import VENV
@@ -85,7 +86,7 @@ def test_the_feature_registry_is_written_outside_the_night() -> None:
 
 
 def test_every_table_is_written_by_one_stage_and_read_after_it() -> None:
-    for use_case in UseCase.load_all():
+    for use_case in find_use_cases().use_cases:
         catalog = Catalog(use_case)
         for table in catalog:
             writers = [stage.name for stage in DECLARED if stage.writes(table)]

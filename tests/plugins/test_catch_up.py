@@ -19,7 +19,7 @@ from nightshift_airflow.catch_up import FindChanges
 from nightshift_airflow.ending import TaskFailedError
 
 USE_CASE = UseCase.load("flight_delays")
-PARAMS = {"all_dates": False, "leave_out": None, "model": "as_of"}
+PARAMS = {"all_dates": False, "leave_out": None, "model": "as_of", "announce": False}
 FIRST, SECOND, LAST = (dt.date(2013, 10, number) for number in (2, 5, 20))
 LOOKED_AT = BatchDates(dt.date(2013, 9, 16), LAST)
 ALL = Changes(
@@ -78,6 +78,8 @@ def test_each_stage_gets_its_ranges_and_people_see_what_was_found(
         "land": "2013-10-02 2013-10-05",
         "refine": "2013-10-02 2013-10-05",
         **dict.fromkeys(("features", "score", "marts"), "2013-10-02..2013-10-20"),
+        # The newest date that was looked at is theirs, too.
+        "tonight": "features score marts",
     }
     assert text.splitlines() == [
         "flight_delays, batch dates 2013-09-16..2013-10-20: 2 deliveries to land",

@@ -92,11 +92,11 @@ def test_a_declared_table_without_a_model_is_named(
     models = Path(shutil.copytree(DBT, tmp_path / "dbt")) / "models" / "flight_delays"
     monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(tmp_path / "dbt"))
     get_settings.cache_clear()
-    (models / "marts" / "flight_delays_late_rates.sql").unlink()
+    (models / "marts" / "flight_delays_riskiest_flights.sql").unlink()
 
     # Features alone would be built; of the mart, nobody would ever say that it is not.
     job = job_of(Catalog(UseCase.load("flight_delays")), BatchDates.of(THIRD))
-    with pytest.raises(NightshiftError, match="flight_delays_late_rates: dbt has no such model"):
+    with pytest.raises(NightshiftError, match="flight_delays_riskiest_flights: dbt has no such model"):
         find_models(job, DbtProject(tmp_path / "dbt"))
 
 

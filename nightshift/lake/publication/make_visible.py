@@ -14,6 +14,7 @@ from nightshift.job import Job
 from nightshift.lake.publication.staged_slices import Published, Ready, Slice, again
 from nightshift.lake.recovery import recover
 from nightshift.ledger.row_accounting import Accounting
+from nightshift.result import hand_over_published
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -102,6 +103,7 @@ def _commit(job: Job, ready: Ready) -> Published:
             log.warning("%s is published as version %d, and then: %s", table.label, found, error)
             version = found
         record.published(version, counts)
+    hand_over_published(table.short_name, job.dates, version, sum(counts.values()))
     log.info("published %s %s: %s rows, version %s", table.label, job.dates, sum(counts.values()), version)
     return Published(version, counts)
 
