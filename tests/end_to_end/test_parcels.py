@@ -17,8 +17,8 @@ from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.install.demo import demo_report
 from nightshift.install.demo.demo_command import demonstrable
 
-INGEST = (("spark_jobs.land",), ("spark_jobs.refine",), ("spark_jobs.build", "--layer", "features"))
-NIGHT = (*INGEST, ("scoring.score",), ("spark_jobs.build", "--layer", "marts"))
+INGEST = (("spark_jobs.land",), ("spark_jobs.refine",), ("spark_jobs.features",))
+NIGHT = (*INGEST, ("scoring.score",), ("spark_jobs.marts",))
 
 
 @pytest.fixture
