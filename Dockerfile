@@ -47,7 +47,7 @@ COPY nightshift nightshift
 # A folder that may be missing needs a pattern, and a file beside it.
 COPY jars.lock .ven[v]/nightshift/jars/*.jar .venv/nightshift/jars/
 RUN rm .venv/nightshift/jars/jars.lock && \
-    mkdir dbt use_cases && \
+    mkdir use_cases && \
     .venv/bin/python -m nightshift setup && \
     test -s .venv/nightshift/classes.jsa && \
     chmod -R u=rwX,go=rX .venv/nightshift

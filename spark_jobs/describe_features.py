@@ -45,7 +45,7 @@ def describe_features(job: Job, arguments: argparse.Namespace) -> None:
         NightshiftError: if no features were ever published, or their SQL can't be followed.
     """
     expectations.preload()
-    log.info("dbt docs: %s", write_docs())
+    log.info("dbt docs: %s", write_docs(job.use_case))
     session(f"describe_features {job.use_case.name}", job.use_case.spark)
     # Read last: whoever reads and publishes in between is not to be replaced by what was known before.
     registry = registry_of(job.use_case)

@@ -20,7 +20,6 @@ import expectations
 from nightshift import lake
 from nightshift.dbt_project.build_models import DbtProject
 from nightshift.dbt_project.publish_models import find_models, publish_models
-from nightshift.home.settings import get_settings
 from nightshift.job import Job, end, run_job
 from nightshift.lake.stage_inputs import refuse_incomplete
 from nightshift.spark_session import session
@@ -40,7 +39,7 @@ def features(job: Job, arguments: argparse.Namespace) -> None:
             the published tables are then as they were.
     """
     refuse_incomplete(job)
-    project = DbtProject(get_settings().dbt_dir)
+    project = DbtProject.of(job.use_case)
     # Parsing and imports take their seconds while the JVM starts.
     project.start_parsing()
     expectations.preload()

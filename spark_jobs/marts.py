@@ -20,7 +20,6 @@ from nightshift import lake
 from nightshift.dbt_project.build_models import DbtProject
 from nightshift.dbt_project.publish_models import find_models, publish_models
 from nightshift.declarations.tables import Table
-from nightshift.home.settings import get_settings
 from nightshift.job import Job, end, run_job
 from nightshift.lake.stage_inputs import refuse_incomplete, with_later_dates
 from nightshift.spark_session import session
@@ -41,7 +40,7 @@ def marts(job: Job, arguments: argparse.Namespace) -> None:
     """
     job = with_later_dates(job)
     refuse_incomplete(job)
-    project = DbtProject(get_settings().dbt_dir)
+    project = DbtProject.of(job.use_case)
     # Parsing takes its seconds while the JVM starts.
     project.start_parsing()
     spark = session(f"marts {job.use_case.name} {job.dates}", job.use_case.spark)

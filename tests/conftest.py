@@ -126,13 +126,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
 @contextlib.contextmanager
 def parsed_dbt(settings: Settings) -> Iterator[None]:
     """Let dbt begin with what it parsed in an earlier test, as each night but the first does."""
-    kept, mine = (folder / "partial_parse.msgpack" for folder in (Path(_SESSION_HOME.name), settings.dbt_target))
-    if kept.is_file():
-        mine.parent.mkdir(parents=True)
-        shutil.copy(kept, mine)
+    kept = Path(_SESSION_HOME.name) / "parsed"
+    if kept.is_dir():
+        shutil.copytree(kept, settings.dbt_target)
     yield
-    if mine.is_file() and not kept.is_file():
-        shutil.copy(mine, kept)
+    for mine in settings.dbt_target.glob("*/target/partial_parse.msgpack"):
+        copy = kept / mine.relative_to(settings.dbt_target)
+        if not copy.exists():
+            copy.parent.mkdir(parents=True)
+            shutil.copy(mine, copy)
 
 
 def empty_ledger() -> None:

@@ -54,11 +54,10 @@ class Shop:
     """The use case ``shop`` below a folder; its declarations can be changed."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder, self.models = folder / "use_cases" / "shop", folder / "dbt" / "models" / "shop"
-        self.folder.mkdir(parents=True)
+        self.folder = folder / "use_cases" / "shop"
+        self.models = self.folder / "dbt" / "models"
         self.models.mkdir(parents=True)
         monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(self.folder.parent))
-        monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(folder / "dbt"))
         get_settings.cache_clear()
         (self.folder / "use_case.yaml").write_text(USE_CASE)
         self.tables = TABLES

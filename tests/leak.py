@@ -49,7 +49,7 @@ def feature_tables(catalog: Catalog) -> list[Table]:
     return [table for table in catalog.layer("gold") if table.features]
 
 
-def leaks(spark: SparkSession, catalog: Catalog, dbt_folder: Path) -> dict[str, set[str]]:
+def leaks(spark: SparkSession, catalog: Catalog) -> dict[str, set[str]]:
     """The columns of silver and of all features that see what is delivered later, by how their slice is computed.
 
     Bronze tables lie in the current home with `deliveries_for` the use case. They are changed for good.
@@ -61,7 +61,7 @@ def leaks(spark: SparkSession, catalog: Catalog, dbt_folder: Path) -> dict[str, 
     future = BatchDates(date + DAY, whole.last)
     versions = {table: withdraw(spark, table, future) for table in catalog.sources}
     refine_into_silver(spark, catalog, BatchDates(whole.first, date - DAY))
-    then = _made(spark, catalog, BatchDates.of(date), date, dbt_folder)
+    then = _made(spark, catalog, BatchDates.of(date), date)
     for name, rows in then.items():
         assert rows, f"{name} has no rows of {date}: nothing of it would be compared"
     for table, version in versions.items():
@@ -72,7 +72,7 @@ def leaks(spark: SparkSession, catalog: Catalog, dbt_folder: Path) -> dict[str, 
         # The last, when silver holds the future already.
         AGAIN: BatchDates.of(date),
     }
-    return {way: _differences(then, _made(spark, catalog, dates, date, dbt_folder)) for way, dates in ways.items()}
+    return {way: _differences(then, _made(spark, catalog, dates, date)) for way, dates in ways.items()}
 
 
 def refine_into_silver(spark: SparkSession, catalog: Catalog, dates: BatchDates) -> None:
@@ -83,13 +83,13 @@ def refine_into_silver(spark: SparkSession, catalog: Catalog, dates: BatchDates)
     spark.catalog.clearCache()
 
 
-def built_rows(spark: SparkSession, job: Job, table: Table, dbt_folder: Path) -> Rows:
+def built_rows(spark: SparkSession, job: Job, table: Table) -> Rows:
     """The rows that dbt builds of a table; nothing is published.
 
     Models may read all that was ever published, not only what the job would let them see. Their data tests don't run:
     they would stop the build where a leak gives a value that they refuse.
     """
-    project = DbtProject(dbt_folder)
+    project = DbtProject.of(job.use_case)
     sources = project.sources_of([table.identifier])
     lake.register(spark, [each for each in job.catalog if each.full_name in sources])
     with tempfile.TemporaryDirectory() as parent:
@@ -101,12 +101,12 @@ def built_rows(spark: SparkSession, job: Job, table: Table, dbt_folder: Path) ->
         return _by_key(spark.read.schema(table.ddl).parquet(str(folder)), table)
 
 
-def _made(spark: SparkSession, catalog: Catalog, dates: BatchDates, date: dt.date, dbt_folder: Path) -> dict[str, Rows]:
+def _made(spark: SparkSession, catalog: Catalog, dates: BatchDates, date: dt.date) -> dict[str, Rows]:
     """Refine and build some batch dates; returns the rows that one of them has in every table."""
     refine_into_silver(spark, catalog, dates)
     job = Job("features", catalog.use_case, catalog, dates, "test")
     silver = {table.short_name: _silver_rows(spark, table, date) for table in catalog.layer("silver")}
-    features = {table.short_name: built_rows(spark, job, table, dbt_folder) for table in feature_tables(catalog)}
+    features = {table.short_name: built_rows(spark, job, table) for table in feature_tables(catalog)}
     return silver | {
         name: {key: row for key, row in rows.items() if row[PARTITION] == date} for name, rows in features.items()
     }

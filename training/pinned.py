@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from nightshift.declarations.catalog import dbt_declarations
+from nightshift.declarations.dbt_files import models_folder, yaml_files
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import ConflictError
-from nightshift.home.settings import get_settings
 from nightshift.job import Job
 from nightshift.ledger import code_version
 from training.data.time_split import Periods
@@ -82,5 +81,5 @@ def _files(use_case: UseCase) -> dict[str, bytes]:
 
 def _models(use_case: UseCase) -> dict[bytes, bytes]:
     """The YAML beside the dbt models, which declares the features."""
-    folder = get_settings().dbt_dir / "models" / use_case.name
-    return {path.relative_to(folder).as_posix().encode(): path.read_bytes() for path in dbt_declarations(use_case)}
+    folder = models_folder(use_case)
+    return {path.relative_to(folder).as_posix().encode(): path.read_bytes() for path in yaml_files(use_case)}

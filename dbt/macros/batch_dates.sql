@@ -3,8 +3,8 @@
   The dates are typed before they reach SQL, and stand in it as literals so that partitions are pruned.
 #}
 {% macro batch_dates(column='batch_date', days_before=0) -%}
-  {{ column }} >= date_sub({{ date_literal('first_date') }}, {{ days_before }})
-    and {{ column }} <= {{ date_literal('last_date') }}
+  {{ column }} >= date_sub({{ nightshift.date_literal('first_date') }}, {{ days_before }})
+    and {{ column }} <= {{ nightshift.date_literal('last_date') }}
 {%- endmacro %}
 
 

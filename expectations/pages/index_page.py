@@ -23,6 +23,8 @@ from nightshift.home.settings import get_settings
 # Audits that are listed of each table; the pages of older ones stay where they are.
 LISTED_AUDITS = 12
 INDEX_LOCK_SECONDS = 60
+# Pages that other jobs write beside the index, where they did.
+PAGES = {"features": "features.html", "models": "dbt.html"}
 # Lines of a reason that the page of all use cases shows.
 _LINES = 3
 
@@ -70,7 +72,7 @@ def render(use_case: str) -> None:
         by_table[each.table].append(each)
     tables = sorted(by_table.items(), key=lambda item: (LAYERS.index(item[0].partition(".")[0]), item[0]))
     refused = sorted(read_refused(use_case).items(), reverse=True)
-    pages = {"features": "features.html"} if (folder / "features.html").is_file() else {}
+    pages = {name: page for name, page in PAGES.items() if (folder / page).is_file()}
     shown = {"use_case": use_case, "tables": tables, "refused": refused, "pages": pages}
     _replace(folder / "index.html", template("index.html.j2").render(shown))
     _render_all()
@@ -99,10 +101,9 @@ def _render_all() -> None:
     root = get_settings().data_docs
     # No use case's name has a dot.
     with _lock("all.use_cases"):
-        found = [_overview(index.parent) for index in sorted(root.glob("*/index.html")) if index.parent.name != "dbt"]
+        found = [_overview(index.parent) for index in sorted(root.glob("*/index.html"))]
         found.sort(key=lambda each: (not each["refused"], not each["blocked"], each["name"]))
-        dbt = "dbt/index.html" if (root / "dbt" / "index.html").is_file() else None
-        _replace(root / "index.html", template("root.html.j2").render(use_cases=found, dbt=dbt))
+        _replace(root / "index.html", template("root.html.j2").render(use_cases=found))
 
 
 def _overview(folder: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import yaml
 from nightshift.catalogue.generated_files import Generator, mark
 from nightshift.declarations.built_in_columns import all_columns
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.tables import Layer, Table
 from nightshift.home.settings import get_settings
@@ -31,12 +32,11 @@ SOURCE_LAYERS: tuple[Layer, ...] = ("silver", "gold")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files, or check them; gives the exit status."""
     found = checked_use_cases()
-    models = get_settings().dbt_dir / "models"
     return Generator(
         MODULE,
         "Write dbt's sources of all use cases.",
         files=lambda: {_file(catalog): sources(catalog) for catalog in found.catalogs},
-        places=lambda: models.glob("*/sources.yml"),
+        places=lambda: get_settings().use_cases_dir.glob("*/dbt/models/sources.yml"),
         broken=found.sentences,
     ).main(arguments)
 
@@ -62,7 +62,7 @@ def sources(catalog: Catalog) -> str:
 
 
 def _file(catalog: Catalog) -> Path:
-    return get_settings().dbt_dir / "models" / catalog.use_case.name / "sources.yml"
+    return models_folder(catalog.use_case) / "sources.yml"
 
 
 def _table(table: Table) -> dict[str, object]:

@@ -41,7 +41,7 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
         registries[catalog.use_case.name] = registry_of(catalog.use_case)
 
     use_cases = asked_use_cases(name, read).use_cases
-    dbt_docs = write_docs()
+    dbt_docs = {use_case.name: write_docs(use_case) for use_case in use_cases}
     pages = {use_case.name: write_registry(use_case, registries[use_case.name]) for use_case in use_cases}
     if publish:
         for registry in registries.values():
@@ -52,8 +52,8 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
         return
     for key, registry in registries.items():
         _print(registry)
-        terminal.echo(f"page: {pages[key]}\n")
-    terminal.echo(f"dbt docs: {dbt_docs}")
+        terminal.echo(f"page: {pages[key]}")
+        terminal.echo(f"dbt docs: {dbt_docs[key]}\n")
 
 
 def _publish(registry: Registry, run_id: str) -> None:

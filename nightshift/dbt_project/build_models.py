@@ -1,4 +1,4 @@
-"""dbt inside this process: parse once per change of the project, build in the job's own Spark session."""
+"""The dbt project of a use case inside this process: parsed once per change, built in the job's own Spark session."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from nightshift.dbt_project import call, data_tests, unrun_tests
+from nightshift.dbt_project.linked_folder import link
+from nightshift.declarations.dbt_files import project_folder
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import AuditFailedError, DeclarationError
 from nightshift.home.outside_errors import explained, explained_words
 from nightshift.home.settings import get_settings
@@ -16,23 +19,30 @@ from nightshift.lake.audit_report import Check
 
 if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunResult
+    from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
     from dbt_common.events.base_types import EventMsg
 
 
 class DbtProject:
-    """A dbt project, parsed without variables and built with those of one run.
+    """The dbt project of one use case, parsed without variables and built with those of one run.
 
     dbt parses everything again when its variables differ from those of the run before. So parsing gets none,
     and its cache stays good from night to night; the build takes the parsed project and gets the dates.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Args: the folder of dbt_project.yml and profiles.yml."""
-        self._folder = folder
+    def __init__(self, folder: Path, scratch: Path) -> None:
+        """Args: the folder of dbt_project.yml, and where dbt may write."""
+        self.folder = folder
+        self._scratch = scratch
         self._parser: threading.Thread | None = None
         self._manifest: Manifest | None = None
         self._fault: Exception | None = None
+
+    @classmethod
+    def of(cls, use_case: UseCase) -> Self:
+        """The project of a use case, with a folder of the home for it alone."""
+        return cls(project_folder(use_case), get_settings().dbt_target / use_case.name)
 
     def start_parsing(self) -> None:
         """Import dbt and parse in the background."""
@@ -73,15 +83,15 @@ class DbtProject:
         """
         data_tests.models_of(self.manifest, list(models))
 
-    def refuse_undeclared(self, use_case: str, declared: Set[str]) -> None:
-        """Ask that the tables which a use case's models write are what YAML declares.
+    def refuse_undeclared(self, declared: Set[str]) -> None:
+        """Ask that the tables which the models write are what YAML declares.
 
         Raises:
             DeclarationError: naming the model of which that is not so.
         """
-        data_tests.refuse_undeclared(self.manifest, f"models/{use_case}/", declared)
+        data_tests.refuse_undeclared(self.manifest, self.folder, declared)
 
-    def refuse_unrun(self, use_case: str, layers: Iterable[Iterable[str]]) -> None:
+    def refuse_unrun(self, layers: Iterable[Iterable[str]]) -> None:
         """Ask that each data test belongs to a layer, whose run then needs its result.
 
         Args:
@@ -90,7 +100,7 @@ class DbtProject:
         Raises:
             DeclarationError: naming each test that no run would run.
         """
-        unrun_tests.refuse_unrun(self.manifest, use_case, layers)
+        unrun_tests.refuse_unrun(self.manifest, self.folder, layers)
 
     def refuse_untested(self, models: Sequence[str]) -> None:
         """Ask for the data tests that hold models against their declarations, where these are not audited otherwise.
@@ -152,22 +162,38 @@ class DbtProject:
         Raises:
             NightshiftError: if it cannot even start, for instance because nothing was selected.
         """
-        target = get_settings().dbt_target
-        outcome = call.invoke(
-            command, *arguments, folder=self._folder, target=target, manifest=self.manifest, callback=callback
-        )
-        # A run changes its manifest; the next one parses again, from the cache.
-        self._manifest = self._parser = None
+        outcome = self.call(command, *arguments, callback=callback)
         results = list(getattr(outcome.result, "results", ()))
         if not results:
             raise explained(outcome.exception) or DeclarationError(
-                f"`dbt {command}` in {self._folder} did not run: {outcome.exception or 'no node'}"
+                f"`dbt {command}` in {self.folder} did not run: {outcome.exception or 'no node'}"
             )
         return results
 
+    def call(
+        self, *command: str, callback: Callable[[EventMsg], None] | None = None, target: str = "target", **flags: object
+    ) -> dbtRunnerResult:
+        """What dbt answers to a command on the parsed project.
+
+        Args:
+            target: name of the folder for what dbt writes.
+            flags: as :func:`nightshift.dbt_project.call.invoke` takes them.
+        """
+        manifest, folder = self.manifest, self._scratch / "project"
+        # A run changes its manifest; the next one parses again, from the cache.
+        self._manifest = self._parser = None
+        return call.invoke(
+            *command, folder=folder, target=self.written(target), manifest=manifest, callback=callback, **flags
+        )
+
+    def written(self, target: str) -> Path:
+        """The folder of that name, into which dbt wrote."""
+        return self._scratch / target
+
     def _parse(self) -> None:
         try:
-            self._manifest = call.parse(self._folder, get_settings().dbt_target)
+            linked = link(self.folder, self._scratch)
+            self._manifest = call.parse(self.folder, linked, self._scratch / "target")
         except Exception as error:
             # Raised by `manifest`, in the thread that needs it.
             self._fault = error

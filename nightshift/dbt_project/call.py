@@ -13,9 +13,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nightshift.dbt_project.linked_folder import SHARED
 from nightshift.errors import DeclarationError
 from nightshift.home.outside_errors import explained
-from nightshift.home.settings import get_settings
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -49,7 +49,7 @@ def invoke(
 
     Args:
         command: its name and arguments.
-        folder: of dbt_project.yml and profiles.yml.
+        folder: of dbt_project.yml.
         target: where its artefacts go.
         callback: is called with each event of dbt's, in the thread in which it happens, which waits for it.
         flags: dbt's global flags for this call, where they are not as always.
@@ -58,33 +58,31 @@ def invoke(
 
     given = [
         *command,
-        *("--project-dir", str(folder), "--profiles-dir", str(folder), "--target-path", str(target)),
-        *("--log-path", str(get_settings().dbt_target / "logs")),
+        *("--project-dir", str(folder), "--profiles-dir", str(SHARED), "--target-path", str(target)),
+        *("--log-path", str(target / "logs")),
     ]
     with _without_variables():
         runner = dbtRunner(manifest=manifest, callbacks=[callback] if callback else None)
         return runner.invoke(given, **{**_defaults(), **FLAGS, **flags})
 
 
-def parse(folder: Path, target: Path) -> Manifest:
+def parse(source: Path, folder: Path, target: Path) -> Manifest:
     """The parsed project, without variables of a run, so that all that parse it share one cache.
+
+    Args:
+        source: where people find the project that is linked in `folder`.
 
     Raises:
         DeclarationError: if dbt cannot parse it, or if it reads the environment.
     """
-    if (folder / ".dbtignore").exists():
-        raise DeclarationError(
-            f"{folder / '.dbtignore'} would leave models or tests out silently",
-            remedy="remove it, and what it lists",
-        )
     outcome = invoke("parse", folder=folder, target=target)
     if not outcome.success:
         fault = outcome.exception
-        raise explained(fault) or DeclarationError(_refusal(folder, fault)) from fault
+        raise explained(fault) or DeclarationError(_refusal(source, fault)) from fault
     manifest: Manifest = outcome.result
     if found := _variables_read(manifest):
         raise DeclarationError(
-            f"dbt reads the environment in {folder}: {', '.join(found)}; results would depend on the machine\n"
+            f"dbt reads the environment in {source}: {', '.join(found)}; results would depend on the machine\n"
             "  next: take `env_var` out, and write the value where it stands"
         )
     return manifest

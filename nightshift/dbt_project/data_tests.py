@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nightshift.dbt_project.linked_folder import PACKAGE
 from nightshift.errors import DeclarationError
 from nightshift.lake.audit_report import EXAMPLES
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 # Compare a model with its declaration (dbt/tests/generic).
-DECLARATION_TESTS = ("rows_are_unique", "declared_values_hold")
+DECLARATION_TESTS = (f"{PACKAGE}.rows_are_unique", f"{PACKAGE}.declared_values_hold")
 # What decides on a test's verdict, with the values with which any row that it finds fails it.
 STRICT = {
     "enabled": True,
@@ -52,24 +54,28 @@ def models_of(manifest: Manifest, names: Iterable[str]) -> list[Any]:
     return [known[name] for name in names]
 
 
-def refuse_undeclared(manifest: Manifest, folder: str, declared: Container[str]) -> None:
-    """Ask that the tables below a folder are what YAML declares.
+def refuse_undeclared(manifest: Manifest, folder: Path, declared: Container[str]) -> None:
+    """Ask that the tables of a project are what YAML declares.
+
+    Args:
+        folder: of the project, for people.
 
     Raises:
         DeclarationError: naming a model that writes a table which no YAML declares, so that it would never be built; or
             one whose SQL says something else than its YAML.
     """
     for node in manifest.nodes.values():
-        if node.resource_type != "model" or not node.original_file_path.startswith(folder):
+        if node.resource_type != "model":
             continue
+        file = folder / node.original_file_path
         if node.name in declared and "meta" in node.config_call_dict:
             raise DeclarationError(
-                f"dbt: {node.original_file_path} sets `meta` in its SQL, so that its tests would not see its YAML",
+                f"{file} sets `meta` in its SQL, so that its tests would not see its YAML",
                 remedy="write it under `config.meta` in the YAML beside the model only",
             )
         if node.name not in declared and node.config.materialized != "ephemeral":
             raise DeclarationError(
-                f"dbt: {node.original_file_path} writes a table that no YAML declares, so it is never built",
+                f"{file} writes a table that no YAML declares, so it is never built",
                 remedy=f"declare {node.name} in the YAML beside it, with `layer: gold` under `config.meta`, or make it "
                 "`ephemeral`",
             )
@@ -207,7 +213,7 @@ def _milder(test: Any) -> Iterator[str]:
 
 def _is_generic(test: Any, name: str) -> bool:
     metadata = getattr(test, "test_metadata", None)
-    return metadata is not None and metadata.name == name
+    return metadata is not None and f"{metadata.namespace}.{metadata.name}" == name
 
 
 def _text(value: object) -> str:

@@ -61,10 +61,10 @@ def find_models(job: Job, project: DbtProject) -> ModelBuild:
     tables = by_stage[job.stage]
     if not tables:
         raise DeclarationError(f"{job.use_case.name} declares no table that {job.stage} computes")
-    project.refuse_undeclared(job.use_case.name, {table.identifier for table in job.catalog.layer("gold")})
+    project.refuse_undeclared({table.identifier for table in job.catalog.layer("gold")})
     names = [[table.identifier for table in several] for several in by_stage.values()]
     project.refuse_unbuilt(chain.from_iterable(names))
-    project.refuse_unrun(job.use_case.name, names)
+    project.refuse_unrun(names)
     read = {table.short_name: project.sources_of([table.identifier]) for table in tables}
     read_by = {name: [table for table in job.catalog if table.full_name in read[name]] for name in read}
     models = ModelBuild(project, tables, read_by, {})

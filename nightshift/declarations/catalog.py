@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from nightshift.declarations.built_in_columns import LINEAGE, QUARANTINE_TABLE, RESERVED, SCORES_NAME, score_columns
 from nightshift.declarations.cross_checks import faults_between
+from nightshift.declarations.dbt_files import yaml_files
 from nightshift.declarations.feature_registry_table import registry_table
 from nightshift.declarations.tables import Layer, Table
 from nightshift.declarations.unused_files import refuse_unused_code
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.yaml_form import Place, faults, line_of, mapping, mappings, read_mapping
 from nightshift.errors import DeclarationError, UsageError
-from nightshift.home.settings import get_settings
 
 # Lists in a declaration whose items have a name that a message should give.
 _NAMED = {"columns": "column", "rules": "rule", "agrees_with": "agreement"}
@@ -166,15 +166,9 @@ def _with_score_columns(columns: Sequence[Any], use_case: UseCase, path: Path, p
     return [*columns, *added]
 
 
-def dbt_declarations(use_case: UseCase) -> list[Path]:
-    """The YAML beside the dbt models of a use case, with the endings that dbt reads."""
-    paths = (get_settings().dbt_dir / "models" / use_case.name).rglob("*")
-    return sorted(path for path in paths if path.suffix.lower() in (".yml", ".yaml") and path.is_file())
-
-
 def _dbt_models(use_case: UseCase) -> Iterator[tuple[Path, Place, Table]]:
     """Tables from the dbt models whose ``config.meta`` names a layer."""
-    for path in dbt_declarations(use_case):
+    for path in yaml_files(use_case):
         content = read_mapping(path, may_be_empty=True)
         for number, model in enumerate(mappings(path, content, "models")):
             place = ("models", number)

@@ -1,4 +1,4 @@
-"""Models and audits in a folder that belongs to no use case: nothing would build or run them."""
+"""Folders under a name that nothing reads, so that what is in them would say nothing."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
+from nightshift.declarations.dbt_files import project_folder
 from nightshift.declarations.use_case import FILES, UseCase
 from nightshift.home.settings import PROJECT_DIR, get_settings
 
-
-def faults(use_case: UseCase, audits: Path) -> Iterator[str]:
-    """What is a use case's by its name, or was meant to be, and stands in another folder.
-
-    Folders of other use cases are left alone, also of those that are not below NIGHTSHIFT_USE_CASES_DIR now.
-    """
-    own, models = use_case.name, get_settings().dbt_dir / "models"
-    for folder in _folders(models):
-        for path in _models(folder):
-            if folder.name != own and path.stem.startswith(f"{own}_") and not path.stem.startswith(f"{folder.name}_"):
-                yield f"{path} is a table of {own} by its name, and nothing builds it there: move it to {models / own}"
-    for parent, kind in ((models, "models"), (audits, "checks")):
-        folders = dict(_strangers(parent))
-        if not (parent / own).is_dir() and (likely := get_close_matches(own, folders, n=1, cutoff=0.8)):
-            yield f"{parent / likely[0]} holds {kind} of no use case, and {own} has none: is {parent / own} meant?"
+# The folders of a use case, and those of its dbt project.
+_FOLDERS = ("audits", "contracts", "dbt", "pages", "tests")
+_OF_DBT = ("models", "macros", "tests", "seeds", "snapshots", "analyses")
 
 
-def strangers(audits: Path) -> Iterator[str]:
-    """Folders that hold models or audits of a use case that there is not, for people."""
-    for parent, kind in ((get_settings().dbt_dir / "models", "models"), (audits, "checks")):
-        for _, folder in _strangers(parent):
-            yield f"{folder} holds {kind} of no use case, so nothing runs them"
+def faults(use_case: UseCase) -> Iterator[str]:
+    """Folders of a use case whose names are nearly right."""
+    for parent, known in ((use_case.folder, _FOLDERS), (project_folder(use_case), _OF_DBT)):
+        names = {path.name for path in _folders(parent)}
+        for name in sorted(names.difference(known)):
+            if likely := get_close_matches(name.lower(), set(known) - names, n=1, cutoff=0.8):
+                yield f"{parent / name} is read by nobody: is {parent / likely[0]} meant?"
+
+
+def strangers() -> Iterator[str]:
+    """Models and audits in the rooms that all use cases share, for people."""
+    for folder in _folders(PROJECT_DIR / "dbt" / "models"):
+        yield f"{folder} belongs to no use case: models lie in use_cases/<name>/dbt/models"
+    for file in sorted((PROJECT_DIR / "expectations").glob("*/*.py")):
+        if file.stem.startswith(("bronze_", "silver_", "gold_")):
+            yield f"{file} belongs to no use case: checks of a table lie in use_cases/<name>/audits"
 
 
 def undeclared() -> Iterator[str]:
@@ -42,25 +42,6 @@ def undeclared() -> Iterator[str]:
             yield f"{folder} has no {FILES[0]}{hint}, so it is no use case"
 
 
-def _strangers(parent: Path) -> Iterator[tuple[str, Path]]:
-    # Those of the checkout are no strangers where NIGHTSHIFT_USE_CASES_DIR is another folder.
-    known = [get_settings().use_cases_dir, PROJECT_DIR / "use_cases"]
-    for folder in _folders(parent):
-        if not any((each / folder.name / FILES[0]).exists() for each in known) and any(
-            (*_models(folder), *_audits(folder))
-        ):
-            yield folder.name, folder
-
-
 def _folders(parent: Path) -> list[Path]:
     found = sorted(parent.iterdir()) if parent.is_dir() else []
     return [path for path in found if path.is_dir() and not path.name.startswith((".", "_"))]
-
-
-def _models(folder: Path) -> Iterator[Path]:
-    return folder.rglob("*.sql")
-
-
-def _audits(folder: Path) -> Iterator[Path]:
-    """Modules named as a table: other rooms beside those of the use cases have none."""
-    return (path for path in folder.glob("*.py") if path.stem.startswith(("bronze_", "silver_", "gold_")))

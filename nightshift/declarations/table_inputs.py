@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.dbt_files import queries
 from nightshift.declarations.refine_functions import refine_functions
 from nightshift.declarations.tables import Table
-from nightshift.home.settings import get_settings
 
 _SOURCE = re.compile(r"""\bsource\(\s*['"](\w+)['"]\s*,\s*['"](\w+)['"]\s*\)""")
 _REF = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*\)""")
@@ -21,7 +21,7 @@ def derivations(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     have none; dbt's tables from what their models read; other gold tables are scores, made from the features.
     """
     functions = refine_functions(catalog.use_case)
-    models = {path.stem: path for path in (get_settings().dbt_dir / "models").rglob("*.sql")}
+    models = queries(catalog.use_case)
     by_full_name = {table.full_name: table for table in catalog}
     order = [table.short_name for table in catalog]
 

@@ -37,7 +37,7 @@ def refuse_unused_code(use_case: UseCase, tables: Mapping[str, Table]) -> None:
         *_functions(use_case, tables),
         *_modules(use_case, tables),
         *_unloaded(use_case),
-        *misplaced_files.faults(use_case, AUDITS),
+        *misplaced_files.faults(use_case),
     ]
     if faults:
         raise DeclarationError("\n".join(faults))

@@ -52,7 +52,6 @@ class Settings(BaseSettings):
     project_dir: Path = Field(PROJECT_DIR, description="The checkout: dags/, dbt/, use_cases/ and so on.")
     home: Path = Field(PROJECT_DIR / ".nightshift", description="All state of one installation lies below it.")
     use_cases_dir: Path = Field(PROJECT_DIR / "use_cases", description="One folder per use case.")
-    dbt_dir: Path = Field(PROJECT_DIR / "dbt", description="The dbt project.")
     toolchain_dir: Path = Field(
         PROJECT_DIR / ".venv" / "nightshift",
         description="JARs, JDK shim and class-data archive made at set-up; shared by all homes of one checkout.",
@@ -139,7 +138,7 @@ class Settings(BaseSettings):
     def _without_blanks(cls, given: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if not (isinstance(value, str) and not value.strip())}
 
-    @field_validator("home", "project_dir", "use_cases_dir", "dbt_dir", "toolchain_dir")
+    @field_validator("home", "project_dir", "use_cases_dir", "toolchain_dir")
     @classmethod
     def _folder(cls, path: Path, info: ValidationInfo) -> Path:
         return values.folder(path, is_made=info.field_name in ("home", "toolchain_dir"))

@@ -26,7 +26,7 @@ Landed = Callable[[str], Catalog]
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy of a folder of the project, in which faults can be planted."""
+    """A copy of all use cases, in which faults can be planted."""
 
     folder: Path
 
@@ -35,12 +35,6 @@ class Copy:
         text = (self.folder / file).read_text(encoding="utf-8")
         assert old in text, f"{file} no longer holds {old!r}: plant the fault anew"
         (self.folder / file).write_text(text.replace(old, new), encoding="utf-8")
-
-
-@pytest.fixture
-def dbt_copy(tmp_path: Path) -> Copy:
-    """The dbt project in another place."""
-    return Copy(Path(shutil.copytree(PROJECT_DIR / "dbt", tmp_path / "dbt")))
 
 
 @pytest.fixture

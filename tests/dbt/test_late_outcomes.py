@@ -17,7 +17,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
-from nightshift.home.settings import PROJECT_DIR, Settings
+from nightshift.home.settings import Settings
 from nightshift.job import Job
 from spark_jobs.land import land
 from tests.leak import built_rows
@@ -38,12 +38,12 @@ def catalog(spark: SparkSession, home: Settings) -> Catalog:
 def test_it_counts_from_the_delivery_that_brings_it_and_not_before(spark: SparkSession, catalog: Catalog) -> None:
     write_silver(spark, catalog, BatchDates(LONG_AGO, DATE + DAY))
     job = Job("features", catalog.use_case, catalog, BatchDates(DATE, DATE + DAY), "test")
-    before = built_rows(spark, job, catalog["gold.features"], PROJECT_DIR / "dbt")
+    before = built_rows(spark, job, catalog["gold.features"])
     outcomes = [row.asDict() for row in lake.read(spark, catalog["silver.outcomes"]).collect()]
     late = outcomes[0] | {"batch_date": DATE + DAY, "flight_date": LONG_AGO, "flight": 999, "is_late": True}
     write_table(spark, catalog["silver.outcomes"], [*outcomes, late])
 
-    after = built_rows(spark, job, catalog["gold.features"], PROJECT_DIR / "dbt")
+    after = built_rows(spark, job, catalog["gold.features"])
 
     assert len(before) == len(after) == 2 * FLIGHTS_A_DAY
     of_date = {key for key in before if key[0] == DATE}

@@ -7,27 +7,27 @@ from pyspark.sql import SparkSession
 
 from nightshift.dbt_project.build_models import DbtProject
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.home.settings import PROJECT_DIR, Settings
+from nightshift.home.settings import Settings
 from tests.dbt.conftest import Copy, Landed
 from tests.leak import AGAIN, AROUND, FROM, feature_tables, leaks
 
-DBT = PROJECT_DIR / "dbt"
 USE_CASES = [use_case.name for use_case in find_use_cases().use_cases]
 
 
 @pytest.mark.parametrize("use_case", USE_CASES)
 def test_no_feature_sees_what_is_delivered_later(spark: SparkSession, landed: Landed, use_case: str) -> None:
-    assert leaks(spark, landed(use_case), DBT) == {FROM: set(), AROUND: set(), AGAIN: set()}
+    assert leaks(spark, landed(use_case)) == {FROM: set(), AROUND: set(), AGAIN: set()}
 
 
 def test_every_feature_model_of_every_use_case_is_looked_at(home: Settings) -> None:
     """A model that no feature table reads, and that is none itself, would escape the test above."""
-    project = DbtProject(DBT)
     for use_case in find_use_cases().use_cases:
+        project = DbtProject.of(use_case)
         tables = feature_tables(Catalog(use_case))
         assert tables, f"{use_case.name} has no table with features: give columns `role: feature` in its models' YAML"
-        models = {file.stem for file in (DBT / "models" / use_case.name / "features").rglob("*.sql")}
+        models = {file.stem for file in (models_folder(use_case) / "features").rglob("*.sql")}
         unread = models - _read_by(project, {table.identifier for table in tables})
         assert not unread, (
             f"{sorted(unread)} of {use_case.name} are in no feature table: declare `layer` and features, or remove them"

@@ -1,4 +1,4 @@
-"""Leaks that are planted in copies of the use case and of the dbt project are found; nothing else is accused.
+"""Leaks that are planted in a copy of the use case are found; nothing else is accused.
 
 All are planted at once, each in columns of its own, because looking for one takes as long as looking for all. That
 no feature leaks is looked for in `test_no_leak.py`, in `make test`, too.
@@ -13,7 +13,7 @@ from tests.dbt.conftest import Copy, Landed
 from tests.leak import AGAIN, AROUND, FROM, leaks
 
 REFINE = "flight_delays/refine.py"
-MODEL = "models/flight_delays/features/flight_delays_features.sql"
+MODEL = "flight_delays/dbt/models/features/flight_delays_features.sql"
 
 Found = dict[str, set[str]]
 
@@ -27,16 +27,16 @@ def found_before() -> Found:
 
 
 @pytest.fixture
-def found(spark: SparkSession, landed: Landed, use_cases_copy: Copy, dbt_copy: Copy, found_before: Found) -> Found:
+def found(spark: SparkSession, landed: Landed, use_cases_copy: Copy, found_before: Found) -> Found:
     """The leaking columns, by the way in which a slice is computed."""
     if not found_before:
         catalog = landed("flight_delays")
         plant_newest_reference(use_cases_copy)
         plant_outcomes_in_refine(use_cases_copy)
-        plant_window_with_tomorrow(dbt_copy)
-        plant_outcome_of_the_scored_flight(dbt_copy)
-        plant_frame_over_the_range(dbt_copy)
-        found_before |= leaks(spark, catalog, dbt_copy.folder)
+        plant_window_with_tomorrow(use_cases_copy)
+        plant_outcome_of_the_scored_flight(use_cases_copy)
+        plant_frame_over_the_range(use_cases_copy)
+        found_before |= leaks(spark, catalog)
     return found_before
 
 
@@ -72,20 +72,20 @@ def plant_outcomes_in_refine(use_cases: Copy) -> None:
     )
 
 
-def plant_window_with_tomorrow(dbt: Copy) -> None:
+def plant_window_with_tomorrow(use_cases: Copy) -> None:
     """Late rates whose window ends a day late, from a staging model that reads a day too many."""
-    dbt.patch("macros/trailing_late_rates.sql", "preceding and current row", "preceding and 1 following")
-    dbt.patch(
-        "models/flight_delays/staging/stg_flight_delays__outcomes.sql",
-        "where {{ batch_dates(days_before=lookback_days() - 1) }}",
-        "where batch_date <= date_add({{ date_literal('last_date') }}, 1)",
+    use_cases.patch("flight_delays/dbt/macros/trailing_late_rates.sql", "preceding and current row", "preceding and 1 following")
+    use_cases.patch(
+        "flight_delays/dbt/models/staging/stg_flight_delays__outcomes.sql",
+        "where {{ nightshift.batch_dates(days_before=nightshift.lookback_days() - 1) }}",
+        "where batch_date <= date_add({{ nightshift.date_literal('last_date') }}, 1)",
     )
 
 
-def plant_outcome_of_the_scored_flight(dbt: Copy) -> None:
+def plant_outcome_of_the_scored_flight(use_cases: Copy) -> None:
     """What became of the flight itself."""
-    dbt.patch(MODEL, "evening.evening_visibility\n", "cast(today.dep_delay as double) as evening_visibility\n")
-    dbt.patch(
+    use_cases.patch(MODEL, "evening.evening_visibility\n", "cast(today.dep_delay as double) as evening_visibility\n")
+    use_cases.patch(
         MODEL,
         "from flights\ninner join",
         "from flights\nleft join {{ source('silver', 'flight_delays_outcomes') }} as today\n"
@@ -94,9 +94,9 @@ def plant_outcome_of_the_scored_flight(dbt: Copy) -> None:
     )
 
 
-def plant_frame_over_the_range(dbt: Copy) -> None:
+def plant_frame_over_the_range(use_cases: Copy) -> None:
     """A frame with one following, over rows that are rightly filtered by the dates of the run."""
-    dbt.patch(
+    use_cases.patch(
         MODEL,
         "    evening.evening_pressure,\n",
         "    cast(avg(evening.evening_pressure) over (partition by flights.origin order by flights.batch_date\n"

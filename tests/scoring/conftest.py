@@ -163,14 +163,13 @@ class World:
 def use_case_of(folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str] = str) -> Catalog:
     """A copy of the flight use case with a name of its own."""
     name = f"scored_{next(_numbers)}"
-    for room, source in (("use_cases", "use_cases/flight_delays"), ("dbt/models", "dbt/models/flight_delays/features")):
-        target = folder / room / name
-        target.mkdir(parents=True)
-        for file in (PROJECT_DIR / source).glob("*.y*ml"):
-            text = file.read_text().replace("flight_delays", name)
-            (target / file.name).write_text(change(text) if file.name == "use_case.yaml" else text)
+    source = PROJECT_DIR / "use_cases" / "flight_delays"
+    for file in (*source.glob("*.yaml"), *(source / "dbt" / "models" / "features").glob("*.yml")):
+        target = folder / "use_cases" / name / file.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = file.read_text().replace("flight_delays", name)
+        target.write_text(change(text) if file.name == "use_case.yaml" else text)
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder / "use_cases"))
-    monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(folder / "dbt"))
     get_settings.cache_clear()
     return Catalog(UseCase.load(name))
 

@@ -24,7 +24,6 @@ from spark_jobs.features import features
 from tests.leak import built_rows
 from tests.silver import FLIGHTS_A_DAY, write_table
 
-DBT = PROJECT_DIR / "dbt"
 FIRST, SECOND, THIRD, FOURTH = (dt.date(2013, 1, day) for day in (1, 2, 3, 4))
 
 
@@ -39,8 +38,8 @@ def run(catalog: Catalog, dates: BatchDates) -> None:
 def test_a_range_gives_the_rows_of_its_days(spark: SparkSession, catalog: Catalog) -> None:
     table = catalog["gold.features"]
 
-    whole = built_rows(spark, job_of(catalog, BatchDates(SECOND, FOURTH)), table, DBT)
-    nights = [built_rows(spark, job_of(catalog, BatchDates.of(date)), table, DBT) for date in (SECOND, THIRD, FOURTH)]
+    whole = built_rows(spark, job_of(catalog, BatchDates(SECOND, FOURTH)), table)
+    nights = [built_rows(spark, job_of(catalog, BatchDates.of(date)), table) for date in (SECOND, THIRD, FOURTH)]
 
     assert len(whole) == 3 * FLIGHTS_A_DAY
     assert whole == {key: row for night in nights for key, row in night.items()}
@@ -89,15 +88,21 @@ def test_a_failing_dbt_test_names_itself_and_leaves_the_published_table(
 def test_a_declared_table_without_a_model_is_named(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = Path(shutil.copytree(DBT, tmp_path / "dbt")) / "models" / "flight_delays"
-    monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(tmp_path / "dbt"))
-    get_settings.cache_clear()
+    models = dbt_copy(tmp_path, monkeypatch) / "models"
     (models / "marts" / "flight_delays_riskiest_flights.sql").unlink()
 
     # Features alone would be built; of the mart, nobody would ever say that it is not.
     job = job_of(Catalog(UseCase.load("flight_delays")), BatchDates.of(THIRD))
     with pytest.raises(NightshiftError, match="flight_delays_riskiest_flights: dbt has no such model"):
-        find_models(job, DbtProject(tmp_path / "dbt"))
+        find_models(job, DbtProject.of(job.use_case))
+
+
+def dbt_copy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The dbt project of a copy of flight_delays, which is the use case from now on."""
+    copied = shutil.copytree(PROJECT_DIR / "use_cases" / "flight_delays", folder / "use_cases" / "flight_delays")
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder / "use_cases"))
+    get_settings.cache_clear()
+    return Path(copied) / "dbt"
 
 
 def exchange(folder: Path, write_other: bool = True) -> str:
@@ -149,7 +154,7 @@ def test_dbt_refuses_to_run_without_a_stage_folder(spark: SparkSession, catalog:
     lake.register(spark, catalog.layer("silver"))
 
     with pytest.raises(NightshiftError, match="no stage folder is given for flight_delays_features"):
-        DbtProject(DBT).build(
+        DbtProject.of(catalog.use_case).build(
             ["flight_delays_features"],
             {"first_date": "2013-01-02", "last_date": "2013-01-02"},
             remedy="none",

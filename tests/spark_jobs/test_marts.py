@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,17 +14,17 @@ from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.dbt_project.build_models import DbtProject
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
+from nightshift.home.settings import Settings
 from nightshift.job import Job
 from nightshift.ledger import LOOKED_UP
 from nightshift.stages import MARTS, STAGE
 from spark_jobs.features import features
 from spark_jobs.marts import marts
 from tests.silver import FLIGHTS_A_DAY, write_table
-from tests.spark_jobs.test_features import exchange
+from tests.spark_jobs.test_features import dbt_copy, exchange
 
-DBT = PROJECT_DIR / "dbt"
 FIRST, SECOND, THIRD = (dt.date(2013, 1, day) for day in (1, 2, 3))
 
 
@@ -89,17 +88,17 @@ def write_scores(spark: SparkSession, catalog: Catalog) -> None:
 def test_a_mart_that_breaks_a_test_is_refused_whatever_dbt_is_told_to_leave_out(
     spark: SparkSession, catalog: Catalog, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = Path(shutil.copytree(DBT, tmp_path / "dbt"))
-    monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(project))
-    get_settings.cache_clear()
-    mart = project / "models" / "flight_delays" / "marts" / "flight_delays_late_rates.sql"
+    project = dbt_copy(tmp_path, monkeypatch)
+    catalog = Catalog(UseCase.load("flight_delays"))
+    mart = project / "models" / "marts" / "flight_delays_late_rates.sql"
     mart.write_text(mart.read_text().replace("cast(avg(squared_error) as double)", "avg(squared_error) - 5d"))
     # Both parents are built, but `cautious` leaves it out where one of them is not selected by name.
     parents = "{{ ref('flight_delays_late_rates') }}, {{ ref('stg_flight_delays__outcomes') }}"
+    (project / "tests").mkdir()
     (project / "tests" / "two_parents.sql").write_text(f"select 1 as of_both from {parents} limit 1")
     declared = project / "dbt_project.yml"
     flags = "flags:\n  indirect_selection: empty\n"
-    declared.write_text(declared.read_text().replace("flags:\n", flags))
+    declared.write_text(declared.read_text() + flags)
     monkeypatch.setenv("DBT_INDIRECT_SELECTION", "cautious")
     monkeypatch.setenv("DBT_ENGINE_INDIRECT_SELECTION", "empty")
     monkeypatch.setenv("DBT_RESOURCE_TYPES", "model")

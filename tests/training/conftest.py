@@ -72,8 +72,8 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         days: int = 30, max_rows: int = 1_000_000, task: str = "binary", maturity_days: int = 2, **training: Any
     ) -> Job:
         name = f"toy_{next(_numbers)}"
-        folder, models = tmp_path / "use_cases" / name, tmp_path / "dbt" / "models" / name
-        folder.mkdir(parents=True)
+        folder = tmp_path / "use_cases" / name
+        models = folder / "dbt" / "models"
         models.mkdir(parents=True)
         is_binary = task == "binary"
         column = "happened" if is_binary else "minutes"
@@ -96,7 +96,6 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
             shutil.copy(GATES, folder)
         (models / "features.yml").write_text(FEATURES.format(name=name))
         monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
-        monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(tmp_path / "dbt"))
         get_settings.cache_clear()
         use_case = UseCase.load(name)
         dates = BatchDates(FIRST, FIRST + dt.timedelta(days=days - 1))

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import get_settings
+from nightshift.declarations.dbt_files import models_folder
 from training import pinned as module
 from training.data.time_split import Periods
 from training.judging.gates import load_gates
@@ -75,7 +75,7 @@ def test_other_options_and_other_rows_are_another_training(toy, change, differs)
 def test_other_declarations_are_another_training(toy, file, old, new, differs):
     job = toy()
     before = tags(job)
-    models = get_settings().dbt_dir / "models" / job.use_case.name
+    models = models_folder(job.use_case)
     edit(models / file if file.endswith(".yml") else job.use_case.folder / file, old, new)
     after = tags(again(job))
     assert {name for name in before if before[name] != after[name]} == differs
@@ -83,7 +83,7 @@ def test_other_declarations_are_another_training(toy, file, old, new, differs):
 
 def test_models_whose_yaml_has_dbts_other_ending_count_as_well(toy):
     job = toy()
-    file = get_settings().dbt_dir / "models" / job.use_case.name / "features.yml"
+    file = models_folder(job.use_case) / "features.yml"
     file = file.rename(file.with_suffix(".yaml"))
     before = tags(job)
     edit(file, "name: other,", "name: others,")

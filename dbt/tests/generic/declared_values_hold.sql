@@ -3,7 +3,7 @@
   columns. Returns each row that breaks a rule, with the rules that it broke.
 #}
 {% test declared_values_hold(model) %}
-{%- set declared = declaration_of(model) -%}
+{%- set declared = nightshift.declaration_of(model) -%}
 {%- set keys = declared['config']['meta']['keys'] -%}
 {%- set rules = [] -%}
 {%- for column in declared['columns'].values() -%}
@@ -19,12 +19,12 @@
   {%- endif -%}
   {%- if 'accepted' in meta -%}
     {%- set values = [] -%}
-    {%- for value in meta['accepted'] -%}{%- do values.append(text_literal(value)) -%}{%- endfor -%}
+    {%- for value in meta['accepted'] -%}{%- do values.append(nightshift.text_literal(value)) -%}{%- endfor -%}
     {%- do rules.append((name ~ ' is not accepted', name ~ ' not in (' ~ values | join(', ') ~ ')')) -%}
   {%- endif -%}
   {%- if 'pattern' in meta -%}
     {#- As the records of a delivery are held against it. -#}
-    {%- set pattern = text_literal('\\A(?:' ~ meta['pattern'] ~ ')\\z') -%}
+    {%- set pattern = nightshift.text_literal('\\A(?:' ~ meta['pattern'] ~ ')\\z') -%}
     {%- do rules.append((name ~ ' does not match its pattern', 'not ' ~ name ~ ' rlike ' ~ pattern)) -%}
   {%- endif -%}
 {%- endfor %}

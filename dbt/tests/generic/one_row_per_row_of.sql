@@ -10,7 +10,7 @@ select
 from (
     select batch_date, {{ keys | join(', ') }}, 1 as in_model, 0 as in_other from {{ model }}
     union all
-    select batch_date, {{ keys | join(', ') }}, 0, 1 from {{ other }} where {{ batch_dates() }}
+    select batch_date, {{ keys | join(', ') }}, 0, 1 from {{ other }} where {{ nightshift.batch_dates() }}
 ) as both_sides
 group by batch_date, {{ keys | join(', ') }}
 having max(in_model) != max(in_other)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nightshift.catalogue.lineage import Lineage, Window, lineage
 from nightshift.dbt_project.models_and_docs import compiled
+from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Column, Table
 from nightshift.declarations.use_case import UseCase
@@ -59,7 +60,7 @@ def declared_features(use_case: UseCase) -> list[Feature]:
         if table.identifier not in queries:
             raise DeclarationError(
                 f"{table.label} declares features, and no dbt model {table.identifier} computes them: add "
-                f"dbt/models/{use_case.name}/features/{table.identifier}.sql, or take `role: feature` away"
+                f"{models_folder(use_case) / 'features' / table.identifier}.sql, or take `role: feature` away"
             )
         origins = lineage(table.identifier, queries[table.identifier], catalog)
         missing = [column.name for column in table.features if column.name not in origins]

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, Template
 
 from nightshift.catalogue.feature_registry.features_in_use import Registry
+from nightshift.dbt_project.models_and_docs import docs_page
 from nightshift.declarations.use_case import UseCase
 from nightshift.figures import number
 from nightshift.home.settings import get_settings
@@ -24,7 +25,7 @@ def write_registry(use_case: UseCase, registry: Registry) -> Path:
             registry=registry,
             features=ordered,
             most=max((feature.gain_share or 0 for feature in ordered), default=0) or 1,
-            has_dbt_docs=(get_settings().data_docs / "dbt" / "index.html").is_file(),
+            has_dbt_docs=docs_page(use_case).is_file(),
         ),
         encoding="utf-8",
     )

@@ -63,7 +63,7 @@ def lineage(name: str, sql: str, tables: Iterable[Table]) -> dict[str, Lineage]:
         raise DeclarationError(
             f"the lineage of {name} cannot be read from its SQL: {error}\n"
             "  next: name the table before the column, or declare the table or column that is not known; "
-            f"the SQL as it is read lies below {get_settings().dbt_target / 'compiled'}"
+            f"the SQL as it is read lies below {get_settings().dbt_target}"
         ) from error
 
 

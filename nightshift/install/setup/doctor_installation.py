@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from nightshift.declarations import misplaced_files
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.declarations.unused_files import AUDITS
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import Settings
 from nightshift.install.services.ports import Ports
@@ -49,7 +48,7 @@ def use_cases(here: Installation) -> Iterator[Finding]:
     for said in here.unreadable.values():
         remedy = "correct the declaration: until then this use case has no DAG, and none of its jobs starts"
         yield Finding("use cases", "fail", said, remedy)
-    for said in (*misplaced_files.undeclared(), *misplaced_files.strangers(AUDITS)):
+    for said in (*misplaced_files.undeclared(), *misplaced_files.strangers()):
         yield Finding("use cases", "warn", said, "correct the name, or take the folder away")
     if not here.unreadable:
         yield Finding("use cases", "ok", ", ".join(use_case.name for use_case in here.use_cases) or "none")

@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.ledger import code_version
 from nightshift.ledger.run_environment import LOCK, described
 from nightshift.models.audit_pack.zip_file import FileContent
 
 
 def declared_files(use_case: UseCase) -> dict[str, FileContent]:
-    """Declarations, adapter, dbt models with the macros that they use, and the lock of all packages."""
+    """The folder of a use case, what all dbt projects share, and the lock of all packages."""
     settings = get_settings()
     folders = {
         f"code/use_cases/{use_case.name}": use_case.folder,
-        f"code/dbt/models/{use_case.name}": settings.dbt_dir / "models" / use_case.name,
-        "code/dbt/macros": settings.dbt_dir / "macros",
+        "code/dbt": PROJECT_DIR / "dbt",
     }
     files: dict[str, FileContent] = {
         f"{name}/{path.relative_to(folder).as_posix()}": path

@@ -53,8 +53,8 @@ _MEANINGS = (
     ("run/card/", "The model card as the training wrote it."),
     ("run/", "A file of the MLflow run."),
     ("code/requirements.lock", "All packages with their digests, as they are now."),
-    ("code/use_cases/", "Declarations and adapter of the use case as they are now."),
-    ("code/dbt/", "SQL and declarations of the features and marts as they are now."),
+    ("code/use_cases/", "Declarations, SQL and code of the use case as they are now."),
+    ("code/dbt/", "What its SQL shares with other use cases as it is now."),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from nightshift.dbt_project.build_models import DbtProject
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import PROJECT_DIR, Settings
+from nightshift.home.settings import Settings
 from nightshift.lake.audit_report import Check
 from tests.silver import forget_tables
 
@@ -25,8 +24,8 @@ models:
   - name: tiny
     config: {meta: {keys: [number]}}
     data_tests:
-      - rows_are_unique: {name: tiny_has_one_row_per_number}
-      - declared_values_hold:
+      - nightshift.rows_are_unique: {name: tiny_has_one_row_per_number}
+      - nightshift.declared_values_hold:
           name: tiny_keeps_to_declared_values
           description: They are read as they stand.
           config: {severity: error, warn_if: "> 0", error_if: "> 5"}
@@ -41,10 +40,12 @@ SINGULAR = "{{ config(severity='warn') }} select * from {{ ref('tiny') }} where 
 
 @pytest.fixture
 def folder(spark: SparkSession, home: Settings, tmp_path: Path) -> Path:
-    """The project's macros and generic tests, with one model and a test in a file of its own."""
+    """A project with one model, and a test in a file of its own."""
     forget_tables(spark)
-    project = Path(shutil.copytree(PROJECT_DIR / "dbt", tmp_path / "dbt", ignore=shutil.ignore_patterns("models")))
-    (project / "models").mkdir()
+    project = tmp_path / "dbt"
+    for name in ("models", "tests"):
+        (project / name).mkdir(parents=True)
+    (project / "dbt_project.yml").write_text("{name: tiny, profile: nightshift}")
     (project / "models" / "tiny.sql").write_text(SQL)
     (project / "models" / "tiny.yml").write_text(YAML)
     (project / "tests" / "tiny_is_small.sql").write_text(SINGULAR)
@@ -58,13 +59,13 @@ def built(project: DbtProject, stage: Path) -> dict[str, Check]:
 
 
 def test_what_was_tested_and_what_warned_become_checks(folder: Path, tmp_path: Path) -> None:
-    project = DbtProject(folder)
+    project = DbtProject(folder, tmp_path / "scratch")
 
     with pytest.raises(NightshiftError) as refused:
         project.refuse_untested(["tiny"])
     checks = built(project, tmp_path / "stage")
 
-    assert "  tiny: declared_values_hold\n" in str(refused.value)
+    assert "  tiny: nightshift.declared_values_hold\n" in str(refused.value)
     assert "rows_are_unique" not in str(refused.value)
     unique, values = checks["tiny_has_one_row_per_number"], checks["tiny_keeps_to_declared_values"]
     assert (unique.passed, unique.consequence) == (True, "blocks")
@@ -82,4 +83,4 @@ def test_a_model_has_the_columns_that_are_declared(folder: Path, tmp_path: Path)
     model.write_text(model.read_text().replace("place, code, number\n", "place, code, number, 1 as more\n"))
 
     with pytest.raises(NightshiftError, match=r"(?s)model: tiny \(error\).*more"):
-        built(DbtProject(folder), tmp_path / "stage")
+        built(DbtProject(folder, tmp_path / "scratch"), tmp_path / "stage")

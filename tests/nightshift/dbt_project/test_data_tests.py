@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import pytest
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.artifacts.schemas.run import RunResult
 
-from nightshift.dbt_project import call, data_tests, unrun_tests
+from nightshift.dbt_project import data_tests, unrun_tests
+from nightshift.dbt_project.build_models import DbtProject
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import PROJECT_DIR
 
 # `mart` reads `inner_rows`, which is computed with it; `later` is a table of another layer.
 MODELS = {
@@ -38,15 +37,24 @@ models:
     columns:
       - {name: number, data_tests: [relationships: {name: of_later, arguments: {to: ref('inner_rows'), field: number}}]}
 """
+PROJECT = """
+name: shop
+profile: nightshift
+flags:
+  send_anonymous_usage_stats: false
+data_tests:
+  shop:
+    +severity: error
+"""
 ALL = {"plain", "declared_to_warn", "declared_to_warn_up_to_five", "two_parents", "of_inner_rows", "in_a_file"}
 
 
 class Project:
-    """A dbt project with the macros of this one, and models of no use."""
+    """A dbt project with models of no use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.copytree(PROJECT_DIR / "dbt", folder, ignore=shutil.ignore_patterns("models", "tests"))
+        self.write("dbt_project.yml", PROJECT)
         for name, text in MODELS.items():
             self.write(f"models/{name}", text)
         self.write("models/mart.yml", YAML)
@@ -54,14 +62,17 @@ class Project:
 
     def write(self, file: str, text: str) -> None:
         path = self.folder / file
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
     def append(self, file: str, text: str) -> None:
         self.write(file, (self.folder / file).read_text() + text)
 
+    def dbt(self) -> DbtProject:
+        return DbtProject(self.folder, self.folder.with_name("scratch"))
+
     def manifest(self) -> Any:
-        return call.parse(self.folder, self.folder / "target")
+        return self.dbt().manifest
 
     def tests(self) -> list[Any]:
         manifest = self.manifest()
@@ -162,12 +173,13 @@ def test_a_model_that_dbt_does_not_build_is_named(manifest: Any) -> None:
 
 
 def test_a_table_that_is_not_as_its_yaml_declares_is_named(manifest: Any) -> None:
-    data_tests.refuse_undeclared(manifest, "models/", {"mart", "later"})
-    unrun_tests.refuse_unrun(manifest, "shop", [["mart"], ["later"]])
-    with pytest.raises(NightshiftError, match=r"dbt: models/later.sql writes a table that no YAML declares"):
-        data_tests.refuse_undeclared(manifest, "models/", {"mart"})
-    with pytest.raises(NightshiftError, match=r"dbt: models/inner_rows.sql sets `meta` in its SQL"):
-        data_tests.refuse_undeclared(manifest, "models/", {"mart", "later", "inner_rows"})
+    folder = Path("use_cases/shop/dbt")
+    data_tests.refuse_undeclared(manifest, folder, {"mart", "later"})
+    unrun_tests.refuse_unrun(manifest, folder, [["mart"], ["later"]])
+    with pytest.raises(NightshiftError, match=r"shop/dbt/models/later.sql writes a table that no YAML declares"):
+        data_tests.refuse_undeclared(manifest, folder, {"mart"})
+    with pytest.raises(NightshiftError, match=r"shop/dbt/models/inner_rows.sql sets `meta` in its SQL"):
+        data_tests.refuse_undeclared(manifest, folder, {"mart", "later", "inner_rows"})
 
 
 def test_a_test_that_no_layer_runs_is_named(project: Project) -> None:
@@ -175,25 +187,26 @@ def test_a_test_that_no_layer_runs_is_named(project: Project) -> None:
         "models/later.yml", "models: [{name: lonely, columns: [{name: n, data_tests: [not_null: {name: of_lonely}]}]}]"
     )
     project.write("models/lonely.sql", "{{ config(materialized='ephemeral') }} select 1 as n")
-    for use_case, test in (("shop", "of_source"), ("other", "of_another_use_case")):
-        tables = f"[{{name: t, columns: [{{name: n, data_tests: [not_null: {{name: {test}}}]}}]}}]"
-        project.write(f"models/{use_case}/sources.yml", f"sources: [{{name: {use_case}, tables: {tables}}}]")
+    tables = "[{name: t, columns: [{name: n, data_tests: [not_null: {name: of_source}]}]}]"
+    project.write("models/sources.yml", f"sources: [{{name: shop, tables: {tables}}}]")
     project.write("tests/reads_a_source.sql", "select * from {{ source('shop', 't') }}")
     project.write("tests/reads_nothing.sql", "select 1")
     project.write("tests/reads_nothing_and_is_off.sql", "{{ config(enabled=false) }} select 1")
     project.append("dbt_project.yml", "\n    reads_a_source: {+enabled: false}\n")
 
     with pytest.raises(NightshiftError) as refused:
-        unrun_tests.refuse_unrun(project.manifest(), "shop", [["mart"], ["later"]])
+        unrun_tests.refuse_unrun(project.manifest(), project.folder, [["mart"], ["later"]])
 
     named = {line.split()[0] for line in str(refused.value).splitlines() if line.startswith("  ")}
     assert named == {"of_lonely", "of_source", "reads_a_source", "reads_nothing"}
 
 
 def test_the_tests_that_a_mart_needs_let_no_row_pass(project: Project) -> None:
-    shutil.copytree(PROJECT_DIR / "dbt" / "tests" / "generic", project.folder / "tests" / "generic")
+    # A test of the project's own that has the name of a shared one is none of those.
+    project.write("tests/generic/declared_values_hold.sql", "{% test declared_values_hold(model) %} select 1 {% endtest %}")
     declared = (
-        "    data_tests: [rows_are_unique: {name: unique_rows}, declared_values_hold: {name: values, config: CONFIG}]\n"
+        "    data_tests: [nightshift.rows_are_unique: {name: unique_rows}, declared_values_hold: {name: own},\n"
+        "      nightshift.declared_values_hold: {name: values, config: CONFIG}]\n"
     )
     project.write("models/mart.yml", "models:\n  - name: mart\n" + declared)
     yaml = (project.folder / "models/mart.yml").read_text()
@@ -206,7 +219,7 @@ def test_the_tests_that_a_mart_needs_let_no_row_pass(project: Project) -> None:
             data_tests.refuse_lacking(tests, models)
             continue
         with pytest.raises(
-            NightshiftError, match=r"(?s)as no data test would check.*  mart: declared_values_hold\n"
+            NightshiftError, match=r"(?s)as no data test would check.*  mart: nightshift.declared_values_hold\n"
         ) as refused:
             data_tests.refuse_lacking(tests, models)
         assert "rows_are_unique" not in str(refused.value)
@@ -241,7 +254,7 @@ def test_the_environment_and_flags_of_the_project_change_no_call(
         monkeypatch.setenv(f"DBT_{name}", value)
         monkeypatch.setenv(f"DBT_ENGINE_{name}", value)
 
-    outcome = call.invoke("list", "--select", "mart", folder=project.folder, target=project.folder / "target")
+    outcome = project.dbt().call("list", "--select", "mart")
 
     assert {name.rsplit(".", 1)[-1] for name in outcome.result} == {"mart", *ALL - {"of_inner_rows"}}
 

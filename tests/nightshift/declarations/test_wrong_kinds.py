@@ -29,9 +29,8 @@ Place = tuple[Any, ...]
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the example's declarations that tests may break."""
-    for room, variable in (("use_cases", "NIGHTSHIFT_USE_CASES_DIR"), ("dbt/models", "NIGHTSHIFT_DBT_DIR")):
-        shutil.copytree(PROJECT_DIR / room / NAME, tmp_path / room / NAME)
-        monkeypatch.setenv(variable, str(tmp_path / room.split("/")[0]))
+    shutil.copytree(PROJECT_DIR / "use_cases" / NAME, tmp_path / "use_cases" / NAME)
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
     get_settings.cache_clear()
     # Audits and code of tables that a changed file lacks are another test's matter.
     monkeypatch.setattr(unused_files, "AUDITS", tmp_path / "none")
@@ -46,8 +45,8 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "use_cases/{}/tables.yaml",
         "use_cases/{}/gates.yaml",
         "use_cases/{}/reasons.yaml",
-        "dbt/models/{}/features/{}_features.yml",
-        "dbt/models/{}/marts/{}_late_rates.yml",
+        "use_cases/{}/dbt/models/features/{}_features.yml",
+        "use_cases/{}/dbt/models/marts/{}_late_rates.yml",
     ],
 )
 def test_a_value_of_another_kind_is_taken_or_told_with_its_file(example: Path, file: str) -> None:
@@ -61,7 +60,7 @@ def test_a_value_of_another_kind_is_taken_or_told_with_its_file(example: Path, f
     }
     load = loads.get(path.name, lambda: Catalog(use_case))
     # Reading all files each time would take the most of it.
-    for other in (example / "dbt").rglob("*.yml"):
+    for other in example.rglob("*.yml"):
         if other != path:
             other.unlink()
     if path.suffix == ".yml":

@@ -1,7 +1,6 @@
 import datetime as dt
 import json
 import re
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +20,7 @@ from nightshift.declarations.feature_registry_table import registry_table
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import PROJECT_DIR, get_settings
+from nightshift.home.settings import get_settings
 from nightshift.models import model_version, which_version
 from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
@@ -75,7 +74,7 @@ sources:
     tables: [{name: taxi_rides, identifier: silver_taxi_rides}]
 """
 # One ephemeral model below, so that lineage must go through what dbt puts in.
-INNER_SQL = "select * from {{ source('silver', 'taxi_rides') }} where {{ batch_dates(days_before=29) }}"
+INNER_SQL = "select * from {{ source('silver', 'taxi_rides') }} where {{ nightshift.batch_dates(days_before=29) }}"
 SQL = """
 select
     batch_date, ride, driver, km as length,
@@ -97,16 +96,14 @@ def no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def taxi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_spark: None):
-    """A second use case with a dbt project of its own, and what writes its models anew."""
-    folder, project = tmp_path / "use_cases" / "taxi", tmp_path / "dbt"
-    folder.mkdir(parents=True)
+    """A second use case, and what writes its models again."""
+    folder = tmp_path / "use_cases" / "taxi"
+    models = folder / "dbt" / "models"
+    models.mkdir(parents=True)
     (folder / "use_case.yaml").write_text(USE_CASE)
     (folder / "tables.yaml").write_text(TABLES)
-    shutil.copytree(PROJECT_DIR / "dbt", project, ignore=shutil.ignore_patterns("flight_delays", "target", "logs"))
-    models = project / "models" / "taxi"
-    models.mkdir(parents=True)
+    (folder / "dbt" / "dbt_project.yml").write_text("{name: taxi, profile: nightshift}")
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
-    monkeypatch.setenv("NIGHTSHIFT_DBT_DIR", str(project))
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path / "home"))
     get_settings.cache_clear()
 
@@ -346,9 +343,9 @@ def test_the_command_shows_features_and_writes_both_pages(taxi, models, profile)
     assert str(get_settings().data_docs / "taxi" / "features.html") in shown.output
     (found,) = json.loads(as_json.output)
     assert found["features"][0]["declared"]["computed_from"] == ["silver.rides.km"]
-    docs = (get_settings().data_docs / "dbt" / "index.html").read_text()
+    docs = (get_settings().data_docs / "taxi" / "dbt.html").read_text()
     assert "INLINE DATA" not in docs.split("<body", 1)[1][-5_000:]
-    assert '"model.nightshift.taxi_features"' in docs
+    assert '"model.taxi.taxi_features"' in docs
     assert '"type": "bigint"' in docs
 
 

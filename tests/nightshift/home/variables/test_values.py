@@ -102,7 +102,7 @@ def test_what_people_write_gets_one_form(read, name: str, text: str, form: str |
         ("landing_url", "/etc/passwd", "/etc/passwd is no folder"),
         ("use_cases_dir", "/nowhere", "there is no such folder"),
         ("project_dir", "/nowhere", "there is no such folder"),
-        ("dbt_dir", "/nowhere", "there is no such folder"),
+        ("use_cases_dir", "/nowhere", "there is no such folder"),
         ("home", "~nobody-of-that-name/home", "there is no such user"),
         ("home", "/etc/passwd", "/etc/passwd is no folder"),
         ("home", "/etc/passwd/home", "/etc/passwd is no folder"),

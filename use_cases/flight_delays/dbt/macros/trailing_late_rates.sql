@@ -20,7 +20,7 @@
 #}
 {% macro trailing_late_rates(flights, outcomes, identity, keys, prior_flights) %}
 {%- set lengths = keys['overall']['windows'] -%}
-{%- if lengths | max > lookback_days() -%}
+{%- if lengths | max > nightshift.lookback_days() -%}
   {{ exceptions.raise_compiler_error(
       "a window of " ~ lengths | max ~ " days needs `nightly.lookback_days` of at least as many in use_case.yaml") }}
 {%- endif %}

@@ -37,7 +37,7 @@ delays as (
         try_divide(cast(sum(arrival_delay_minutes) as double), count(arrival_delay_minutes))
             as origin_evening_arrival_delay
     from {{ ref('stg_flight_delays__outcomes') }}
-    where {{ batch_dates() }} and departure_hour >= 17
+    where {{ nightshift.batch_dates() }} and departure_hour >= 17
     group by batch_date, origin
 
 )

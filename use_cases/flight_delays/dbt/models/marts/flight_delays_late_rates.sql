@@ -3,7 +3,7 @@
 with outcomes as (
 
     select * from {{ ref('stg_flight_delays__outcomes') }}
-    where {{ batch_dates() }}
+    where {{ nightshift.batch_dates() }}
 
 ),
 

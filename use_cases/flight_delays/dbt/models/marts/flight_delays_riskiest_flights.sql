@@ -3,7 +3,7 @@
 with scores as (
 
     select * from {{ ref('stg_flight_delays__scores') }}
-    where {{ batch_dates() }}
+    where {{ nightshift.batch_dates() }}
 
 ),
 
@@ -29,7 +29,7 @@ flights as (
 features as (
 
     select * from {{ source('gold', 'flight_delays_features') }}
-    where {{ batch_dates() }}
+    where {{ nightshift.batch_dates() }}
 
 )
 

@@ -2,7 +2,7 @@ with source as (
 
     -- One delivery more than asked: the scores of the day before meet their outcomes in today's delivery.
     select * from {{ source('gold', 'flight_delays_scores') }}
-    where {{ batch_dates(days_before=1) }}
+    where {{ nightshift.batch_dates(days_before=1) }}
 
 ),
 

@@ -1,7 +1,7 @@
 with source as (
 
     select * from {{ source('silver', 'flight_delays_weather') }}
-    where {{ batch_dates() }}
+    where {{ nightshift.batch_dates() }}
 
 ),
 
