@@ -1,16 +1,15 @@
-"""What only the domain knows of a table: the module ``expectations/<use case>/<layer>_<table>.py``, where there is one.
+"""What only the domain knows of a table: its module in ``use_cases/<use case>/audits``, where there is one.
 
 That each module belongs to a table is checked where the tables are read (`nightshift.declarations.unused_files`).
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from typing import TYPE_CHECKING
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Table
+from nightshift.declarations.use_case_code import load_audit
 from nightshift.errors import DeclarationError
 
 if TYPE_CHECKING:
@@ -25,12 +24,9 @@ def domain_expectations(table: Table, dates: BatchDates) -> list[Expectation]:
     """
     from great_expectations.expectations.expectation import Expectation
 
-    # A use case need not have a package here; asking for a module inside one that is missing raises.
-    package = f"expectations.{table.use_case}"
-    name = f"{package}.{table.layer}_{table.name}"
-    if not (importlib.util.find_spec(package) and importlib.util.find_spec(name)):
+    module = load_audit(table)
+    if module is None:
         return []
-    module = importlib.import_module(name)
     found = list(module.expectations(table, dates))
     for each in found:
         if not isinstance(each, Expectation) or not {"name", "why"} <= set(each.meta or {}):

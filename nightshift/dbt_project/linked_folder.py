@@ -36,8 +36,8 @@ def link(source: Path, scratch: Path) -> Path:
     if not (source / "dbt_project.yml").is_file():
         raise DeclarationError(
             f"{source / 'dbt_project.yml'} is missing, which makes the folder a dbt project",
-            remedy="write it like that of another use case: `name`, `profile: nightshift`, and `+materialized: ephemeral` "
-            "for its models",
+            remedy="write it with `name`, `profile: nightshift` and `+materialized: ephemeral` (CONTRIBUTING.md, Add a "
+            "use case)",
         )
     if (source / ".dbtignore").exists():
         raise DeclarationError(

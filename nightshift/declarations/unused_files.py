@@ -17,9 +17,7 @@ from nightshift.declarations.refine_functions import parsed_code, refine_functio
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
-from nightshift.home.settings import PROJECT_DIR
 
-AUDITS = PROJECT_DIR / "expectations"
 # The modules of a use case's folder that something loads.
 LOADED = ("refine", "sample_source")
 
@@ -55,7 +53,7 @@ def _functions(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[str]:
 
 def _modules(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[str]:
     names = {f"{table.layer}_{table.name}": table for table in tables.values()}
-    for path in sorted((AUDITS / use_case.name).glob("*.py")):
+    for path in sorted((use_case.folder / "audits").glob("*.py")):
         if path.stem.startswith("_"):
             continue
         if path.stem not in names:

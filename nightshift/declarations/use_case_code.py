@@ -8,10 +8,13 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from pathlib import Path
 from types import ModuleType
 
+from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
+from nightshift.home.settings import get_settings
 
 
 def load_module(use_case: UseCase, name: str) -> ModuleType:
@@ -23,7 +26,17 @@ def load_module(use_case: UseCase, name: str) -> ModuleType:
     path = use_case.folder / f"{name}.py"
     if not path.is_file():
         raise DeclarationError(f"{use_case.name} has no module {name!r}: {path} is missing")
-    qualified = f"use_cases.{use_case.name}.{name}"
+    return _load(path, f"use_cases.{use_case.name}.{name}")
+
+
+def load_audit(table: Table) -> ModuleType | None:
+    """The module ``use_cases/<use case>/audits/<layer>_<table>.py``, where there is one."""
+    name = f"{table.layer}_{table.name}"
+    path = get_settings().use_cases_dir / table.use_case / "audits" / f"{name}.py"
+    return _load(path, f"use_cases.{table.use_case}.audits.{name}") if path.is_file() else None
+
+
+def _load(path: Path, qualified: str) -> ModuleType:
     specification = importlib.util.spec_from_file_location(qualified, path)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)

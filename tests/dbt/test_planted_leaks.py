@@ -74,7 +74,9 @@ def plant_outcomes_in_refine(use_cases: Copy) -> None:
 
 def plant_window_with_tomorrow(use_cases: Copy) -> None:
     """Late rates whose window ends a day late, from a staging model that reads a day too many."""
-    use_cases.patch("flight_delays/dbt/macros/trailing_late_rates.sql", "preceding and current row", "preceding and 1 following")
+    use_cases.patch(
+        "flight_delays/dbt/macros/trailing_late_rates.sql", "preceding and current row", "preceding and 1 following"
+    )
     use_cases.patch(
         "flight_delays/dbt/models/staging/stg_flight_delays__outcomes.sql",
         "where {{ nightshift.batch_dates(days_before=nightshift.lookback_days() - 1) }}",

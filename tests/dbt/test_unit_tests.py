@@ -14,6 +14,7 @@ from nightshift.home.settings import Settings
 from tests.dbt.conftest import Copy
 from tests.silver import forget_tables
 
+
 @pytest.fixture
 def named_tables(spark: SparkSession, home: Settings) -> None:
     """Empty views under the names of the published tables: dbt takes column types from them."""

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
-import importlib.util
-import pkgutil
-import sys
 
 import pandas as pd
 import pytest
 from great_expectations.datasource.fluent.interfaces import Batch
 
-import expectations.flight_delays
 from expectations import audit, run_suite
 from expectations.use_case_checks import domain_expectations
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError, ResourcesError
+from nightshift.home.settings import get_settings
 from nightshift.lake.audit_report import AuditError, Check, without_result
 from tests.declaring import a_table, column
 from tests.expectations.conftest import EXPLAINED
@@ -150,15 +146,14 @@ def test_the_message_names_check_rows_examples_and_next_step(spark, scores):
     ids=["without a name", "no check at all"],
 )
 def test_a_check_of_the_domain_says_name_reason_and_consequence(scores, tmp_path, monkeypatch, code, said):
-    name = "expectations.flight_delays.gold_scores"
-    specification = importlib.util.spec_from_file_location(name, tmp_path / "gold_scores.py")
-    (tmp_path / "gold_scores.py").write_text(code)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    monkeypatch.setitem(sys.modules, name, module)
+    audits = tmp_path / "flight_delays" / "audits"
+    audits.mkdir(parents=True)
+    (audits / "gold_scores.py").write_text(code)
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path))
+    get_settings.cache_clear()
     with pytest.raises(NightshiftError, match=said) as refused:
         domain_expectations(scores, NIGHT)
-    assert str(tmp_path / "gold_scores.py") in str(refused.value)
+    assert str(audits / "gold_scores.py") in str(refused.value)
 
 
 def test_a_declared_check_without_a_result_has_failed():
@@ -173,13 +168,15 @@ def test_a_declared_check_without_a_result_has_failed():
 
 def test_every_domain_module_belongs_to_a_declared_table(home):
     catalog = Catalog(UseCase.load("flight_delays"))
-    for module in pkgutil.iter_modules(expectations.flight_delays.__path__):
-        table = catalog[module.name.replace("_", ".", 1)]
-        suite = importlib.import_module(f"expectations.flight_delays.{module.name}").expectations(table, NIGHT)
+    modules = sorted(path.stem for path in (catalog.use_case.folder / "audits").glob("[a-z]*.py"))
+    assert modules
+    for name in modules:
+        suite = domain_expectations(catalog[name.replace("_", ".", 1)], NIGHT)
+        assert suite, name
         for expectation in suite:
-            assert expectation.meta["name"], module.name
-            assert len(expectation.meta["why"]) > 20, module.name
-            assert expectation.severity in ("critical", "warning"), module.name
+            assert expectation.meta["name"], name
+            assert len(expectation.meta["why"]) > 20, name
+            assert expectation.severity in ("critical", "warning"), name
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import hashlib
 
 import pytest
 
+from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.declarations.dbt_files import models_folder
 from training import pinned as module
 from training.data.time_split import Periods
 from training.judging.gates import load_gates

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from nightshift.catalogue.lineage import Lineage, Window, lineage
 from nightshift.dbt_project.models_and_docs import compiled
-from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.tables import Column, Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError

@@ -203,7 +203,8 @@ def test_a_test_that_no_layer_runs_is_named(project: Project) -> None:
 
 def test_the_tests_that_a_mart_needs_let_no_row_pass(project: Project) -> None:
     # A test of the project's own that has the name of a shared one is none of those.
-    project.write("tests/generic/declared_values_hold.sql", "{% test declared_values_hold(model) %} select 1 {% endtest %}")
+    own = "{% test declared_values_hold(model) %} select 1 {% endtest %}"
+    project.write("tests/generic/declared_values_hold.sql", own)
     declared = (
         "    data_tests: [nightshift.rows_are_unique: {name: unique_rows}, declared_values_hold: {name: own},\n"
         "      nightshift.declared_values_hold: {name: values, config: CONFIG}]\n"

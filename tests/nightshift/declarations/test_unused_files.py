@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from nightshift.declarations import misplaced_files, unused_files
+from nightshift.declarations import misplaced_files
 from nightshift.errors import NightshiftError
 from tests.declaring import Shop
 
@@ -55,32 +56,30 @@ def test_a_module_that_nothing_loads_is_refused(shop: Shop) -> None:
     assert "refined.py: nothing loads this module (is refine meant?)" in refusal(shop)
 
 
-def test_models_and_audits_astray_are_named(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unused_files, "AUDITS", tmp_path / "audits")
-    for folder, file in (("pages", "plots"), ("other", "silver_orders")):
-        (tmp_path / "audits" / folder).mkdir(parents=True)
-        (tmp_path / "audits" / folder / f"{file}.py").write_text(MODULE)
-    others = shop.models.with_name("other")
-    (others / "marts").mkdir(parents=True)
-    (others / "marts" / "other_totals.sql").touch()
-    # Of a use case that is not here now.
+@pytest.mark.parametrize(
+    ("folder", "meant"), [("audit", "audits"), ("DBT", "dbt"), ("dbt/model", "models"), ("dbt/macro", "macros")]
+)
+def test_a_folder_whose_name_is_nearly_right_is_refused(shop: Shop, folder: str, meant: str) -> None:
+    (shop.folder / "notes").mkdir()
+    shutil.rmtree(shop.folder / folder.partition("/")[0], ignore_errors=True)
     assert shop.catalog()
-    warned = list(misplaced_files.strangers(tmp_path / "audits"))
-    assert [text.split(" of no use case")[0] for text in warned] == [
-        f"{others} holds models",
-        f"{tmp_path / 'audits' / 'other'} holds checks",
-    ]
+    wrong = shop.folder / folder
+    wrong.mkdir(parents=True)
+    assert f"{wrong} is read by nobody: is {wrong.with_name(meant)} meant?" in refusal(shop)
 
-    (others / "marts" / "shop_totals.sql").touch()
-    assert "shop_totals.sql is a table of shop by its name, and nothing builds it there" in refusal(shop)
-    (others / "marts" / "shop_totals.sql").unlink()
-    (tmp_path / "audits" / "other").rename(tmp_path / "audits" / "shops")
-    assert f"is {tmp_path / 'audits' / 'shop'} meant?" in refusal(shop)
-    (tmp_path / "audits" / "shop").mkdir()
-    assert shop.catalog()
-    shop.models.rename(shop.models.with_name("shopp"))
-    (shop.models.with_name("shopp") / "stg_shop__orders.sql").touch()
-    assert f"is {shop.models} meant?" in refusal(shop)
+
+def test_models_and_audits_astray_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(misplaced_files, "PROJECT_DIR", tmp_path)
+    models, pages, audits = tmp_path / "dbt" / "models" / "shop", tmp_path / "expectations" / "pages", "shop"
+    for folder in (models, pages, pages.with_name(audits)):
+        folder.mkdir(parents=True)
+    (pages / "plots.py").touch()
+    (pages.with_name(audits) / "silver_orders.py").touch()
+
+    assert [text.split(" belongs to")[0] for text in misplaced_files.strangers()] == [
+        str(models),
+        str(pages.with_name(audits) / "silver_orders.py"),
+    ]
 
 
 def test_a_folder_that_is_no_use_case_is_named(shop: Shop) -> None:
@@ -124,14 +123,12 @@ def test_helpers_begin_with_an_underscore(shop: Shop) -> None:
         ("silver_orders", "x = '\0'\n", "silver_orders.py, line 1, is not valid Python"),
     ],
 )
-def test_an_audit_module_that_would_check_nothing_is_refused(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: str, words: str
-) -> None:
-    monkeypatch.setattr(unused_files, "AUDITS", tmp_path)
-    (tmp_path / "shop").mkdir()
+def test_an_audit_module_that_would_check_nothing_is_refused(shop: Shop, name: str, code: str, words: str) -> None:
+    audits = shop.folder / "audits"
+    audits.mkdir()
     for good in ("__init__", "_helper"):
-        (tmp_path / "shop" / f"{good}.py").write_text("")
-    (tmp_path / "shop" / "bronze_quarantine.py").write_text(MODULE)
+        (audits / f"{good}.py").write_text("")
+    (audits / "bronze_quarantine.py").write_text(MODULE)
     assert shop.add(MART).catalog()
-    (tmp_path / "shop" / f"{name}.py").write_text(code)
+    (audits / f"{name}.py").write_text(code)
     assert words in refusal(shop)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from nightshift.declarations import unused_files
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.yaml_form import read_yaml
@@ -29,12 +28,14 @@ Place = tuple[Any, ...]
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the example's declarations that tests may break."""
-    shutil.copytree(PROJECT_DIR / "use_cases" / NAME, tmp_path / "use_cases" / NAME)
+    # Audits and code of tables that a changed file lacks are another test's matter.
+    shutil.copytree(
+        PROJECT_DIR / "use_cases" / NAME,
+        tmp_path / "use_cases" / NAME,
+        ignore=shutil.ignore_patterns("audits", "refine.py"),
+    )
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
     get_settings.cache_clear()
-    # Audits and code of tables that a changed file lacks are another test's matter.
-    monkeypatch.setattr(unused_files, "AUDITS", tmp_path / "none")
-    (tmp_path / "use_cases" / NAME / "refine.py").unlink()
     return tmp_path
 
 

@@ -199,7 +199,8 @@ def test_declarations_sql_and_lock_are_in_it_and_each_is_explained():
     files = declared_files(UseCase.load("flight_delays"))
     for name in ("use_cases/flight_delays/use_case.yaml", "use_cases/flight_delays/tables.yaml", "requirements.lock"):
         assert f"code/{name}" in files
-    assert any(name.startswith("code/use_cases/flight_delays/dbt/models/features/") and name.endswith(".sql") for name in files)
+    models = "code/use_cases/flight_delays/dbt/models/features/"
+    assert any(name.startswith(models) and name.endswith(".sql") for name in files)
     assert not [name for name in files if "__pycache__" in name]
     assert all(meaning(name) for name in files)
 
