@@ -27,10 +27,9 @@ from nightshift.declarations import in_words
 from nightshift.declarations.built_in_columns import all_columns
 from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.tables import PARTITION, REASONS, Column, Table
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import get_settings
 
 MODULE = "nightshift.catalogue.data_contracts"
-CONTRACTS = PROJECT_DIR / "docs" / "contracts"
 STANDARD = "v3.1.0"
 LOGICAL_TYPES = {
     "string": "string",
@@ -53,14 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         MODULE,
         "Write the data contracts of all tables.",
         files=lambda: {place_of(table): text(table) for catalog in found.catalogs for table in catalog},
-        places=lambda: CONTRACTS.rglob("*.odcs.yaml"),
+        places=lambda: get_settings().use_cases_dir.glob("*/contracts/*.odcs.yaml"),
         broken=found.sentences,
     ).main(arguments)
 
 
 def place_of(table: Table) -> Path:
     """Where the contract of a table lies."""
-    return CONTRACTS / table.use_case / f"{table.short_name}.odcs.yaml"
+    return get_settings().use_cases_dir / table.use_case / "contracts" / f"{table.short_name}.odcs.yaml"
 
 
 def text(table: Table) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift import terminal
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.terminal import markdown_row
 
 
@@ -67,6 +68,14 @@ class Generator:
 def mark(module: str) -> str:
     """The sentence by which a file is known as generated."""
     return f"Written by `python -m {module}`; edits are lost."
+
+
+def markdown_link(path: Path, page: Path) -> str:
+    """A file as a link from a page that is in the same checkout or use case; any other one by its path."""
+    for top in (PROJECT_DIR, get_settings().use_cases_dir):
+        if path.is_relative_to(top) and page.is_relative_to(top):
+            return f"[{path.relative_to(top).as_posix()}]({Path(os.path.relpath(path, page.parent)).as_posix()})"
+    return f"`{path}`"
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

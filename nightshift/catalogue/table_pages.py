@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nightshift.catalogue.data_contracts import place_of
-from nightshift.catalogue.generated_files import Generator, mark, markdown_table
+from nightshift.catalogue.generated_files import Generator, mark, markdown_link, markdown_table
 from nightshift.dates import BatchDates
 from nightshift.declarations import in_words
 from nightshift.declarations.built_in_columns import all_columns
@@ -24,11 +24,10 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.table_inputs import derivations
 from nightshift.declarations.tables import PARTITION, Column, Table
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import get_settings
 from nightshift.stages import asset_uri
 
 MODULE = "nightshift.catalogue.table_pages"
-REFERENCE = PROJECT_DIR / "docs" / "reference" / "tables"
 # An example query shows the key and a few more columns.
 SHOWN_COLUMNS = 6
 MEASURED = ("double", "boolean", "int", "bigint")
@@ -41,25 +40,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         MODULE,
         "Write the reference pages of all tables.",
         files=lambda: pages(found.catalogs),
-        places=lambda: REFERENCE.rglob("*.md"),
+        places=lambda: get_settings().use_cases_dir.glob("*/pages/tables/*.md"),
         broken=found.sentences,
     ).main(arguments)
 
 
 def pages(catalogs: Sequence[Catalog]) -> dict[Path, str]:
-    """The text of every page by its path: one for each table, and an index."""
-    found = {REFERENCE / "README.md": index(catalogs)}
+    """The text of every page by its path: in each use case one for each table, and an index."""
+    found = {}
     for catalog in catalogs:
+        found[_folder(catalog) / "README.md"] = index(catalog)
         inputs = derivations(catalog)
         for table in catalog:
-            found[REFERENCE / _place(table)] = page(table, catalog, inputs)
+            found[_place(table, catalog)] = page(table, catalog, inputs)
     return found
 
 
-def index(catalogs: Sequence[Catalog]) -> str:
-    """The page that lists all tables."""
+def index(catalog: Catalog) -> str:
+    """The page that lists the tables of a use case."""
     lines = [
-        "# Tables",
+        f"# Tables: {catalog.use_case.title}",
         "",
         f"<!-- {mark(MODULE)} -->",
         "",
@@ -67,11 +67,10 @@ def index(catalogs: Sequence[Catalog]) -> str:
         "names below. What a column may hold is checked before its rows are published.",
         "",
         "*To be kept* says how long rows are meant to stay. Nothing removes them yet when that time is over.",
+        "",
     ]
-    for catalog in catalogs:
-        lines += ["", f"## {catalog.use_case.title}", ""]
-        rows = [[f"[{table.full_name}]({_place(table)})", table.grain, table.description] for table in catalog]
-        lines += markdown_table(["Table", "Grain", "What it holds"], rows)
+    rows = [[f"[{table.full_name}]({table.short_name}.md)", table.grain, table.description] for table in catalog]
+    lines += markdown_table(["Table", "Grain", "What it holds"], rows)
     return "\n".join([*lines, ""])
 
 
@@ -123,8 +122,9 @@ def _facts(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) 
     yield "Made from", _links(made_from, catalog)
     yield "Read by", _links(read_by, catalog)
     yield "Asset", f"`{asset_uri(table.use_case, table.short_name)}`"
-    yield "Declared in", _file(catalog.file_of(table))
-    yield "Contract", _file(place_of(table))
+    place = _place(table, catalog)
+    yield "Declared in", markdown_link(catalog.file_of(table), place)
+    yield "Contract", markdown_link(place_of(table), place)
 
 
 def _column(column: Column, table: Table) -> list[str]:
@@ -149,16 +149,12 @@ def _links(names: Sequence[str], catalog: Catalog) -> str:
     return ", ".join(f"[{catalog[name].full_name}]({name}.md)" for name in names)
 
 
-def _place(table: Table) -> str:
-    return f"{table.use_case}/{table.short_name}.md"
+def _folder(catalog: Catalog) -> Path:
+    return catalog.use_case.folder / "pages" / "tables"
 
 
-def _file(path: Path) -> str:
-    """A file of the checkout as a link from a table's page; any other one by its path."""
-    if not path.is_relative_to(PROJECT_DIR):
-        return f"`{path}`"
-    place = path.relative_to(PROJECT_DIR).as_posix()
-    return f"[{place}](../../../../{place})"
+def _place(table: Table, catalog: Catalog) -> Path:
+    return _folder(catalog) / f"{table.short_name}.md"
 
 
 if __name__ == "__main__":

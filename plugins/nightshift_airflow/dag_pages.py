@@ -19,16 +19,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightshift.catalogue.generated_files import Generator, mark, markdown_table
+from nightshift.catalogue.generated_files import Generator, mark, markdown_link, markdown_table
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift_airflow.kinds import KINDS, kind_of
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 MODULE = "nightshift_airflow.dag_pages"
-REFERENCE = PROJECT_DIR / "docs" / "reference" / "dags"
+RUNBOOKS = PROJECT_DIR / "docs" / "runbooks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         MODULE,
         "Write the reference pages of all DAGs.",
         files=pages,
-        places=lambda: REFERENCE.glob("*.md"),
+        places=lambda: get_settings().use_cases_dir.glob("*/pages/dags/*.md"),
         broken=find_use_cases().sentences,
     ).main(arguments)
 
@@ -47,7 +47,13 @@ def pages() -> dict[Path, str]:
     with tempfile.TemporaryDirectory() as airflow_home:
         # Importing Airflow writes a configuration file.
         os.environ["AIRFLOW_HOME"] = airflow_home
-        return {REFERENCE / f"{dag_id}.md": page(dag) for dag_id, dag in load_dags().items()}
+        return {place_of(dag): page(dag) for dag in load_dags().values()}
+
+
+def place_of(dag: DAG) -> Path:
+    """Where the page of a DAG lies: in the folder of its use case, whose name begins the DAG's id."""
+    use_case = dag.dag_id.removesuffix(f"_{kind_of(dag.dag_id)}")
+    return get_settings().use_cases_dir / use_case / "pages" / "dags" / f"{dag.dag_id}.md"
 
 
 def load_dags(folder: Path = PROJECT_DIR / "dags") -> dict[str, DAG]:
@@ -64,7 +70,7 @@ def load_dags(folder: Path = PROJECT_DIR / "dags") -> dict[str, DAG]:
 def page(dag: DAG) -> str:
     """The reference page of one DAG, in Markdown."""
     text, _, _ = (dag.doc_md or "").partition("\n---\n")
-    runbook = f"../../runbooks/{kind_of(dag.dag_id)}.md"
+    runbook = markdown_link(RUNBOOKS / f"{kind_of(dag.dag_id)}.md", place_of(dag))
     return "\n".join(
         [
             f"# {dag.dag_id}",
@@ -73,7 +79,7 @@ def page(dag: DAG) -> str:
             "",
             text.strip(),
             "",
-            f"The runbook: [{runbook.rpartition('/')[2]}]({runbook})",
+            f"The runbook: {runbook}",
             "",
             "## Schedule",
             "",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from nightshift.catalogue.generated_files import mark
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift_airflow import dag_pages
 
 
@@ -18,16 +20,18 @@ def test_the_committed_pages_are_up_to_date() -> None:
 def test_a_stale_page_fails_the_check(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(dag_pages, "REFERENCE", tmp_path)
+    shutil.copytree(PROJECT_DIR / "use_cases", tmp_path / "use_cases")
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
+    get_settings.cache_clear()
     assert dag_pages.main([]) == 0
     assert dag_pages.main(["--check"]) == 0
-    page = tmp_path / "flight_delays_nightly.md"
+    page = tmp_path / "use_cases" / "flight_delays" / "pages" / "dags" / "flight_delays_nightly.md"
     if damage == "change":
         page.write_text(page.read_text() + "\nedited")
     elif damage == "remove":
         page.unlink()
     else:
-        page = tmp_path / "gone_nightly.md"
+        page = page.with_name("gone_nightly.md")
         page.write_text(f"<!-- {mark(dag_pages.MODULE)} -->\nof a use case that is gone")
     assert dag_pages.main(["--check"]) == 1
     assert page.name in capsys.readouterr().err

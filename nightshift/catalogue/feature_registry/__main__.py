@@ -19,6 +19,7 @@ from nightshift.catalogue.feature_registry.declared_features import Feature, dec
 from nightshift.catalogue.generated_files import Generator
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
+from nightshift.home.settings import get_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         feature_pages.MODULE,
         "Write the reference pages of all features.",
         files=lambda: feature_pages.pages(features),
-        places=lambda: feature_pages.REFERENCE.glob("*.md"),
+        places=lambda: get_settings().use_cases_dir.glob(f"*/{feature_pages.PLACE}"),
         broken=found.sentences,
     ).main(arguments)
 

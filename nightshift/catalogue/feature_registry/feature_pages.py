@@ -8,10 +8,11 @@ from pathlib import Path
 
 from nightshift.catalogue.feature_registry.declared_features import Feature
 from nightshift.catalogue.generated_files import mark, markdown_table
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import get_settings
 
 MODULE = "nightshift.catalogue.feature_registry"
-REFERENCE = PROJECT_DIR / "docs" / "reference" / "features"
+# Below the folder of a use case.
+PLACE = "pages/features.md"
 _HEAD = ("Feature", "Meaning", "Type", "Computed from", "Also depends on", "Looks back")
 
 
@@ -21,7 +22,8 @@ def pages(features: Mapping[str, Sequence[Feature]]) -> dict[Path, str]:
     Args:
         features: by use case.
     """
-    return {REFERENCE / f"{name}.md": page(name, found) for name, found in features.items() if found}
+    folders = get_settings().use_cases_dir
+    return {folders / name / PLACE: page(name, found) for name, found in features.items() if found}
 
 
 def page(use_case: str, features: Iterable[Feature]) -> str:

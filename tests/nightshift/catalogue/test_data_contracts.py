@@ -19,9 +19,10 @@ from jsonschema import Draft201909Validator
 from nightshift.catalogue import data_contracts
 from nightshift.commands.contracts import contracts as command
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import PROJECT_DIR
 from tests.declaring import Shop
 
-FILES = sorted(data_contracts.CONTRACTS.rglob("*.odcs.yaml"))
+FILES = sorted((PROJECT_DIR / "use_cases").glob("*/contracts/*.odcs.yaml"))
 
 
 @pytest.fixture

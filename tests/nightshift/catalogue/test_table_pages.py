@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -14,6 +13,7 @@ from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.table_inputs import derivations
 from nightshift.declarations.tables import REASONS
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from tests.declaring import Shop
 
 REASONS_OF_DUCKDB = "struct(feature varchar, value varchar, contribution double, phrase varchar)[]"
@@ -64,7 +64,7 @@ def test_a_page_tells_how_a_column_changed(shop: Shop) -> None:
 def test_every_link_of_the_committed_pages_leads_somewhere() -> None:
     broken = [
         f"{page}: {target}"
-        for page in table_reference.REFERENCE.rglob("*.md")
+        for page in get_settings().use_cases_dir.glob("*/pages/**/*.md")
         for target in re.findall(r"\]\(([^)]+)\)", page.read_text())
         if not (page.parent / target).exists()
     ]
@@ -82,14 +82,14 @@ def test_every_example_query_runs(use_case: UseCase) -> None:
         assert connection.execute(table_reference.example(table, catalog)).fetchall() == []
 
 
-def test_a_page_of_a_table_that_is_gone_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shop: Shop) -> None:
-    monkeypatch.setattr(table_reference, "REFERENCE", tmp_path / "reference")
+def test_a_page_of_a_table_that_is_gone_is_removed(shop: Shop) -> None:
     shop.catalog()
+    pages = shop.folder / "pages" / "tables"
     assert table_reference.main([]) == 0
-    silver = tmp_path / "reference" / "shop" / "silver.orders.md"
+    silver = pages / "silver.orders.md"
     assert silver.is_file()
     shop.change("  - layer: silver\n    name: orders", "  - layer: silver\n    name: purchases").catalog()
     assert table_reference.main(["--check"]) == 1
     assert table_reference.main([]) == 0
     assert not silver.exists()
-    assert "purchases" in (tmp_path / "reference" / "README.md").read_text()
+    assert "purchases" in (pages / "README.md").read_text()

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from nightshift import ledger
-from nightshift.catalogue.feature_registry import declared_features, feature_pages, features_in_use
+from nightshift.catalogue.feature_registry import declared_features, features_in_use
 from nightshift.catalogue.feature_registry.__main__ import main
 from nightshift.catalogue.feature_registry.registry_page import write_registry
 from nightshift.catalogue.feature_registry.registry_rows import newest_date, rows_of
@@ -349,24 +349,24 @@ def test_the_command_shows_features_and_writes_both_pages(taxi, models, profile)
     assert '"type": "bigint"' in docs
 
 
-def test_stale_reference_pages_are_found(taxi, tmp_path, monkeypatch, capsys):
-    pages = tmp_path / "reference"
-    monkeypatch.setattr(feature_pages, "REFERENCE", pages)
-    taxi()
+def test_stale_reference_pages_are_found(taxi, capsys):
+    page = taxi().folder / "pages" / "features.md"
     assert main(["--check"]) == 1
     assert main([]) == 0
     assert main(["--check"]) == 0
-    text = (pages / "taxi.md").read_text()
+    text = page.read_text()
     assert "| `driver_km_7d` | Trailing. | double | `silver.rides.km` |" in text
 
     taxi(SQL.replace("6 preceding", "13 preceding"))
     assert main(["--check"]) == 1
-    assert "taxi.md; run `.venv/bin/python -m nightshift.catalogue.feature_registry`" in capsys.readouterr().err
-    assert (pages / "taxi.md").read_text() == text
+    assert "features.md; run `.venv/bin/python -m nightshift.catalogue.feature_registry`" in capsys.readouterr().err
+    assert page.read_text() == text
     assert main([]) == 0
-    assert "14 deliveries" in (pages / "taxi.md").read_text()
+    assert "14 deliveries" in page.read_text()
 
-    (pages / "gone.md").write_text(text)
+    gone = page.parents[2] / "gone" / "pages" / "features.md"
+    gone.parent.mkdir(parents=True)
+    gone.write_text(text)
     assert main(["--check"]) == 1
     assert main([]) == 0
-    assert not (pages / "gone.md").exists()
+    assert not gone.exists()
