@@ -7,21 +7,19 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from pyspark.sql import SparkSession
 
-from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.use_case import UseCase
-from nightshift.declarations.use_case_code import load_module
 from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
-from nightshift.job import Job
-from spark_jobs.land import land
-from tests.leak import deliveries_for
-from tests.silver import forget_tables
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from nightshift.declarations.catalog import Catalog
 
 # Fills the home's bronze tables with the first deliveries of the use case of that name.
-Landed = Callable[[str], Catalog]
+Landed = Callable[[str], "Catalog"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,14 @@ def landed_lakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def landed(spark: SparkSession, home: Settings, landed_lakes: Path) -> Landed:
     """Lands at most once per use case."""
+    from nightshift.declarations.catalog import Catalog
+    from nightshift.declarations.use_case import UseCase
+    from nightshift.declarations.use_case_code import load_module
+    from nightshift.job import Job
+    from spark_jobs.land import land
+    from tests.leak import deliveries_for
+    from tests.silver import forget_tables
+
     forget_tables(spark)
 
     def fill(name: str) -> Catalog:

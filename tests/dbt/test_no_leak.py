@@ -10,7 +10,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.home.settings import Settings
-from tests.dbt.conftest import Copy, Landed
+from tests.landed import Copy, Landed
 from tests.leak import AGAIN, AROUND, FROM, feature_tables, leaks
 
 USE_CASES = [use_case.name for use_case in find_use_cases().use_cases]

@@ -24,8 +24,8 @@ from nightshift.install.services.airflow_api import AirflowApi, AirflowRefused
 from nightshift.install.services.airflow_env import AirflowAddress
 from nightshift.install.services.ports import Ports
 from nightshift_airflow.approval import ApproveModel
-from tests.conftest import database_of_tests
 from tests.end_to_end.browser import answer
+from tests.fixtures import database_of_tests
 from tests.plugins.test_approval import TOLD, Pushed, operator
 from tests.servers import free_port
 

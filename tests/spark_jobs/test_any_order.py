@@ -23,7 +23,7 @@ from nightshift.lake.audit_report import AuditReport
 from nightshift.stages import LAND, REFINE
 from spark_jobs.land import land
 from spark_jobs.refine import refine
-from tests.conftest import empty_ledger
+from tests.fixtures import empty_ledger
 from use_cases.flight_delays.sample_source import deliver
 
 # The first date brings the reference data that all others need.

@@ -1,7 +1,7 @@
 """Leaks that are planted in a copy of the use case are found; nothing else is accused.
 
 All are planted at once, each in columns of its own, because looking for one takes as long as looking for all. That
-no feature leaks is looked for in `test_no_leak.py`, in `make test`, too.
+no feature leaks is looked for in `tests/dbt/test_no_leak.py`, in `make test`, too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.dbt.conftest import Copy, Landed
+from tests.landed import Copy, Landed
 from tests.leak import AGAIN, AROUND, FROM, leaks
 
 REFINE = "flight_delays/refine.py"

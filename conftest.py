@@ -1,0 +1,3 @@
+"""What every test may use, in tests/ and in use_cases/<name>/tests/."""
+
+pytest_plugins = ["tests.fixtures", "tests.landed"]
