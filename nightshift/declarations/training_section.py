@@ -73,14 +73,14 @@ class SearchRange(Declared):
 class SearchSpace(Declared):
     """What the search varies. Names and meanings are LightGBM's, but for ``leaf_share``."""
 
-    num_leaves: SearchRange = SearchRange(low=4, high=24, log=True)
+    num_leaves: SearchRange = SearchRange(low=4, high=128, log=True)
     leaf_share: SearchRange = Field(
-        SearchRange(low=0.003, high=0.06, log=True), description="min_data_in_leaf as a share of the training rows."
+        SearchRange(low=0.0005, high=0.06, log=True), description="min_data_in_leaf as a share of the training rows."
     )
-    feature_fraction: SearchRange = SearchRange(low=0.1, high=0.6)
+    feature_fraction: SearchRange = SearchRange(low=0.1, high=1.0)
     bagging_fraction: SearchRange = SearchRange(low=0.5, high=1.0)
-    lambda_l2: SearchRange = SearchRange(low=1.0, high=100.0, log=True)
-    cat_smooth: SearchRange = SearchRange(low=10.0, high=300.0, log=True)
+    lambda_l2: SearchRange = SearchRange(low=0.1, high=100.0, log=True)
+    cat_smooth: SearchRange = SearchRange(low=1.0, high=300.0, log=True)
 
 
 class Approval(Declared):
@@ -102,7 +102,7 @@ class Training(Declared):
     """How a model is trained: periods at the end of the asked range, search budget, seeds."""
 
     schedule: Cron | None = Field(None, description="Cron expression in the use case's time zone; unset: by hand.")
-    history_days: PositiveInt = Field(273, description="Length of the range that the train DAG takes.")
+    history_days: PositiveInt = Field(365, description="Length of the range that the train DAG takes.")
     validation_days: PositiveInt = Field(31, description="Batch dates before the test period, to tune and stop on.")
     test_days: PositiveInt = Field(30, description="The last batch dates of the range, on which the model is judged.")
     embargo_days: int | None = Field(
@@ -117,7 +117,7 @@ class Training(Declared):
         1, description="Processes that work on trials, 4 at most; the result is the same."
     )
     search: SearchSpace = SearchSpace()
-    seed: int = Field(20130101, description="Of all that is drawn: the same data and seed give the same model.")
+    seed: int = Field(1, description="Of all that is drawn: the same data and seed give the same model.")
     monotone: dict[Name, Literal["increasing", "decreasing"]] = Field(
         {}, description="Features whose effect on the prediction may only go one way."
     )
