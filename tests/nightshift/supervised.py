@@ -22,6 +22,9 @@ class Pages:
     """A server of Airflow's and MLflow's answers, which a test may change."""
 
     def __init__(self) -> None:
+        # The paths and bodies of what was posted.
+        self.posted: list[tuple[str, Any]] = []
+        posted = self.posted
         self.answers: dict[str, Any] = {
             "/auth/token": {"access_token": "of-a-test"},
             "/api/v2/monitor/health": HEALTHY,
@@ -42,7 +45,9 @@ class Pages:
             def do_GET(self) -> None:
                 answer = answers.get(self.path.partition("?")[0], 404)
                 status = answer if isinstance(answer, int) else 200
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.command == "POST":
+                    posted.append((self.path, json.loads(body or "null")))
                 self.send_response(status)
                 self.end_headers()
                 self.wfile.write(json.dumps(answer).encode())

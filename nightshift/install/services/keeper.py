@@ -1,4 +1,4 @@
-"""A service of its own that keeps a home's sockets reachable for the other ones, and their logs small."""
+"""Keeps sockets of a home reachable and logs of its services small, and makes pools for use cases that were added."""
 
 from __future__ import annotations
 
@@ -36,10 +36,41 @@ def look(settings: Settings) -> None:
             os.truncate(log, 0)
 
 
+def use_cases(settings: Settings) -> frozenset[str]:
+    """Names of the folders that are use cases now."""
+    return frozenset(path.parent.name for path in settings.use_cases_dir.glob("*/use_case.yaml"))
+
+
+def with_pools(settings: Settings, known: frozenset[str]) -> frozenset[str]:
+    """Make the pools of use cases that were added; returns those that have theirs.
+
+    Args:
+        known: use cases that have theirs already. `nightshift up` makes the pools of those that it finds.
+    """
+    there = use_cases(settings)
+    if there <= known:
+        return there
+    # Only now: this process lives as long as the services do, and is small.
+    from nightshift.declarations.use_case import UseCase
+    from nightshift.install.services.airflow_api import AirflowApi
+    from nightshift.install.services.airflow_env import connection_info
+    from nightshift.install.services.airflow_pools import pools
+
+    with contextlib.suppress(NightshiftError), AirflowApi(connection_info(settings.home)) as api:
+        read, _ = UseCase.load_readable()
+        made = pools(read)
+        for name in made.keys() - api.pools():
+            api.ensure_pool(name, 1, made[name])
+        return there & {use_case.name for use_case in read}
+    return there & known
+
+
 def main() -> None:
     """Look once a minute, until the supervisor ends it."""
+    known = use_cases(get_settings())
     while True:
         look(get_settings())
+        known = with_pools(get_settings(), known)
         time.sleep(EVERY_SECONDS)
 
 
