@@ -131,7 +131,7 @@ def _parser(
     parser = argparse.ArgumentParser(
         description=description, epilog=EXIT_STATUSES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--use-case", required=True, help="name of a folder below use_cases/, like flight_delays")
+    parser.add_argument("--use-case", required=True, help="name of a folder below use_cases/")
     parser.add_argument("--dates", required=True, help=f"batch dates; {ALLOWED}")
     parser.add_argument("--run-id", default="manual", help="names this run in the ledger and in commits")
     if add_arguments:

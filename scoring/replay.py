@@ -1,6 +1,6 @@
 """Compute published scores again, from what they were made of, and compare every column bit for bit.
 
-    python -m scoring.replay --use-case flight_delays --dates 2013-10-01
+    python -m scoring.replay --use-case <use case> --dates 2013-10-01
 
 Each row names the version of the model and of the feature table that it was made from, and the ledger those of a date
 without rows; they are taken, whatever is champion now and whatever was published since. Nothing is written. The exit

@@ -1,6 +1,6 @@
 """Score the feature rows of some batch dates with registered models.
 
-    python -m scoring.score --use-case flight_delays --dates 2013-10-01
+    python -m scoring.score --use-case <use case> --dates 2013-10-01
 
 The models are resolved once, before anything is read: by default each batch date has the one that is, or was, its
 champion. Rows are scored where they are, and publishing replaces the batch dates, all of them together or none.

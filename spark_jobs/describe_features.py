@@ -1,6 +1,6 @@
 """Describe the features anew: the registry as a page and as a published table, and dbt's documentation of its models.
 
-    python -m spark_jobs.describe_features --use-case flight_delays --dates 2013-10-01
+    python -m spark_jobs.describe_features --use-case <use case> --dates 2013-10-01
 
 Runs after a training and after a rollback, when features are put to use or fall out of it. The registry is filed under
 the newest batch date that has features; the dates only name the run.

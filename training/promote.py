@@ -1,6 +1,6 @@
 r"""Make a registered version champion, or keep that it was declined.
 
-    python -m training.promote --use-case flight_delays --dates 2013-01-01..2013-09-30 --version 2 \
+    python -m training.promote --use-case <use case> --dates 2013-01-01..2013-09-30 --version 2 \
         --who maria --why "better on every slice"
 
 The dates are those of its training: it reigns from after them on, and from after what is scored already, unless

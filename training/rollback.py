@@ -1,6 +1,6 @@
 r"""Put a version of the model back from a batch date on, past or future.
 
-    python -m training.rollback --use-case flight_delays --dates 2013-10-03 --version 1 \
+    python -m training.rollback --use-case <use case> --dates 2013-10-03 --version 1 \
         --who maria --why "version 2 warns of everything"
 
 The date is the first that the version is champion of again. Scores that another version made from then on stay until

@@ -1,6 +1,6 @@
 """Say which scores another version made than the one that is champion of their batch date by now.
 
-    python -m training.show_affected --use-case flight_delays --dates 2013-10-03
+    python -m training.show_affected --use-case <use case> --dates 2013-10-03
 
 It looks at all batch dates from the named one on, and hands their ranges over to the DAG that started it.
 """

@@ -1,6 +1,6 @@
 """Train a model, judge it, and register it if it deserves it.
 
-    python -m training.train --use-case flight_delays --dates 2013-01-01..2013-09-30
+    python -m training.train --use-case <use case> --dates 2013-01-01..2013-09-30
 
 The range is split by time: its last days are the test period, those before validate, the rest trains. A model
 that a gate refuses is kept as an MLflow run, is not registered, and leaves the champion as it was. One that passes is

@@ -19,8 +19,8 @@ def contracts(table: str | None, use_case: str | None, to: Path | None) -> None:
     They are YAML in the Open Data Contract Standard.
 
     \b
-    nightshift contracts gold.flight_delays_scores
-    nightshift contracts --use-case flight_delays --to /tmp/contracts
+    nightshift contracts gold.<use case>_scores
+    nightshift contracts --use-case <use case> --to /tmp/contracts
     """
     from nightshift.catalogue.data_contracts import text
     from nightshift.declarations.sql_checks import checked_use_cases

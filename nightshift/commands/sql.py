@@ -36,8 +36,8 @@ def sql(query: str | None, form: str, max_rows: int) -> None:
     r"""Run QUERY on the published tables; without one, list them.
 
     \b
-    nightshift sql "SELECT carrier, avg(probability) FROM gold.flight_delays_scores
-                    WHERE batch_date = DATE '2013-10-01' GROUP BY carrier ORDER BY 2 DESC"
+    nightshift sql "SELECT decision, avg(probability) FROM gold.<use case>_scores
+                    WHERE batch_date = DATE '2013-10-01' GROUP BY decision ORDER BY 2 DESC"
 
     A table shows data as it is, with control characters as escapes, and a line per value where the terminal is too
     narrow; csv has it raw. In json, of columns of one name the later ones are called `a_2`, `a_3`; what is no finite

@@ -70,7 +70,7 @@ class Catalog:
         self._files[table.short_name] = self.use_case.folder / "tables.yaml"
 
     def __getitem__(self, short_name: str) -> Table:
-        """The table of a name like ``silver.flights``.
+        """The table of a name like ``silver.orders``.
 
         Raises:
             DeclarationError: if there is none.

@@ -71,7 +71,7 @@ def _aggregate_faults(sql: str, columns: set[str]) -> Iterator[str]:
         yield tree
         return
     if tree.find(exp.Window) or not tree.find(exp.AggFunc):
-        yield f"{sql!r} is no aggregate, like count(*) or sum(flights)"
+        yield f"{sql!r} is no aggregate, like count(*) or sum(amount)"
     elif loose := sorted(
         {column.sql() for column in tree.find_all(exp.Column) if not column.find_ancestor(exp.AggFunc, exp.Filter)}
     ):

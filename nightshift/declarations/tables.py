@@ -140,7 +140,7 @@ class Table(Declared):
     layer: Layer
     name: Name
     description: str
-    grain: str = Field(description="What one row is, like 'one row per scheduled flight'.")
+    grain: str = Field(description="What one row is, like 'one row per order'.")
     keys: tuple[Name, ...] = Field(description="Columns that identify a row, batch_date aside.")
     owner: str
     columns: tuple[Column, ...]
@@ -243,7 +243,7 @@ class Table(Declared):
 
     @property
     def full_name(self) -> str:
-        """Name for people, dbt's sources and `nightshift sql`, like ``gold.flight_delays_scores``."""
+        """Name for people, dbt's sources and `nightshift sql`, like ``gold.shop_scores``."""
         return f"{self.layer}.{self.identifier}"
 
     @property
@@ -253,12 +253,12 @@ class Table(Declared):
 
     @property
     def identifier(self) -> str:
-        """Name within its layer's schema, like ``flight_delays_scores``."""
+        """Name within its layer's schema, like ``shop_scores``."""
         return f"{self.use_case}_{self.name}"
 
     @property
     def label(self) -> str:
-        """Short form for people and logs, like ``gold/flight_delays/scores``."""
+        """Short form for people and logs, like ``gold/shop/scores``."""
         return f"{self.layer}/{self.use_case}/{self.name}"
 
     @property

@@ -24,7 +24,7 @@ LOST_IN_ARROW = {
 
 
 def published_tables() -> dict[str, Table]:
-    """The tables that can be queried, by name, like ``gold.flight_delays_scores``, of use cases that can be read.
+    """The tables that can be queried, by name, like ``gold.shop_scores``, of use cases that can be read.
 
     Of those that can't, standard error says why; and of two tables of one name, both of which are left out.
     """

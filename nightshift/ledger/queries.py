@@ -96,7 +96,7 @@ def profiles(use_case: str, table_name: str, dates: Iterable[dt.date]) -> dict[d
     """The profile of the published slice of each batch date that has one.
 
     Args:
-        table_name: like ``silver.flights``.
+        table_name: like ``silver.orders``.
     """
     newest = _newest_published(use_case, dates).where(Entry.table_name == table_name).subquery()
     query = sa.select(ProfileEntry.batch_date, ProfileEntry.profile).join(

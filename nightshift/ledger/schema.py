@@ -52,7 +52,7 @@ class Entry(Base):
     )
     use_case: Mapped[str]
     stage: Mapped[str]
-    table_name: Mapped[str] = mapped_column(doc="layer.table, like silver.flights; for a whole stage its name")
+    table_name: Mapped[str] = mapped_column(doc="layer.table, like silver.orders; for a whole stage its name")
     batch_date: Mapped[dt.date]
     run_id: Mapped[str]
     status: Mapped[str] = mapped_column(

@@ -112,7 +112,7 @@ def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
     if not path.is_file():
         raise DeclarationError(
             f"{path} is missing: without gates no model can be trained; write it as docs/gates.md says, or begin with "
-            "the one of flight_delays"
+            "that of another use case"
         )
     gates = tuple(_read(path))
     for number, gate in enumerate(gates):

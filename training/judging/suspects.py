@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Share of the whole model's skill that a feature has alone; what is foreseen from many small signs stays far below.
 MOST_OF_THE_SKILL: Final = 2 / 3
 # Skill in every period, from 0 to 1, from which a feature is looked at: an area of 0.75 (binary), or a rank correlation
-# of 0.5. Flights of single months reach 0.4.
+# of 0.5. Single months of the example reach 0.4.
 STRONG: Final = 0.5
 # Below this a feature that beats its model says something about the model.
 WEAK: Final = 0.3

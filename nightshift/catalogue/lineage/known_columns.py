@@ -1,7 +1,7 @@
 """What is known of the rows that matter to a column.
 
 A query that explodes a row into one row per key, and later filters by the name of the key, computes several things in
-one pass. Remembering `key_name = 'carrier'` on the way down tells them apart: without it, each would seem to depend on
+one pass. Remembering `key_name = 'customer'` on the way down tells them apart: without it, each would seem to depend on
 the columns of every key.
 """
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nightshift.install.compose.docker import COMPOSE, ask
+from nightshift.install.compose.example import EXAMPLE
 from nightshift.install.compose.smoke_api import Airflow, until
 
-USE_CASE = "flight_delays"
 # How long a service that is stopped stays away at most.
 AWAY_SECONDS = 300
 # A run that was hit ends well within these.
@@ -135,12 +135,12 @@ def planned(training: str, nights: tuple[str, str, str]) -> list[ServiceFault]:
         training: id of the run that trains the model.
         nights: batch dates of the demo.
     """
-    night = f"{USE_CASE}_nightly"
+    night = f"{EXAMPLE}_nightly"
     runs = [f"demo__{date}" for date in nights]
     return [
         ServiceFault(
             "MLflow stopped in train",
-            *("mlflow", f"{USE_CASE}_train", training, "train", "Spark: "),
+            *("mlflow", f"{EXAMPLE}_train", training, "train", "Spark: "),
             away_until_missed,
         ),
         ServiceFault(

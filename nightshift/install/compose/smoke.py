@@ -21,7 +21,8 @@ from typing import Any
 from nightshift.install.compose import composition
 from nightshift.install.compose.docker import COMPOSE, PORTS, PROJECT, ask, fail, project
 from nightshift.install.compose.doors import closed
-from nightshift.install.compose.faults import USE_CASE, FaultOutcome, planned, play
+from nightshift.install.compose.example import EXAMPLE
+from nightshift.install.compose.faults import FaultOutcome, planned, play
 from nightshift.install.compose.smoke_api import Airflow
 
 SMOKE_FOLDER = PROJECT / ".nightshift-smoke"
@@ -33,8 +34,8 @@ CALLS = 5
 DEMO_SECONDS = 3600
 START_SECONDS, MOST_GIGABYTES = 180, 6
 _FINGERPRINT: tuple[str, ...] = ("fingerprint",)
-_TOLD = (_FINGERPRINT, ("models", "history", "--use-case", USE_CASE))
-_REPLAY = ("replay", "--use-case", USE_CASE, "--date", NIGHTS[0])
+_TOLD = (_FINGERPRINT, ("models", "history", "--use-case", EXAMPLE))
+_REPLAY = ("replay", "--use-case", EXAMPLE, "--date", NIGHTS[0])
 # A night, as the DAG has it.
 _JOBS = (
     "spark_jobs.land",
@@ -111,7 +112,7 @@ def _demo_under_faults(say: Callable[[str], None]) -> list[FaultOutcome]:
     def demo() -> None:
         with (SMOKE_FOLDER / "demo.log").open("wb") as log:
             while len(calls) < CALLS and 0 not in calls:
-                command = [*COMPOSE, "run", "--rm", "-T", "cli", "demo", "--no-challenger", USE_CASE]
+                command = [*COMPOSE, "run", "--rm", "-T", "cli", "demo", "--no-challenger", EXAMPLE]
                 calls.append(subprocess.run(command, cwd=PROJECT, stdout=log, stderr=log, check=False).returncode)
         ended.set()
 
@@ -135,7 +136,7 @@ def _audited(rows: list[tuple[str, ...]]) -> bool:
     entries = [
         entry
         for date in NIGHTS
-        for entry in json.loads(_in_container("status", "--use-case", USE_CASE, "--date", date, "--json") or "[]")
+        for entry in json.loads(_in_container("status", "--use-case", EXAMPLE, "--date", date, "--json") or "[]")
     ]
     tables = [entry for entry in entries if "." in entry["table"]]
     wrong = [
@@ -161,7 +162,7 @@ def _both_ways(engine: Mapping[str, Any], say: Callable[[str], None], rows: list
     equal = [_carried(rows, "to the embedded form", before, lambda *command: _embedded(home, NIGHTSHIFT, *command))]
     say("the three nights again, there and without a fault")
     for job in _JOBS:
-        _embedded(home, PYTHON_HERE, "-m", job, "--use-case", USE_CASE, "--dates", f"{NIGHTS[0]}..{NIGHTS[-1]}")
+        _embedded(home, PYTHON_HERE, "-m", job, "--use-case", EXAMPLE, "--dates", f"{NIGHTS[0]}..{NIGHTS[-1]}")
     again = _embedded(home, NIGHTSHIFT, *_FINGERPRINT)
     equal.append(again == before[_FINGERPRINT])
     same = "each the same" if equal[-1] else "NOT the same"

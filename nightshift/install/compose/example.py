@@ -1,0 +1,3 @@
+"""The use case that the smoke plays its nights with."""
+
+EXAMPLE = "flight_delays"

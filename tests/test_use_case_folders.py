@@ -1,0 +1,81 @@
+"""A use case is a folder: it is dropped in and taken out, and nothing outside of it names it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nightshift.catalogue import data_contracts, dbt_sources, table_pages
+from nightshift.catalogue.feature_registry import __main__ as feature_pages
+from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
+from nightshift_airflow import dag_pages
+from tests.nightshift.dbt_project.test_linked_folder import digests
+
+USE_CASES = sorted(path.parent.name for path in (PROJECT_DIR / "use_cases").glob("*/use_case.yaml"))
+# Words of the example's domain.
+DOMAIN = ("flights?", "late_rates?", "carriers?", "airports?", "airlines?")
+# Tests and documents of examples, and what measures or shows the example.
+MAY_NAME = re.compile(
+    r"(use_cases|tests|docs|benchmarks)/|(README|CONTRIBUTING|CHANGELOG)\.md|Makefile|nightshift/install/compose/example\.py"
+)
+
+
+def test_nothing_outside_its_folder_names_a_use_case_or_its_domain() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
+    # What belongs to a word may be joined by an underscore.
+    word = re.compile(rf"(?<![a-z0-9])({'|'.join((*USE_CASES, *DOMAIN))})(?![a-z0-9])", re.IGNORECASE)
+    named = [
+        f"{file}:{number}: {line.strip()}"
+        for file in listed.stdout.splitlines()
+        if not MAY_NAME.match(file) and (PROJECT_DIR / file).is_file()
+        for number, line in enumerate((PROJECT_DIR / file).read_text(errors="replace").splitlines(), 1)
+        if word.search(line)
+    ]
+    assert named == []
+
+
+@pytest.fixture
+def folders(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of all use cases in another place, with those of the checkout."""
+    folder = Path(shutil.copytree(PROJECT_DIR / "use_cases", tmp_path / "use_cases"))
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder))
+    get_settings.cache_clear()
+    return folder
+
+
+def generated(*arguments: str) -> list[str]:
+    """Call every module of `make docs` that writes into the folders of use cases; those that fail."""
+    modules = (dag_pages, dbt_sources, table_pages, data_contracts, feature_pages)
+    return [module.__name__ for module in modules if module.main(list(arguments))]
+
+
+def test_a_folder_that_is_dropped_in_gets_all_that_follows_and_leaves_no_trace(folders: Path) -> None:
+    assert generated() == []
+    added = folders / "bookings"
+    shutil.copytree(folders / "flight_delays", added, ignore=shutil.ignore_patterns("pages", "contracts"))
+    for file in [path for path in added.rglob("*flight_delays*") if path.is_file()]:
+        file.rename(file.with_name(file.name.replace("flight_delays", "bookings")))
+    for file in [path for path in added.rglob("*") if path.suffix in (".yaml", ".yml", ".sql")]:
+        file.write_text(file.read_text().replace("flight_delays", "bookings"))
+    before = digests(folders / "flight_delays")
+
+    assert generated() == []
+
+    assert digests(folders / "flight_delays") == before
+    for made in ("pages/tables/gold.scores.md", "pages/features.md", "pages/dags/bookings_train.md"):
+        assert "flight_delays" not in (added / made).read_text()
+    assert (added / "contracts" / "gold.scores.odcs.yaml").is_file()
+    assert generated("--check") == []
+
+    shutil.rmtree(added)
+    assert generated("--check") == []
+
+
+def test_without_any_use_case_nothing_is_stale(folders: Path) -> None:
+    for name in USE_CASES:
+        shutil.rmtree(folders / name)
+    assert generated("--check") == []
