@@ -35,6 +35,7 @@ class DbtProject:
         """Args: the folder of dbt_project.yml, and where dbt may write."""
         self.folder = folder
         self._scratch = scratch
+        self._linked: Path | None = None
         self._parser: threading.Thread | None = None
         self._manifest: Manifest | None = None
         self._fault: Exception | None = None
@@ -162,7 +163,7 @@ class DbtProject:
         Raises:
             NightshiftError: if it cannot even start, for instance because nothing was selected.
         """
-        outcome = self.call(command, *arguments, callback=callback)
+        outcome = self.command(command, *arguments, callback=callback)
         results = list(getattr(outcome.result, "results", ()))
         if not results:
             raise explained(outcome.exception) or DeclarationError(
@@ -170,7 +171,7 @@ class DbtProject:
             )
         return results
 
-    def call(
+    def command(
         self, *command: str, callback: Callable[[EventMsg], None] | None = None, target: str = "target", **flags: object
     ) -> dbtRunnerResult:
         """What dbt answers to a command on the parsed project.
@@ -179,7 +180,8 @@ class DbtProject:
             target: name of the folder for what dbt writes.
             flags: as :func:`nightshift.dbt_project.call.invoke` takes them.
         """
-        manifest, folder = self.manifest, self._scratch / "project"
+        manifest, folder = self.manifest, self._linked
+        assert folder is not None
         # A run changes its manifest; the next one parses again, from the cache.
         self._manifest = self._parser = None
         return call.invoke(
@@ -192,8 +194,8 @@ class DbtProject:
 
     def _parse(self) -> None:
         try:
-            linked = link(self.folder, self._scratch)
-            self._manifest = call.parse(self.folder, linked, self._scratch / "target")
+            self._linked = link(self.folder, self._scratch)
+            self._manifest = call.parse(self.folder, self._linked, self._scratch / "target")
         except Exception as error:
             # Raised by `manifest`, in the thread that needs it.
             self._fault = error

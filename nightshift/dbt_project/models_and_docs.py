@@ -82,7 +82,7 @@ def _call(project: DbtProject, use_case: UseCase, *arguments: str, **options: An
         "lookback_days": use_case.nightly.lookback_days,
         "stage_folders": {},
     }
-    outcome = project.call(*arguments, "--vars", json.dumps(variables), **options)
+    outcome = project.command(*arguments, "--vars", json.dumps(variables), **options)
     results = list(getattr(outcome.result, "results", ()))
     wrong = [f"{result.node.name}: {str(result.message).strip()}" for result in results if result.status == "error"]
     if wrong or outcome.exception is not None:

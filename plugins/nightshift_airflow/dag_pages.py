@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 MODULE = "nightshift_airflow.dag_pages"
-RUNBOOKS = PROJECT_DIR / "docs" / "runbooks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +68,8 @@ def load_dags(folder: Path = PROJECT_DIR / "dags") -> dict[str, DAG]:
 
 def page(dag: DAG) -> str:
     """The reference page of one DAG, in Markdown."""
+    from nightshift_airflow.defaults import RUNBOOKS
+
     text, _, _ = (dag.doc_md or "").partition("\n---\n")
     runbook = markdown_link(RUNBOOKS / f"{kind_of(dag.dag_id)}.md", place_of(dag))
     return "\n".join(

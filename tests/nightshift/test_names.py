@@ -26,10 +26,8 @@ CONSTANTS = {
     "PAGE": "where a generated page lies",
     "PROJECT": "the checkout, in scripts that run before the package is installed",
     "READERS": "how many read at once",
-    "REFERENCE": "where generated pages lie",
     "Result": "a type variable",
     "TASK_ID": "the id of a task that a module makes",
-    "USE_CASE": "the use case that a measurement is about",
     "WHY": "why a check is there",
 }
 FUNCTIONS = {

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         feature_pages.MODULE,
         "Write the reference pages of all features.",
         files=lambda: feature_pages.pages(features),
-        places=lambda: get_settings().use_cases_dir.glob(f"*/{feature_pages.PLACE}"),
+        places=lambda: get_settings().use_cases_dir.glob(f"*/{feature_pages.FEATURES_PAGE}"),
         broken=found.sentences,
     ).main(arguments)
 

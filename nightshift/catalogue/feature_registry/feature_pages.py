@@ -12,7 +12,7 @@ from nightshift.home.settings import get_settings
 
 MODULE = "nightshift.catalogue.feature_registry"
 # Below the folder of a use case.
-PLACE = "pages/features.md"
+FEATURES_PAGE = "pages/features.md"
 _HEAD = ("Feature", "Meaning", "Type", "Computed from", "Also depends on", "Looks back")
 
 
@@ -23,7 +23,7 @@ def pages(features: Mapping[str, Sequence[Feature]]) -> dict[Path, str]:
         features: by use case.
     """
     folders = get_settings().use_cases_dir
-    return {folders / name / PLACE: page(name, found) for name, found in features.items() if found}
+    return {folders / name / FEATURES_PAGE: page(name, found) for name, found in features.items() if found}
 
 
 def page(use_case: str, features: Iterable[Feature]) -> str:

@@ -255,7 +255,7 @@ def test_the_environment_and_flags_of_the_project_change_no_call(
         monkeypatch.setenv(f"DBT_{name}", value)
         monkeypatch.setenv(f"DBT_ENGINE_{name}", value)
 
-    outcome = project.dbt().call("list", "--select", "mart")
+    outcome = project.dbt().command("list", "--select", "mart")
 
     assert {name.rsplit(".", 1)[-1] for name in outcome.result} == {"mart", *ALL - {"of_inner_rows"}}
 
