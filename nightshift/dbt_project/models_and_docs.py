@@ -33,8 +33,8 @@ def compiled(use_case: UseCase) -> dict[str, str]:
     Raises:
         NightshiftError: if dbt cannot parse the project, or cannot compile a model without a database.
     """
-    arguments = ("compile", "--no-introspect", "--select", "resource_type:model", "--indirect-selection", "empty")
-    outcome = _call(DbtProject.of(use_case), use_case, *arguments)
+    arguments = ("compile", "--no-introspect", "--select", "resource_type:model")
+    outcome = _call(DbtProject.of(use_case), use_case, *arguments, indirect_selection="empty")
     return {result.node.name: result.node.compiled_code for result in outcome}
 
 

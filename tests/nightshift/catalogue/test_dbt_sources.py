@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
 
@@ -42,4 +40,4 @@ def test_a_changed_declaration_makes_them_stale(shop: Shop, capsys: pytest.Captu
     assert dbt_sources.main(["--check"]) == 0
     shop.change("description: What it costs.", "description: Net price.").catalog()
     assert dbt_sources.main(["--check"]) == 1
-    assert str(Path("models") / "shop" / "sources.yml") in capsys.readouterr().err
+    assert str(shop.models / "sources.yml") in capsys.readouterr().err
