@@ -51,13 +51,13 @@ def with_pools(settings: Settings, known: frozenset[str]) -> frozenset[str]:
     if there <= known:
         return there
     # Only now: this process lives as long as the services do, and is small.
-    from nightshift.declarations.use_case import UseCase
+    from nightshift.declarations.found_use_cases import find_use_cases
     from nightshift.install.services.airflow_api import AirflowApi
     from nightshift.install.services.airflow_env import connection_info
     from nightshift.install.services.airflow_pools import pools
 
     with contextlib.suppress(NightshiftError), AirflowApi(connection_info(settings.home)) as api:
-        read, _ = UseCase.load_readable()
+        read = find_use_cases().use_cases
         made = pools(read)
         for name in made.keys() - api.pools():
             api.ensure_pool(name, 1, made[name])
