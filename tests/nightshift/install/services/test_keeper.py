@@ -13,6 +13,7 @@ def test_a_use_case_that_is_added_gets_its_pool_once_it_can_be_read(home: Settin
     settings.run.mkdir(parents=True)
     was_started(settings, pages.port)
     pages.answers["/api/v2/pools"] = {"pools": [{"name": "training"}]}
+    shop.catalog()
     declared = (shop.folder / "use_case.yaml").read_text()
     (shop.folder / "use_case.yaml").write_text(declared + "owners: nobody\n")
 
