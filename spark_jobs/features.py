@@ -1,6 +1,6 @@
 """Compute the features of some batch dates with dbt, and publish them.
 
-    python -m spark_jobs.features --use-case flight_delays --dates 2013-10-01
+    python -m spark_jobs.features --use-case <use case> --dates 2013-10-01
 
 Features look back on `nightly.lookback_days` deliveries, that of the batch date included.
 """

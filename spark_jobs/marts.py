@@ -1,6 +1,6 @@
 """Compute the tables that analysts read of some batch dates with dbt, and publish them.
 
-    python -m spark_jobs.marts --use-case flight_delays --dates 2013-10-01
+    python -m spark_jobs.marts --use-case <use case> --dates 2013-10-01
 
 Marts of D also compare the scores of the days before with the outcomes that came with D.
 """
