@@ -5,7 +5,7 @@
 The year must have been ingested, as for `benchmarks.full_year`. For each month from May to October that month
 validates, all before it trains, and the two months after it test. Trees have fixed parameters. Prints the expected
 calibration error and the log-loss on test without a calibration, with each kind fitted on validation alone, and with
-each fitted on train days left out in turn and validation (`training.cross_fit`), which is what trainings do.
+each fitted on train days left out in turn and validation (`training.fitting.cross_fit`), which is what trainings do.
 """
 
 from __future__ import annotations

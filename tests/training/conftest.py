@@ -109,7 +109,7 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 def toy_rows(
     days: int = 30, per_day: int = 100, *, strength: float = 1.6, seed: int = 0, task: str = "binary"
 ) -> pa.Table:
-    """All rows of a range, as ``training.rows.Rows.complete`` takes them; ``strength`` 0 makes the label noise."""
+    """Rows of a range, as `training.data.dataset.Rows.complete` takes them; ``strength`` 0 makes the label noise."""
     generator = np.random.default_rng(seed)
     size = days * per_day
     signal = generator.normal(size=size)

@@ -81,7 +81,7 @@ def files_of(job, version):
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, ".")
-from nightshift import champions
+from nightshift.models import champions
 from nightshift.declarations.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job

@@ -146,7 +146,7 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, ".")
 from nightshift.declarations.catalog import Catalog
-from nightshift.models.champions import deciding
+from nightshift.models.champions import decide_champion
 from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.declarations.use_case import UseCase
@@ -159,7 +159,7 @@ kill = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 if moment == "registered":
     training.train._promote = kill
 elif moment == "in the ledger":
-    deciding.mend = kill
+    decide_champion.mend = kill
 else:
     training.train.tell = kill
 use_case = UseCase.load(name)

@@ -16,7 +16,7 @@ from nightshift.spark_session import _take_local_folder
 TAKES = """
 import sys
 from pathlib import Path
-from nightshift import scratch
+from nightshift.home import scratch
 folder = scratch.take(Path(sys.argv[1]))
 folder.mkdir()
 (folder / "rows").write_text("ada@example.org")

@@ -315,11 +315,11 @@ def test_of_promotions_at_once_the_alias_is_that_of_the_last_decision(use_case):
 
 KILLED = """
 import datetime as dt, os, signal, sys
-from nightshift.models.champions import deciding
+from nightshift.models.champions import decide_champion
 from tests.registering import renamed
 use_case = renamed(sys.argv[1])
-deciding.mend = lambda _: os.kill(os.getpid(), signal.SIGKILL)
-deciding.promote(use_case, 2, dt.date(2013, 10, 5), "maria", "why", "train 2")
+decide_champion.mend = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+decide_champion.promote(use_case, 2, dt.date(2013, 10, 5), "maria", "why", "train 2")
 """
 
 
