@@ -181,7 +181,7 @@ def test_a_rollback_makes_scores_anew_on_request_and_stops_where_that_fails(use_
     arguments = ("rollback", "1", "--from", "2013-10-06", "--rescore", *WHO)
     run(*arguments, use_case=use_case)
     assert ran == ["scoring.score", "spark_jobs.marts"]
-    with pytest.raises(NightshiftError, match=r"spark_jobs\.build .* ended with status 65"):
+    with pytest.raises(NightshiftError, match=r"spark_jobs\.marts .* ended with status 65"):
         run(*arguments, use_case=use_case)
 
 
