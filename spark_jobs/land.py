@@ -21,13 +21,10 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from filelock import Timeout
-
 import expectations
 from nightshift import lake
 from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.errors import NightshiftError, TemporaryError
-from nightshift.home.home_folder import lock
 from nightshift.ingest.delivery import Delivery, expects_manifest
 from nightshift.ingest.delivery.quick_look import glance
 from nightshift.ingest.delivery.verdict import SHOWN_FAULTS
@@ -37,6 +34,7 @@ from nightshift.ingest.quarantine.row_decisions import RowDecision, decisions_of
 from nightshift.job import Job, end, run_job
 from nightshift.lake.publication import Slice, publish, publish_all
 from nightshift.ledger.row_accounting import Accounting
+from nightshift.ledger.turns import turn
 from nightshift.spark_session import session
 
 if TYPE_CHECKING:
@@ -146,13 +144,12 @@ def in_turn(job: Job) -> Iterator[None]:
     Else, of two runs of the same date that read different editions of its delivery, the quarantine of one could end
     beside the sources of the other.
     """
-    turn = lock(f"land.{job.use_case.name}")
-    try:
-        taken = turn.acquire(blocking=False)
-    except Timeout:
-        log.info("another run is landing %s: waiting for it to let go of %s", job.use_case.name, turn.lock_file)
-        taken = turn.acquire()
-    with taken:
+    name = job.use_case.name
+
+    def say(who: str) -> None:
+        log.info("another run is landing %s: waiting for the end of its turn (%s)", name, who)
+
+    with turn(f"landing {name}", on_wait=say):
         yield
 
 

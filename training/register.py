@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError
 from nightshift.job import Job
-from nightshift.models.champions.champion_decisions import BY_HAND, decisions, held, held_if_free
+from nightshift.ledger.turns import turn, turn_if_free
+from nightshift.models.champions.champion_decisions import BY_HAND, decisions
 from nightshift.models.mlflow_connection import client, experiment_id, patiently
 from nightshift.models.model_version import metadata
 from training.data.dataset import Dataset
@@ -59,20 +60,20 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
         for found in _to_go_on_with(job, experiment, tags):
             with contextlib.ExitStack() as own:
                 # Whose process lives is not gone on with.
-                if own.enter_context(held_if_free(f"training {found}")):
+                if own.enter_context(turn_if_free(f"training {found}")):
                     mlflow.start_run(run_id=found)
                     log.info("going on with MLflow run %s, which did not finish", found)
                     locks.enter_context(own.pop_all())
                     return found
         name = f"{job.use_case.name} {job.dates}"
         made = str(mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags).info.run_id)
-        locks.enter_context(held(f"training {made}"))
+        locks.enter_context(turn(f"training {made}"))
         return made
 
     with contextlib.ExitStack() as locks:
         # Looked for and begun alone: else another process would take a new run for one whose process is gone, in the
         # moment before its lock is held.
-        with held(f"training {job.use_case.name} {job.dates} {job.run_id}"):
+        with turn(f"training {job.use_case.name} {job.dates} {job.run_id}"):
             run_id = patiently("starting a run", start)
         try:
             yield run_id

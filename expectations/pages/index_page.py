@@ -14,11 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from expectations.pages.templates import template
 from nightshift.declarations.tables import LAYERS
 from nightshift.home.settings import get_settings
+from nightshift.ledger.turns import turn
 
 # Audits that are listed of each table; the pages of older ones stay where they are.
 LISTED_AUDITS = 12
@@ -92,7 +91,7 @@ def write_refused(use_case: str, refused: Mapping[str, str]) -> None:
 @contextlib.contextmanager
 def index_lock(use_case: str) -> Iterator[None]:
     """Held while the index of a use case changes."""
-    with _lock(use_case):
+    with _turn(use_case):
         yield
 
 
@@ -100,7 +99,7 @@ def _render_all() -> None:
     """The page of all use cases, from what stands beside theirs; those with refused dates come first."""
     root = get_settings().data_docs
     # No use case's name has a dot.
-    with _lock("all.use_cases"):
+    with _turn("all.use_cases"):
         found = [_overview(index.parent) for index in sorted(root.glob("*/index.html"))]
         found.sort(key=lambda each: (not each["refused"], not each["blocked"], each["name"]))
         _replace(root / "index.html", template("root.html.j2").render(use_cases=found))
@@ -140,10 +139,8 @@ def _refused(folder: Path) -> dict[str, str]:
     return dict(json.loads(state.read_text(encoding="utf-8"))) if state.is_file() else {}
 
 
-def _lock(name: str) -> FileLock:
-    lock = get_settings().locks / f"data_docs.{name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(lock, timeout=INDEX_LOCK_SECONDS)
+def _turn(name: str) -> contextlib.AbstractContextManager[None]:
+    return turn(f"writing the audit pages of {name}", INDEX_LOCK_SECONDS, undone="they do not list what is new")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from nightshift.errors import BusyError, DatabaseUnreachableError, InstallationError, UsageError
-from nightshift.home import sockets
+from nightshift.home import file_locks, sockets
 from nightshift.home.home_folder import prepare_home
 from nightshift.home.postgres_tools import SUPERUSER, give_away, run_tool
 from nightshift.home.settings import Settings, get_settings
@@ -202,17 +202,13 @@ def kept_as_it_was(settings: Settings) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(settings: Settings) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
     settings.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        with FileLock(settings.run / "database.lock", timeout=180):
-            yield
-    except Timeout as error:
-        raise BusyError(
-            f"another process has been starting PostgreSQL of {settings.home} for 3 minutes",
-            remedy=f"see {settings.postgres / 'server.log'}, and end that process",
-        ) from error
+    busy = BusyError(
+        f"another process has been starting PostgreSQL of {settings.home} for 3 minutes",
+        remedy=f"see {settings.postgres / 'server.log'}, and end that process",
+    )
+    with file_locks.held(settings.run / "database.lock", 180, busy):
+        yield
 
 
 def _create_cluster(settings: Settings) -> None:

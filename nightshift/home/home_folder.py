@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
 from nightshift.errors import BusyError, InstallationError
+from nightshift.home import file_locks
 from nightshift.home.outside_errors import unusable
 from nightshift.home.settings import Settings, get_settings
 
 MARKER = ".nightshift-home"
-_TRANSFERRED = "all state of {home} is being written to a file, or read from one"
 _OWN_ENTRIES = frozenset(
     {
         MARKER,
@@ -29,7 +26,6 @@ _OWN_ENTRIES = frozenset(
         "postgres",
         "mlflow",
         "dbt",
-        "locks",
         "run",
         "logs",
         "airflow",
@@ -89,11 +85,7 @@ def transferred(settings: Settings) -> Iterator[None]:
         BusyError: if another process does so.
     """
     settings.run.mkdir(mode=0o700, exist_ok=True)
-    with _transfer_lock(settings).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(_TRANSFERRED.format(home=settings.home), remedy="wait for its end") from None
+    with file_locks.held(_transfer_lock(settings), 0, _transfer_runs(settings)):
         yield
 
 
@@ -109,14 +101,14 @@ def refuse_transfer(settings: Settings) -> None:
             f"{settings.home} holds a part of a backup: its restore did not come to its end",
             remedy="restore again; or begin without what is there: `nightshift clean`, `make compose-clean`",
         )
-    if not _transfer_lock(settings).exists():
-        return
-    with _transfer_lock(settings).open("a") as file:
-        try:
-            # Shared: who only looks holds up nobody else who does.
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(_TRANSFERRED.format(home=settings.home), remedy="wait for its end") from None
+    if file_locks.is_taken(_transfer_lock(settings)):
+        raise _transfer_runs(settings)
+
+
+def _transfer_runs(settings: Settings) -> BusyError:
+    return BusyError(
+        f"all state of {settings.home} is being written to a file, or read from one", remedy="wait for its end"
+    )
 
 
 def _transfer_lock(settings: Settings) -> Path:
@@ -136,10 +128,3 @@ def foreign_entries(home: Path) -> list[str]:
 def is_home(folder: Path) -> bool:
     """Whether the folder carries the mark."""
     return (folder / MARKER).is_file()
-
-
-def lock(name: str) -> FileLock:
-    """A lock between the processes of this home, not yet taken."""
-    folder = get_settings().locks
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{name}.lock")

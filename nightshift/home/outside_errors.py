@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.errors import (
-    BusyError,
     ConflictError,
     DatabaseUnreachableError,
     InstallationError,
@@ -192,12 +191,6 @@ def _server(error: BaseException) -> ServerUnreachableError:
     )
 
 
-def _of_filelock(error: BaseException, library: Any) -> NightshiftError | None:
-    if not isinstance(error, library.Timeout):
-        return None
-    return BusyError(f"another process holds {error.lock_file}", remedy=f"see which one, then {_AGAIN}")
-
-
 def _of_deltalake(error: BaseException, library: Any) -> NightshiftError | None:
     # delta-rs says what the system, or the store, said in words: in an error of its own or in an OSError.
     if isinstance(error, library.DeltaError | OSError) and (number := _SYSTEM_ERROR.search(str(error))):
@@ -278,7 +271,6 @@ _LIBRARIES: dict[str, Callable[[BaseException, Any], NightshiftError | None]] = 
     "httpx": _of_httpx,
     "botocore.exceptions": _of_botocore,
     "mlflow.exceptions": _of_mlflow,
-    "filelock": _of_filelock,
     "deltalake.exceptions": _of_deltalake,
     "py4j": _of_spark,
     "sys": _of_system,

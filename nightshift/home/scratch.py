@@ -6,19 +6,18 @@ import shutil
 import uuid
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from nightshift.home import file_locks
 
 # Folders of this process; their locks end with it, however it ends.
-_held: dict[Path, FileLock] = {}
+_held: dict[Path, file_locks.FileLock] = {}
 
 
 def take(parent: Path) -> Path:
     """A place for a new folder, which `sweep` spares while this process lives; the folder itself is not made."""
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = parent / uuid.uuid4().hex
-    # One thread may take a folder, and another discard it.
-    lock = FileLock(_lock_of(folder), thread_local=False)
-    lock.acquire()
+    lock = file_locks.take(_lock_of(folder), file_locks.FOREVER)
+    assert lock is not None
     _held[folder] = lock
     return folder
 
@@ -36,10 +35,7 @@ def sweep(parent: Path) -> list[Path]:
     swept = []
     # A lock is made before its folder and goes after it, so that a folder without one belongs to nobody.
     for folder in {path.with_suffix("") for path in parent.glob("*")}:
-        lock = FileLock(_lock_of(folder))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        if (lock := file_locks.take(_lock_of(folder))) is None:
             continue
         discard(folder)
         lock.release()

@@ -61,7 +61,8 @@ class Settings(BaseSettings):
         repr=False,
         description="PostgreSQL server with the databases airflow, ledger, mlflow and optuna, like "
         "postgresql://user:password@host:5432/ledger?sslmode=require; parameters are libpq's, and reserved characters "
-        "of a password are written as %40 and so on. Unset: the embedded server of this home.",
+        "of a password are written as %40 and so on. The server itself, no pooler in front of it: locks belong to "
+        "connections. Unset: the embedded server of this home.",
     )
     airflow_database_url: str | None = Field(
         None,
@@ -202,11 +203,6 @@ class Settings(BaseSettings):
     def dbt_target(self) -> Path:
         """What dbt compiles and remembers between runs; safe to delete."""
         return self.home / "dbt"
-
-    @property
-    def locks(self) -> Path:
-        """One lock file per table, held while a slice of it is published."""
-        return self.home / "locks"
 
     @property
     def run(self) -> Path:

@@ -9,13 +9,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from filelock import Timeout
-
 from nightshift.declarations.tables import PARTITION, Table
-from nightshift.errors import BusyError, ConflictError, DeclarationError
-from nightshift.home.home_folder import lock
+from nightshift.errors import ConflictError, DeclarationError
 from nightshift.lake import delta_log
 from nightshift.lake.staging import Stage, StagedFile
+from nightshift.ledger.turns import refuse_lost, turn
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
@@ -45,6 +43,7 @@ def commit(stage: Stage, metadata: Mapping[str, object], seen: DeltaTable | None
     Raises:
         ConflictError: if the stage is not what was pinned, or the table is no longer as it was seen; nothing was
             published then.
+        DatabaseUnreachableError: if this process lost a turn that it takes; nothing was published then, either.
     """
     from deltalake import CommitProperties
     from deltalake.exceptions import DeltaError
@@ -77,9 +76,14 @@ def vacuum(table: Table, hours: int) -> list[str]:
         return []
     # A publication that is moving its files in has not named them yet.
     with writing(table):
-        return delta_log.snapshot(table).vacuum(
-            retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True
+        unnamed = delta_log.snapshot(table).vacuum(
+            retention_hours=hours, dry_run=True, enforce_retention_duration=False, full=True
         )
+        # Of a publication that took the turn after it was lost here, none is among them.
+        refuse_lost()
+        for file in unnamed:
+            (table.path / file).unlink(missing_ok=True)
+    return unnamed
 
 
 def _commit(stage: Stage, seen: DeltaTable | None, properties: CommitProperties) -> None:
@@ -89,8 +93,12 @@ def _commit(stage: Stage, seen: DeltaTable | None, properties: CommitProperties)
 
     table = stage.table
     schema = Schema.from_json(delta_log.delta_schema(table))
+    if seen is not None:
+        refuse_other_schema(table)
+    files = [_moved(file, table) for file in stage.files]
+    # As late as can be. Whoever has the turn by now may remove what no version names.
+    refuse_lost()
     if seen is None:
-        files = [_moved(file, table) for file in stage.files]
         table.path.mkdir(parents=True, exist_ok=True)
         create_table_with_add_actions(
             str(table.path),
@@ -103,9 +111,8 @@ def _commit(stage: Stage, seen: DeltaTable | None, properties: CommitProperties)
             commit_properties=properties,
         )
         return
-    refuse_other_schema(table)
     seen.create_write_transaction(
-        [_moved(file, table) for file in stage.files],
+        [*files],
         mode="overwrite",
         schema=schema,
         partition_by=[PARTITION],
@@ -172,13 +179,5 @@ def writing(table: Table) -> Iterator[None]:
     Raises:
         BusyError: if another process does not end its turn.
     """
-    turn = lock(f"{table.layer}.{table.identifier}")
-    try:
-        taken = turn.acquire(timeout=LOCK_SECONDS)
-    except Timeout:
-        raise BusyError(
-            f"another process has been writing {table.label} for more than {LOCK_SECONDS} s: nothing was published",
-            remedy=f"see which one holds {turn.lock_file}, and run the stage again",
-        ) from None
-    with taken:
+    with turn(f"writing {table.label}", LOCK_SECONDS, undone="nothing was published"):
         yield

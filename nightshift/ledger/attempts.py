@@ -20,10 +20,10 @@ from nightshift.errors import ConflictError, NightshiftError
 from nightshift.home.outside_errors import explained
 from nightshift.home.settings import get_settings
 from nightshift.ledger import run_environment
-from nightshift.ledger.attempt_lock import AttemptLock, lock_number
 from nightshift.ledger.code_of_attempt import code_version
 from nightshift.ledger.queries import dates_of
 from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
+from nightshift.ledger.turns import Lock, turn_if_free
 from nightshift.stages import ERASE
 
 # What a commit left behind: its Delta version, and the rows per batch date.
@@ -59,7 +59,7 @@ class Attempt:
     message: str | None = None
     rows_published: Mapping[dt.date, int] = field(default_factory=dict)
     delta_version: int | None = None
-    lock: AttemptLock | None = None
+    lock: Lock | None = None
 
     def refuse_lost(self) -> None:
         """Make sure that others know that this attempt lives, as they may have taken it for dead.
@@ -67,7 +67,7 @@ class Attempt:
         Raises:
             ConflictError: if it lost its lock, as when PostgreSQL restarts, and was closed by another process.
         """
-        if self.lock is None or self.lock.held():
+        if self.lock is None or self.lock.is_held():
             return
         self.lock.take()
         running = sa.select(sa.func.count()).where(Entry.attempt_id == self.attempt_id, Entry.status == "running")
@@ -213,10 +213,8 @@ def reconcile(found: Callable[[Entry], Committed | None], **which: str) -> list[
         by_attempt = {entry.attempt_id: entry for entry in session.scalars(open_entries)}
     closed = []
     for attempt_id, entry in by_attempt.items():
-        with engine().connect() as connection:
-            if not connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(lock_number(attempt_id)))):
-                continue
-            if _close_lost(attempt_id, found(entry)):
+        with turn_if_free(_lock_name(attempt_id)) as is_gone:
+            if is_gone and _close_lost(attempt_id, found(entry)):
                 closed.append(entry)
     return closed
 
@@ -256,9 +254,14 @@ def _close(
 @contextmanager
 def _alive(made: Attempt) -> Iterator[None]:
     """Show others that an attempt's process lives."""
-    made.lock = AttemptLock(made.attempt_id)
+    made.lock = Lock(_lock_name(made.attempt_id))
     made.lock.take()
     try:
         yield
     finally:
         made.lock.leave()
+
+
+def _lock_name(attempt_id: uuid.UUID) -> str:
+    """Of the lock that is held while the process of an attempt lives."""
+    return f"attempting {attempt_id}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import os
+import socket
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,12 +171,11 @@ class Input:
 @functools.cache
 def engine() -> sa.Engine:
     """The ledger's engine; brings the schema up to date where it is older than the code."""
-    # Each attempt keeps a connection while it runs, and a stage has one for every table: no limit but the server's.
     made = sa.create_engine(
         database_url("ledger"),
         pool_pre_ping=True,
-        max_overflow=-1,
-        connect_args=CONNECT_ARGUMENTS,
+        # Others are told by this name who has a lock.
+        connect_args={**CONNECT_ARGUMENTS, "application_name": f"process {os.getpid()} on {socket.gethostname()}"[:63]},
         json_serializer=to_json,
         json_deserializer=from_json,
     )

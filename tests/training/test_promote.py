@@ -8,8 +8,9 @@ import pytest
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import EXIT_FINAL
+from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, mlflow_connection
-from nightshift.models.champions.champion_decisions import held_if_free
+from nightshift.models.champions.champion_decisions import deciding
 from tests.registering import register
 from training.promote import main
 
@@ -74,7 +75,7 @@ def test_where_its_reign_begins_is_found_while_nobody_else_decides(run, monkeypa
     looked = []
 
     def first(catalog, trained_until):
-        with held_if_free(f"models of {use_case.name}") as is_free:
+        with turn_if_free(deciding(use_case)) as is_free:
             looked.append(is_free)
         return trained_until
 

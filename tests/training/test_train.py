@@ -22,8 +22,9 @@ from nightshift.errors import NightshiftError
 from nightshift.home.database import database_url
 from nightshift.home.settings import PROJECT_DIR
 from nightshift.home.variables.known import RESULT_FILE
+from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, which_version
-from nightshift.models.champions.champion_decisions import held_if_free
+from nightshift.models.champions.champion_decisions import deciding
 from nightshift.models.mlflow_connection import client, experiment_id, model_version, model_versions
 from nightshift.result import handed_over
 from training.challenger import challenge
@@ -299,7 +300,7 @@ def test_where_its_reign_begins_is_found_while_nobody_else_decides(toy, make_row
     job, looked = toy(), []
 
     def first(catalog, trained_until):
-        with held_if_free(f"models of {job.use_case.name}") as is_free:
+        with turn_if_free(deciding(job.use_case)) as is_free:
             looked.append(is_free)
         return trained_until
 

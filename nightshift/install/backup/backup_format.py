@@ -19,7 +19,7 @@ DUMPS, HOME = "databases", "home"
 FORM = 1
 # A connection that was closed is there for a moment still.
 ENDING_SECONDS = 10
-# Of a home, what can't be made again; the mark, locks, sockets and what is staged stay behind.
+# Of a home, what can't be made again; the mark, sockets and what is staged stay behind.
 FOLDERS = ("lake", "landing", "archive", "data_docs", "mlflow", "secrets", "logs")
 # Those of them in which no file is before the first delivery.
 FILLED = ("lake", "landing", "archive", "mlflow", "secrets")

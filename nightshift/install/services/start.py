@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.errors import BusyError, InstallationError, ServerUnreachableError
-from nightshift.home import database, sockets
+from nightshift.home import database, file_locks, sockets
 from nightshift.home.home_folder import prepare_home, refuse_transfer
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.services import elsewhere, processes, service_state
@@ -95,25 +95,20 @@ def addresses(settings: Settings | None = None) -> Addresses:
 @contextlib.contextmanager
 def _one_at_a_time(say: Say) -> Iterator[None]:
     """Held from choosing ports until the services listen, so that two homes started at once take different ones."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(PORTS_LOCK)
     try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        if (lock := file_locks.take(PORTS_LOCK)) is None:
             say("waiting for another `nightshift up` of this user to end")
-            lock.acquire(timeout=2 * READY_SECONDS)
-    except Timeout:
+            lock = file_locks.take(PORTS_LOCK, 2 * READY_SECONDS)
+    except OSError as error:
+        raise InstallationError(
+            f"{PORTS_LOCK} cannot be opened ({error.strerror}), and keeps two homes from taking one port",
+            remedy="remove it, or have its owner remove it",
+        ) from error
+    if lock is None:
         raise BusyError(
             f"another `nightshift up` of this user has not ended for {2 * READY_SECONDS // 60} minutes",
             remedy="look what it waits for, and end it",
-        ) from None
-    except OSError as error:
-        raise InstallationError(
-            f"{lock.lock_file} cannot be opened ({error.strerror}), and keeps two homes from taking one port",
-            remedy="remove it, or have its owner remove it",
-        ) from error
+        )
     try:
         yield
     finally:

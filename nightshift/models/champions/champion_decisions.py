@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from sqlalchemy import orm
 from nightshift.declarations.use_case import UseCase
 from nightshift.ledger import engine
 from nightshift.ledger.schema import ModelDecision
+from nightshift.ledger.turns import turn
 
 ChampionAction = Literal["promoted", "rolled back", "blocked", "unblocked", "declined"]
 PROMOTED: ChampionAction = "promoted"
@@ -58,35 +58,14 @@ def decisions(use_case: UseCase) -> list[Decision]:
 
 @contextmanager
 def taking_turns(use_case: UseCase) -> Iterator[None]:
-    """Whoever decides, or mirrors what was decided, does so alone.
-
-    The lock is PostgreSQL's and ends with the connection, so a process that is killed holds up nobody.
-    """
-    with held(f"models of {use_case.name}"):
+    """Whoever decides, or mirrors what was decided, does so alone."""
+    with turn(deciding(use_case)):
         yield
 
 
-@contextmanager
-def held(name: str) -> Iterator[None]:
-    """Wait for a lock of all processes of the installation, and hold it."""
-    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_lock(_number(name))))
-        try:
-            yield
-        finally:
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(_number(name))))
-
-
-@contextmanager
-def held_if_free(name: str) -> Iterator[bool]:
-    """Hold a lock of all processes if nobody does; gives whether it is held."""
-    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        is_held = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_number(name)))))
-        try:
-            yield is_held
-        finally:
-            if is_held:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(_number(name))))
+def deciding(use_case: UseCase) -> str:
+    """Name of the turn of those who decide about the models of a use case."""
+    return f"deciding about models of {use_case.name}"
 
 
 def add(
@@ -137,8 +116,3 @@ def _decision(row: ModelDecision) -> Decision:
         run_id=row.run_id,
         decided_at=row.decided_at,
     )
-
-
-def _number(name: str) -> int:
-    """A lock's number in PostgreSQL, which names locks by 64 bits."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

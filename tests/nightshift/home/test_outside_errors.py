@@ -5,12 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import boto3
-import filelock
 import httpx
 import psycopg2
 import pytest
@@ -23,7 +21,6 @@ from mlflow.exceptions import MlflowException, RestException
 from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
 
 from nightshift.errors import (
-    BusyError,
     DatabaseUnreachableError,
     InstallationError,
     NightshiftError,
@@ -37,17 +34,11 @@ from nightshift.home.outside_errors import explained, explained_words, explainin
 from nightshift.home.settings import Settings
 
 # Nothing listens there.
-LOCK = f"{tempfile.gettempdir()}/nightshift-tests-{os.getpid()}.lock"
 CLOSED = "http://127.0.0.1:1"
 
 
 def full_disk() -> None:
     Path("/dev/full").write_text("no room")
-
-
-def locked_twice() -> None:
-    with filelock.FileLock(LOCK), filelock.FileLock(LOCK, timeout=0):
-        pass
 
 
 def silent_server() -> None:
@@ -102,7 +93,6 @@ def no_server() -> None:
     ("fails", "kind"),
     [
         (full_disk, ResourcesError),
-        (locked_twice, BusyError),
         (silent_server, ServerUnreachableError),
         (lambda: requests.get(CLOSED, timeout=1), ServerUnreachableError),
         (lambda: httpx.get(CLOSED), ServerUnreachableError),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
 import json
@@ -17,9 +16,10 @@ from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Column
 from nightshift.declarations.use_case import UseCase
-from nightshift.errors import EXIT_FINAL, ConflictError, NightshiftError, OvertakenError
+from nightshift.errors import EXIT_FINAL, ConflictError, DatabaseUnreachableError, NightshiftError, OvertakenError
 from nightshift.home.settings import get_settings
 from nightshift.job import Job, run_job
+from nightshift.lake import delta_commit, delta_log
 from nightshift.lake.audit_report import AuditError, AuditReport, Check
 from nightshift.lake.publication import Slice, publish, publish_all
 from nightshift.lake.recovery import recover
@@ -27,6 +27,7 @@ from nightshift.ledger import Input, attempts
 from nightshift.ledger.attempts import reconcile
 from nightshift.ledger.row_accounting import Accounting
 from tests.declaring import a_table, column
+from tests.nightshift.cut_connections import cut_the_locks
 
 FIRST, SECOND, THIRD = (dt.date(2013, 10, day) for day in (1, 2, 3))
 TABLE = a_table(column("thing", required=True), column("size", "int"), use_case="flight_delays")
@@ -307,17 +308,6 @@ def test_what_was_computed_before_a_person_was_erased_is_refused_and_not_lost_in
     assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
 
 
-def cut_the_locks():
-    """What a restart of PostgreSQL does to the attempts that run."""
-    # With its limit the function waits until the process is gone, and its locks with it.
-    locks = (
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
-    )
-    with ledger.engine().connect() as connection:
-        ended = connection.execute(sa.text(locks)).scalars().all()
-    assert ended and all(ended)
-
-
 def test_an_attempt_whose_lock_is_cut_goes_on_where_nobody_took_it_for_dead(spark, job):
     def cut(rows, table, dates, expected_rows):
         cut_the_locks()
@@ -343,8 +333,8 @@ def test_an_attempt_whose_lock_is_cut_and_that_was_taken_for_dead_publishes_noth
 def test_an_older_run_whose_locks_are_cut_between_ledger_and_commit_publishes_nothing(spark, job, monkeypatch, new):
     if not new:
         publish(job, TABLE, things(spark, (FIRST, "a", 0)), audit=passes)
-    # The table's turn vanishes like the attempt's lock.
-    monkeypatch.setattr(lake, "writing", lambda _table: contextlib.nullcontext())
+    # The table's turn is lost right after it was asked for, like the attempt's lock.
+    monkeypatch.setattr(delta_commit, "refuse_lost", lambda: None)
     commit = lake.commit
 
     def newer_first(*arguments):
@@ -362,6 +352,47 @@ def test_an_older_run_whose_locks_are_cut_between_ledger_and_commit_publishes_no
         {"batch_date": SECOND, "thing": "b", "size": 2},
     ]
     assert entry(FIRST).run_id == "newer"
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["new table", "table with the slice"])
+def test_who_loses_the_turn_at_a_table_while_files_are_moved_publishes_nothing(spark, job, monkeypatch, new):
+    if not new:
+        publish(job, TABLE, things(spark, (FIRST, "a", 0)), audit=passes)
+    before = visible() if TABLE.exists() else None
+    moved = delta_commit._moved
+
+    def cut(*arguments):
+        cut_the_locks()
+        return moved(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(delta_commit, "_moved", cut)
+        with pytest.raises(DatabaseUnreachableError, match="lost while writing silver/flight_delays/things, "):
+            publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
+    assert (visible() if TABLE.exists() else None) == before
+    assert entry(FIRST).status == "failed"
+    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 1}]
+
+
+def test_who_loses_the_turn_at_a_table_removes_no_file_of_it(spark, job, monkeypatch):
+    publish(job, TABLE, things(spark, (FIRST, "a", 0)), audit=passes)
+    publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
+    files, snapshot = set(TABLE.path.rglob("*.parquet")), delta_log.snapshot
+
+    def cut(*arguments):
+        cut_the_locks()
+        return snapshot(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(delta_log, "snapshot", cut)
+        with pytest.raises(DatabaseUnreachableError, match="lost while writing"):
+            lake.vacuum(TABLE, 0)
+    assert set(TABLE.path.rglob("*.parquet")) == files
+    removed = lake.vacuum(TABLE, 0)
+    assert set(TABLE.path.rglob("*.parquet")) == files - {TABLE.path / each for each in removed}
+    assert len(removed) == 1
+    assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 1}]
 
 
 def test_an_attempt_that_ended_in_the_meantime_is_not_closed_again(spark, job):

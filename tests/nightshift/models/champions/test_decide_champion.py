@@ -18,9 +18,10 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import PROJECT_DIR
 from nightshift.ledger.attempts import attempt
+from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, mlflow_connection, usable_version, which_version
 from nightshift.models.champions import decide_champion
-from nightshift.models.champions.champion_decisions import add, held_if_free
+from nightshift.models.champions.champion_decisions import add, deciding
 from nightshift.models.champions.compared_before import NeverComparedError
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError
 from nightshift.models.champions.mlflow_mirror import ALIAS
@@ -293,7 +294,7 @@ def test_where_a_reign_begins_is_found_when_nobody_else_decides_and_the_model_is
         return load(use_case, version)
 
     def first():
-        with held_if_free(f"models of {two.name}") as is_free:
+        with turn_if_free(deciding(two)) as is_free:
             found.append("free" if is_free else "held")
         return D9
 
