@@ -31,18 +31,18 @@ from nightshift.errors import ConflictError, NightshiftError, UsageError
 from nightshift.home.outside_errors import explaining
 from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import landing_folder
-from nightshift.ingest.privacy.erasures import (
+from nightshift.ingest.privacy.known_key import known_key
+from nightshift.ingest.privacy.person_files import files_with, remove_clear_leftovers
+from nightshift.ingest.privacy.tokens import MASK, is_token, personal_columns, token
+from nightshift.job import EXIT_STATUSES, Job, end
+from nightshift.ledger.erasures import (
     begin_erasure,
     complete_erasure,
     erased,
     forget,
-    known_key,
     merged,
     unfinished,
 )
-from nightshift.ingest.privacy.person_files import files_with, remove_clear_leftovers
-from nightshift.ingest.privacy.tokens import is_token, personal_columns, token
-from nightshift.job import EXIT_STATUSES, Job, end
 from nightshift.person import person
 from nightshift.spark_session import session
 from nightshift.stages import ERASE
@@ -123,7 +123,7 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
     _remove_archived(wish, report)
     remove_clear_leftovers(use_case.name)
     _remove_pages(wish)
-    forget(wish.token)
+    forget(wish.token, MASK)
     complete_erasure(number)
     log.info("done: erasure %s in the ledger", number)
     return report

@@ -33,6 +33,7 @@ if not hasattr(__main__, "__file__"):
 from nightshift import ledger  # noqa: E402
 from nightshift.home import database  # noqa: E402
 from nightshift.home.settings import Settings, get_settings  # noqa: E402
+from nightshift.ledger.ledger_tables import Base  # noqa: E402
 
 # A worker's Spark driver, PostgreSQL and Python, with the services of the end-to-end tests beside them.
 GIGABYTES_PER_WORKER = 4
@@ -140,7 +141,7 @@ def parsed_dbt(settings: Settings) -> Iterator[None]:
 def empty_ledger() -> None:
     """Forget what earlier tests did."""
     with ledger.engine().begin() as connection:
-        for known in reversed(ledger.Base.metadata.sorted_tables):
+        for known in reversed(Base.metadata.sorted_tables):
             connection.execute(known.delete())
 
 

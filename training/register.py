@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError
 from nightshift.job import Job
+from nightshift.ledger.model_decisions import BY_HAND, decisions
 from nightshift.ledger.turns import turn, turn_if_free
-from nightshift.models.champions.champion_decisions import BY_HAND, decisions
 from nightshift.models.mlflow_connection import client, experiment_id, patiently
 from nightshift.models.model_version import metadata
 from training.data.dataset import Dataset

@@ -43,9 +43,9 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None, 
     Where a person approves the next champion, only the people in `training.approval.by` may. Each feature of the
     version that is suspected of knowing the outcome must be named with `--cleared`.
     """
+    from nightshift.ledger.model_decisions import BY_HAND
     from nightshift.models import champions
     from nightshift.models.champions.approvers import who_and_why
-    from nightshift.models.champions.champion_decisions import BY_HAND
 
     case = UseCase.load(use_case)
     who, why = who_and_why(case, version, who, why)
@@ -62,8 +62,8 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None, 
 def rollback(version: int, use_case: str, who: str, why: str, first: str, block_live: bool, rescore: bool) -> None:
     """Put VERSION back from a batch date on, and say which scores another version made since."""
     from nightshift.declarations.catalog import Catalog
+    from nightshift.ledger.model_decisions import BY_HAND
     from nightshift.models import champions
-    from nightshift.models.champions.champion_decisions import BY_HAND
     from nightshift.models.champions.decisions_without_effect import NothingDecidedError
 
     case = UseCase.load(use_case)
@@ -96,8 +96,8 @@ def rollback(version: int, use_case: str, who: str, why: str, first: str, block_
 @_options
 def block(version: int, use_case: str, who: str, why: str) -> None:
     """Refuse VERSION from now on: it scores nothing more and cannot be promoted."""
+    from nightshift.ledger.model_decisions import BY_HAND
     from nightshift.models import champions
-    from nightshift.models.champions.champion_decisions import BY_HAND
 
     case = UseCase.load(use_case)
     kept = champions.block(case, version, who, why, BY_HAND)
@@ -115,8 +115,8 @@ def block(version: int, use_case: str, who: str, why: str) -> None:
 @_options
 def unblock(version: int, use_case: str, who: str, why: str) -> None:
     """Take a block of VERSION back."""
+    from nightshift.ledger.model_decisions import BY_HAND
     from nightshift.models import champions
-    from nightshift.models.champions.champion_decisions import BY_HAND
 
     champions.unblock(UseCase.load(use_case), version, who, why, BY_HAND)
     terminal.echo(f"version {version} is not blocked any more")

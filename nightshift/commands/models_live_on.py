@@ -13,8 +13,8 @@ from nightshift.dates import parse_date
 from nightshift.declarations.use_case import UseCase
 
 if TYPE_CHECKING:
+    from nightshift.ledger.scores import Scoring
     from nightshift.models.champions import Reign
-    from nightshift.models.champions.scored_by import Scoring
 
 
 @click.command("live-on")
@@ -29,8 +29,8 @@ def live_on(date: str, use_case: str, as_json: bool) -> None:
 
     Exits with 1 where the date has no champion.
     """
+    from nightshift.ledger.scores import scorings
     from nightshift.models import champions
-    from nightshift.models.champions.scored_by import scorings
 
     case, day = UseCase.load(use_case), parse_date(date)
     made = champions.decisions(case)

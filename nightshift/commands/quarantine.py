@@ -13,7 +13,7 @@ from nightshift.errors import DecisionError, UsageError
 
 if TYPE_CHECKING:
     from nightshift.declarations.catalog import Catalog
-    from nightshift.ingest.quarantine.row_decisions import Action
+    from nightshift.ledger.row_decisions import Action
 
 STATES = ("open", "rejected", "waiting")
 

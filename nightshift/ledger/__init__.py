@@ -1,30 +1,35 @@
 """What happened to each batch: kept in PostgreSQL, one row per attempt, table and batch date.
 
-`attempts` writes it, `queries` reads it, `schema` defines it and migrates older ones. `row_accounting` balances rows
-that went in with rows that came out. Rows themselves are in `lake`.
+The only SQL on it is in this room; others get plain values. `ledger_tables` defines it, `schema` makes and migrates it,
+`attempts` writes entries, and a module per subject reads them: `entries`, `landings`, `scores`, `row_origins`. What
+people decided is in `model_decisions`, `row_decisions` and `erasures`. `row_accounting` balances rows that went in with
+rows that came out, and `turns` keeps processes apart. Rows themselves are in `lake`.
 """
 
 from nightshift.ledger.attempts import Attempt, Overtaking, attempt
 from nightshift.ledger.code_of_attempt import code_version
-from nightshift.ledger.queries import (
+from nightshift.ledger.entries import (
+    BY_FILE,
+    LOOKED_UP,
+    SET_ASIDE,
+    Entry,
+    Input,
     computed_by,
     dates_of,
-    delivered,
-    delivered_before,
     environment_of,
     inputs,
     latest,
     profiles,
     publications,
 )
-from nightshift.ledger.schema import BY_FILE, LOOKED_UP, SET_ASIDE, Base, Entry, Input, engine
+from nightshift.ledger.landings import delivered, delivered_before
+from nightshift.ledger.schema import engine
 
 __all__ = [
     "BY_FILE",
     "LOOKED_UP",
     "SET_ASIDE",
     "Attempt",
-    "Base",
     "Entry",
     "Input",
     "Overtaking",

@@ -21,8 +21,9 @@ from nightshift.home.outside_errors import explained
 from nightshift.home.settings import get_settings
 from nightshift.ledger import run_environment
 from nightshift.ledger.code_of_attempt import code_version
-from nightshift.ledger.queries import dates_of
-from nightshift.ledger.schema import Entry, Environment, Input, InputEntry, ProfileEntry, engine
+from nightshift.ledger.entries import Entry, Input, dates_of, entries_of
+from nightshift.ledger.ledger_tables import EntryRow, EnvironmentRow, InputRow, ProfileRow
+from nightshift.ledger.schema import engine
 from nightshift.ledger.turns import Lock, turn_if_free
 from nightshift.stages import ERASE
 
@@ -70,7 +71,7 @@ class Attempt:
         if self.lock is None or self.lock.is_held():
             return
         self.lock.take()
-        running = sa.select(sa.func.count()).where(Entry.attempt_id == self.attempt_id, Entry.status == "running")
+        running = sa.select(sa.func.count()).where(EntryRow.attempt_id == self.attempt_id, EntryRow.status == "running")
         with engine().connect() as connection:
             if not connection.scalar(running):
                 raise ConflictError(
@@ -84,9 +85,9 @@ class Attempt:
         rows = [{"attempt_id": self.attempt_id, "batch_date": date, "profile": each} for date, each in profiles.items()]
         values = {"stage_sha256": stage_sha256, "warnings": warnings, "audit_page": page}
         with engine().begin() as connection:
-            connection.execute(sa.update(Entry).where(Entry.attempt_id == self.attempt_id).values(**values))
+            connection.execute(sa.update(EntryRow).where(EntryRow.attempt_id == self.attempt_id).values(**values))
             if rows:
-                connection.execute(sa.insert(ProfileEntry), rows)
+                connection.execute(sa.insert(ProfileRow), rows)
 
     def published(self, version: int, rows: Mapping[dt.date, int]) -> None:
         """Note that the slice is visible, at once: whoever writes the table next must know."""
@@ -95,14 +96,14 @@ class Attempt:
 
     def overtaken(self) -> dict[dt.date, Overtaking]:
         """What was published of the same batch dates of the same table by attempts that began, or opened, later."""
-        mine = orm.aliased(Entry)
-        has_begun_later = _began(Entry) > _began(mine)
-        same = (getattr(Entry, name) == getattr(mine, name) for name in ("use_case", "table_name", "batch_date"))
+        mine = orm.aliased(EntryRow)
+        has_begun_later = _began(EntryRow) > _began(mine)
+        same = (getattr(EntryRow, name) == getattr(mine, name) for name in ("use_case", "table_name", "batch_date"))
         query = (
-            sa.select(Entry.batch_date, Entry.run_id, Entry.stage, has_begun_later.label("has_begun_later"))
-            .join(mine, sa.and_(*same, sa.or_(Entry.id > mine.id, has_begun_later)))
-            .where(mine.attempt_id == self.attempt_id, Entry.status == "published")
-            .order_by(has_begun_later, Entry.id)
+            sa.select(EntryRow.batch_date, EntryRow.run_id, EntryRow.stage, has_begun_later.label("has_begun_later"))
+            .join(mine, sa.and_(*same, sa.or_(EntryRow.id > mine.id, has_begun_later)))
+            .where(mine.attempt_id == self.attempt_id, EntryRow.status == "published")
+            .order_by(has_begun_later, EntryRow.id)
         )
         with engine().connect() as connection:
             return {
@@ -112,9 +113,9 @@ class Attempt:
 
     def move_to_the_end(self) -> None:
         """Let its entries be the newest: what readers see next is what the newest published entry says."""
-        number = sa.func.nextval(sa.func.pg_get_serial_sequence(Entry.__tablename__, "id"))
+        number = sa.func.nextval(sa.func.pg_get_serial_sequence(EntryRow.__tablename__, "id"))
         with engine().begin() as connection:
-            connection.execute(sa.update(Entry).where(Entry.attempt_id == self.attempt_id).values(id=number))
+            connection.execute(sa.update(EntryRow).where(EntryRow.attempt_id == self.attempt_id).values(id=number))
 
 
 @contextmanager
@@ -144,14 +145,14 @@ def attempt(
         with engine().begin() as connection:
             _note_environment(connection, shared["environment"], described)
             rows = [{**shared, **values, "batch_date": date} for date, values in by_date.items()]
-            made.first_entry = min(connection.scalars(sa.insert(Entry).returning(Entry.id), rows))
+            made.first_entry = min(connection.scalars(sa.insert(EntryRow).returning(EntryRow.id), rows))
             taken = [
                 {**asdict(each), "attempt_id": made.attempt_id, "batch_date": date}
                 for date, several in (inputs or {}).items()
                 for each in several
             ]
             if taken:
-                connection.execute(sa.insert(InputEntry), taken)
+                connection.execute(sa.insert(InputRow), taken)
         outcome: dict[str, Any] | None = None
         try:
             yield made
@@ -172,7 +173,7 @@ def attempt(
                 _close(made.attempt_id, {date: made.rows_published.get(date) for date in by_date}, outcome)
 
 
-def _began(entry: type[Entry]) -> sa.ColumnElement[int]:
+def _began(entry: type[EntryRow]) -> sa.ColumnElement[int]:
     """What orders attempts: when their jobs began or, of those without one, when they did."""
     return sa.func.coalesce(entry.began, entry.id)
 
@@ -194,7 +195,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def _note_environment(connection: sa.Connection, digest: str, described: Mapping[str, str]) -> None:
-    known = postgresql.insert(Environment).values(digest=digest, described=dict(described))
+    known = postgresql.insert(EnvironmentRow).values(digest=digest, described=dict(described))
     connection.execute(known.on_conflict_do_nothing())
 
 
@@ -208,9 +209,8 @@ def reconcile(found: Callable[[Entry], Committed | None], **which: str) -> list[
     Returns:
         An entry of each attempt that was closed.
     """
-    with orm.Session(engine()) as session:
-        open_entries = sa.select(Entry).where(Entry.status == "running").filter_by(**which).order_by(Entry.id)
-        by_attempt = {entry.attempt_id: entry for entry in session.scalars(open_entries)}
+    open_entries = sa.select(EntryRow).where(EntryRow.status == "running").filter_by(**which).order_by(EntryRow.id)
+    by_attempt = {entry.attempt_id: entry for entry in entries_of(open_entries)}
     closed = []
     for attempt_id, entry in by_attempt.items():
         with turn_if_free(_lock_name(attempt_id)) as is_gone:
@@ -238,11 +238,11 @@ def _close(
     only_running: bool = False,
 ) -> bool:
     update = (
-        sa.update(Entry)
-        .where(Entry.attempt_id == attempt_id, Entry.batch_date == sa.bindparam("slice_date"))
+        sa.update(EntryRow)
+        .where(EntryRow.attempt_id == attempt_id, EntryRow.batch_date == sa.bindparam("slice_date"))
         .values(rows_published=sa.bindparam("published"), **outcome)
     )
-    running = sa.select(sa.func.count()).where(Entry.attempt_id == attempt_id, Entry.status == "running")
+    running = sa.select(sa.func.count()).where(EntryRow.attempt_id == attempt_id, EntryRow.status == "running")
     rows = [{"slice_date": date, "published": count} for date, count in published.items()]
     with engine().begin() as connection:
         if only_running and not connection.scalar(running):

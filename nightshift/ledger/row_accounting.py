@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from nightshift.declarations.tables import Table
 from nightshift.errors import DataError
-from nightshift.ledger import Entry, Input
+from nightshift.ledger.entries import Entry, Input
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-from sqlalchemy import orm
-
-from nightshift import ledger
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import MissingError
-from nightshift.ledger import BY_FILE, LOOKED_UP, Entry, Input, row_accounting
+from nightshift.ledger import row_accounting
+from nightshift.ledger.entries import BY_FILE, LOOKED_UP, Entry, Input, entries_of, inputs, with_version
+from nightshift.ledger.ledger_tables import EntryRow
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def trace(catalog: Catalog, table: Table, date: dt.date) -> Hop:
 
 
 def _hop(catalog: Catalog, table: Table, entry: Entry) -> Hop:
-    taken = ledger.inputs(entry)
+    taken = inputs(entry)
     by_file = next((each for each in taken if each.origin == BY_FILE), None)
     rows_of_files = _before(catalog, entry, by_file) if by_file else None
 
@@ -96,13 +96,27 @@ def _before(catalog: Catalog, entry: Entry, taken: Input) -> Hop | None:
 
 def _entry(catalog: Catalog, table: Table, date: dt.date, newest: int | None = None) -> Entry | None:
     """The entry of the slice that readers of a Delta version saw."""
-    query = sa.select(Entry).where(
-        Entry.use_case == catalog.use_case.name,
-        Entry.table_name == table.short_name,
-        Entry.batch_date == date,
-        Entry.delta_version.is_not(None),
-    )
+    query = with_version(catalog.use_case.name, table.short_name, [date])
     if newest is not None:
-        query = query.where(Entry.delta_version <= newest)
-    with orm.Session(ledger.engine()) as session:
-        return session.scalars(query.order_by(Entry.id.desc()).limit(1)).first()
+        query = query.where(EntryRow.delta_version <= newest)
+    return next(iter(entries_of(query.order_by(EntryRow.id.desc()).limit(1))), None)
+
+
+def seen_by_readers(use_case: UseCase, wanted: Iterable[tuple[str, dt.date, int]]) -> list[Entry]:
+    """Of each wanted slice the entry that readers of a Delta version saw; one query per table.
+
+    Args:
+        wanted: ``layer.table``, batch date and Delta version of each.
+    """
+    by_table: dict[str, list[tuple[dt.date, int]]] = defaultdict(list)
+    for name, date, version in wanted:
+        by_table[name].append((date, version))
+    found: list[Entry] = []
+    for name, pairs in by_table.items():
+        query = with_version(use_case.name, name, {date for date, _ in pairs})
+        by_date: dict[dt.date, list[Entry]] = defaultdict(list)
+        for entry in entries_of(query.order_by(EntryRow.id.desc())):
+            by_date[entry.batch_date].append(entry)
+        for date, version in pairs:
+            found += [each for each in by_date[date] if (each.delta_version or 0) <= version][:1]
+    return found

@@ -136,7 +136,7 @@ class Lock:
     def holder(self) -> str:
         """Who has it, in words."""
         with engine().connect() as connection:
-            return connection.scalar(sa.text(_HOLDER), {"number": self._number}) or "unknown"
+            return str(connection.scalar(sa.text(_HOLDER), {"number": self._number}) or "which has just ended")
 
 
 @contextlib.contextmanager
@@ -160,7 +160,7 @@ def turn(
             on_wait(lock.holder())
         if not lock.take(seconds):
             raise BusyError(
-                f"another process ({lock.holder()}) has been {name} for more than {seconds:.0f} s: {undone}",
+                f"another process has been {name} for more than {seconds:.0f} s ({lock.holder()}): {undone}",
                 remedy="see what that process waits for, and run this again",
             )
     with _holding(lock):

@@ -13,9 +13,9 @@ from itertools import groupby
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import ConflictError, MissingError, NightshiftError, TemporaryError, UsageError
+from nightshift.ledger.model_decisions import taking_turns
 from nightshift.models import champions
 from nightshift.models.champions import Reign
-from nightshift.models.champions.champion_decisions import taking_turns
 from nightshift.models.champions.decide_champion import refuse_blocked
 from nightshift.models.model_version import RegisteredModel, load
 
@@ -103,7 +103,7 @@ def refuse_outdated(use_case: UseCase, wanted: str, resolved: Sequence[tuple[Bat
     """Refuse models that :func:`resolve` gave and would not give any more.
 
     To be called once the ledger has the open entries that name these models. What was decided before is found here,
-    and whoever decides later finds the entries (`champions.scored_by`). It takes turns with those who decide, as a
+    and whoever decides later finds the entries (`champions.being_scored`). It takes turns with those who decide, as a
     promotion first asks what is being scored, and then decides.
 
     Args:

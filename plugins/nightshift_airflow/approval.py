@@ -146,7 +146,7 @@ class ApproveModel(ApprovalOperator):
         first, and takes the answer off only.
         """
         # The ledger's libraries are not for the process that reads DAG files.
-        from nightshift.models.champions.champion_decisions import decisions
+        from nightshift.ledger.model_decisions import decisions
         from nightshift.models.champions.compared_before import refuse_never_compared
 
         version, compared = (context["ti"].xcom_pull(task_ids=self.trained, key=key) for key in ("version", "compared"))

@@ -18,6 +18,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.errors import NightshiftError
 from nightshift.install.demo.dag_runs import ended_or_asking
 from nightshift.install.services.airflow_api import AirflowRefused
+from nightshift.ledger.ledger_tables import EntryRow, InputRow
 from tests.end_to_end.station import (
     BACKFILLED,
     HISTORY,
@@ -69,7 +70,7 @@ def test_each_scheduled_flight_of_a_night_has_one_score(scored: Station, day: st
 
 def test_every_batch_balances(scored: Station) -> None:
     """Rows in the landed files are published, quarantined or deduplicated, and none is lost."""
-    published = sa.select(ledger.Entry).where(ledger.Entry.table_name.like("bronze.%"))
+    published = sa.select(EntryRow).where(EntryRow.table_name.like("bronze.%"))
     with sa.orm.Session(ledger.engine()) as session:
         entries = list(session.scalars(published))
     assert {entry.status for entry in entries} == {"published"}
@@ -82,7 +83,7 @@ def test_every_batch_balances(scored: Station) -> None:
             assert entry.rows_in == _delivered_rows(scored, entry), (entry.table_name, entry.batch_date)
 
 
-def _delivered_rows(station: Station, entry: ledger.Entry) -> int:
+def _delivered_rows(station: Station, entry: EntryRow) -> int:
     folder = station.landing / USE_CASE / str(entry.batch_date)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     stem = entry.table_name.removeprefix("bronze.")
@@ -176,9 +177,9 @@ def test_a_corrected_delivery_is_found_and_redone_downstream(scored: Station) ->
     assert pc.sum(slice_of("silver.outcomes", day)["is_late"]).as_py() == late_flights + 1
     assert {name: hash_of_rows(slice_of(name, untouched)) for name in before} == before
     assert "nothing came late and nothing was corrected" in told("late", "--use-case", USE_CASE)
-    versions = sa.select(sa.func.count(sa.distinct(ledger.schema.InputEntry.version))).where(
-        ledger.schema.InputEntry.name == "outcomes.jsonl.gz",
-        ledger.schema.InputEntry.batch_date == dt.date.fromisoformat(day),
+    versions = sa.select(sa.func.count(sa.distinct(InputRow.version))).where(
+        InputRow.name == "outcomes.jsonl.gz",
+        InputRow.batch_date == dt.date.fromisoformat(day),
     )
     with ledger.engine().connect() as connection:
         assert connection.scalar(versions) == 2, "the ledger knows both versions of the file"

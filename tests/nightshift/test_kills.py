@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 
 from nightshift import ledger
 from nightshift.home.settings import get_settings
+from nightshift.ledger.ledger_tables import EntryRow
 from tests.nightshift.publish_until_killed import DATES, ROWS, TABLE
 
 # Spread evenly over the lines of a publication.
@@ -62,10 +63,10 @@ def visible() -> tuple[int, set[int], int]:
     return table.version(), set(sizes), len(sizes)
 
 
-def entries(size: int) -> list[ledger.Entry]:
+def entries(size: int) -> list[EntryRow]:
     """What the ledger says of the run that published a size."""
     with sa.orm.Session(ledger.engine()) as session:
-        asked = sa.select(ledger.Entry).where(ledger.Entry.run_id == f"size-{size}").order_by(ledger.Entry.id)
+        asked = sa.select(EntryRow).where(EntryRow.run_id == f"size-{size}").order_by(EntryRow.id)
         return list(session.scalars(asked))
 
 

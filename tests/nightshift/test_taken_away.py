@@ -21,6 +21,7 @@ from nightshift.ingest.delivery import delivery_folder, is_complete
 from nightshift.job import Job, run_job
 from nightshift.lake.audit_report import AuditReport, Check
 from nightshift.lake.publication import publish
+from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.models import mlflow_connection
 from nightshift.result import failure
 from tests import conftest
@@ -63,7 +64,7 @@ def visible() -> list[dict]:
 
 def statuses() -> list[str]:
     with ledger.engine().connect() as connection:
-        query = ledger.Entry.__table__.select().where(ledger.Entry.table_name == TABLE.short_name).order_by("id")
+        query = EntryRow.__table__.select().where(EntryRow.table_name == TABLE.short_name).order_by("id")
         return [row.status for row in connection.execute(query)]
 
 

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from nightshift.declarations.training_section import Approval
 from nightshift.declarations.use_case import UseCase
-from nightshift.models.champions.champion_decisions import PROMOTED, ROLLED_BACK, ChampionAction, Decision
+from nightshift.ledger.model_decisions import PROMOTED, ROLLED_BACK, ChampionAction, Decision
 from nightshift_airflow.approval import ApproveModel, ordered
 from nightshift_airflow.ending import TaskFailedError
 

@@ -15,7 +15,8 @@ from nightshift import lake, ledger
 from nightshift.commands.replay import replay as command
 from nightshift.errors import EXIT_FINAL
 from nightshift.ledger import run_environment
-from nightshift.ledger.schema import InputEntry, engine
+from nightshift.ledger.ledger_tables import InputRow
+from nightshift.ledger.schema import engine
 from nightshift.models import model_version
 from scoring import replay as job
 from scoring import score
@@ -136,9 +137,9 @@ def test_a_date_that_was_scored_without_rows_comes_out_without_rows(scored: Worl
     scored.features(NEXT, flights=5)
     assert replay(date=NEXT)[0] == 0
     [entry] = ledger.publications(scored.use_case.name, "gold.scores", [NEXT])
-    named = InputEntry.attempt_id == entry.attempt_id, InputEntry.name == "gold.features"
+    named = InputRow.attempt_id == entry.attempt_id, InputRow.name == "gold.features"
     with engine().begin() as connection:
-        connection.execute(sa.update(InputEntry).where(*named).values(version="2"))
+        connection.execute(sa.update(InputRow).where(*named).values(version="2"))
     status, out, _ = replay(date=NEXT)
     assert status == EXIT_FINAL
     assert "5 recomputed rows were not published" in out

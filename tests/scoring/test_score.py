@@ -14,7 +14,7 @@ from nightshift import ledger
 from nightshift.commands.sql import sql
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError
 from nightshift.models import champions, which_version
-from nightshift.models.champions.scored_by import being_scored_by
+from nightshift.models.champions.being_scored import being_scored_by
 from scoring.dictionary_of_then import DictionaryOfThen
 from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
 from scoring.schema_checks import carried_to_scores

@@ -18,10 +18,10 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY
 from nightshift.ingest.privacy import tokens as privacy
-from nightshift.ingest.privacy.erasures import Erasure, erased, unfinished
 from nightshift.lake.audit_report import AuditReport
 from nightshift.lake.publication import publish
 from nightshift.ledger import Input
+from nightshift.ledger.erasures import Erasure, erased, unfinished
 from nightshift.ledger.row_accounting import Accounting
 from spark_jobs import rows_of_person
 from spark_jobs.erase import main

@@ -21,6 +21,7 @@ from deltalake import DeltaTable
 from nightshift import ledger
 from nightshift.dates import BatchDates
 from nightshift.home.settings import Settings, get_settings
+from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.ledger.row_accounting import balances
 from tests.shop import DAY, NEXT, Shop, order
 
@@ -121,10 +122,10 @@ def run_id(point: Point) -> str:
     return f"killed-when-{point.name.replace(' ', '-')}"
 
 
-def entries(shop: Shop, *asked: sa.ColumnElement[bool]) -> list[ledger.Entry]:
+def entries(shop: Shop, *asked: sa.ColumnElement[bool]) -> list[EntryRow]:
     with sa.orm.Session(ledger.engine()) as session:
-        mine = (ledger.Entry.use_case == shop.name, ledger.Entry.table_name.in_(TABLES))
-        return list(session.scalars(sa.select(ledger.Entry).where(*mine, *asked)))
+        mine = (EntryRow.use_case == shop.name, EntryRow.table_name.in_(TABLES))
+        return list(session.scalars(sa.select(EntryRow).where(*mine, *asked)))
 
 
 @pytest.mark.long
@@ -154,12 +155,12 @@ def test_a_landing_that_is_killed_leaves_slices_whole_and_the_next_run_lands_eve
 
         shop.land(DATES)
         assert visible(shop) == editions[new], f"not what an undisturbed run publishes, after: {point.name}"
-        killed = entries(shop, ledger.Entry.run_id == run_id(point))
+        killed = entries(shop, EntryRow.run_id == run_id(point))
         assert {(each.table_name, each.status == "published") for each in killed} <= {
             (name, name in renewed) for name in TABLES
         }
         assert {each.table_name for each in killed if each.status == "published"} == renewed
-        assert not entries(shop, ledger.Entry.status == "running")
+        assert not entries(shop, EntryRow.status == "running")
         newest = [each for date in DATES for each in ledger.latest(shop.name, date) if each.table_name in TABLES]
         assert {(each.status, balances(each), each.run_id) for each in newest} == {("published", True, "test")}
         assert [each.rows_published for each in newest if each.table_name == "bronze.orders"] == [ORDERS] * len(DATES)

@@ -20,6 +20,7 @@ from nightshift.home.settings import Settings
 from nightshift.ingest.late import Changes, DeliveryChange, find
 from nightshift.job import run_job
 from nightshift.lake.audit_report import AuditReport
+from nightshift.ledger.ledger_tables import InputRow
 from spark_jobs import refine as refine_module
 from spark_jobs.land import land
 from spark_jobs.refine import refine
@@ -95,9 +96,7 @@ def test_what_came_late_or_was_corrected_is_taken_in_once(spark, landing: Path, 
     assert rest.found == rest.stages["land"] == rest.stages["refine"] == ()
     assert rest.stages["features"] == (BatchDates(FIRST, THIRD),)
     # Both versions are in the ledger.
-    digests = sa.select(ledger.schema.InputEntry.version).where(
-        ledger.schema.InputEntry.batch_date == FIRST, ledger.schema.InputEntry.name == "schedule.csv"
-    )
+    digests = sa.select(InputRow.version).where(InputRow.batch_date == FIRST, InputRow.name == "schedule.csv")
     with ledger.engine().connect() as connection:
         kept = connection.scalars(digests).all()
     assert hashlib.sha256(b"".join(lines)).hexdigest() in kept

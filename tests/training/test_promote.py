@@ -8,9 +8,9 @@ import pytest
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import EXIT_FINAL
+from nightshift.ledger.model_decisions import deciding
 from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, mlflow_connection
-from nightshift.models.champions.champion_decisions import deciding
 from tests.registering import register
 from training.promote import main
 

@@ -22,9 +22,9 @@ from nightshift.errors import NightshiftError
 from nightshift.home.database import database_url
 from nightshift.home.settings import PROJECT_DIR
 from nightshift.home.variables.known import RESULT_FILE
+from nightshift.ledger.model_decisions import deciding
 from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, which_version
-from nightshift.models.champions.champion_decisions import deciding
 from nightshift.models.mlflow_connection import client, experiment_id, model_version, model_versions
 from nightshift.result import handed_over
 from training.challenger import challenge

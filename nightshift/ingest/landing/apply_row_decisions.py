@@ -17,8 +17,9 @@ from pyspark.sql import functions as F
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import PARTITION, Column, Table
 from nightshift.ingest.landing.judge_records import RULES_SEPARATOR, is_good, waivable_findings
-from nightshift.ingest.quarantine.row_decisions import RowDecision, releasable
+from nightshift.ingest.quarantine.releasable_rules import releasable
 from nightshift.lake.audit_report import EXAMPLES, Audit, AuditReport, Check
+from nightshift.ledger.row_decisions import RowDecision
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -20,7 +20,7 @@ from nightshift.ingest.landing.protect_personal_data import withheld
 from nightshift.ingest.landing.record_form import SEPARATOR
 from nightshift.ingest.landing.records import PLACE
 from nightshift.ingest.privacy.tokens import MASK, personal_columns
-from nightshift.ingest.quarantine.row_decisions import releasable
+from nightshift.ingest.quarantine.releasable_rules import releasable
 from nightshift.lake.reading import inherited
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 from nightshift.declarations.tables import PiiClass, Table
 from nightshift.ingest.delivery import Delivery, Fault
 from nightshift.ingest.delivery.column_drift import delivered_name, landed_columns
-from nightshift.ingest.privacy.erasures import Erasure
 from nightshift.ingest.privacy.tokens import MASK, masked_words, personal_columns, token
 from nightshift.ingest.quarantine.quarantined_rows import ERASED
+from nightshift.ledger.erasures import Erasure
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

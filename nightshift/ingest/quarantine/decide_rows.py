@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nightshift.dates import BatchDates
@@ -12,7 +12,8 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.errors import UsageError
 from nightshift.ingest.quarantine.quarantined_rows import ERASED, Selection, query_rows, source_table
-from nightshift.ingest.quarantine.row_decisions import Action, RowDecision, decisions_of, record_decisions, releasable
+from nightshift.ingest.quarantine.releasable_rules import releasable
+from nightshift.ledger.row_decisions import Action, RowDecision, decisions_of, record_decisions
 from nightshift.person import person
 from nightshift.stages import LAND, command
 
@@ -55,7 +56,7 @@ def decide(catalog: Catalog, action: Action, selection: Selection, who: str, why
         raise UsageError(
             f"{selection} is a whole file that can't be used: only a new delivery helps (docs/landing-contract.md)"
         )
-    return _decide_about(table, action, selection, found, RowDecision(who=who, why=why, action=action))
+    return _decide_about(table, action, selection, found, who, why)
 
 
 def land_again(use_case: str, dates: BatchDates) -> str:
@@ -67,7 +68,7 @@ def land_again(use_case: str, dates: BatchDates) -> str:
 
 
 def _decide_about(
-    table: Table, action: Action, selection: Selection, found: Sequence[Mapping[str, Any]], template: RowDecision
+    table: Table, action: Action, selection: Selection, found: Sequence[Mapping[str, Any]], who: str, why: str
 ) -> Decided:
     """Make one decision for each file; a record that is named gets its own."""
     target = {"release": "waiting", "reject": "rejected"}[action]
@@ -101,8 +102,8 @@ def _decide_about(
             record=selection.record,
             rules=",".join(sorted(names)),
             action=action,
-            who=template.who,
-            why=template.why,
+            who=who,
+            why=why,
             rows=numbers[file, sha256],
         )
         for (file, sha256), names in rules.items()
@@ -123,16 +124,7 @@ def _decide_about_landed(catalog: Catalog, action: Action, selection: Selection,
             f"`nightshift quarantine list --use-case {name} --dates {selection.dates}`"
         )
     changed = [each for each in newest.values() if each.action != action]
-    record_decisions(
-        RowDecision(
-            **{key: getattr(each, key) for key in ("use_case", "table_name", "batch_date", "file", "file_sha256")},
-            **{key: getattr(each, key) for key in ("record", "rules", "rows")},
-            action=action,
-            who=who,
-            why=why,
-        )
-        for each in changed
-    )
+    record_decisions(replace(each, action=action, who=who, why=why, rows_in_effect=None, id=0) for each in changed)
     decided = sum(each.rows for each in changed)
     return Decided(decided, sum(each.rows for each in newest.values()) - decided, {})
 

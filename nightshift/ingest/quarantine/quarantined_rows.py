@@ -12,7 +12,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.errors import UsageError
-from nightshift.ingest.quarantine.row_decisions import RowDecision, decisions_of
+from nightshift.ledger.row_decisions import RowDecision, decisions_of
 
 if TYPE_CHECKING:
     import duckdb

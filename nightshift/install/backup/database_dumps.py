@@ -136,16 +136,6 @@ def others(names: Iterable[str]) -> Iterator[str]:
                 yield f"{count} connections to the database {name}"
 
 
-def newest_entry() -> int:
-    """Number of the ledger's newest entry: another one later means that a job ran meanwhile."""
-    from sqlalchemy import text
-
-    with _connected("ledger") as connection:
-        if connection.execute(text("SELECT to_regclass('entries')")).scalar() is None:
-            return 0
-        return int(connection.execute(text("SELECT coalesce(max(id), 0) FROM entries")).scalar() or 0)
-
-
 def move_artifacts(before: Sequence[str], now: str) -> list[str]:
     """Let MLflow's database name the place where its files are now; addresses of files that it names elsewhere."""
     from sqlalchemy import inspect, text

@@ -18,6 +18,7 @@ from nightshift.ingest.privacy.tokens import key_is_given
 from nightshift.install.backup import database_dumps
 from nightshift.install.backup.backup_format import DUMPS, FOLDERS, HEAD, HOME, KEY, LAST_ENTRY, Head, refuse_running
 from nightshift.install.services.airflow_env import fernet_key
+from nightshift.ledger.entries import newest_entry
 from nightshift.terminal import Say
 
 # Folders in which a link to what is gone is no loss.
@@ -38,10 +39,10 @@ def write_to(stream: IO[bytes], say: Say) -> None:
     with transferred(settings), database.kept_as_it_was(settings):
         names = database_dumps.own(settings)
         refuse_running(settings, names, "backup")
-        before = database_dumps.newest_entry()
+        before = newest_entry()
         _write(stream, settings, names, say)
         refuse_running(settings, names, "backup")
-        if database_dumps.newest_entry() != before:
+        if newest_entry() != before:
             raise ConflictError("a job ran while the backup was made: it is not of one moment")
     for left_out in _left_out(settings, names):
         say(f"not in it: {left_out}")

@@ -5,9 +5,9 @@ and the tags that people see in MLflow mirror them and are repaired where they d
 `decide_champion` promotes, rolls back and blocks; `affected` tells which scores a rollback leaves behind.
 """
 
+from nightshift.ledger.model_decisions import Decision, decisions
 from nightshift.models.champions.affected import Affected, affected
 from nightshift.models.champions.approvers import approval_of
-from nightshift.models.champions.champion_decisions import Decision, decisions
 from nightshift.models.champions.decide_champion import block, decline, promote, roll_back, unblock
 from nightshift.models.champions.first_date import default_first
 from nightshift.models.champions.mlflow_mirror import ALIAS, mend

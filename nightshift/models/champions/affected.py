@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from nightshift.dates import BatchDates, as_ranges
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
+from nightshift.ledger.scores import published_by
+from nightshift.models.champions.being_scored import being_scored_by
 from nightshift.models.champions.reigns import history
-from nightshift.models.champions.scored_by import being_scored_by, published_by
 from nightshift.stages import MARTS, SCORE, arguments
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError, NightshiftError
-from nightshift.models.champions.champion_decisions import Decision
+from nightshift.ledger.model_decisions import Decision
 from nightshift.models.champions.reigns import Reign, reigns_of
 from nightshift.models.mlflow_connection import client, model_version
 from nightshift.terminal import in_markdown

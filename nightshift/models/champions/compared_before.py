@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import GateError
-from nightshift.models.champions.champion_decisions import Decision
+from nightshift.ledger.model_decisions import Decision
 from nightshift.models.champions.reigns import blocked, coming, reigns_of
 
 log = logging.getLogger("nightshift")

@@ -16,8 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DecisionError, UsageError
-from nightshift.models.champions.approvers import AUTO, SUSPECTS_TAG, refuse_uncleared, signed
-from nightshift.models.champions.champion_decisions import (
+from nightshift.ledger.model_decisions import (
     BLOCKED,
     BY_HAND,
     DECLINED,
@@ -30,6 +29,7 @@ from nightshift.models.champions.champion_decisions import (
     decisions,
     taking_turns,
 )
+from nightshift.models.champions.approvers import AUTO, SUSPECTS_TAG, refuse_uncleared, signed
 from nightshift.models.champions.compared_before import COMPARED_TAG, refuse_never_compared
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError, holds, superseded
 from nightshift.models.champions.mlflow_mirror import mend

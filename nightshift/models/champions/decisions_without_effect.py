@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DecisionError
-from nightshift.models.champions.champion_decisions import BLOCKED, DECLINED, PROMOTED, ROLLED_BACK, UNBLOCKED, Decision
+from nightshift.ledger.model_decisions import BLOCKED, DECLINED, PROMOTED, ROLLED_BACK, UNBLOCKED, Decision
 
 
 class NothingDecidedError(DecisionError):

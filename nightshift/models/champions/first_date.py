@@ -6,8 +6,8 @@ import datetime as dt
 
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.score_names import SCORES
+from nightshift.models.champions.being_scored import being_scored_by
 from nightshift.models.champions.reigns import ONE_DAY, history
-from nightshift.models.champions.scored_by import being_scored_by
 
 
 def default_first(catalog: Catalog, trained_until: dt.date) -> dt.date:

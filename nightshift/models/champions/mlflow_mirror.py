@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.models.champions.card_decisions import refresh
-from nightshift.models.champions.champion_decisions import (
+from nightshift.ledger.model_decisions import (
     DECLINED,
     PROMOTED,
     ROLLED_BACK,
@@ -20,6 +19,7 @@ from nightshift.models.champions.champion_decisions import (
     decisions,
     taking_turns,
 )
+from nightshift.models.champions.card_decisions import refresh
 from nightshift.models.champions.reigns import blocked, coming, reigns_of
 from nightshift.models.mlflow_connection import client, model_versions, patiently
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from nightshift.declarations.use_case import UseCase
-from nightshift.models.champions.champion_decisions import (
+from nightshift.ledger.model_decisions import (
     BLOCKED,
     PROMOTED,
     ROLLED_BACK,

@@ -27,8 +27,9 @@ from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings
 from nightshift.home.variables.known import RESULT_FILE
 from nightshift.job import Job
-from nightshift.ledger import Entry, engine
+from nightshift.ledger import engine
 from nightshift.ledger.attempts import attempt
+from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.models import champions, mlflow_connection
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError
 from nightshift.result import NOTHING_DONE, handed_over
@@ -71,7 +72,7 @@ def scored(use_case: UseCase, date: str, version: int, status: str = "published"
         "model_name": use_case.model_name, "model_version": version, "code_version": "abc",
     }  # fmt: skip
     with engine().begin() as connection:
-        connection.execute(sa.insert(Entry), [row])
+        connection.execute(sa.insert(EntryRow), [row])
 
 
 def test_history(use_case):

@@ -24,6 +24,7 @@ from nightshift.lake.audit_report import AuditReport
 from nightshift.lake.missing_dates import came_without_rows, newest_published, unpublished
 from nightshift.lake.publication import publish
 from nightshift.ledger import SET_ASIDE, Input
+from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.ledger.row_accounting import Accounting
 from tests.declaring import a_table, column
 
@@ -92,7 +93,7 @@ def test_what_the_ledger_knows_of_a_lake_that_is_gone_does_not_count(world: Worl
 def test_rows_count_without_an_entry_in_the_ledger(world: World) -> None:
     world.publish(ALL, FIRST, THIRD)
     with ledger.engine().begin() as connection:
-        connection.execute(sa.delete(ledger.Entry).where(ledger.Entry.use_case == world.table.use_case))
+        connection.execute(sa.delete(EntryRow).where(EntryRow.use_case == world.table.use_case))
     assert unpublished(world.table, ALL) == [SECOND]
 
 
@@ -100,9 +101,9 @@ def test_what_a_killed_process_had_published_counts(world: World) -> None:
     world.publish(BatchDates(FIRST, SECOND), FIRST)
     # As it is between the commit and the ledger's last word.
     left_open = {"status": "running", "delta_version": None, "rows_published": None}
-    mine = ledger.Entry.use_case == world.table.use_case
+    mine = EntryRow.use_case == world.table.use_case
     with ledger.engine().begin() as connection:
-        connection.execute(sa.update(ledger.Entry).where(mine).values(**left_open))
+        connection.execute(sa.update(EntryRow).where(mine).values(**left_open))
     assert unpublished(world.table, ALL) == [THIRD]
 
 

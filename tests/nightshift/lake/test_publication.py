@@ -25,6 +25,7 @@ from nightshift.lake.publication import Slice, publish, publish_all
 from nightshift.lake.recovery import recover
 from nightshift.ledger import Input, attempts
 from nightshift.ledger.attempts import reconcile
+from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.ledger.row_accounting import Accounting
 from tests.declaring import a_table, column
 from tests.nightshift.cut_connections import cut_the_locks
@@ -456,10 +457,10 @@ def test_a_newer_version_is_not_undone(spark, job):
     assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 2}]
 
 
-def every_entry(date: dt.date) -> list[ledger.Entry]:
-    asked = sa.select(ledger.Entry).where(ledger.Entry.table_name == "silver.things", ledger.Entry.batch_date == date)
+def every_entry(date: dt.date) -> list[EntryRow]:
+    asked = sa.select(EntryRow).where(EntryRow.table_name == "silver.things", EntryRow.batch_date == date)
     with sa.orm.Session(ledger.engine()) as session:
-        return list(session.scalars(asked.order_by(ledger.Entry.id)))[-2:]
+        return list(session.scalars(asked.order_by(EntryRow.id)))[-2:]
 
 
 def entry(date: dt.date) -> ledger.Entry:

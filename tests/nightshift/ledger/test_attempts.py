@@ -12,20 +12,20 @@ from sqlalchemy import orm
 from nightshift import ledger
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings
-from nightshift.ledger import Entry
+from nightshift.ledger.ledger_tables import EntryRow
 
 DAY = dt.date(2013, 10, 1)
 SECRET = "ada@example.org"
 
 
-def failed(error: Exception) -> Entry:
+def failed(error: Exception) -> EntryRow:
     """The entry of an attempt that ended with an error."""
     use_case = f"shop_{uuid.uuid4().hex[:10]}"
     common = {"use_case": use_case, "stage": "land", "table_name": "land", "run_id": "test"}
     with pytest.raises(type(error)), ledger.attempt(common, {DAY: {}}):
         raise error
     with orm.Session(ledger.engine()) as session:
-        return session.query(Entry).filter_by(use_case=use_case).one()
+        return session.query(EntryRow).filter_by(use_case=use_case).one()
 
 
 def test_an_error_that_nobody_foresaw_leaves_its_kind_and_place_and_not_its_text(home: Settings) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from nightshift import ledger
 from nightshift.home.settings import Settings
 from nightshift.ledger import run_environment
-from nightshift.ledger.schema import Environment
+from nightshift.ledger.ledger_tables import EnvironmentRow
 
 
 def test_the_description_names_what_bits_depend_on() -> None:
@@ -45,5 +45,5 @@ def test_every_attempt_notes_its_environment_once(home: Settings) -> None:
     assert {entry.environment for entry in entries} == {digest}
     assert ledger.environment_of(entries[0]) == run_environment.described()
     with ledger.engine().connect() as connection:
-        count = sa.select(sa.func.count()).select_from(Environment).where(Environment.digest == digest)
+        count = sa.select(sa.func.count()).select_from(EnvironmentRow).where(EnvironmentRow.digest == digest)
         assert connection.scalar(count) == 1

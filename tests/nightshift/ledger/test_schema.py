@@ -12,12 +12,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from nightshift import ledger
-from nightshift.ingest.privacy import erasures
-from nightshift.ingest.quarantine import row_decisions
 from nightshift.ledger import schema
-
-# Modules that add tables of their own to the ledger's database.
-assert row_decisions and erasures
+from nightshift.ledger.ledger_tables import Base, EntryRow, EnvironmentRow, ModelDecisionRow
 
 
 @pytest.fixture
@@ -42,7 +38,7 @@ def at_revision(connection: sa.Connection, revision: str) -> None:
 
 
 def differences(connection: sa.Connection) -> list[object]:
-    return compare_metadata(MigrationContext.configure(connection), schema.Base.metadata)
+    return compare_metadata(MigrationContext.configure(connection), Base.metadata)
 
 
 def test_migrations_make_what_the_code_declares(database):
@@ -67,7 +63,7 @@ def test_the_first_version_is_brought_up_to_date_and_keeps_its_entries(database)
         )
         schema.upgrade(connection)
         assert differences(connection) == []
-        kept = connection.execute(sa.select(ledger.Entry.table_name, ledger.Entry.warnings)).all()
+        kept = connection.execute(sa.select(EntryRow.table_name, EntryRow.warnings)).all()
         assert kept == [("bronze.old", None)]
 
 
@@ -84,9 +80,9 @@ def test_an_installation_from_before_there_were_decisions_keeps_its_rows_and_has
         )
         schema.upgrade(connection)
         assert differences(connection) == []
-        entry = ledger.Entry
+        entry = EntryRow
         columns = (entry.status, entry.delta_version, entry.model_version, entry.environment)
         kept = connection.execute(sa.select(*columns).order_by(entry.status)).all()
         assert kept == [("published", 3, 2, None), ("running", None, 2, None)]
-        for table in (schema.ModelDecision, schema.Environment):
+        for table in (ModelDecisionRow, EnvironmentRow):
             assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 0

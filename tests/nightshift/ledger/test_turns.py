@@ -45,7 +45,7 @@ def holders() -> tuple[int, int]:
 
 
 def test_who_waits_in_vain_is_told_who_has_the_turn_and_what_was_not_done(other):
-    said = rf"^another process \(process {other.pid} on .+\) has been {NAME} for more than 1 s: nothing was published"
+    said = rf"^another process has been {NAME} for more than 1 s \(process {other.pid} on .+\): nothing was published"
     with pytest.raises(BusyError, match=said), turn(NAME, 1, undone="nothing was published"):
         pytest.fail("it is not free")
     with turn_if_free(NAME) as is_free, turn_if_free("writing another table") as another_is_free:

@@ -17,8 +17,8 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings, get_settings
+from nightshift.ledger.model_decisions import ROLLED_BACK, add, taking_turns
 from nightshift.models import champions, mlflow_connection, which_version
-from nightshift.models.champions.champion_decisions import ROLLED_BACK, add, taking_turns
 from nightshift.models.model_version import load
 from tests.registering import FEATURES, a_use_case, register
 

@@ -24,9 +24,9 @@ from nightshift.ingest.landing.quarantine_records import (
 )
 from nightshift.ingest.quarantine.decide_rows import decide
 from nightshift.ingest.quarantine.quarantined_rows import Selection, counts
-from nightshift.ingest.quarantine.row_decisions import RowDecision
 from nightshift.ledger import SET_ASIDE, Entry, Input
 from nightshift.ledger.row_accounting import Accounting
+from nightshift.ledger.row_decisions import RowDecision
 from tests.sent_deliveries import deliver
 from tests.shop import DAY, NEXT, Shop, order
 

@@ -11,7 +11,8 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.ingest.late.catch_up_plan import Changes, plan
-from nightshift.ingest.late.landing_history import Landing, LandingHistory, SilverInput, Span, by_source
+from nightshift.ingest.late.landing_history import LandingHistory, by_source
+from nightshift.ledger.landings import Landing, SilverInput, Span
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE
 
 REQUIRED = ("schedule.csv", "outcomes.jsonl.gz", "weather.parquet")

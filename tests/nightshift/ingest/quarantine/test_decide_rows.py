@@ -17,7 +17,7 @@ from nightshift.dates import BatchDates
 from nightshift.errors import DecisionError, NightshiftError
 from nightshift.ingest.quarantine.decide_rows import decide
 from nightshift.ingest.quarantine.quarantined_rows import Selection
-from nightshift.ingest.quarantine.row_decisions import RowDecision, decisions_of, note_effect, record_decisions
+from nightshift.ledger.row_decisions import RowDecision, decisions_of, note_effect, record_decisions
 from tests.shop import DAY, NEXT, Shop
 
 SHA = "a" * 64

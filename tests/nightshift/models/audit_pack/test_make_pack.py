@@ -18,8 +18,8 @@ from nightshift.commands.audit_pack import audit_pack
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.ledger import Entry, engine
-from nightshift.ledger.schema import InputEntry
+from nightshift.ledger import engine
+from nightshift.ledger.ledger_tables import EntryRow, InputRow
 from nightshift.models import champions, mlflow_connection
 from nightshift.models.audit_pack import make_pack, write_audit_pack
 from nightshift.models.audit_pack.checkout import declared_files, differences
@@ -60,9 +60,9 @@ def published(use_case, table, date, version, inputs=(), **columns):
         for kind, name, of in inputs
     ]  # fmt: skip
     with engine().begin() as connection:
-        connection.execute(sa.insert(Entry), [row])
+        connection.execute(sa.insert(EntryRow), [row])
         if taken:
-            connection.execute(sa.insert(InputEntry), taken)
+            connection.execute(sa.insert(InputRow), taken)
 
 
 def a_history(use_case):

@@ -15,8 +15,9 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.variables.known import RESULT_FILE
 from nightshift.job import Job
-from nightshift.ledger import Entry, engine
+from nightshift.ledger import engine
 from nightshift.ledger.attempts import attempt
+from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.models import champions
 from tests.registering import register
 from training import show_affected
@@ -43,7 +44,7 @@ def scored(use_case, date, version, status="published"):
         "model_name": use_case.model_name, "model_version": version,
     }  # fmt: skip
     with engine().begin() as connection:
-        connection.execute(sa.insert(Entry), [row])
+        connection.execute(sa.insert(EntryRow), [row])
 
 
 def scoring(use_case, date, version):
@@ -65,7 +66,7 @@ def test_what_readers_see_counts_and_not_what_a_killed_process_had_begun(catalog
     scored(use_case, D8, 1)
     assert champions.affected(catalog, D5).scored_by == {D5: 2}
     with engine().connect() as connection:
-        statuses = sa.select(Entry.status).where(Entry.use_case == use_case.name)
+        statuses = sa.select(EntryRow.status).where(EntryRow.use_case == use_case.name)
         assert "running" not in set(connection.scalars(statuses))
 
 

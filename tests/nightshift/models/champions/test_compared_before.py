@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from nightshift.declarations.use_case import UseCase
-from nightshift.models.champions.champion_decisions import Decision
+from nightshift.ledger.model_decisions import Decision
 from nightshift.models.champions.compared_before import never_compared
 
 NOW = dt.datetime(2013, 10, 1, tzinfo=dt.UTC)

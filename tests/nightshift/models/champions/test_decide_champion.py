@@ -18,10 +18,10 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import PROJECT_DIR
 from nightshift.ledger.attempts import attempt
+from nightshift.ledger.model_decisions import add, deciding
 from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, mlflow_connection, usable_version, which_version
 from nightshift.models.champions import decide_champion
-from nightshift.models.champions.champion_decisions import add, deciding
 from nightshift.models.champions.compared_before import NeverComparedError
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError
 from nightshift.models.champions.mlflow_mirror import ALIAS

@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from nightshift.models.champions.champion_decisions import BLOCKED, DECLINED, PROMOTED, ROLLED_BACK, UNBLOCKED, Decision
+from nightshift.ledger.model_decisions import BLOCKED, DECLINED, PROMOTED, ROLLED_BACK, UNBLOCKED, Decision
 from nightshift.models.champions.mlflow_mirror import wanted_tags
 from nightshift.models.champions.reigns import blocked, coming, reign_on, reigns_of
 

@@ -1,4 +1,4 @@
-"""What was decided about versions of a model: read from the ledger, and added to it one at a time."""
+"""What was decided about versions of a model: only ever added to, one decision at a time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from nightshift.declarations.use_case import UseCase
-from nightshift.ledger import engine
-from nightshift.ledger.schema import ModelDecision
+from nightshift.ledger.ledger_tables import ModelDecisionRow
+from nightshift.ledger.schema import engine
 from nightshift.ledger.turns import turn
 
 ChampionAction = Literal["promoted", "rolled back", "blocked", "unblocked", "declined"]
@@ -49,11 +49,11 @@ class Decision:
 
 def decisions(use_case: UseCase) -> list[Decision]:
     """All decisions about the versions of a use case's model, the oldest first."""
-    query = sa.select(ModelDecision).where(
-        ModelDecision.use_case == use_case.name, ModelDecision.model_name == use_case.model_name
+    query = sa.select(ModelDecisionRow).where(
+        ModelDecisionRow.use_case == use_case.name, ModelDecisionRow.model_name == use_case.model_name
     )
     with orm.Session(engine()) as session:
-        return [_decision(row) for row in session.scalars(query.order_by(ModelDecision.id))]
+        return [_decision(row) for row in session.scalars(query.order_by(ModelDecisionRow.id))]
 
 
 @contextmanager
@@ -94,10 +94,10 @@ def add(
         "run_id": f"{BY_HAND}-{uuid.uuid4().hex[:12]}" if run_id == BY_HAND else run_id,
         **({} if decided_at is None else {"decided_at": decided_at}),
     }
-    made = ModelDecision(model_version=version, action=action, from_date=first, **common)
+    made = ModelDecisionRow(model_version=version, action=action, from_date=first, **common)
     with orm.Session(engine()) as session, session.begin():
         if blocks is not None:
-            session.add(ModelDecision(model_version=blocks, action=BLOCKED, **common))
+            session.add(ModelDecisionRow(model_version=blocks, action=BLOCKED, **common))
             session.flush()
         session.add(made)
         session.flush()
@@ -105,7 +105,7 @@ def add(
         return _decision(made)
 
 
-def _decision(row: ModelDecision) -> Decision:
+def _decision(row: ModelDecisionRow) -> Decision:
     return Decision(
         number=row.id,
         version=row.model_version,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from nightshift.ingest.privacy.erasures import begin_erasure, complete_erasure, erased, merged, unfinished
+from nightshift.ledger.erasures import begin_erasure, complete_erasure, erased, merged, unfinished
 
 
 def test_a_rerun_knows_what_was_found_before_and_completes_it(home) -> None:
