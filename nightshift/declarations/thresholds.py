@@ -30,7 +30,8 @@ class Thresholds(Declared):
     too_few: float = Field(
         0.1, ge=0, lt=1, description="Share of the usual rows under which a slice is refused: nine tenths are missing."
     )
-    too_many: float = Field(10, gt=1, description="Multiple of the usual rows over which a slice is refused.")
+    # Not ten: a tenfold delivery of a weak day is less than ten times the usual one.
+    too_many: float = Field(6, gt=1, description="Multiple of the usual rows over which a slice is refused.")
     unusual_share: float = Field(
         0.3,
         gt=0,
