@@ -117,10 +117,12 @@ def remove(spark: SparkSession, job: Job, found: FoundRows, token: str) -> None:
 
 def _texts(table: Table) -> list[str]:
     """SQL of each text that a row has, within its reasons, too."""
-    found = [column.name for column in table.data_columns if column.type == "string" and column.role != "lineage"]
+    found = [
+        f"`{column.name}`" for column in table.data_columns if column.type == "string" and column.role != "lineage"
+    ]
     for column in table.data_columns:
         if column.type == REASONS:
-            found += [f"array_join({column.name}.value, '\\n')", f"array_join({column.name}.phrase, '\\n')"]
+            found += [f"array_join(`{column.name}`.{field}, '\\n')" for field in ("value", "phrase")]
     return found
 
 

@@ -23,7 +23,7 @@
     select /*+ rebalance(batch_date) */ * from ({{ sql }}) as model
     {# Like every other table; the same rows are then the same bytes, and a score that is made again names the same
        version of its features. #}
-    sort by batch_date{% for key in model['config']['meta']['keys'] %}, {{ key }}{% endfor %}
+    sort by batch_date{% for key in model['config']['meta']['keys'] %}, `{{ key }}`{% endfor %}
   {%- endcall %}
 
   {{ return({'relations': [relation]}) }}

@@ -11,6 +11,7 @@ if __name__ == "__main__":
 
     entry.start()
 
+import functools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -88,7 +89,8 @@ def page(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) ->
         [_column(column, table) for column in all_columns(table)],
     )
     lines += _rules(table)
-    lines += ["", "## Example", "", "```sh", f'nightshift sql "{example(table, catalog)}"', "```", ""]
+    query = example(table, catalog).replace('"', r"\"")
+    lines += ["", "## Example", "", "```sh", f'nightshift sql "{query}"', "```", ""]
     return "\n".join(lines)
 
 
@@ -100,7 +102,20 @@ def example(table: Table, catalog: Catalog) -> str:
     # What is measured tells more than a further name.
     others.sort(key=lambda column: column.type not in MEASURED)
     shown = [*table.keys, *(column.name for column in others)][: max(SHOWN_COLUMNS, len(table.keys))]
-    return f"SELECT {', '.join(shown)} FROM {table.full_name} WHERE {PARTITION} = DATE '{date}' LIMIT 10"
+    return f"SELECT {', '.join(map(_in_sql, shown))} FROM {table.full_name} WHERE {PARTITION} = DATE '{date}' LIMIT 10"
+
+
+def _in_sql(column: str) -> str:
+    """A column's name as `nightshift sql` takes it: in quotes where it is a word of SQL."""
+    return f'"{column}"' if column in _reserved_words() else column
+
+
+@functools.cache
+def _reserved_words() -> frozenset[str]:
+    import duckdb
+
+    known = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')"
+    return frozenset(word for (word,) in duckdb.connect().execute(known).fetchall())
 
 
 def _facts(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:

@@ -87,7 +87,8 @@ def _parsed(sql: str) -> Expr | str:
     try:
         trees = parse(sql, dialect=DIALECT)
     except SqlglotError as error:
-        return f"{sql!r} is not SQL: {str(error).splitlines()[0]}"
+        why = str(error).splitlines()[0]
+        return f"{sql!r} is not SQL: {why} A column that is called like a word of SQL stands in backticks, like `order`"
     tree = trees[0] if len(trees) == 1 else None
     if not isinstance(tree, (exp.Condition, exp.Filter)) or tree.find(
         exp.Query, exp.Subquery, exp.Placeholder, exp.Parameter

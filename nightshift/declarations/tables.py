@@ -130,7 +130,9 @@ class Agreement(Declared):
     @property
     def is_linear(self) -> bool:
         """Whether a share of each value gives the same share of both aggregates."""
-        return all(re.fullmatch(r"(sum|avg|min|max)\(\w+\)", each, re.IGNORECASE) for each in (self.own, self.other))
+        return all(
+            re.fullmatch(r"(sum|avg|min|max)\(`?\w+`?\)", each, re.IGNORECASE) for each in (self.own, self.other)
+        )
 
 
 class Table(Declared):
@@ -264,7 +266,7 @@ class Table(Declared):
     @property
     def ddl(self) -> str:
         """Schema in Spark's DDL form, batch_date first."""
-        return ", ".join([f"{PARTITION} date", *(f"{column.name} {column.type}" for column in self.data_columns)])
+        return ", ".join([f"{PARTITION} date", *(f"`{column.name}` {column.type}" for column in self.data_columns)])
 
     @property
     def data_columns(self) -> tuple[Column, ...]:

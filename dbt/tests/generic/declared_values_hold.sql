@@ -7,28 +7,30 @@
 {%- set keys = declared['config']['meta']['keys'] -%}
 {%- set rules = [] -%}
 {%- for column in declared['columns'].values() -%}
-  {%- set name, meta = column.name, column.config.meta if column.config else column.meta -%}
+  {#- A column may be called like a word of SQL. -#}
+  {%- set name, quoted = column.name, '`' ~ column.name ~ '`' -%}
+  {%- set meta = column.config.meta if column.config else column.meta -%}
   {%- if meta.get('required') or name in keys -%}
-    {%- do rules.append((name ~ ' is null', name ~ ' is null')) -%}
+    {%- do rules.append((name ~ ' is null', quoted ~ ' is null')) -%}
   {%- endif -%}
   {%- if 'minimum' in meta -%}
-    {%- do rules.append((name ~ ' is below ' ~ meta['minimum'], name ~ ' < ' ~ meta['minimum'])) -%}
+    {%- do rules.append((name ~ ' is below ' ~ meta['minimum'], quoted ~ ' < ' ~ meta['minimum'])) -%}
   {%- endif -%}
   {%- if 'maximum' in meta -%}
-    {%- do rules.append((name ~ ' is above ' ~ meta['maximum'], name ~ ' > ' ~ meta['maximum'])) -%}
+    {%- do rules.append((name ~ ' is above ' ~ meta['maximum'], quoted ~ ' > ' ~ meta['maximum'])) -%}
   {%- endif -%}
   {%- if 'accepted' in meta -%}
     {%- set values = [] -%}
     {%- for value in meta['accepted'] -%}{%- do values.append(nightshift.text_literal(value)) -%}{%- endfor -%}
-    {%- do rules.append((name ~ ' is not accepted', name ~ ' not in (' ~ values | join(', ') ~ ')')) -%}
+    {%- do rules.append((name ~ ' is not accepted', quoted ~ ' not in (' ~ values | join(', ') ~ ')')) -%}
   {%- endif -%}
   {%- if 'pattern' in meta -%}
     {#- As the records of a delivery are held against it. -#}
     {%- set pattern = nightshift.text_literal('\\A(?:' ~ meta['pattern'] ~ ')\\z') -%}
-    {%- do rules.append((name ~ ' does not match its pattern', 'not ' ~ name ~ ' rlike ' ~ pattern)) -%}
+    {%- do rules.append((name ~ ' does not match its pattern', 'not ' ~ quoted ~ ' rlike ' ~ pattern)) -%}
   {%- endif -%}
 {%- endfor %}
-select {{ (['batch_date'] + keys) | join(', ') }}, broken_rules
+select `{{ (['batch_date'] + keys) | join('`, `') }}`, broken_rules
 from (
     select
         *,

@@ -40,7 +40,7 @@ def parquet_records(spark: SparkSession, table: Table, files: Sequence[LandedFil
             _said(
                 called[column.name],
                 f"is no {column.type} of the years 1 to 9999",
-                F.expr(f"{ROW}.{called[column.name]} NOT BETWEEN {YEARS[column.type]}"),
+                F.expr(f"{ROW}.`{called[column.name]}` NOT BETWEEN {YEARS[column.type]}"),
             )
             for column in columns
             if column.type in YEARS

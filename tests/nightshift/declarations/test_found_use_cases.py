@@ -123,10 +123,7 @@ def test_queries_are_answered_beside_a_broken_use_case(two: Shop, home: object) 
     assert "the use case shop is broken and left out: " in answered.stderr
 
 
-def test_files_of_a_broken_use_case_stay_and_the_check_fails(
-    two: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(data_contracts, "CONTRACTS", tmp_path / "contracts")
+def test_files_of_a_broken_use_case_stay_and_the_check_fails(two: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     assert data_contracts.main([]) == 0
     assert data_contracts.main(["--check"]) == 0
     (two.folder / "tables.yaml").write_text("tables: 5")
