@@ -34,6 +34,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.job import Job
 from nightshift.lake import delta_log
 from nightshift.lake.audit_report import AuditReport
@@ -78,7 +79,7 @@ def main() -> None:
         run([*TRAIN, "--dates", str(HISTORY)])
         # The model is made after the history that it scores.
         run_stages(AFTER_MODEL, HISTORY, NEWEST)
-        catalog = Catalog(UseCase.load(USE_CASE))
+        catalog = Catalog(UseCase.load(USE_CASE, get_settings()))
         nights = nights_one_by_one(catalog, HISTORY)
         columns = ("seconds", "row files", "row KiB", "log files", "log KiB")
         print(f"{'history':<12}{'lake':>9}{''.join(f'{column:>16}' for column in columns)}")

@@ -60,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="nightshift-benchmark-") as home:
         os.environ["NIGHTSHIFT_HOME"] = home
         get_settings.cache_clear()
-        spark = session("benchmark publish")
+        spark = session("benchmark publish", get_settings())
         rows = spark.range(arguments.rows).selectExpr(
             f"DATE'{DATES.first}' AS {PARTITION}", "id AS thing", "rand(1) AS size", "concat('x', id) AS label"
         )

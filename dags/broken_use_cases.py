@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.errors import DeclarationError
+from nightshift.home.settings import get_settings
 
-if sentences := find_use_cases().sentences:
+if sentences := find_use_cases(get_settings()).sentences:
     raise DeclarationError("\n".join(sentences))

@@ -28,6 +28,7 @@ from airflow.sdk import DAG, chain
 
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.catch_up import FindChanges
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE_AND_SCHEDULE, dag_arguments, ticks
@@ -58,5 +59,5 @@ def catch_up(use_case: UseCase) -> DAG:
     return dag
 
 
-for each in find_use_cases().warn().use_cases:
+for each in find_use_cases(get_settings()).warn().use_cases:
     globals()[f"{each.name}_catch_up"] = catch_up(each)

@@ -25,6 +25,7 @@ from airflow.sdk import DAG, chain
 
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.defaults import dag_arguments, ticks
 from nightshift_airflow.deliveries import WaitForDelivery
@@ -45,5 +46,5 @@ def nightly(use_case: UseCase) -> DAG:
     return dag
 
 
-for each in find_use_cases().warn().use_cases:
+for each in find_use_cases(get_settings()).warn().use_cases:
     globals()[f"{each.name}_nightly"] = nightly(each)

@@ -29,6 +29,7 @@ from airflow.sdk import DAG, chain
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.training_section import FEWEST_TEST_DAYS, TRAINING_POOL
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.approval import ApproveModel
 from nightshift_airflow.defaults import PEOPLE_AND_SCHEDULE, dag_arguments, ticks
@@ -85,5 +86,5 @@ def train(use_case: UseCase) -> DAG:
     return dag
 
 
-for each in find_use_cases().warn().use_cases:
+for each in find_use_cases(get_settings()).warn().use_cases:
     globals()[f"{each.name}_train"] = train(each)

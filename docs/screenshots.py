@@ -22,6 +22,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import MissingError
 from nightshift.home.settings import get_settings
 from nightshift.install.services.airflow_api import AirflowApi
+from nightshift.install.services.airflow_env import connection_info
 from nightshift.install.services.start import Addresses, addresses
 
 IMAGES = Path(__file__).parent / "images"
@@ -43,15 +44,16 @@ def main() -> None:
         "--browser", default=shutil.which("chromium"), help="path of a Chromium; default: the one found"
     )
     arguments = parser.parse_args()
-    use_case = UseCase.load(arguments.use_case)
-    places = addresses()
+    home = get_settings()
+    use_case = UseCase.load(arguments.use_case, home)
+    places = addresses(home)
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=arguments.browser, args=QUIET)
         page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
         _airflow(page, places, use_case)
         _keep(page, "mlflow_model", f"{places.mlflow}/#/models/{use_case.model_name}", settled_ms=10_000)
-        _keep(page, "data_docs", f"{places.data_docs}/{_newest_report().as_posix()}")
+        _keep(page, "data_docs", f"{places.data_docs}/{_newest_report(home.data_docs).as_posix()}")
         browser.close()
 
 
@@ -71,7 +73,7 @@ def _airflow(page: Page, places: Addresses, use_case: UseCase) -> None:
 
 def _approval(page: Page, places: Addresses, use_case: UseCase) -> None:
     """The form by which a person approves a model; the demo leaves one open."""
-    with AirflowApi() as api:
+    with AirflowApi(connection_info(use_case.home)) as api:
         asked = api.call(
             "GET", f"dags/{use_case.name}_train/dagRuns/~/hitlDetails", params={"response_received": False}
         )
@@ -102,9 +104,8 @@ def _backfill_dialog(page: Page, use_case: UseCase) -> None:
     page.keyboard.press("Escape")
 
 
-def _newest_report() -> Path:
+def _newest_report(folder: Path) -> Path:
     """The newest audit report, relative to the folder that is served."""
-    folder = get_settings().data_docs
     reports = [page for page in folder.rglob("*.html") if page.stem.endswith(("-passed", "-failed"))]
     if not reports:
         raise MissingError(f"there is no audit report in {folder} yet: run `make demo` first")

@@ -43,7 +43,7 @@ def _unexplained(table: Table, dates: BatchDates, empty: Sequence[dt.date]) -> I
     if not table.agrees_with:
         yield from ({"batch_date": str(date)} for date in empty)
         return
-    catalog = Catalog(UseCase.load(table.use_case))
+    catalog = Catalog(UseCase.load(table.use_case, table.home))
     rows: dict[tuple[str, int], Mapping[dt.date, int]] = {}
     for name, days_before in {(agreement.table, agreement.days_before) for agreement in table.agrees_with}:
         other = catalog[name]

@@ -195,7 +195,7 @@ def target_of(table: Table) -> str | None:
     """The use case's target, where the table has it as a number or a yes or no."""
     from nightshift.declarations.use_case import UseCase
 
-    name = UseCase.load(table.use_case).target.column
+    name = UseCase.load(table.use_case, table.home).target.column
     # What has landed may have it as text or as a date, which is cast only when it is refined.
     return next((each.name for each in table.columns if each.name == name and each.type in TARGETS), None)
 

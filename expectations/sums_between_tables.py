@@ -32,7 +32,7 @@ def agreement_checks(rows: DataFrame, table: Table, dates: BatchDates) -> Iterat
     agreements = sorted(table.agrees_with, key=_other_slice)
     if not agreements:
         return
-    use_case = UseCase.load(table.use_case)
+    use_case = UseCase.load(table.use_case, table.home)
     catalog = Catalog(use_case)
     own = _sums(rows, [*(agreement.own for agreement in agreements), "count(*)"], dates)
     filled = {date for date, sums in own.items() if sums[-1]}

@@ -20,7 +20,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError, UsageError
 from nightshift.home.home_folder import named_user, refuse_transfer
 from nightshift.home.outside_errors import explaining
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings, get_settings
 from nightshift.result import hand_over_failure
 
 log = logging.getLogger("nightshift")
@@ -43,6 +43,11 @@ class Job:
     dates: BatchDates
     run_id: str
     began: int | None = None
+
+    @property
+    def home(self) -> Settings:
+        """Where things are for it."""
+        return self.use_case.home
 
     @property
     def entry(self) -> dict[str, str | int | None]:
@@ -82,8 +87,9 @@ def run_job(
     try:
         with explaining():
             named_user()
-            refuse_transfer(get_settings())
-            use_case = UseCase.load(arguments.use_case)
+            home = get_settings()
+            refuse_transfer(home)
+            use_case = UseCase.load(arguments.use_case, home)
             job = Job(
                 stage=stage,
                 use_case=use_case,

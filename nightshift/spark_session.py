@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from nightshift.errors import InstallationError
 from nightshift.home import scratch
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 from nightshift.home.variables import spark_conf
 from nightshift.ledger.code_of_attempt import BAKED, version_in
 
@@ -71,11 +71,12 @@ SPARK_SETTINGS = {
 JAVA_OPTIONS = "-Duser.timezone=UTC -Duser.language=en -Dfile.encoding=UTF-8"
 
 
-def session(app_name: str, overrides: Mapping[str, str] | None = None) -> SparkSession:
+def session(app_name: str, settings: Settings, overrides: Mapping[str, str] | None = None) -> SparkSession:
     """The Spark session of this process.
 
     Args:
         app_name: shown in Spark's UI and logs.
+        settings: of the home whose jobs it runs.
         overrides: configuration of a use case, which counts before that of the settings.
 
     Raises:
@@ -85,22 +86,22 @@ def session(app_name: str, overrides: Mapping[str, str] | None = None) -> SparkS
 
     # UDF workers must run on this very Python, and the JVM on the Java that set-up chose.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    builder = SparkSession.builder.appName(app_name).master(get_settings().spark_master)
-    for key, value in _configuration(overrides or {}).items():
+    builder = SparkSession.builder.appName(app_name).master(settings.spark_master)
+    for key, value in _configuration(settings, overrides or {}).items():
         builder = builder.config(key, value)
-    with _secret_in_a_file():
+    with _secret_in_a_file(settings):
         made = builder.getOrCreate()
-    if pages := get_settings().spark_public_url:
+    if pages := settings.spark_public_url:
         log.info("Spark: %s/app/?appId=%s", pages, made.sparkContext.applicationId)
-    if not _is_local():
-        refuse_other_code(made)
+    if not _is_local(settings):
+        refuse_other_code(made, settings)
     return made
 
 
 @contextlib.contextmanager
-def _secret_in_a_file() -> Iterator[None]:
+def _secret_in_a_file(settings: Settings) -> Iterator[None]:
     """Let a driver that starts read the cluster's secret: PySpark would put it on the JVM's command line."""
-    secret = None if _is_local() else get_settings().spark_secret
+    secret = None if _is_local(settings) else settings.spark_secret
     if secret is None:
         yield
         return
@@ -114,7 +115,7 @@ def _secret_in_a_file() -> Iterator[None]:
             del os.environ["SPARK_CONF_DIR"]
 
 
-def refuse_other_code(spark: SparkSession) -> None:
+def refuse_other_code(spark: SparkSession, settings: Settings) -> None:
     """Refuse a cluster whose executors are of another image than this process: what they compute could differ.
 
     Asked are the executors that the job has at its start.
@@ -122,7 +123,7 @@ def refuse_other_code(spark: SparkSession) -> None:
     Raises:
         InstallationError: naming both versions.
     """
-    file = str(get_settings().project_dir / BAKED)
+    file = str(settings.project_dir / BAKED)
     here = version_in(file)
     if not here:
         return
@@ -136,7 +137,7 @@ def refuse_other_code(spark: SparkSession) -> None:
         found = {*spark.sparkContext.parallelize(range(shares), shares).map(tell).collect()}
     if others := found - {here}:
         raise InstallationError(
-            f"this job has code {here}, and executors of {get_settings().spark_master} have "
+            f"this job has code {here}, and executors of {settings.spark_master} have "
             f"{', '.join(sorted(each or 'none' for each in others))}",
             remedy="give all of them one image: `make compose-down`, then `make compose-up`",
         )
@@ -162,23 +163,21 @@ def _told_while_waiting() -> Iterator[None]:
         is_through.set()
 
 
-def _configuration(overrides: Mapping[str, str]) -> dict[str, str]:
+def _configuration(settings: Settings, overrides: Mapping[str, str]) -> dict[str, str]:
     """All that Spark is told; what a person says is refused where the settings are read, if it could change rows."""
-    own = SPARK_SETTINGS | _machine_settings()
-    text = get_settings().spark_conf
-    said = (spark_conf.pairs(text) if text else {}) | dict(overrides)
+    own = SPARK_SETTINGS | _machine_settings(settings)
+    said = (spark_conf.pairs(settings.spark_conf) if settings.spark_conf else {}) | dict(overrides)
     for key in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
         # Of two options that say the same, the JVM takes the last.
         own[key] = " ".join(filter(None, (said.pop(key, ""), own.get(key, JAVA_OPTIONS))))
     # Whoever reaches a driver's port can give it code to run: without a cluster it never listens beyond loopback.
-    if _is_local():
+    if _is_local(settings):
         return own | said | DRIVER_ON_LOOPBACK
-    return own | said | (PROVED if get_settings().spark_secret else {})
+    return own | said | (PROVED if settings.spark_secret else {})
 
 
-def _machine_settings() -> dict[str, str]:
+def _machine_settings(settings: Settings) -> dict[str, str]:
     """Class path, Java options and memory, from what set-up found on this machine."""
-    settings = get_settings()
     file = settings.toolchain_dir / "toolchain.json"
     if not file.is_file():
         raise InstallationError(f"{file} is missing: run `make setup` (it fetches the JARs and chooses a Java)")
@@ -190,7 +189,7 @@ def _machine_settings() -> dict[str, str]:
     temporary = settings.home / "tmp"
     _take_local_folder(temporary / "spark")
     flags = toolchain["driver_java_options"]
-    if not _is_local():
+    if not _is_local(settings):
         # Tables of a cluster are worth a compiler that takes its time.
         flags = flags.replace(FIRST_TIER_ALONE, "")
     machine = {
@@ -199,7 +198,7 @@ def _machine_settings() -> dict[str, str]:
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.sql.warehouse.dir": str(temporary / "warehouse"),
     }
-    if _is_local():
+    if _is_local(settings):
         return machine | LOCAL_SETTINGS
     # Executors live on machines that have the same image, and do more than a driver does: the JVM's own collector and
     # compiler there.
@@ -207,8 +206,8 @@ def _machine_settings() -> dict[str, str]:
     return machine | CLUSTER_SETTINGS | executors
 
 
-def _is_local() -> bool:
-    return get_settings().spark_master.startswith("local")
+def _is_local(settings: Settings) -> bool:
+    return settings.spark_master.startswith("local")
 
 
 def _take_local_folder(parent: Path) -> None:

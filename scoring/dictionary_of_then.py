@@ -32,7 +32,7 @@ class DictionaryOfThen:
     @classmethod
     def kept(cls, use_case: UseCase, sha256: str) -> Self | None:
         """The dictionary of that digest; None where it is not in the archive."""
-        path = archive.path_of(use_case.name, sha256, _SUFFIX)
+        path = archive.path_of(archive.of(use_case), sha256, _SUFFIX)
         if not path.is_file():
             return None
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -46,7 +46,7 @@ class DictionaryOfThen:
     def keep(self, use_case: UseCase) -> Input:
         """Put it into the archive; gives what the ledger notes of it."""
         text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
-        with archive.deposit(use_case.name) as deposit:
+        with archive.deposit(archive.of(use_case)) as deposit:
             deposit.write(text.encode())
-            deposit.keep(use_case.name, _SUFFIX)
+            deposit.keep(_SUFFIX)
             return Input("file", REASONS_FILE, deposit.sha256, rows=0, origin=LOOKED_UP)

@@ -96,7 +96,7 @@ def replay(job: Job, keys: dict[str, str], wanted: int | None = None) -> Replaye
     published_as = [publication(job, date, wanted) for date in job.dates]
     version = lake.newest_version(scores) if wanted is None else wanted
     _refuse_gone(scores, version, job.dates, "the scores")
-    spark = session(f"replay {job.use_case.name} {job.dates}", job.use_case.spark)
+    spark = session(f"replay {job.use_case.name} {job.dates}", job.home, job.use_case.spark)
     published = _with_keys(lake.read(spark, scores, job.dates, version), scores, keys)
     # Rows with a key may be missing from any date, and then there is nothing to compare.
     empty = [] if keys else sources_without_rows(published_as)

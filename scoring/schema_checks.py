@@ -35,7 +35,7 @@ def carried_to_scores(features: Table, scores: Table) -> tuple[str, ...]:
     Raises:
         NightshiftError: if the feature table lacks one.
     """
-    use_case = UseCase.load(scores.use_case)
+    use_case = UseCase.load(scores.use_case, scores.home)
     computed = {column["name"] for column in score_columns(use_case.task, use_case.target)}
     carried = tuple(name for name in scores.column_names if name not in computed)
     missing = [name for name in carried if name not in features.column_names]

@@ -76,7 +76,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
         # are read, one after the other, because the model is needed first.
         resolving = background.submit(which_version.resolve, job.use_case, arguments.model, job.dates)
         background.submit(expectations.preload)
-        spark = session(f"score {job.use_case.name} {job.dates}", job.use_case.spark)
+        spark = session(f"score {job.use_case.name} {job.dates}", job.home, job.use_case.spark)
         version = lake.newest_version(features)
         rows_in = lake.rows_by_date(features, job.dates, version)
         refuse_missing_cases(rows_in, lake.rows_by_date(cases, job.dates), features)

@@ -46,7 +46,7 @@ def describe_features(job: Job, arguments: argparse.Namespace) -> None:
     """
     expectations.preload()
     log.info("dbt docs: %s", write_docs(job.use_case))
-    session(f"describe_features {job.use_case.name}", job.use_case.spark)
+    session(f"describe_features {job.use_case.name}", job.home, job.use_case.spark)
     # Read last: whoever reads and publishes in between is not to be replaced by what was known before.
     registry = registry_of(job.use_case)
     log.info("page: %s", write_registry(job.use_case, registry))
@@ -62,7 +62,7 @@ def publish_registry(job: Job, registry: Registry) -> Published:
     """
     date = newest_date(registry)
     table = job.catalog[f"gold.{REGISTRY_TABLE}"]
-    spark = session(f"describe_features {job.use_case.name} {date}", job.use_case.spark)
+    spark = session(f"describe_features {job.use_case.name} {date}", job.home, job.use_case.spark)
     rows = spark.createDataFrame([{PARTITION: date, **row} for row in rows_of(registry)], table.ddl)
     return publish(replace(job, dates=BatchDates.of(date)), table, rows, audit=expectations.audit)
 

@@ -30,6 +30,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import ConflictError, NightshiftError, UsageError
 from nightshift.home.outside_errors import explaining
 from nightshift.home.settings import get_settings
+from nightshift.ingest import archive
 from nightshift.ingest.delivery import landing_folder
 from nightshift.ingest.privacy.known_key import known_key
 from nightshift.ingest.privacy.person_files import files_with, remove_clear_leftovers
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with explaining():
             value = None if arguments.token else sys.stdin.read().rstrip("\r\n")
-            wish = _wish(Catalog(UseCase.load(arguments.use_case)), arguments, value)
+            wish = _wish(Catalog(UseCase.load(arguments.use_case, get_settings())), arguments, value)
             erase(wish, dry_run=arguments.dry_run)
     except NightshiftError as error:
         terminal.echo(error, err=True)
@@ -97,7 +98,7 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
         NightshiftError: if nothing of the person is there, or rows came back while this ran.
     """
     use_case = wish.catalog.use_case
-    spark = session(f"erase {use_case.name}", use_case.spark)
+    spark = session(f"erase {use_case.name}", use_case.home, use_case.spark)
     from spark_jobs.rows_of_person import find_tables
 
     tables = [table for layer in LAYERS for table in wish.catalog.layer(layer) if table.name != "quarantine"]
@@ -121,7 +122,7 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
             lake.vacuum(table, 0)
         lake.sweep(table)
     _remove_archived(wish, report)
-    remove_clear_leftovers(use_case.name)
+    remove_clear_leftovers(use_case)
     _remove_pages(wish)
     forget(wish.token, MASK)
     complete_erasure(number)
@@ -146,14 +147,14 @@ def _remove(wish: Wish, found: Sequence[FoundRows], run_id: str) -> None:
 def _report(wish: Wish, found: Sequence[FoundRows]) -> dict[str, Any]:
     """Rows, archived files, and the places whose owners must remove the person, with lines where the value is known."""
     use_case = wish.catalog.use_case
-    archive, landing = get_settings().archive / use_case.name, landing_folder(use_case)
-    archived = {path.name for path in files_with(archive, wish.value)} if wish.value is not None else set()
+    place, landing = archive.of(use_case), landing_folder(use_case)
+    archived = {path.name for path in files_with(place, wish.value)} if wish.value is not None else set()
     landed: dict[str, list[int]] = {}
     if wish.value is not None and not landing.is_remote:
         landed = {str(path): lines for path, lines in files_with(Path(landing.location), wish.value).items()}
     for each in found:
         for date, name, sha256 in each.rows if each.table.source is not None else ():
-            archived |= {path.name for path in (archive / sha256[:2]).glob(f"{sha256}*")}
+            archived |= {path.name for path in (place / sha256[:2]).glob(f"{sha256}*")}
             if isinstance(each.table.source, FileSource):
                 landed.setdefault(str(landing / date.isoformat() / name), [])
     digests = {sha256 for each in found for _, _, sha256 in each.rows} | {name.split(".")[0] for name in archived}
@@ -193,13 +194,14 @@ def _print(wish: Wish, report: dict[str, Any], dry_run: bool) -> None:
 
 
 def _remove_archived(wish: Wish, report: Mapping[str, Any]) -> None:
+    use_case = wish.catalog.use_case
     for name in report["archived"]:
-        (get_settings().archive / wish.catalog.use_case.name / name[:2] / name).unlink(missing_ok=True)
+        (archive.of(use_case) / name[:2] / name).unlink(missing_ok=True)
 
 
 def _remove_pages(wish: Wish) -> None:
     """Audit pages show examples; those that show the person go."""
-    for page in (get_settings().data_docs / wish.catalog.use_case.name).rglob("*"):
+    for page in (wish.catalog.use_case.home.data_docs / wish.catalog.use_case.name).rglob("*"):
         if page.is_file() and wish.token.encode() in page.read_bytes():
             page.unlink()
 
@@ -224,7 +226,7 @@ def _wish(catalog: Catalog, arguments: argparse.Namespace, value: str | None) ->
         raise UsageError("no value came on standard input: it names the person, exactly as it was delivered")
     if value.casefold() in f"{who}\n{why}".casefold():
         raise UsageError("--who or --why holds the value itself, and the ledger keeps them: leave it out")
-    return Wish(catalog, pii, token(known_key(catalog.use_case.name), pii, value), value, who, why)
+    return Wish(catalog, pii, token(known_key(catalog.use_case), pii, value), value, who, why)
 
 
 def _parser() -> argparse.ArgumentParser:

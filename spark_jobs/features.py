@@ -43,7 +43,7 @@ def features(job: Job, arguments: argparse.Namespace) -> None:
     # Parsing and imports take their seconds while the JVM starts.
     project.start_parsing()
     expectations.preload()
-    spark = session(f"features {job.use_case.name} {job.dates}", job.use_case.spark)
+    spark = session(f"features {job.use_case.name} {job.dates}", job.home, job.use_case.spark)
     models = find_models(job, project)
     lake.register(spark, models.sources, read_window(job.stage, job.use_case, job.dates), models.versions)
     publish_models(

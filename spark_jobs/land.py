@@ -66,7 +66,7 @@ def land(job: Job, arguments: argparse.Namespace) -> None:
 def take_in(job: Job) -> None:
     """Verify, judge and publish."""
     expectations.preload()
-    spark = session(f"land {job.use_case.name} {job.dates}", job.use_case.spark)
+    spark = session(f"land {job.use_case.name} {job.dates}", job.home, job.use_case.spark)
     from nightshift.ingest.landing.protect_personal_data import masked_faults
     from nightshift.ingest.landing.quarantine_records import refuse_excess
     from nightshift.ingest.sources import take
@@ -89,14 +89,13 @@ def take_in(job: Job) -> None:
 @contextlib.contextmanager
 def refused_is_shown(job: Job) -> Iterator[None]:
     """Keep refused batch dates on the audit pages, with the reason, until they land."""
-    name = job.use_case.name
     try:
         yield
-        expectations.show_landed(name, job.dates)
+        expectations.show_landed(job.use_case, job.dates)
     except TemporaryError:
         raise
     except NightshiftError as error:
-        expectations.show_refused(name, job.dates, str(error))
+        expectations.show_refused(job.use_case, job.dates, str(error))
         raise
 
 
@@ -133,7 +132,7 @@ def judge(spark: SparkSession, job: Job, delivery: Delivery, made: list[RowDecis
         found = decided(judged(masked(read_records(spark, table, files), table), table), table, made)
         if personal := personal_columns(table):
             gone = erased(job.use_case.name, {column.pii for column in personal if column.pii})
-            found = without_erased(tokenised(found, table, known_key(job.use_case.name)), table, gone)
+            found = without_erased(tokenised(found, table, known_key(job.use_case)), table, gone)
         rows[table] = found.cache()
     return counted(rows, delivery)
 

@@ -43,7 +43,7 @@ def marts(job: Job, arguments: argparse.Namespace) -> None:
     project = DbtProject.of(job.use_case)
     # Parsing takes its seconds while the JVM starts.
     project.start_parsing()
-    spark = session(f"marts {job.use_case.name} {job.dates}", job.use_case.spark)
+    spark = session(f"marts {job.use_case.name} {job.dates}", job.home, job.use_case.spark)
     models = find_models(job, project)
     # Marts say nothing that was not audited before: dbt's tests, profile and history are their audit.
     project.refuse_untested([table.identifier for table in models.tables])

@@ -76,7 +76,7 @@ def refine(job: Job, arguments: argparse.Namespace) -> None:
     """
     expectations.preload()
     wanted = refinements(job)
-    spark = session(f"refine {job.use_case.name} {job.dates}", job.use_case.spark)
+    spark = session(f"refine {job.use_case.name} {job.dates}", job.home, job.use_case.spark)
     refined = compute(spark, job, wanted)
     accounts = account(refined, job.dates)
     publish_all(

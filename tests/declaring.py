@@ -13,6 +13,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Column, Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
+from tests.in_home import TableInHome
 
 USE_CASE = """
 name: shop
@@ -82,7 +83,7 @@ class Shop:
     def catalog(self) -> Catalog:
         """Read the declarations as they are now."""
         (self.folder / "tables.yaml").write_text(self.tables)
-        return Catalog(UseCase.load("shop"))
+        return Catalog(UseCase.load("shop", get_settings()))
 
 
 def a_table(*columns: Any, **more: Any) -> Table:
@@ -90,7 +91,7 @@ def a_table(*columns: Any, **more: Any) -> Table:
     first = columns[0]
     about = {"use_case": "any", "layer": "silver", "name": "things", "description": "Things.", "owner": "tests"}
     key = first["name"] if isinstance(first, Mapping) else first.name
-    return Table.model_validate(about | {"grain": "one row per thing", "keys": [key], "columns": columns} | more)
+    return TableInHome.model_validate(about | {"grain": "one row per thing", "keys": [key], "columns": columns} | more)
 
 
 def column(name: str, kind: str = "string", **more: Any) -> Column:

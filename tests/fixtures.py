@@ -96,7 +96,7 @@ def spark():
     """The Spark session of all tests; its tables are found by path, so homes may change under it."""
     from nightshift.spark_session import session
 
-    made = session("tests")
+    made = session("tests", get_settings())
     yield made
     made.stop()
 
@@ -168,7 +168,7 @@ def _begin_anew(status: int) -> None:
     old = SparkSession._instantiatedSession
     SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
     SparkSession._instantiatedSession = None
-    new = session("tests")
+    new = session("tests", get_settings())
     # Fixtures of the whole session hold the old one.
     if old is not None:
         old.__dict__.update(new.__dict__)

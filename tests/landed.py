@@ -64,7 +64,7 @@ def landed(spark: SparkSession, home: Settings, landed_lakes: Path) -> Landed:
     forget_tables(spark)
 
     def fill(name: str) -> Catalog:
-        use_case = UseCase.load(name)
+        use_case = UseCase.load(name, get_settings())
         catalog = Catalog(use_case)
         if use_case.sample_source is None:
             pytest.fail(

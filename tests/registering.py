@@ -10,6 +10,7 @@ import numpy as np
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.models import usable_version
 from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
@@ -32,12 +33,12 @@ def a_use_case() -> UseCase:
 def renamed(name: str) -> UseCase:
     """The flight use case under this name."""
     _of_flights()
-    return Renamed.load("flight_delays").model_copy(update={"name": name})
+    return Renamed.load("flight_delays", get_settings()).model_copy(update={"name": name})
 
 
 @functools.cache
 def _of_flights() -> Catalog:
-    return Catalog(UseCase.load("flight_delays"))
+    return Catalog(UseCase.load("flight_delays", get_settings()))
 
 
 def _catalog(use_case: UseCase) -> Catalog:
@@ -61,7 +62,7 @@ def trees(features: tuple[str, ...] = FEATURES):
 
 def register(use_case: UseCase, dates: str = "2013-01-01..2013-09-30", **tags: str) -> int:
     """Log and register a version, made of some of the declared quantities; gives its number."""
-    client()
+    client(get_settings())
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from tests.declaring import a_table, column
 
 # Bytes of each file, and how many records they hold.
@@ -53,7 +54,7 @@ class OneSource(Catalog):
     """A use case that has some bronze tables and nothing else."""
 
     def __init__(self, *tables: Table) -> None:
-        self.use_case = UseCase.load("flight_delays").model_copy(update={"name": tables[0].use_case})
+        self.use_case = UseCase.load("flight_delays", get_settings()).model_copy(update={"name": tables[0].use_case})
         self._tables = {table.short_name: table for table in tables}
         self._files = {}
 

@@ -106,7 +106,7 @@ class Shop:
 
     @property
     def catalog(self) -> Catalog:
-        return Catalog(UseCase.load(self.name))
+        return Catalog(UseCase.load(self.name, get_settings()))
 
     def change(self, file: str, old: str, new: str) -> None:
         """Replace a piece of a declaration, which must be there."""

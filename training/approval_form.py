@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nightshift import figures
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 from nightshift.install.services.airflow_env import local_url
 from nightshift.install.services.ports import Ports
 from nightshift.models import champions
@@ -170,7 +170,7 @@ def _number(value: float | None) -> str:
 
 def links(use_case: UseCase, version: int | None, run_id: str) -> list[str]:
     """Where the model card, the run with its plots and the version are, as lines of Markdown."""
-    base = _mlflow()
+    base = _mlflow(use_case.home)
     if base is None:
         return [f"MLflow run `{run_id}` holds the model card and all plots."]
     run = f"{base}/#/experiments/{experiment_id(use_case)}/runs/{run_id}"
@@ -180,9 +180,8 @@ def links(use_case: UseCase, version: int | None, run_id: str) -> list[str]:
     return shown
 
 
-def _mlflow() -> str | None:
+def _mlflow(settings: Settings) -> str | None:
     """Where people reach MLflow's pages; None where this home's server was never started."""
-    settings = get_settings()
     if (uri := settings.mlflow_public_url or settings.mlflow_tracking_uri) is not None:
         return uri.rstrip("/") if uri.startswith("http") else None
     ports = Ports.load(settings)

@@ -42,7 +42,7 @@ class Pinned:
         files, models = _files(use_case), _models(use_case)
         gates = load_gates(use_case)
         # Gates are read from the file once more; what is kept and what judges must be the same.
-        if _files(use_case) != files or UseCase.load(use_case.name) != use_case:
+        if _files(use_case) != files or UseCase.load(use_case.name, use_case.home) != use_case:
             raise ConflictError(f"{use_case.folder} was changed while the training began: start it again")
         contents = {
             _USE_CASE: files[_USE_CASE],

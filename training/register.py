@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError
+from nightshift.home.settings import Settings
 from nightshift.job import Job
 from nightshift.ledger.model_decisions import BY_HAND, decisions
 from nightshift.ledger.turns import turn, turn_if_free
@@ -49,7 +50,7 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
     Raises:
         NightshiftError: if MLflow does not answer.
     """
-    client()
+    client(job.home)
     import mlflow
 
     tags = {"use_case": job.use_case.name, DATES_TAG: str(job.dates), RUN_TAG: job.run_id, **(same or {})}
@@ -78,7 +79,7 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
         try:
             yield run_id
             # `end_run` forgets the run before it writes, so a second try of it would do nothing.
-            patiently("ending the run", lambda: client().set_terminated(run_id, "FINISHED"))
+            patiently("ending the run", lambda: client(job.home).set_terminated(run_id, "FINISHED"))
         except BaseException:
             # It is unfinished all the same where MLflow does not hear of it.
             with contextlib.suppress(Exception):
@@ -88,7 +89,9 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
             mlflow.end_run("FINISHED")
 
 
-def log_training(parameters: Mapping[str, Any], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+def log_training(
+    home: Settings, parameters: Mapping[str, Any], metrics: Mapping[str, float], tags: Mapping[str, str]
+) -> None:
     """Parameters, finite metrics and tags of the current run; other metrics are in the gates' report.
 
     Raises:
@@ -100,10 +103,10 @@ def log_training(parameters: Mapping[str, Any], metrics: Mapping[str, float], ta
     active = mlflow.active_run()
     assert active is not None
     run_id = active.info.run_id
-    before = patiently("reading the run's parameters", lambda: client().get_run(run_id)).data.params
+    before = patiently("reading the run's parameters", lambda: client(home).get_run(run_id)).data.params
     changed = sorted(name for name in before.keys() & parameters.keys() if before[name] != str(parameters[name]))
     if changed:
-        leave_unfinished(run_id)
+        leave_unfinished(home, run_id)
         raise DataError(
             f"MLflow run {run_id}, which was gone on with, had other values of {', '.join(changed)} before, and MLflow "
             "keeps the first: the run is left as it is. Run this again, it begins a new one"
@@ -114,13 +117,13 @@ def log_training(parameters: Mapping[str, Any], metrics: Mapping[str, float], ta
     patiently("logging tags", lambda: mlflow.set_tags(dict(tags)))
 
 
-def leave_unfinished(run_id: str) -> None:
+def leave_unfinished(home: Settings, run_id: str) -> None:
     """Keep a run from being gone on with: another training begins a new one.
 
     Raises:
         NightshiftError: if MLflow does not answer.
     """
-    patiently("leaving the run", lambda: client().set_tag(run_id, RUN_TAG, "left unfinished"))
+    patiently("leaving the run", lambda: client(home).set_tag(run_id, RUN_TAG, "left unfinished"))
 
 
 def decided_by(job: Job, run_id: str) -> str:
@@ -201,7 +204,7 @@ def register(job: Job, logged: ModelInfo, tags: Mapping[str, str]) -> int:
 
 def version_of_run(use_case: UseCase, run_id: str) -> int | None:
     """The version that an MLflow run registered; None where it registered none."""
-    found = client().search_model_versions(f"name = '{use_case.model_name}' and run_id = '{run_id}'")
+    found = client(use_case.home).search_model_versions(f"name = '{use_case.model_name}' and run_id = '{run_id}'")
     return min((int(each.version) for each in found), default=None)
 
 
@@ -213,7 +216,9 @@ def _to_go_on_with(job: Job, experiment: str, tags: Mapping[str, str]) -> list[s
     this very run decided is no reason, its task may have been killed right after.
     """
     # Values are compared here: MLflow's filters have no way to quote a quotation mark.
-    found = client().search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=RUNS_LOOKED_AT)
+    found = client(job.home).search_runs(
+        [experiment], order_by=["attributes.start_time DESC"], max_results=RUNS_LOOKED_AT
+    )
     made = decisions(job.use_case)
     same = []
     for run in found:

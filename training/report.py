@@ -20,6 +20,7 @@ import numpy as np
 
 from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import Settings
 from nightshift.ledger.run_environment import described
 from training.card import Card, write_card
 from training.judging.gates import as_table
@@ -68,7 +69,7 @@ def write_report(
             (folder / file).write_text(as_json(content), encoding="utf-8")
         for file, declared in declarations.items():
             (folder / file).write_bytes(declared)
-        _write_trials(folder, challenger.winner.study)
+        _write_trials(folder, job.home, challenger.winner.study)
         pictures = draw(folder / "plots", _subject(job, challenger, dataset))
         card = Card(
             job.use_case, job.catalog, challenger, dataset, periods, provenance, champion, skew, pictures
@@ -139,7 +140,7 @@ def _reliability(challenger: Challenger, dataset: Dataset) -> list[dict[str, flo
     return [{"forecast": forecast, "observed": observed, "rows": rows} for forecast, observed, rows in bins]
 
 
-def _write_trials(folder: Path, study: str) -> None:
+def _write_trials(folder: Path, home: Settings, study: str) -> None:
     """The trials of the search as CSV; a study that is not in the database is said and passed over.
 
     What a search did is told by its winner as well, so that a report never fails for the lack of it.
@@ -150,7 +151,7 @@ def _write_trials(folder: Path, study: str) -> None:
     from nightshift.home.database import database_url
 
     try:
-        trials = optuna.load_study(study_name=study, storage=database_url("optuna")).trials_dataframe()
+        trials = optuna.load_study(study_name=study, storage=database_url(home, "optuna")).trials_dataframe()
     except (KeyError, NightshiftError, sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         log.warning("the trials of study %s cannot be read, the report goes without them: %.200s", study, error)
         return

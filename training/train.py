@@ -27,6 +27,7 @@ from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.training_section import FEWEST_TEST_DAYS
 from nightshift.errors import UsageError
 from nightshift.home.database import database_url
+from nightshift.home.settings import Settings
 from nightshift.job import Job, end, run_job
 from nightshift.ledger.run_environment import described
 from nightshift.models import champions, which_version
@@ -81,7 +82,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     check_declarations(job.catalog)
     wordings(job.use_case, job.catalog[FEATURE_TABLE])
     with ThreadPoolExecutor(1) as background:
-        preloading = background.submit(_preload)
+        preloading = background.submit(_preload, job.home)
         rows, skew = read_rows(job)
         preloading.result()
     trials, seconds = arguments.trials or training.trials, arguments.search_seconds or training.search_seconds
@@ -118,7 +119,7 @@ def train_on(
                 trials,
                 seconds or use_case.training.search_seconds,
                 f"{use_case.name}/{run_id}",
-                database_url("optuna"),
+                database_url(job.home, "optuna"),
                 time.monotonic() if started is None else started,
             )
             outcome = _made_and_judged(job, pinned, rows, dataset, periods, made_of, budget, skew)
@@ -150,7 +151,7 @@ def _made_and_judged(
     approval: Who = PERSON if challenger.suspects else champions.approval_of(use_case)
     found = _provenance(challenger, rows, dataset, periods)
     provenance = {**made_of, COMPARED_TAG: compared, APPROVAL_TAG: approval, **found}
-    log_training(_parameters(job, challenger), challenger.numbers, provenance)
+    log_training(job.home, _parameters(job, challenger), challenger.numbers, provenance)
     logged = log_model(challenger.model, dataset)
     with write_report(job, challenger, dataset, periods, provenance, champion, skew, pinned.files) as folder:
         log_files(str(folder))
@@ -168,7 +169,7 @@ def read_rows(job: Job, dates: BatchDates | None = None) -> tuple[Rows, Skew]:
     """Read the data set in Spark, hold it against what was scored, and end Spark: the search needs its cores."""
     dates = dates or job.dates
     features = job.catalog[FEATURE_TABLE]
-    spark = session(f"train {job.use_case.name} {dates}", job.use_case.spark)
+    spark = session(f"train {job.use_case.name} {dates}", job.home, job.use_case.spark)
     try:
         rows = read(spark, job.catalog, dates)
         return rows, compare(spark, job.catalog, dates, rows.versions[features.label])
@@ -204,12 +205,12 @@ def refuse_few_days(dataset: Dataset, periods: Periods) -> None:
         )
 
 
-def _preload() -> None:
+def _preload(home: Settings) -> None:
     """Heavy imports and the first database connection, while Spark starts and reads in another process."""
     import lightgbm  # noqa: F401
     import optuna  # noqa: F401
 
-    client()
+    client(home)
     import mlflow.lightgbm  # noqa: F401
 
 
@@ -260,7 +261,7 @@ def _promote(job: Job, version: int, run_id: str) -> None:
         kept = champions.promote(job.use_case, version, first, AUTO, why, decided_by(job, run_id))
     except NeverComparedError:
         # Gone on with, it would come here again, with the same version.
-        leave_unfinished(run_id)
+        leave_unfinished(job.home, run_id)
         raise
     log.info("%s version %d is champion from %s on", job.use_case.model_name, version, kept.first)
 

@@ -17,7 +17,6 @@ from expectations.pages.profile_page import filled_in
 from expectations.pages.templates import template
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Table
-from nightshift.home.settings import get_settings
 from nightshift.lake.audit_report import Check
 
 # Written beside the page of the checks, under its name with this ending.
@@ -43,8 +42,8 @@ def write_page(
         Where the page of the checks lies.
     """
     blocked = any(not check.passed and check.consequence == "blocks" for check in checks)
-    folder = get_settings().data_docs / table.use_case / str(dates) / table.short_name
-    page, attempt = _new_page(folder, blocked)
+    place = table.home.data_docs / table.use_case
+    page, attempt = _new_page(place / str(dates) / table.short_name, blocked)
     common = {
         "table": table,
         "dates": dates,
@@ -62,12 +61,13 @@ def write_page(
         Shown(
             table=table.short_name,
             dates=str(dates),
-            page=page.relative_to(get_settings().data_docs / table.use_case).as_posix(),
+            page=page.relative_to(place).as_posix(),
             blocked=blocked,
             has_profile=bool(profiles),
             warnings=sum(not check.passed and check.consequence == "warns" for check in checks),
             rows=sum(profile["rows"] for profile in profiles.values()) if profiles else None,
         ),
+        table.home,
         table.use_case,
     )
     return page

@@ -16,7 +16,7 @@ from typing import Any
 
 from expectations.pages.templates import template
 from nightshift.declarations.tables import LAYERS
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 from nightshift.ledger.turns import turn
 
 # Audits that are listed of each table; the pages of older ones stay where they are.
@@ -51,41 +51,42 @@ class Shown:
         return self.dates.rpartition("..")[2]
 
 
-def list_audit(shown: Shown, use_case: str) -> None:
+def list_audit(shown: Shown, home: Settings, use_case: str) -> None:
     """Put an audit first on the index of its use case."""
     with index_lock(use_case):
         by_table: dict[str, list[Shown]] = defaultdict(list)
-        for each in (shown, *_listed(_folder(use_case))):
+        for each in (shown, *_listed(_folder(home, use_case))):
             if len(by_table[each.table]) < LISTED_AUDITS:
                 by_table[each.table].append(each)
         kept = [asdict(each) for audits in by_table.values() for each in audits]
-        _replace(_folder(use_case) / "index.json", json.dumps(kept, indent=1))
-        render(use_case)
+        _replace(_folder(home, use_case) / "index.json", json.dumps(kept, indent=1))
+        render(home, use_case)
 
 
-def render(use_case: str) -> None:
+def render(home: Settings, use_case: str) -> None:
     """Write the index of a use case, and that of all; call it while :func:`index_lock`."""
-    folder = _folder(use_case)
+    folder = _folder(home, use_case)
     by_table: dict[str, list[Shown]] = defaultdict(list)
     for each in _listed(folder):
         by_table[each.table].append(each)
     tables = sorted(by_table.items(), key=lambda item: (LAYERS.index(item[0].partition(".")[0]), item[0]))
-    refused = sorted(read_refused(use_case).items(), reverse=True)
+    refused = sorted(_refused(folder).items(), reverse=True)
     pages = {name: page for name, page in PAGES.items() if (folder / page).is_file()}
     shown = {"use_case": use_case, "tables": tables, "refused": refused, "pages": pages}
     _replace(folder / "index.html", template("index.html.j2").render(shown))
-    _render_all()
+    _render_all(home)
 
 
-def read_refused(use_case: str) -> dict[str, str]:
+def read_refused(home: Settings, use_case: str) -> dict[str, str]:
     """The batch dates of a use case that are refused, each with the reason."""
-    return _refused(_folder(use_case))
+    return _refused(_folder(home, use_case))
 
 
-def write_refused(use_case: str, refused: Mapping[str, str]) -> None:
+def write_refused(home: Settings, use_case: str, refused: Mapping[str, str]) -> None:
     """Keep the batch dates that are refused; call it while :func:`index_lock`."""
-    _folder(use_case).mkdir(parents=True, exist_ok=True)
-    _replace(_folder(use_case) / "refused.json", json.dumps(dict(refused), indent=1))
+    folder = _folder(home, use_case)
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / "refused.json", json.dumps(dict(refused), indent=1))
 
 
 @contextlib.contextmanager
@@ -95,9 +96,9 @@ def index_lock(use_case: str) -> Iterator[None]:
         yield
 
 
-def _render_all() -> None:
+def _render_all(home: Settings) -> None:
     """The page of all use cases, from what stands beside theirs; those with refused dates come first."""
-    root = get_settings().data_docs
+    root = home.data_docs
     # No use case's name has a dot.
     with _turn("all.use_cases"):
         found = [_overview(index.parent) for index in sorted(root.glob("*/index.html"))]
@@ -125,8 +126,8 @@ def _beginning(reason: str) -> str:
     return "\n".join(lines[:_LINES]) + ("\n…" if len(lines) > _LINES else "")
 
 
-def _folder(use_case: str) -> Path:
-    return get_settings().data_docs / use_case
+def _folder(home: Settings, use_case: str) -> Path:
+    return home.data_docs / use_case
 
 
 def _listed(folder: Path) -> list[Shown]:

@@ -47,7 +47,7 @@ Yaml = dict[str, Any]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the contracts, or check them; gives the exit status."""
-    found = checked_use_cases()
+    found = checked_use_cases(get_settings())
     return Generator(
         MODULE,
         "Write the data contracts of all tables.",
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def place_of(table: Table) -> Path:
     """Where the contract of a table lies."""
-    return get_settings().use_cases_dir / table.use_case / "contracts" / f"{table.short_name}.odcs.yaml"
+    return table.home.use_cases_dir / table.use_case / "contracts" / f"{table.short_name}.odcs.yaml"
 
 
 def text(table: Table) -> str:

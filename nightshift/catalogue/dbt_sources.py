@@ -31,12 +31,13 @@ SOURCE_LAYERS: tuple[Layer, ...] = ("silver", "gold")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files, or check them; gives the exit status."""
-    found = checked_use_cases()
+    home = get_settings()
+    found = checked_use_cases(home)
     return Generator(
         MODULE,
         "Write dbt's sources of all use cases.",
         files=lambda: {_file(catalog): sources(catalog) for catalog in found.catalogs},
-        places=lambda: get_settings().use_cases_dir.glob("*/dbt/models/sources.yml"),
+        places=lambda: home.use_cases_dir.glob("*/dbt/models/sources.yml"),
         broken=found.sentences,
     ).main(arguments)
 

@@ -36,7 +36,7 @@ MEASURED = ("double", "boolean", "int", "bigint")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pages, or check them; gives the exit status."""
-    found = checked_use_cases()
+    found = checked_use_cases(get_settings())
     return Generator(
         MODULE,
         "Write the reference pages of all tables.",

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from nightshift import terminal
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 
 @click.command("audit-pack")
@@ -17,12 +19,13 @@ from nightshift import terminal
     type=click.Path(dir_okay=False, path_type=Path),
     help="Zip file; without it, <use case>-<version>-audit-pack.zip in this folder.",
 )
-def audit_pack(version: int, use_case: str, output: Path | None) -> None:
+@pass_settings
+def audit_pack(settings: Settings, version: int, use_case: str, output: Path | None) -> None:
     """Put all that is known of VERSION into one zip file: model, card, data with digests, decisions, declarations."""
     from nightshift.declarations.use_case import UseCase
     from nightshift.models.audit_pack import write_audit_pack
 
-    case = UseCase.load(use_case)
+    case = UseCase.load(use_case, settings)
     place = output or Path(f"{case.name}-{version}-audit-pack.zip")
     missing = write_audit_pack(case, version, place)
     terminal.echo(f"{place} ({place.stat().st_size:,} bytes)")

@@ -10,11 +10,14 @@ import click
 
 from nightshift import terminal
 from nightshift.home.outside_errors import unusable
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 
 @click.command()
 @click.argument("file")
-def backup(file: str) -> None:
+@pass_settings
+def backup(settings: Settings, file: str) -> None:
     """Write everything that this installation holds to FILE, or to standard output where FILE is `-`.
 
     Lake, landing zone, archive, models, audit pages, logs, and the databases with history, ledger and registry. The
@@ -23,7 +26,7 @@ def backup(file: str) -> None:
     from nightshift.install.backup import write_backup
 
     if file == "-":
-        write_backup.write_to(sys.stdout.buffer, _say)
+        write_backup.write_to(sys.stdout.buffer, settings, _say)
         return
     path, new = Path(file), Path(f"{file}.new")
     if path.exists():
@@ -32,7 +35,7 @@ def backup(file: str) -> None:
         # What a killed backup left.
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            write_backup.write_to(stream, _say)
+            write_backup.write_to(stream, settings, _say)
         new.replace(path)
     except OSError as error:
         raise unusable(f"{error.filename or new} can't be read or written", error) from error
@@ -42,7 +45,8 @@ def backup(file: str) -> None:
 
 @click.command()
 @click.argument("file")
-def restore(file: str) -> None:
+@pass_settings
+def restore(settings: Settings, file: str) -> None:
     """Read FILE, or standard input where FILE is `-`, into this installation, which must hold nothing yet.
 
     A backup of the embedded form is restored on servers, and one of servers in the embedded form. The services must be
@@ -51,11 +55,11 @@ def restore(file: str) -> None:
     from nightshift.install.backup import restore_backup
 
     if file == "-":
-        restore_backup.restore_from(sys.stdin.buffer, _say)
+        restore_backup.restore_from(sys.stdin.buffer, settings, _say)
         return
     try:
         with Path(file).open("rb") as stream:
-            restore_backup.restore_from(stream, _say)
+            restore_backup.restore_from(stream, settings, _say)
     except OSError as error:
         raise unusable(f"{error.filename or file} can't be read or written", error) from error
 

@@ -72,9 +72,9 @@ def cli(context: click.Context) -> None:
     """
     if context.invoked_subcommand not in _STATELESS:
         from nightshift.home.home_folder import refuse_transfer
-        from nightshift.home.settings import get_settings
+        from nightshift.home.settings import Settings
 
-        refuse_transfer(get_settings())
+        refuse_transfer(context.ensure_object(Settings))
 
 
 def main() -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 import click
 
 from nightshift import terminal
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 
 @click.command()
 @click.argument("table", required=False)
 @click.option("--use-case", help="Only the contracts of this use case.")
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder.")
-def contracts(table: str | None, use_case: str | None, to: Path | None) -> None:
+@pass_settings
+def contracts(settings: Settings, table: str | None, use_case: str | None, to: Path | None) -> None:
     r"""Print the contract of TABLE, or list all; with --to, write them as files.
 
     They are YAML in the Open Data Contract Standard.
@@ -28,7 +31,7 @@ def contracts(table: str | None, use_case: str | None, to: Path | None) -> None:
 
     found = {
         each.full_name: each
-        for catalog in checked_use_cases().warn().catalogs
+        for catalog in checked_use_cases(settings).warn().catalogs
         for each in catalog
         if (use_case is None or each.use_case == use_case) and (table is None or each.full_name == table)
     }

@@ -8,7 +8,8 @@ import sys
 import click
 
 from nightshift.errors import UsageError
-from nightshift.home.settings import get_settings
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 
 @click.command()
@@ -20,7 +21,9 @@ from nightshift.home.settings import get_settings
 @click.option("--who", required=True, help="Who carries it out; goes into the ledger.")
 @click.option("--why", required=True, help="On what ground, like the number of the request; no personal data.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@pass_settings
 def erase(
+    settings: Settings,
     use_case: str,
     table: str,
     column: str,
@@ -45,5 +48,5 @@ def erase(
         value = sys.stdin.read().rstrip("\r\n")
     else:
         value = click.prompt("Value", hide_input=True, prompt_suffix=" (not shown): ")
-    done = subprocess.run(command, input=value, text=True, cwd=get_settings().project_dir, check=False)
+    done = subprocess.run(command, input=value, text=True, cwd=settings.project_dir, check=False)
     raise SystemExit(done.returncode)

@@ -11,6 +11,8 @@ import click
 
 from nightshift import terminal
 from nightshift.figures import share
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 from nightshift.stages import typed
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ FEATURE_TITLES = ("feature", "type", "gain", "used by", "nulls", "computed from"
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of use cases with their features.")
 @click.option("--publish", is_flag=True, help="Also publish it as the table gold.<use case>_feature_registry.")
 @click.option("--run-id", default="manual", show_default=True, help="Names the publication in the ledger.")
-def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> None:
+@pass_settings
+def features(settings: Settings, name: str | None, as_json: bool, publish: bool, run_id: str) -> None:
     """Show what each feature means, comes from and holds, and which models use it.
 
     Writes the same as an HTML page beside the Data Docs, with dbt's documentation of the models that compute it.
@@ -40,12 +43,12 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
     def read(catalog: Catalog) -> None:
         registries[catalog.use_case.name] = registry_of(catalog.use_case)
 
-    use_cases = asked_use_cases(name, read).use_cases
+    use_cases = asked_use_cases(settings, name, read).use_cases
     dbt_docs = {use_case.name: write_docs(use_case) for use_case in use_cases}
     pages = {use_case.name: write_registry(use_case, registries[use_case.name]) for use_case in use_cases}
     if publish:
         for registry in registries.values():
-            _publish(registry, run_id)
+            _publish(settings, registry, run_id)
     if as_json:
         found = [{**dataclasses.asdict(registry), "page": pages[key]} for key, registry in registries.items()]
         terminal.echo_json(found)
@@ -56,15 +59,14 @@ def features(name: str | None, as_json: bool, publish: bool, run_id: str) -> Non
         terminal.echo(f"dbt docs: {dbt_docs[key]}\n")
 
 
-def _publish(registry: Registry, run_id: str) -> None:
+def _publish(settings: Settings, registry: Registry, run_id: str) -> None:
     """Run the job that publishes the table; what it prints is shown as it comes, and is no part of the output."""
     from nightshift.catalogue.feature_registry.registry_rows import newest_date
     from nightshift.errors import of_status
-    from nightshift.home.settings import get_settings
 
     named = ("--use-case", registry.use_case, "--dates", str(newest_date(registry)), "--run-id", run_id)
     job = ("spark_jobs.describe_features", *named)
-    done = subprocess.run([sys.executable, "-m", *job], cwd=get_settings().project_dir, stdout=sys.stderr, check=False)
+    done = subprocess.run([sys.executable, "-m", *job], cwd=settings.project_dir, stdout=sys.stderr, check=False)
     if done.returncode:
         raise of_status(done.returncode)(
             f"the table was not published, the last lines above say why: then run `{typed(job)}`"

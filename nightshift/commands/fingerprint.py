@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from nightshift import terminal
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +20,8 @@ _HALF = 2**64
 
 @click.command()
 @click.argument("table", required=False)
-def fingerprint(table: str | None) -> None:
+@pass_settings
+def fingerprint(settings: Settings, table: str | None) -> None:
     r"""Print each published slice of TABLE, or of all, with its rows and a digest of them.
 
     The digest is the same for the same rows, in whatever order and files they lie, and another where a single value
@@ -32,7 +35,7 @@ def fingerprint(table: str | None) -> None:
     from nightshift.errors import UsageError
     from nightshift.lake.sql_queries import published_tables
 
-    tables = published_tables()
+    tables = published_tables(settings)
     if table is not None and table not in tables:
         raise UsageError(f"there is no published table {table}: `nightshift sql` lists those that there are")
     for name in sorted(tables) if table is None else [table]:
@@ -46,6 +49,7 @@ def _slices(table: Table) -> Iterator[str]:
     # Sums of digests: neither the order nor the files of the rows count, and a row that is there twice does.
     # Of each row as JSON, in which text and null are told apart.
     parts = ", ".join(f"sum(CAST(md5_number_{half}(to_json(row)) AS HUGEINT))" for half in ("upper", "lower"))
-    found = query(f"SELECT batch_date, count(*), {parts} FROM {table.full_name} AS row GROUP BY 1 ORDER BY 1")
+    asked = f"SELECT batch_date, count(*), {parts} FROM {table.full_name} AS row GROUP BY 1 ORDER BY 1"
+    found = query(asked, table.home)
     for date, rows, upper, lower in zip(*(column.to_pylist() for column in found.columns), strict=True):
         yield f"{date}\t{rows}\t{int(upper) % _HALF:016x}{int(lower) % _HALF:016x}"

@@ -11,6 +11,8 @@ import click
 from nightshift import terminal
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from nightshift.ingest.late import Changes
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 @click.option("--all-dates", is_flag=True, help="Look at every batch date, not at `delivery.late_days` only.")
 @click.option("--leave-out", metavar="A..B", help="Pass over the deliveries of these batch dates.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
-def late(use_case: str | None, all_dates: bool, leave_out: str | None, as_json: bool) -> None:
+@pass_settings
+def late(settings: Settings, use_case: str | None, all_dates: bool, leave_out: str | None, as_json: bool) -> None:
     """List late and corrected deliveries, and the dates of each stage that they touch.
 
     This only looks: the DAG <use case>_catch_up redoes them.
@@ -31,7 +34,7 @@ def late(use_case: str | None, all_dates: bool, leave_out: str | None, as_json: 
     from nightshift.ingest.late.changes_in_words import describe, next_steps
 
     passed_over = frozenset(BatchDates.parse(leave_out)) if leave_out else frozenset[dt.date]()
-    catalogs = asked_use_cases(use_case).catalogs
+    catalogs = asked_use_cases(settings, use_case).catalogs
     found = [(each.use_case, find(each.use_case, each, all_dates, passed_over)) for each in catalogs]
     if as_json:
         terminal.echo_json([_as_values(case, changes) for case, changes in found])

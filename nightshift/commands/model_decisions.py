@@ -16,7 +16,8 @@ from nightshift import stages, terminal
 from nightshift.dates import BatchDates, parse_date
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError, of_status
-from nightshift.home.settings import get_settings
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from nightshift.models.champions import Affected, Decision
@@ -37,7 +38,10 @@ def _options(command: FC) -> FC:
 @_options
 @click.option("--from", "first", help="First batch date; without it, after its training and what is scored already.")
 @click.option("--cleared", multiple=True, help="Feature that may know the outcome, and that you looked at; repeat it.")
-def promote(version: int, use_case: str, who: str, why: str, first: str | None, cleared: tuple[str, ...]) -> None:
+@pass_settings
+def promote(
+    settings: Settings, version: int, use_case: str, who: str, why: str, first: str | None, cleared: tuple[str, ...]
+) -> None:
     """Make VERSION champion from a batch date on.
 
     Where a person approves the next champion, only the people in `training.approval.by` may. Each feature of the
@@ -47,7 +51,7 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None, 
     from nightshift.models import champions
     from nightshift.models.champions.approvers import who_and_why
 
-    case = UseCase.load(use_case)
+    case = UseCase.load(use_case, settings)
     who, why = who_and_why(case, version, who, why)
     date = case.batch_dates(str(parse_date(first))).first if first else _default_first(case, version)
     kept = champions.promote(case, version, date, who, why, BY_HAND, cleared=cleared)
@@ -59,14 +63,17 @@ def promote(version: int, use_case: str, who: str, why: str, first: str | None, 
 @click.option("--from", "first", required=True, help="First batch date that it is champion of again.")
 @click.option("--block-live", is_flag=True, help="Block the version that is champion until then.")
 @click.option("--rescore", is_flag=True, help="Make the scores again that another version made from then on.")
-def rollback(version: int, use_case: str, who: str, why: str, first: str, block_live: bool, rescore: bool) -> None:
+@pass_settings
+def rollback(
+    settings: Settings, version: int, use_case: str, who: str, why: str, first: str, block_live: bool, rescore: bool
+) -> None:
     """Put VERSION back from a batch date on, and say which scores another version made since."""
     from nightshift.declarations.catalog import Catalog
     from nightshift.ledger.model_decisions import BY_HAND
     from nightshift.models import champions
     from nightshift.models.champions.decisions_without_effect import NothingDecidedError
 
-    case = UseCase.load(use_case)
+    case = UseCase.load(use_case, settings)
     date = case.batch_dates(str(parse_date(first))).first
     nothing = None
     try:
@@ -83,7 +90,7 @@ def rollback(version: int, use_case: str, who: str, why: str, first: str, block_
         terminal.echo(f"no score from {date} on was made by another version")
     elif rescore:
         terminal.echo("\n".join(found.lines()))
-        _rescore(found)
+        _rescore(settings, found)
     else:
         terminal.echo("\n".join(found.lines()))
         terminal.echo("make them again with --rescore, or by:")
@@ -94,12 +101,13 @@ def rollback(version: int, use_case: str, who: str, why: str, first: str, block_
 
 @click.command()
 @_options
-def block(version: int, use_case: str, who: str, why: str) -> None:
+@pass_settings
+def block(settings: Settings, version: int, use_case: str, who: str, why: str) -> None:
     """Refuse VERSION from now on: it scores nothing more and cannot be promoted."""
     from nightshift.ledger.model_decisions import BY_HAND
     from nightshift.models import champions
 
-    case = UseCase.load(use_case)
+    case = UseCase.load(use_case, settings)
     kept = champions.block(case, version, who, why, BY_HAND)
     terminal.echo(f"version {version} is blocked by {kept.who}: {kept.why}")
     for reign in champions.history(case):
@@ -113,12 +121,13 @@ def block(version: int, use_case: str, who: str, why: str) -> None:
 
 @click.command()
 @_options
-def unblock(version: int, use_case: str, who: str, why: str) -> None:
+@pass_settings
+def unblock(settings: Settings, version: int, use_case: str, who: str, why: str) -> None:
     """Take a block of VERSION back."""
     from nightshift.ledger.model_decisions import BY_HAND
     from nightshift.models import champions
 
-    champions.unblock(UseCase.load(use_case), version, who, why, BY_HAND)
+    champions.unblock(UseCase.load(use_case, settings), version, who, why, BY_HAND)
     terminal.echo(f"version {version} is not blocked any more")
 
 
@@ -134,18 +143,18 @@ def _default_first(case: UseCase, version: int) -> Callable[[], dt.date]:
 
     run_id = str(mlflow_connection.model_version(case, version).run_id)
     trained = mlflow_connection.patiently(
-        "reading the run", lambda: mlflow_connection.client().get_run(run_id)
+        "reading the run", lambda: mlflow_connection.client(case.home).get_run(run_id)
     ).data.tags.get("dates")
     if trained is None:
         raise UsageError(f"MLflow run {run_id} does not name the dates of its training: say --from")
     return partial(champions.default_first, Catalog(case), BatchDates.parse(trained).last)
 
 
-def _rescore(found: Affected) -> None:
+def _rescore(settings: Settings, found: Affected) -> None:
     """Run the jobs one after the other; their output is shown as it comes."""
     for command in found.commands():
         terminal.echo(stages.typed(command))
-        done = subprocess.run([sys.executable, "-m", *command], cwd=get_settings().project_dir, check=False)
+        done = subprocess.run([sys.executable, "-m", *command], cwd=settings.project_dir, check=False)
         if done.returncode:
             raise of_status(done.returncode)(
                 f"{stages.typed(command)} ended with status {done.returncode}; the version is back all the same. "

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift import terminal
 from nightshift.figures import number
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from nightshift.models.champions import Reign
 
 
-def metrics_of(run_id: str) -> dict[str, float]:
+def metrics_of(home: Settings, run_id: str) -> dict[str, float]:
     """The measures that an MLflow run logged; none where it is gone."""
     from mlflow.exceptions import MlflowException
 
@@ -23,7 +24,7 @@ def metrics_of(run_id: str) -> dict[str, float]:
     try:
         return dict(
             mlflow_connection.patiently(
-                "reading the run", lambda: mlflow_connection.client().get_run(run_id)
+                "reading the run", lambda: mlflow_connection.client(home).get_run(run_id)
             ).data.metrics
         )
     except MlflowException:

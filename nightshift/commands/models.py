@@ -13,6 +13,8 @@ from nightshift.commands.model_decisions import block, promote, rollback, unbloc
 from nightshift.commands.model_tables import metrics_of, moment, print_table, reign_row, shown
 from nightshift.commands.models_live_on import live_on
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 REIGN_COLUMNS = ("version", "first", "last", "action", "who", "why", "decided_at")
 DECISION_COLUMNS = ("decided_at", "action", "version", "first", "who", "why", "run_id")
@@ -39,11 +41,12 @@ def _options(command: FC) -> FC:
 
 @models.command()
 @_options
-def history(use_case: str, as_json: bool) -> None:
+@pass_settings
+def history(settings: Settings, use_case: str, as_json: bool) -> None:
     """Show which version was champion of which batch dates, and every decision that was made."""
     from nightshift.models import champions
 
-    made = champions.decisions(UseCase.load(use_case))
+    made = champions.decisions(UseCase.load(use_case, settings))
     reigns = champions.reigns_of(made)
     if as_json:
         terminal.echo_json(
@@ -59,14 +62,15 @@ def history(use_case: str, as_json: bool) -> None:
 
 @models.command("list")
 @_options
-def list_versions(use_case: str, as_json: bool) -> None:
+@pass_settings
+def list_versions(settings: Settings, use_case: str, as_json: bool) -> None:
     """List the versions in the registry with what became of them.
 
     A version is champion of the batch dates from `champion_from` on, up to and without `champion_to`.
     """
     from nightshift.models import champions, mlflow_connection
 
-    case = UseCase.load(use_case)
+    case = UseCase.load(use_case, settings)
     champions.mend(case)
     rows = [
         {
@@ -75,7 +79,7 @@ def list_versions(use_case: str, as_json: bool) -> None:
             "champion_from": found.tags.get("champion_from"),
             "champion_to": found.tags.get("champion_to"),
             "made": moment(found.creation_timestamp),
-            "loss": metrics_of(str(found.run_id)).get("loss"),
+            "loss": metrics_of(settings, str(found.run_id)).get("loss"),
             "mlflow_run": found.run_id,
         }
         for version, found in mlflow_connection.model_versions(case).items()
@@ -92,17 +96,18 @@ def list_versions(use_case: str, as_json: bool) -> None:
 @models.command()
 @click.argument("version", type=int)
 @_options
-def show(version: int, use_case: str, as_json: bool) -> None:
+@pass_settings
+def show(settings: Settings, version: int, use_case: str, as_json: bool) -> None:
     """Show all that is known of a version: what it is made of, its measures, and what was decided about it."""
     from nightshift.models import champions, mlflow_connection
 
-    case = UseCase.load(use_case)
+    case = UseCase.load(use_case, settings)
     found = mlflow_connection.model_version(case, version)
     made = champions.decisions(case)
     decided = [asdict(each) for each in made if each.version == version]
     reigns = [reign_row(each) for each in champions.reigns_of(made) if each.version == version]
     born, run_id = moment(found.creation_timestamp), str(found.run_id)
-    tags, metrics = dict(sorted(found.tags.items())), dict(sorted(metrics_of(run_id).items()))
+    tags, metrics = dict(sorted(found.tags.items())), dict(sorted(metrics_of(settings, run_id).items()))
     if as_json:
         terminal.echo_json(
             {"version": version, "mlflow_run": run_id, "made": born, "reigns": reigns, "decisions": decided}

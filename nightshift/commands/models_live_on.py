@@ -11,6 +11,8 @@ from nightshift import terminal
 from nightshift.commands.model_tables import reign_row, shown
 from nightshift.dates import parse_date
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from nightshift.ledger.scores import Scoring
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 @click.argument("date")
 @click.option("--use-case", required=True)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def live_on(date: str, use_case: str, as_json: bool) -> None:
+@pass_settings
+def live_on(settings: Settings, date: str, use_case: str, as_json: bool) -> None:
     """Show the version that is champion of batch date DATE, and the versions that made its scores, the newest first.
 
     They differ after a rollback, until the date is scored anew, and where somebody scored it with a version by its
@@ -32,7 +35,7 @@ def live_on(date: str, use_case: str, as_json: bool) -> None:
     from nightshift.ledger.scores import scorings
     from nightshift.models import champions
 
-    case, day = UseCase.load(use_case), parse_date(date)
+    case, day = UseCase.load(use_case, settings), parse_date(date)
     made = champions.decisions(case)
     reign = champions.reign_on(made, day)
     scored = [(each, champions.reign_on(made, day, each.at)) for each in scorings(case, day)]

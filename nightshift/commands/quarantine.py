@@ -10,6 +10,8 @@ from click.decorators import FC
 from nightshift import terminal
 from nightshift.dates import BatchDates, parse_date
 from nightshift.errors import DecisionError, UsageError
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from nightshift.declarations.catalog import Catalog
@@ -32,7 +34,10 @@ def quarantine() -> None:
 @click.option("--table", help="Only this source, like customers.")
 @click.option("--rule", help="Only rows that break this rule, like distance.maximum.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: an object with `tables` and `rules`.")
-def list_counts(use_case: str, dates: str, table: str | None, rule: str | None, as_json: bool) -> None:
+@pass_settings
+def list_counts(
+    settings: Settings, use_case: str, dates: str, table: str | None, rule: str | None, as_json: bool
+) -> None:
     """Count the quarantined rows, per date and table and per broken rule.
 
     open: nobody has decided. rejected: a person has decided that they stay out. waiting: released, and in quarantine
@@ -40,7 +45,7 @@ def list_counts(use_case: str, dates: str, table: str | None, rule: str | None, 
     """
     from nightshift.ingest.quarantine.quarantined_rows import Selection, counts
 
-    catalog = _catalog(use_case)
+    catalog = _catalog(settings, use_case)
     found = counts(catalog, Selection(BatchDates.parse(dates), _source(catalog, table), rule))
     if as_json:
         terminal.echo_json(found)
@@ -61,7 +66,9 @@ def list_counts(use_case: str, dates: str, table: str | None, rule: str | None, 
 @click.option("--record", type=int, help="Only this line or record number.")
 @click.option("--limit", default=20, show_default=True, help="How many rows.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
+@pass_settings
 def show(
+    settings: Settings,
     use_case: str,
     dates: str,
     table: str | None,
@@ -74,7 +81,7 @@ def show(
     """Show quarantined rows: where they stand, what is wrong, and what was decided. Personal data is masked."""
     from nightshift.ingest.quarantine.quarantined_rows import Selection, rows
 
-    catalog = _catalog(use_case)
+    catalog = _catalog(settings, use_case)
     selection = Selection(BatchDates.parse(dates), _source(catalog, table), rule, file, record)
     found = rows(catalog, selection, limit)
     if as_json:
@@ -112,23 +119,26 @@ def _decision(command: FC) -> FC:
 
 @quarantine.command()
 @_decision
-def release(**given: Any) -> None:
+@pass_settings
+def release(settings: Settings, /, **given: Any) -> None:
     """Let rows pass although they break a rule.
 
     Bounds, accepted values, patterns and rules between columns can be waived. What can't be read, is missing or of
     another type can't: only a mended rule or a new delivery helps.
     """
-    _decide("release", **given)
+    _decide(settings, "release", **given)
 
 
 @quarantine.command()
 @_decision
-def reject(**given: Any) -> None:
+@pass_settings
+def reject(settings: Settings, /, **given: Any) -> None:
     """Keep rows out for good: they no longer count against the tolerated share."""
-    _decide("reject", **given)
+    _decide(settings, "reject", **given)
 
 
 def _decide(
+    settings: Settings,
     action: Action,
     use_case: str,
     table: str,
@@ -145,7 +155,7 @@ def _decide(
     if record is not None and file is None:
         raise UsageError("--record needs --file: a record's number is its place within a file")
     dates = BatchDates.of(parse_date(date))
-    catalog = _catalog(use_case)
+    catalog = _catalog(settings, use_case)
     done = decide(catalog, action, Selection(dates, _source(catalog, table), rule, file, record), who, why)
     word = {"release": "released", "reject": "rejected"}[action]
     terminal.echo(f"{done.rows} rows {word}{f', {done.already} were so before' if done.already else ''}")
@@ -161,11 +171,11 @@ def _decide(
         terminal.echo(f"It counts when the date is landed again:\n{land_again(use_case, dates)}")
 
 
-def _catalog(use_case: str) -> Catalog:
+def _catalog(settings: Settings, use_case: str) -> Catalog:
     from nightshift.declarations.catalog import Catalog
     from nightshift.declarations.use_case import UseCase
 
-    return Catalog(UseCase.load(use_case))
+    return Catalog(UseCase.load(use_case, settings))
 
 
 def _source(catalog: Catalog, name: str | None) -> str | None:

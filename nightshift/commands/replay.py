@@ -8,7 +8,8 @@ import sys
 import click
 
 from nightshift.dates import parse_date
-from nightshift.home.settings import get_settings
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 
 @click.command()
@@ -18,8 +19,15 @@ from nightshift.home.settings import get_settings
 @click.option("--score-version", type=int, help="Delta version of the scores; unset: what readers see now.")
 @click.option("--list", "only_list", is_flag=True, help="Only list the versions that the date's scores ever had.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@pass_settings
 def replay(
-    use_case: str, date: str, keys: tuple[str, ...], score_version: int | None, only_list: bool, as_json: bool
+    settings: Settings,
+    use_case: str,
+    date: str,
+    keys: tuple[str, ...],
+    score_version: int | None,
+    only_list: bool,
+    as_json: bool,
 ) -> None:
     """Compute the scores of a batch date again, from the features and the model that they name.
 
@@ -30,5 +38,5 @@ def replay(
     command += [f"--key={key}" for key in keys]
     command += [] if score_version is None else [f"--score-version={score_version}"]
     command += ["--list"] * only_list + ["--json"] * as_json
-    done = subprocess.run(command, cwd=get_settings().project_dir, check=False)
+    done = subprocess.run(command, cwd=settings.project_dir, check=False)
     raise SystemExit(done.returncode)

@@ -6,7 +6,8 @@ import click
 
 from nightshift import terminal
 from nightshift.home.outside_errors import unusable
-from nightshift.home.settings import get_settings
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 from nightshift.install.setup import secret_files
 
 
@@ -16,9 +17,10 @@ def secrets() -> None:
 
 
 @secrets.command()
-def init() -> None:
+@pass_settings
+def init(settings: Settings) -> None:
     """Make the files of secrets/ that are missing; those that are there stay as they are."""
-    project = get_settings().project_dir
+    project = settings.project_dir
     try:
         terminal.echo(secret_files.told(secret_files.make(project)))
     except OSError as error:

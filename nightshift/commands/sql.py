@@ -12,6 +12,8 @@ import click
 
 from nightshift import terminal
 from nightshift.figures import number
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +34,8 @@ UNCUT = 10_000
     show_default=True,
     help="Rows shown as a table; csv and json have them all.",
 )
-def sql(query: str | None, form: str, max_rows: int) -> None:
+@pass_settings
+def sql(settings: Settings, query: str | None, form: str, max_rows: int) -> None:
     r"""Run QUERY on the published tables; without one, list them.
 
     \b
@@ -47,11 +50,11 @@ def sql(query: str | None, form: str, max_rows: int) -> None:
     from nightshift.lake.sql_queries import query as run
 
     if query is None:
-        for name, table in sorted(published_tables().items()):
+        for name, table in sorted(published_tables(settings).items()):
             terminal.echo(f"{name}\n    {table.description} Grain: {table.grain}.")
             terminal.echo(f"    {', '.join(table.column_names)}")
         return
-    rows = run(query)
+    rows = run(query, settings)
     {"table": _table, "csv": _csv, "json": _json}[form](rows, max_rows)
 
 

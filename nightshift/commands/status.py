@@ -9,6 +9,8 @@ import click
 
 from nightshift import terminal
 from nightshift.dates import parse_date
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +29,8 @@ STYLES = {"published": "green", "running": "yellow", "overtaken": "yellow", "ref
 @click.option("--date", help="Only this batch date; without it, the newest dates.")
 @click.option("--dates-shown", default=7, show_default=True, help="How many of the newest batch dates to show.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
-def status(use_case: str | None, date: str | None, dates_shown: int, as_json: bool) -> None:
+@pass_settings
+def status(settings: Settings, use_case: str | None, date: str | None, dates_shown: int, as_json: bool) -> None:
     """Show the newest attempt of each table and batch date.
 
     Exits with 1 when an attempt shown did not publish, its rows do not balance, or a use case is broken.
@@ -36,7 +39,7 @@ def status(use_case: str | None, date: str | None, dates_shown: int, as_json: bo
     from nightshift.lake.recovery import recover_entries
     from nightshift.ledger import latest
 
-    found = asked_use_cases(use_case)
+    found = asked_use_cases(settings, use_case)
     for catalog in found.catalogs:
         recover_entries(catalog)
     rows = [_row(entry) for entry in latest(use_case, parse_date(date) if date else None, dates_shown)]

@@ -9,6 +9,8 @@ import click
 
 from nightshift import terminal
 from nightshift.dates import parse_date
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 @click.argument("date")
 @click.option("--use-case", default=None, help="Needed only where several use cases have a table of that name.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: nested objects.")
-def trace(table: str, date: str, use_case: str | None, as_json: bool) -> None:
+@pass_settings
+def trace(settings: Settings, table: str, date: str, use_case: str | None, as_json: bool) -> None:
     """Follow the rows of TABLE (like gold.scores) of batch date DATE back to the files that they were landed from.
 
     Exits with 1 when the sums of a hop do not balance.
@@ -30,7 +33,7 @@ def trace(table: str, date: str, use_case: str | None, as_json: bool) -> None:
     from nightshift.lake.recovery import recover_entries
     from nightshift.ledger.row_origins import trace as traced
 
-    catalog, found = _find(table, use_case)
+    catalog, found = _find(settings, table, use_case)
     recover_entries(catalog)
     hop = traced(catalog, found, parse_date(date))
     if as_json:
@@ -41,11 +44,11 @@ def trace(table: str, date: str, use_case: str | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _find(table: str, use_case: str | None) -> Any:
+def _find(settings: Settings, table: str, use_case: str | None) -> Any:
     from nightshift.declarations.found_use_cases import asked_use_cases
     from nightshift.errors import UsageError
 
-    catalogs = asked_use_cases(use_case).catalogs
+    catalogs = asked_use_cases(settings, use_case).catalogs
     found = [(catalog, each) for catalog in catalogs for each in catalog if table in (each.short_name, each.full_name)]
     if len(found) == 1:
         return found[0]

@@ -14,7 +14,6 @@ from nightshift.declarations.dbt_files import project_folder
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import AuditFailedError, DeclarationError
 from nightshift.home.outside_errors import explained, explained_words
-from nightshift.home.settings import get_settings
 from nightshift.lake.audit_report import Check
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class DbtProject:
     @classmethod
     def of(cls, use_case: UseCase) -> Self:
         """The project of a use case, with a folder of the home for it alone."""
-        return cls(project_folder(use_case), get_settings().dbt_target / use_case.name)
+        return cls(project_folder(use_case), use_case.home.dbt_target / use_case.name)
 
     def start_parsing(self) -> None:
         """Import dbt and parse in the background."""

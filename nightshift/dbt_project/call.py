@@ -50,7 +50,7 @@ def invoke(
     Args:
         command: its name and arguments.
         folder: of dbt_project.yml.
-        target: where its artefacts go.
+        target: where its artefacts and logs go.
         callback: is called with each event of dbt's, in the thread in which it happens, which waits for it.
         flags: dbt's global flags for this call, where they are not as always.
     """

@@ -15,7 +15,6 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError, InstallationError
-from nightshift.home.settings import get_settings
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -40,7 +39,7 @@ def compiled(use_case: UseCase) -> dict[str, str]:
 
 def docs_page(use_case: UseCase) -> Path:
     """Where :func:`write_docs` writes."""
-    return get_settings().data_docs / use_case.name / "dbt.html"
+    return use_case.home.data_docs / use_case.name / "dbt.html"
 
 
 def write_docs(use_case: UseCase) -> Path:

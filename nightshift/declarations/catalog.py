@@ -27,7 +27,7 @@ _NAMED = {"columns": "column", "rules": "rule", "agrees_with": "agreement"}
 
 
 class Catalog:
-    """All tables of one use case, found by ``layer.name``."""
+    """All tables of one use case, found by ``layer.name``, in the home of the use case."""
 
     def __init__(self, use_case: UseCase) -> None:
         """Read the declarations.
@@ -59,7 +59,7 @@ class Catalog:
 
     def _add_registry(self) -> None:
         """The table that describes the features, which every use case with features has."""
-        table = registry_table(self.use_case)
+        table = registry_table(self.use_case).within(self.use_case.home)
         if table.short_name in self._tables:
             other = self._tables[table.short_name]
             raise DeclarationError(
@@ -227,7 +227,8 @@ def _table(raw: Mapping[str, Any], use_case: UseCase, path: Path, place_of: Call
         DeclarationError: naming file, line, table and column of everything that is wrong with it.
     """
     try:
-        return Table.model_validate({"use_case": use_case.name, "owner": use_case.owner, **raw})
+        declared = Table.model_validate({"use_case": use_case.name, "owner": use_case.owner, **raw})
+        return declared.within(use_case.home)
     except ValidationError as error:
         table = f"{raw.get('layer', '?')}.{raw.get('name', '?')}"
         found = faults(error, path, Table, place_of)

@@ -16,6 +16,7 @@ from nightshift import terminal
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase, folders
 from nightshift.errors import DeclarationError, NightshiftError
+from nightshift.home.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,21 @@ class FoundUseCases:
         return FoundUseCases(tuple(each for each in self.catalogs if each.use_case.name not in broken), broken)
 
 
-def find_use_cases() -> FoundUseCases:
-    """Every folder that declares a use case, read."""
+def find_use_cases(home: Settings) -> FoundUseCases:
+    """Every folder of a home that declares a use case, read."""
     catalogs: list[Catalog] = []
     broken: dict[str, NightshiftError] = {}
-    for folder in folders():
+    for folder in folders(home):
         try:
-            catalogs.append(_read(folder))
+            catalogs.append(_read(folder, home))
         except NightshiftError as error:
             broken[folder.name] = error
     return FoundUseCases(tuple(catalogs), broken)
 
 
-def asked_use_cases(name: str | None, check: Callable[[Catalog], object] = lambda _: None) -> FoundUseCases:
+def asked_use_cases(
+    home: Settings, name: str | None, check: Callable[[Catalog], object] = lambda _: None
+) -> FoundUseCases:
     """The use case of a name, or all of them, with a warning about those that are broken.
 
     Args:
@@ -83,8 +86,8 @@ def asked_use_cases(name: str | None, check: Callable[[Catalog], object] = lambd
         NightshiftError: if the one that is named is broken, or there is none.
     """
     if name is None:
-        return find_use_cases().checked(check).warn()
-    catalog = Catalog(UseCase.load(name))
+        return find_use_cases(home).checked(check).warn()
+    catalog = Catalog(UseCase.load(name, home))
     check(catalog)
     return FoundUseCases((catalog,), {})
 
@@ -94,9 +97,9 @@ def _warn_once(sentence: str) -> None:
     terminal.echo(sentence, mark="nightshift:", err=True, fg="yellow")
 
 
-def _read(folder: Path) -> Catalog:
+def _read(folder: Path, home: Settings) -> Catalog:
     try:
-        return Catalog(UseCase.load(folder.name))
+        return Catalog(UseCase.load(folder.name, home))
     except NightshiftError:
         raise
     except Exception as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightshift.declarations.dbt_files import project_folder
 from nightshift.declarations.use_case import FILES, UseCase
-from nightshift.home.settings import PROJECT_DIR, get_settings
+from nightshift.home.settings import PROJECT_DIR, Settings
 
 # The folders of a use case, and those of its dbt project.
 _FOLDERS = ("audits", "contracts", "dbt", "pages", "tests")
@@ -33,9 +33,9 @@ def strangers() -> Iterator[str]:
             yield f"{file} belongs to no use case: checks of a table lie in use_cases/<name>/audits"
 
 
-def undeclared() -> Iterator[str]:
+def undeclared(home: Settings) -> Iterator[str]:
     """Folders below that of the use cases without the file that makes one, for people."""
-    for folder in _folders(get_settings().use_cases_dir):
+    for folder in _folders(home.use_cases_dir):
         if not (folder / FILES[0]).exists():
             likely = get_close_matches(FILES[0], [path.name for path in folder.iterdir()], n=1)
             hint = f" (is {likely[0]} meant to be it?)" if likely else ""

@@ -10,6 +10,7 @@ from nightshift.declarations.catalog import Catalog, refuse
 from nightshift.declarations.found_use_cases import FoundUseCases, find_use_cases
 from nightshift.declarations.raising_predicates import DIALECT, REMEDY, function_name, raising
 from nightshift.declarations.tables import PARTITION, Table
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     from sqlglot import Expr
@@ -30,9 +31,9 @@ def check_sql(catalog: Catalog) -> None:
     refuse(catalog, [fault for table in catalog for fault in _faults(table, catalog)])
 
 
-def checked_use_cases() -> FoundUseCases:
+def checked_use_cases(home: Settings) -> FoundUseCases:
     """Every use case, its SQL looked at."""
-    return find_use_cases().checked(check_sql)
+    return find_use_cases(home).checked(check_sql)
 
 
 def _faults(table: Table, catalog: Catalog) -> Iterator[tuple[Table, str]]:

@@ -19,8 +19,7 @@ from pydantic import Field, PositiveInt, model_validator
 from nightshift.declarations import column_patterns
 from nightshift.declarations.source import DeclaredSource
 from nightshift.declarations.thresholds import Thresholds
-from nightshift.declarations.yaml_form import Declared, Name
-from nightshift.home.settings import get_settings
+from nightshift.declarations.yaml_form import Declared, InHome, Name
 
 PARTITION = "batch_date"
 # Short name of the table that every use case has of what was not accepted.
@@ -135,7 +134,7 @@ class Agreement(Declared):
         )
 
 
-class Table(Declared):
+class Table(InHome):
     """One table of one use case."""
 
     use_case: Name
@@ -236,7 +235,7 @@ class Table(Declared):
     @property
     def path(self) -> Path:
         """Folder of the Delta table."""
-        return get_settings().lake / self.layer / self.use_case / self.name
+        return self.home.lake / self.layer / self.use_case / self.name
 
     @property
     def short_name(self) -> str:

@@ -15,9 +15,9 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_
 from nightshift.dates import BatchDates
 from nightshift.declarations.countries import unknown_country, unknown_subdivision
 from nightshift.declarations.training_section import BINARY, ReasonsPlan, Target, Task, Training
-from nightshift.declarations.yaml_form import Cron, Declared, Name, line_of, load_yaml
+from nightshift.declarations.yaml_form import Cron, Declared, InHome, Name, line_of, load_yaml
 from nightshift.errors import DeclarationError, UsageError
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 from nightshift.home.variables import spark_conf
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -69,7 +69,7 @@ class Nightly(Declared):
     lookback_days: PositiveInt = Field(28, description="Deliveries that features of D may read, that of D included.")
 
 
-class UseCase(Declared):
+class UseCase(InHome):
     """All that is particular to one use case, except its tables, SQL and code."""
 
     name: Name = Field(description="That of its folder.")
@@ -169,7 +169,7 @@ class UseCase(Declared):
     @property
     def folder(self) -> Path:
         """``use_cases/<name>``."""
-        return get_settings().use_cases_dir / self.name
+        return self.home.use_cases_dir / self.name
 
     @property
     def lake_pool(self) -> str:
@@ -197,20 +197,20 @@ class UseCase(Declared):
         return dates
 
     @classmethod
-    def load(cls, name: str) -> Self:
-        """Read one use case by name.
+    def load(cls, name: str, home: Settings) -> Self:
+        """One use case of a home, by name.
 
         Raises:
             NightshiftError: if there is none of that name or its file breaks a rule, naming file and field.
         """
-        folder = get_settings().use_cases_dir / name
+        folder = home.use_cases_dir / name
         if not _NAME.fullmatch(name):
             raise UsageError(
                 f"{name!r} is not a use case's name: lower-case letters, digits and underscores",
-                remedy=f"rename the folder {folder}" if folder in folders() else None,
+                remedy=f"rename the folder {folder}" if folder in folders(home) else None,
             )
-        if folder not in folders():
-            known = ", ".join(each.name for each in folders()) or "none"
+        if folder not in folders(home):
+            known = ", ".join(each.name for each in folders(home)) or "none"
             raise UsageError(f"there is no use case {name!r} ({folder / FILES[0]} is missing); there are: {known}")
         _refuse_unread(folder)
         if not (folder / FILES[0]).exists():
@@ -218,7 +218,7 @@ class UseCase(Declared):
                 f"{folder / FILES[0]} is missing: it says what the other files in its folder belong to",
                 remedy="write it as CONTRIBUTING.md says (Add a use case), or take the folder away",
             )
-        found = load_yaml(cls, folder / FILES[0])
+        found = load_yaml(cls, folder / FILES[0]).within(home)
         if found.name != name:
             raise DeclarationError(
                 f"{line_of(folder / FILES[0], ['name'])}: name: is {found.name}, and its folder is {name}",
@@ -227,9 +227,9 @@ class UseCase(Declared):
         return found
 
 
-def folders() -> list[Path]:
+def folders(home: Settings) -> list[Path]:
     """The folders that hold a use case's declarations, whether these can be read or not."""
-    found = sorted(path for path in get_settings().use_cases_dir.glob("*") if path.is_dir())
+    found = sorted(path for path in home.use_cases_dir.glob("*") if path.is_dir())
     return [
         folder
         for folder in found

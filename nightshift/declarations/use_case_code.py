@@ -14,7 +14,6 @@ from types import ModuleType
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
-from nightshift.home.settings import get_settings
 
 
 def load_module(use_case: UseCase, name: str) -> ModuleType:
@@ -32,7 +31,7 @@ def load_module(use_case: UseCase, name: str) -> ModuleType:
 def load_audit(table: Table) -> ModuleType | None:
     """The module ``use_cases/<use case>/audits/<layer>_<table>.py``, where there is one."""
     name = f"{table.layer}_{table.name}"
-    path = get_settings().use_cases_dir / table.use_case / "audits" / f"{name}.py"
+    path = table.home.use_cases_dir / table.use_case / "audits" / f"{name}.py"
     return _load(path, f"use_cases.{table.use_case}.audits.{name}") if path.is_file() else None
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar, get_args
+from typing import Annotated, Any, NoReturn, Self, TypeVar, get_args
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
     ValidationInfo,
@@ -20,6 +21,7 @@ from pydantic import (
 
 from nightshift.errors import DeclarationError
 from nightshift.home.outside_errors import unusable
+from nightshift.home.settings import Settings
 
 
 def _is_cron(text: str) -> str:
@@ -53,6 +55,31 @@ class Declared(BaseModel):
             if {int, float}.intersection(kinds) and bool not in kinds:
                 raise ValueError("must be a number")
         return value
+
+
+class InHome(Declared):
+    """Base of declarations that have things of their own in a home.
+
+    The home is no field: it is neither read from the YAML, nor printed, nor sent to executors, which need no password.
+    """
+
+    _home: Settings | None = PrivateAttr(None)
+
+    @property
+    def home(self) -> Settings:
+        """Where its things are."""
+        if self._home is None:
+            raise RuntimeError(f"{self!r:.80} is in no home: bind it with `within`")
+        return self._home
+
+    def within(self, home: Settings) -> Self:
+        """The same declaration, bound to a home."""
+        bound = self.model_copy()
+        bound._home = home
+        return bound
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "__pydantic_private__": {"_home": None}}
 
 
 def load_yaml(model: type[Model], path: Path) -> Model:

@@ -21,7 +21,7 @@ from nightshift.errors import BusyError, DatabaseUnreachableError, InstallationE
 from nightshift.home import file_locks, sockets
 from nightshift.home.home_folder import prepare_home
 from nightshift.home.postgres_tools import SUPERUSER, give_away, run_tool
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import Settings
 from nightshift.home.variables.database_address import written_for
 
 DATABASES = ("airflow", "ledger", "mlflow", "optuna")
@@ -59,7 +59,7 @@ class Server:
         return f"postgresql+{driver}://{SUPERUSER}@/{name}?host={quote(str(self.socket_folder), safe='/')}"
 
 
-def database_url(name: str, driver: str = "psycopg2") -> str:
+def database_url(settings: Settings, name: str, driver: str = "psycopg2") -> str:
     """SQLAlchemy URL of one of :data:`DATABASES`; starts the embedded server when it is not running.
 
     With ``settings.database_url`` the server that it names is used; its databases must exist.
@@ -69,7 +69,6 @@ def database_url(name: str, driver: str = "psycopg2") -> str:
     """
     if name not in DATABASES:
         raise UsageError(f"there is no database {name!r}; there are: {', '.join(DATABASES)}")
-    settings = get_settings()
     if address := _address(settings, name):
         return written_for(address, name, driver)
     return ensure_server(settings).url(name, driver)
@@ -103,13 +102,12 @@ def ask_each(settings: Settings) -> None:
             raise type(error)(f"database {name}: {error}") from None
 
 
-def ensure_server(settings: Settings | None = None) -> Server:
+def ensure_server(settings: Settings) -> Server:
     """The embedded server, started and with all databases; a fraction of a millisecond when it runs.
 
     Raises:
         NightshiftError: if it cannot be started.
     """
-    settings = settings or get_settings()
     if (server := running(settings)) and (settings.postgres / _READY).is_file():
         return server
     prepare_home(settings)
@@ -124,13 +122,12 @@ def ensure_server(settings: Settings | None = None) -> Server:
         return server
 
 
-def running(settings: Settings | None = None) -> Server | None:
+def running(settings: Settings) -> Server | None:
     """The embedded server of this home, if it accepts connections; its socket is put back where it was removed.
 
     Raises:
         NightshiftError: if the server runs and cannot be reached. It is left alone, as jobs may use it.
     """
-    settings = settings or get_settings()
     pid, status = _pid_file(settings.postgres)
     if pid is None:
         return None
@@ -168,13 +165,12 @@ def serving(settings: Settings) -> int | None:
         return None
 
 
-def stop(settings: Settings | None = None) -> bool:
+def stop(settings: Settings) -> bool:
     """Stop the embedded server of this home; False when it did not run.
 
     Raises:
         NightshiftError: if it does not end.
     """
-    settings = settings or get_settings()
     if not (settings.postgres / "postmaster.pid").is_file():
         return False
     with _locked(settings):

@@ -11,7 +11,7 @@ from pathlib import Path
 from nightshift.errors import BusyError, InstallationError
 from nightshift.home import file_locks
 from nightshift.home.outside_errors import unusable
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import Settings
 
 MARKER = ".nightshift-home"
 _OWN_ENTRIES = frozenset(
@@ -49,14 +49,13 @@ def named_user() -> pwd.struct_passwd:
         ) from None
 
 
-def prepare_home(settings: Settings | None = None) -> Path:
+def prepare_home(settings: Settings) -> Path:
     """Create the home with its mark, or mark the one that a job created.
 
     Raises:
         InstallationError: if this user has no name; or if the folder holds things that are not nightshift's, for
             `nightshift clean` deletes a marked folder whole, so a folder of other things must never get the mark.
     """
-    settings = settings or get_settings()
     named_user()
     home = settings.home
     marker = home / MARKER

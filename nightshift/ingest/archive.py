@@ -13,8 +13,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.home.outside_errors import unusable
-from nightshift.home.settings import get_settings
 
 ABANDONED_SECONDS = 24 * 3600
 CHUNK = 2**20
@@ -24,10 +24,11 @@ _INCOMING = "incoming"
 class Deposit:
     """A file on its way into the archive."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, archive: Path) -> None:
+        self.archive = archive
+        self.path = archive / _INCOMING / uuid.uuid4().hex
         self.bytes = 0
-        self._file = path.open("xb")
+        self._file = self.path.open("xb")
         self._digest = hashlib.sha256()
 
     @property
@@ -49,7 +50,7 @@ class Deposit:
         """Take no more."""
         self._file.close()
 
-    def keep(self, use_case: str, suffix: str) -> Path:
+    def keep(self, suffix: str) -> Path:
         """Give the file its place; a copy that is there already is replaced by this equal one.
 
         So a copy that the disk spoilt, or somebody changed, heals when its file is landed again.
@@ -57,23 +58,27 @@ class Deposit:
         self.close()
         # Nobody has a reason to write to it again.
         self.path.chmod(self.path.stat().st_mode & 0o555)
-        target = path_of(use_case, self.sha256, suffix)
+        target = path_of(self.archive, self.sha256, suffix)
         target.parent.mkdir(parents=True, exist_ok=True)
         self.path.replace(target)
         return target
 
 
-def path_of(use_case: str, sha256: str, suffix: str) -> Path:
+def of(use_case: UseCase) -> Path:
+    """The archive of a use case."""
+    return use_case.home.archive / use_case.name
+
+
+def path_of(archive: Path, sha256: str, suffix: str) -> Path:
     """Where a file of that content lies, or would."""
-    return get_settings().archive / use_case / sha256[:2] / f"{sha256}{suffix}"
+    return archive / sha256[:2] / f"{sha256}{suffix}"
 
 
 @contextlib.contextmanager
-def deposit(use_case: str) -> Iterator[Deposit]:
+def deposit(archive: Path) -> Iterator[Deposit]:
     """A new file, which is gone at the end unless it was kept."""
-    folder = get_settings().archive / use_case / _INCOMING
-    folder.mkdir(parents=True, exist_ok=True)
-    made = Deposit(folder / uuid.uuid4().hex)
+    (archive / _INCOMING).mkdir(parents=True, exist_ok=True)
+    made = Deposit(archive)
     try:
         yield made
     finally:
@@ -81,21 +86,21 @@ def deposit(use_case: str) -> Iterator[Deposit]:
         made.path.unlink(missing_ok=True)
 
 
-def keep(use_case: str, file: Path, suffix: str) -> tuple[Path, str]:
+def keep(archive: Path, file: Path, suffix: str) -> tuple[Path, str]:
     """Copy a finished file into the archive.
 
     Returns:
         Its place and its SHA-256.
     """
-    with deposit(use_case) as copy, file.open("rb") as stream:
+    with deposit(archive) as copy, file.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             copy.write(chunk)
-        return copy.keep(use_case, suffix), copy.sha256
+        return copy.keep(suffix), copy.sha256
 
 
-def sweep(use_case: str) -> None:
+def sweep(archive: Path) -> None:
     """Remove what runs that were killed left on the way into the archive."""
-    folder = get_settings().archive / use_case / _INCOMING
+    folder = archive / _INCOMING
     if not folder.is_dir():
         return
     for path in folder.iterdir():
@@ -105,7 +110,7 @@ def sweep(use_case: str) -> None:
 
 
 @contextlib.contextmanager
-def archiving() -> Iterator[None]:
+def archiving(archive: Path) -> Iterator[None]:
     """While the archive is written, or read back: what the system refuses then is no fault of the sender.
 
     Raises:
@@ -114,5 +119,5 @@ def archiving() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = f"the archive {get_settings().archive} can't be used"
+        what = f"the archive {archive} can't be used"
         raise unusable(what, error, "run the stage again; the delivery is not at fault") from error

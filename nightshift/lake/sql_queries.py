@@ -11,6 +11,7 @@ from nightshift import terminal
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.tables import Column, Table
 from nightshift.errors import UsageError
+from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,13 +24,13 @@ LOST_IN_ARROW = {
 }
 
 
-def published_tables() -> dict[str, Table]:
+def published_tables(home: Settings) -> dict[str, Table]:
     """The tables that can be queried, by name, like ``gold.shop_scores``, of use cases that can be read.
 
     Of those that can't, standard error says why; and of two tables of one name, both of which are left out.
     """
     named: dict[str, list[Table]] = defaultdict(list)
-    for catalog in find_use_cases().warn().catalogs:
+    for catalog in find_use_cases(home).warn().catalogs:
         for table in catalog:
             if table.exists():
                 named[table.full_name].append(table)
@@ -40,7 +41,7 @@ def published_tables() -> dict[str, Table]:
     return {name: tables[0] for name, tables in named.items() if len(tables) == 1}
 
 
-def query(sql: str) -> pa.Table:
+def query(sql: str, home: Settings) -> pa.Table:
     """Run one query on the published tables.
 
     Only the tables that the query names are opened, at their newest version; partitions that its predicates
@@ -57,7 +58,7 @@ def query(sql: str) -> pa.Table:
     tables: dict[str, Table] = {}
     try:
         _refuse_all_but_a_query(sql)
-        tables = published_tables()
+        tables = published_tables(home)
         connection = duckdb.connect(":memory:")
         # Mentioned in a comment or a text, a table is opened for nothing, and no harm is done.
         mentioned = sql.replace('"', "").lower()

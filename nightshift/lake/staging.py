@@ -15,7 +15,6 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import ConflictError
 from nightshift.home import scratch
-from nightshift.home.settings import get_settings
 from nightshift.lake.reading import parquet
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def sweep(table: Table) -> list[Path]:
 
 
 def _stages(table: Table) -> Path:
-    return get_settings().staging / table.layer / table.identifier
+    return table.home.staging / table.layer / table.identifier
 
 
 def _pinned(path: Path) -> StagedFile:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 
 from nightshift.errors import ConflictError, NightshiftError
 from nightshift.home.outside_errors import explained
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import PROJECT_DIR
 from nightshift.ledger import run_environment
 from nightshift.ledger.code_of_attempt import code_version
 from nightshift.ledger.entries import Entry, Input, dates_of, entries_of
@@ -183,11 +183,10 @@ def _unforeseen(error: Exception) -> str:
 
     Its text may quote records, as Spark's does, and with them persons in clear.
     """
-    project = get_settings().project_dir
     places = [
-        f"{Path(frame.filename).relative_to(project)}:{frame.lineno}"
+        f"{Path(frame.filename).relative_to(PROJECT_DIR)}:{frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(project) and "site-packages" not in frame.filename
+        if Path(frame.filename).is_relative_to(PROJECT_DIR) and "site-packages" not in frame.filename
     ]
     reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
     place = f" at {places[-1]}" if places else ""

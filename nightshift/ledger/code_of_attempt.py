@@ -6,7 +6,7 @@ import functools
 import subprocess
 from pathlib import Path
 
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import PROJECT_DIR
 
 # The image has no Git folder: its build leaves the version of its checkout in this file.
 BAKED = ".code-version"
@@ -14,9 +14,8 @@ UNKNOWN_CODE, CHANGES = "unknown", "+changes"
 
 
 @functools.cache
-def code_version() -> str:
+def code_version(project: Path = PROJECT_DIR) -> str:
     """Commit of the checkout, with ``+changes`` when files differ from it; ``unknown`` without Git and image."""
-    project = get_settings().project_dir
 
     def git(*arguments: str) -> str:
         # A checkout that another user made, as in a container, is the one that was asked for.

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from nightshift.home.database import database_url
+from nightshift.home.settings import Settings
 from nightshift.ledger.ledger_tables import Base, EntryRow, EnvironmentRow, InputRow, ProfileRow
 from nightshift.ledger.schema import engine
 
@@ -139,9 +140,9 @@ def with_version(use_case: str, table_name: str, dates: Iterable[dt.date]) -> sa
     )
 
 
-def newest_entry() -> int:
+def newest_entry(home: Settings) -> int:
     """Number of the newest entry, 0 without one; neither changes an older schema nor leaves a connection open."""
-    with sa.create_engine(database_url("ledger"), poolclass=sa.NullPool).connect() as connection:
+    with sa.create_engine(database_url(home, "ledger"), poolclass=sa.NullPool).connect() as connection:
         if not sa.inspect(connection).has_table("entries"):
             return 0
         return int(connection.scalar(sa.text("SELECT coalesce(max(id), 0) FROM entries")) or 0)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from nightshift.figures import from_json, to_json
 from nightshift.home.database import CONNECT_SECONDS, database_url
+from nightshift.home.settings import get_settings
 
 # One lock number for changing the schema, so that jobs starting together don't race.
 SCHEMA_LOCK = 72_416
@@ -30,7 +31,7 @@ CONNECT_ARGUMENTS = {
 def engine() -> sa.Engine:
     """The ledger's engine; brings the schema up to date where it is older than the code."""
     made = sa.create_engine(
-        database_url("ledger"),
+        database_url(get_settings(), "ledger"),
         pool_pre_ping=True,
         # Others are told by this name who has a lock.
         connect_args={**CONNECT_ARGUMENTS, "application_name": f"process {os.getpid()} on {socket.gethostname()}"[:63]},

@@ -16,7 +16,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DatabaseUnreachableError, MissingError, ServerUnreachableError
 from nightshift.home.database import database_url
 from nightshift.home.outside_errors import explained
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 from nightshift.home.variables.known import MLFLOW_VARIABLES
 
 if TYPE_CHECKING:
@@ -33,18 +33,19 @@ FIRST_PAUSE_SECONDS = 1.0
 PAGE_ROWS = 1000
 
 
-def tracking_uri() -> str:
+def tracking_uri(home: Settings) -> str:
     """The MLflow server of the settings, else the database of this home."""
-    return get_settings().mlflow_tracking_uri or database_url("mlflow")
+    return home.mlflow_tracking_uri or database_url(home, "mlflow")
 
 
-@functools.cache
-def client() -> MlflowClient:
-    """MLflow's client for tracking and registry; the first call imports mlflow."""
+# One: MLflow itself knows one server at a time.
+@functools.lru_cache(maxsize=1)
+def client(home: Settings) -> MlflowClient:
+    """MLflow's client for tracking and registry of a home; the first call imports mlflow."""
     os.environ.update({each.name: each.value for each in MLFLOW_VARIABLES})
     import mlflow
 
-    uri = tracking_uri()
+    uri = tracking_uri(home)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     return mlflow.MlflowClient()
@@ -94,18 +95,20 @@ def experiment_id(use_case: UseCase) -> str:
 def _experiment_id(use_case: UseCase) -> str:
     from mlflow.exceptions import MlflowException
 
-    found = client().get_experiment_by_name(use_case.name)
+    found = client(use_case.home).get_experiment_by_name(use_case.name)
     if found is None:
         # A server of the settings has an artifact store of its own; the embedded one keeps files in the home.
-        embedded = get_settings().mlflow_tracking_uri is None
-        folder = get_settings().mlflow_artifacts / use_case.name
+        embedded = use_case.home.mlflow_tracking_uri is None
+        folder = use_case.home.mlflow_artifacts / use_case.name
         try:
             return str(
-                client().create_experiment(use_case.name, artifact_location=folder.as_uri() if embedded else None)
+                client(use_case.home).create_experiment(
+                    use_case.name, artifact_location=folder.as_uri() if embedded else None
+                )
             )
         except MlflowException:
             # Another run made it in between, or it was deleted and must be restored by a person.
-            found = client().get_experiment_by_name(use_case.name)
+            found = client(use_case.home).get_experiment_by_name(use_case.name)
             if found is None:
                 raise
     if found.lifecycle_stage != "active":
@@ -120,7 +123,7 @@ def model_versions(use_case: UseCase) -> dict[int, ModelVersion]:
     """All versions of a use case's model by number, the oldest first; MLflow is waited for."""
     found = patiently(
         "listing the versions of the model",
-        lambda: client().search_model_versions(f"name = '{use_case.model_name}'", max_results=PAGE_ROWS),
+        lambda: client(use_case.home).search_model_versions(f"name = '{use_case.model_name}'", max_results=PAGE_ROWS),
     )
     return dict(sorted((int(each.version), each) for each in found))
 
@@ -135,7 +138,9 @@ def model_version(use_case: UseCase, version: int) -> ModelVersion:
 
     name = use_case.model_name
     try:
-        return patiently(f"reading version {version} of {name}", lambda: client().get_model_version(name, str(version)))
+        return patiently(
+            f"reading version {version} of {name}", lambda: client(use_case.home).get_model_version(name, str(version))
+        )
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise

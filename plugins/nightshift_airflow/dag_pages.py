@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Write the reference pages of all DAGs.",
         files=pages,
         places=lambda: get_settings().use_cases_dir.glob("*/pages/dags/*.md"),
-        broken=find_use_cases().sentences,
+        broken=find_use_cases(get_settings()).sentences,
     ).main(arguments)
 
 

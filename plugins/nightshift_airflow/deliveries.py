@@ -13,6 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from nightshift.declarations.catalog import Catalog
 from nightshift.errors import DeliveryError, NightshiftError, SettingsError, StoreUnreachableError, TemporaryError
+from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import MANIFEST, Folder, delivery_folder, expects_manifest, is_complete
 from nightshift_airflow.ending import tells_people
 from nightshift_airflow.runs import DatesOfRun, Run
@@ -76,7 +77,7 @@ class DeliveryTrigger(BaseTrigger):
 def _look(folder: Folder) -> dict[str, Any]:
     """Whether a delivery is complete; a store that can't be asked says nothing about it."""
     try:
-        return {_COMPLETE: is_complete(folder)}
+        return {_COMPLETE: is_complete(folder, get_settings())}
     except NightshiftError as error:
         log.warning("%s", error)
         return {_COMPLETE: False, _UNREACHABLE if error.temporary else _REFUSED: error.message}
@@ -112,7 +113,7 @@ class WaitForDelivery(_DeliveryOperator):
             self.log.info("%s reads databases only: there is no delivery to wait for", self.use_case.name)
             return
         try:
-            if is_complete(folder):
+            if is_complete(folder, self.use_case.home):
                 self.log.info("The delivery is complete: %s", folder)
                 return
         except TemporaryError as error:
@@ -174,7 +175,7 @@ class CheckDeliveries(_DeliveryOperator):
             self.log.info("%s reads databases only: there are no deliveries to look for", self.use_case.name)
             return
         folders = [delivery_folder(self.use_case, date) for date in dates]
-        missing = [folder for folder in folders if not is_complete(folder)]
+        missing = [folder for folder in folders if not is_complete(folder, self.use_case.home)]
         if missing:
             shown = "\n".join(f"  {folder / MANIFEST}" for folder in missing[:_SHOWN])
             more = f"\n  and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""

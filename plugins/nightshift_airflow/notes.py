@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.result import NOTHING_DONE
 from nightshift_airflow.ending import CAUSE
 from nightshift_airflow.kinds import kind_of
@@ -99,7 +100,7 @@ def _about(dag_run: DagRun) -> str:
     if kind == "catch_up":
         return "Late and corrected deliveries"
     try:
-        use_case = UseCase.load(dag_run.dag_id.removesuffix(f"_{kind}"))
+        use_case = UseCase.load(dag_run.dag_id.removesuffix(f"_{kind}"), get_settings())
         run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
         dates = _DATES[kind](Run(use_case, run_type, dag_run.logical_date, dag_run.conf or {}))
     except NightshiftError:

@@ -16,7 +16,6 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError, TemporaryError, UsageError
-from nightshift.home.settings import get_settings
 from nightshift.home.variables.cleaning import cleaned
 from nightshift.home.variables.known import RESULT_FILE
 from nightshift.result import NOTHING_DONE, PUBLISHED, failure, handed_over
@@ -149,7 +148,7 @@ class JobOperator(BaseOperator):
             }
 
     def _run(self, arguments: Sequence[str], result: Path) -> None:
-        folder = get_settings().project_dir
+        folder = self.use_case.home.project_dir
         self.log.info("In %s: python %s", folder, shlex.join(arguments))
         # Neither Airflow's settings nor its secrets, which no job needs.
         environment = {**cleaned(os.environ), RESULT_FILE: str(result)}

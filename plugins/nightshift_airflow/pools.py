@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from nightshift.declarations.found_use_cases import find_use_cases
+from nightshift.home.settings import get_settings
 from nightshift.install.services.airflow_pools import pools
 
 
@@ -18,7 +19,7 @@ def main() -> int:
     from airflow.utils.session import create_session
 
     # One that is broken stops no service: its DAGs are missing, and Airflow's pages say why.
-    found = find_use_cases().warn()
+    found = find_use_cases(get_settings()).warn()
     with create_session() as session:
         there = {pool.pool for pool in Pool.get_pools(session=session)}
         for name, description in pools(found.use_cases).items():

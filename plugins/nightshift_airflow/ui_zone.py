@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from nightshift.declarations.found_use_cases import find_use_cases
+from nightshift.home.settings import get_settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def common_zone() -> str | None:
     """The zone of all use cases that can be read, or none where they have several."""
-    zones = {use_case.timezone for use_case in find_use_cases().use_cases}
+    zones = {use_case.timezone for use_case in find_use_cases(get_settings()).use_cases}
     return zones.pop() if len(zones) == 1 else None
 
 

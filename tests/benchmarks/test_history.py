@@ -13,7 +13,7 @@ from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.job import Job
 from nightshift.lake.audit_report import AuditReport
 from nightshift.lake.publication import publish
@@ -27,7 +27,7 @@ ROWS = {HISTORY.first: 2, HISTORY.last: 3}
 @pytest.fixture
 def catalog(home) -> Catalog:
     """Airlines of two dates, published as one range by a landing that the ledger knows, too."""
-    catalog = Catalog(UseCase.load("flight_delays"))
+    catalog = Catalog(UseCase.load("flight_delays", get_settings()))
     table = catalog["bronze.airlines"]
     folder = lake.stage_folder(table)
     for date, count in ROWS.items():

@@ -18,7 +18,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.training_section import TRAINING_POOL
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.stages import STAGES
 from nightshift_airflow.defaults import default_args
 from nightshift_airflow.ending import Retries
@@ -41,7 +41,7 @@ def kind(dag: DAG) -> str:
 
 
 def use_case_of(dag: DAG) -> UseCase:
-    return UseCase.load(dag.dag_id.removesuffix(f"_{kind(dag)}"))
+    return UseCase.load(dag.dag_id.removesuffix(f"_{kind(dag)}"), get_settings())
 
 
 def tasks_of(dag: DAG) -> list[BaseOperator]:
@@ -51,7 +51,7 @@ def tasks_of(dag: DAG) -> list[BaseOperator]:
 def test_each_use_case_has_each_kind_of_dag(dags: dict[str, DAG]) -> None:
     assert {file.stem for file in DAG_FILES} == {*KINDS, "broken_use_cases"}
     assert sorted(dags) == sorted(
-        f"{use_case.name}_{kind}" for use_case in find_use_cases().use_cases for kind in KINDS
+        f"{use_case.name}_{kind}" for use_case in find_use_cases(get_settings()).use_cases for kind in KINDS
     )
 
 
@@ -93,7 +93,7 @@ def test_every_job_that_writes_to_a_lake_takes_its_slot_and_no_other_task_does(d
 
 
 def test_a_night_gets_the_slot_before_all_that_can_wait(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         weights = {kind: {task.priority_weight for task in tasks_of(dags[f"{use_case.name}_{kind}"])} for kind in KINDS}
         assert all(len(each) == 1 for each in weights.values())
         order = sorted(KINDS, key=lambda kind: min(weights[kind]), reverse=True)
@@ -153,7 +153,7 @@ def test_a_schedule_ticks_on_the_dates_and_in_the_zone_of_its_use_case(dag: DAG)
 
 
 def test_the_night_ticks_at_midnight(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         # A later tick leaves the last day out of the Backfill dialog.
         assert use_case.nightly.schedule.startswith("0 0 ")
 
@@ -176,7 +176,7 @@ def test_only_what_begins_by_itself_waits_to_be_switched_on(dag: DAG) -> None:
 
 
 def test_the_night_is_one_chain(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         tasks = dags[f"{use_case.name}_nightly"].topological_sort()
         chain = ["wait_for_delivery", *STAGES]
         assert [task.task_id for task in tasks] == chain
@@ -185,7 +185,7 @@ def test_the_night_is_one_chain(dags: dict[str, DAG]) -> None:
 
 
 def test_every_published_table_is_an_asset_of_the_task_that_writes_it(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         for kind in KINDS:
             tasks = {task.task_id: task for task in tasks_of(dags[f"{use_case.name}_{kind}"])}
             found = {name: {asset.uri for asset in task.outlets} for name, task in tasks.items() if task.outlets}
@@ -204,7 +204,7 @@ def written_by(use_case: UseCase, stage: str) -> set[str]:
 
 
 def test_past_dates_are_announced_only_where_it_is_asked_for(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         for kind in ("backfill", "catch_up", "nightly", "rollback"):
             dag = dags[f"{use_case.name}_{kind}"]
             assert dag.params["announce"] is False
@@ -214,7 +214,7 @@ def test_past_dates_are_announced_only_where_it_is_asked_for(dags: dict[str, DAG
 
 
 def test_a_catch_up_goes_on_past_stages_that_have_nothing_to_redo(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         first, *stages = dags[f"{use_case.name}_catch_up"].topological_sort()
         assert [first.task_id, *(task.task_id for task in stages)] == ["find_changes", *STAGES]
         assert {task.trigger_rule for task in stages} == {TriggerRule.NONE_FAILED}
@@ -223,7 +223,7 @@ def test_a_catch_up_goes_on_past_stages_that_have_nothing_to_redo(dags: dict[str
 
 
 def test_a_model_is_promoted_or_declined_by_what_was_answered(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         dag = dags[f"{use_case.name}_train"]
         after = {task.task_id: task.downstream_task_ids for task in tasks_of(dag)}
         assert after == {
@@ -239,7 +239,7 @@ def test_a_model_is_promoted_or_declined_by_what_was_answered(dags: dict[str, DA
 
 
 def test_who_may_approve_and_until_when_is_what_the_use_case_says(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         approval, approve = use_case.training.approval, dags[f"{use_case.name}_train"].get_task("approve")
         assert [user["id"] for user in approve.assigned_users] == list(approval.by)
         assert approve.response_timeout == dt.timedelta(hours=approval.timeout_hours)
@@ -247,7 +247,7 @@ def test_who_may_approve_and_until_when_is_what_the_use_case_says(dags: dict[str
 
 
 def test_a_rollback_describes_the_features_whatever_becomes_of_the_scores(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         dag = dags[f"{use_case.name}_rollback"]
         assert {task.task_id: task.downstream_task_ids for task in tasks_of(dag)} == {
             "roll_back": {"show_affected"},

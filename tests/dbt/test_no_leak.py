@@ -9,11 +9,11 @@ from nightshift.dbt_project.build_models import DbtProject
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from tests.landed import Copy, Landed
 from tests.leak import AGAIN, AROUND, FROM, feature_tables, leaks
 
-USE_CASES = [use_case.name for use_case in find_use_cases().use_cases]
+USE_CASES = [use_case.name for use_case in find_use_cases(get_settings()).use_cases]
 
 
 @pytest.mark.parametrize("use_case", USE_CASES)
@@ -23,7 +23,7 @@ def test_no_feature_sees_what_is_delivered_later(spark: SparkSession, landed: La
 
 def test_every_feature_model_of_every_use_case_is_looked_at(home: Settings) -> None:
     """A model that no feature table reads, and that is none itself, would escape the test above."""
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         project = DbtProject.of(use_case)
         tables = feature_tables(Catalog(use_case))
         assert tables, f"{use_case.name} has no table with features: give columns `role: feature` in its models' YAML"

@@ -10,11 +10,11 @@ from nightshift.dbt_project.build_models import DbtProject
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from tests.silver import forget_tables
 
 
-@pytest.mark.parametrize("use_case", find_use_cases().use_cases, ids=lambda use_case: use_case.name)
+@pytest.mark.parametrize("use_case", find_use_cases(get_settings()).use_cases, ids=lambda use_case: use_case.name)
 def test_the_unit_tests_of_all_models_pass(spark: SparkSession, home: Settings, use_case: UseCase) -> None:
     project = DbtProject.of(use_case)
     if not project.manifest.unit_tests:

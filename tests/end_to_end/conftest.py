@@ -19,6 +19,7 @@ import yaml
 from nightshift import ledger
 from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.install.services.airflow_api import AirflowApi
+from nightshift.install.services.airflow_env import connection_info
 from tests.end_to_end import browser
 from tests.end_to_end.station import (
     BACKFILLED,
@@ -63,7 +64,7 @@ def station() -> Iterator[Station]:
     try:
         # Whatever runs in this folder runs in services that were started on an unlucky machine.
         nightshift("up", **HOSTILE)
-        with AirflowApi() as api:
+        with AirflowApi(connection_info(get_settings())) as api:
             for dag_id in (f"{name}_{kind}" for name in (USE_CASE, TICKING) for kind in KINDS):
                 api.wait_for_dag(dag_id)
             # As a person does after `nightshift up`; the others are on from the start, or their tests don't end.

@@ -70,7 +70,7 @@ class Station:
 
     @property
     def use_case(self) -> UseCase:
-        return UseCase.load(USE_CASE)
+        return UseCase.load(USE_CASE, get_settings())
 
     def deliver(self, dates: str) -> None:
         nightshift("deliver-sample", USE_CASE, "--dates", dates, "--quiet")
@@ -194,7 +194,7 @@ def until(condition: Callable[[], Any], seconds: float, every: float = 0.5) -> A
 
 def slice_of(table: str, day: str) -> pa.Table:
     """One batch date of a published table, read without Spark."""
-    path = Catalog(UseCase.load(USE_CASE))[table].path
+    path = Catalog(UseCase.load(USE_CASE, get_settings()))[table].path
     return deltalake.DeltaTable(str(path)).to_pyarrow_table([("batch_date", "=", day)])
 
 

@@ -67,7 +67,7 @@ def _components(settings: Settings) -> list[str]:
 
 
 def _health(settings: Settings) -> dict[str, str]:
-    with AirflowApi(connection_info(settings.home)) as api:
+    with AirflowApi(connection_info(settings)) as api:
         return api.health()
 
 
@@ -79,7 +79,7 @@ def test_two_homes_start_together_survive_crashes_and_end_alone(two_homes):
     assert len({port for chosen in ports for port in astuple(chosen)}) == 6
     for settings, output in zip(two_homes, outputs, strict=True):
         assert _health(settings) == HEALTHY
-        connection = connection_info(settings.home)
+        connection = connection_info(settings)
         assert connection.base_url in output
         with AirflowApi(connection) as api:
             pools = {pool["name"]: pool["slots"] for pool in api.call("GET", "pools")["pools"]}

@@ -28,7 +28,7 @@ def parcels(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
     get_settings.cache_clear()
     assert dbt_sources.main([]) == 0
-    return demonstrable(None)
+    return demonstrable(get_settings(), None)
 
 
 def run(use_case: UseCase, module: str, *options: str, dates: str) -> None:

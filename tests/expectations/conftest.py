@@ -10,6 +10,7 @@ from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 
 # What every score has, beside what the tests are about.
 EXPLAINED = {
@@ -27,7 +28,7 @@ class Scores:
 
     def __init__(self, spark) -> None:
         self.spark = spark
-        declared = Catalog(UseCase.load("flight_delays"))["gold.scores"]
+        declared = Catalog(UseCase.load("flight_delays", get_settings()))["gold.scores"]
         # Each test says what the table has to agree with.
         self.table = declared.model_copy(update={"agrees_with": (), "unique_for_days": 0})
 

@@ -20,6 +20,7 @@ from nightshift.declarations.tables import REASONS, Column, Table
 from nightshift.declarations.thresholds import Thresholds
 from nightshift.declarations.use_case import UseCase
 from nightshift.figures import from_json, to_json
+from nightshift.home.settings import get_settings
 from tests.declaring import a_table, column
 
 DAY = dt.date(2013, 10, 1)
@@ -167,7 +168,7 @@ def test_values_at_the_edge_have_a_profile_a_page_and_a_day_after(spark):
     ("kind", "is_target"), [("boolean", True), ("double", True), ("int", True), ("string", False), ("date", False)]
 )
 def test_only_a_number_or_a_boolean_is_taken_for_the_target(kind, is_target):
-    name = UseCase.load("flight_delays").target.column
+    name = UseCase.load("flight_delays", get_settings()).target.column
     assert target_of(table_of(column("flight", "int"), column(name, kind))) == (name if is_target else None)
 
 

@@ -26,7 +26,7 @@ HOUR = dt.datetime(2013, 10, 1, 9)
 
 @pytest.fixture
 def scores(home):
-    declared = Catalog(UseCase.load("flight_delays"))["gold.scores"]
+    declared = Catalog(UseCase.load("flight_delays", get_settings()))["gold.scores"]
     # What it has to agree with is not published here.
     return declared.model_copy(update={"agrees_with": ()})
 
@@ -167,7 +167,7 @@ def test_a_declared_check_without_a_result_has_failed():
 
 
 def test_every_domain_module_belongs_to_a_declared_table(home):
-    catalog = Catalog(UseCase.load("flight_delays"))
+    catalog = Catalog(UseCase.load("flight_delays", get_settings()))
     modules = sorted(path.stem for path in (catalog.use_case.folder / "audits").glob("[a-z]*.py"))
     assert modules
     for name in modules:
@@ -192,7 +192,7 @@ def test_a_check_that_a_full_disk_kept_from_being_evaluated_is_no_verdict(said, 
     )
     fault = {"raised_exception": True, "exception_message": said, "exception_traceback": ""}
     result = ExpectationValidationResult(success=False, expectation_config=config, exception_info=fault)
-    scores = Catalog(UseCase.load("flight_delays"))["gold.scores"]
+    scores = Catalog(UseCase.load("flight_delays", get_settings()))["gold.scores"]
     if raised is None:
         assert run_suite._check(result, scores).observed == "could not be evaluated: no such column"
     else:

@@ -16,6 +16,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import Table
 from nightshift.declarations.thresholds import Thresholds
+from nightshift.home.settings import get_settings
 from tests.declaring import a_table, column
 
 DAY = dt.date(2013, 10, 1)
@@ -193,7 +194,10 @@ def real_schedule(spark, tmp_path_factory):
     from nightshift.declarations.use_case import UseCase
     from use_cases.flight_delays import sample_source
 
-    use_case, dates = UseCase.load("flight_delays"), BatchDates(dt.date(2013, 3, 1), dt.date(2013, 5, 10))
+    use_case, dates = (
+        UseCase.load("flight_delays", get_settings()),
+        BatchDates(dt.date(2013, 3, 1), dt.date(2013, 5, 10)),
+    )
     landing = tmp_path_factory.mktemp("landing")
     sample_source.deliver(use_case, dates, landing)
     declared = Catalog(use_case)["bronze.schedule"]

@@ -29,6 +29,7 @@ import nightshift
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.job import Job
 from nightshift.lake.audit_report import AuditReport, Check
 from nightshift.lake.publication import publish
@@ -81,7 +82,7 @@ def publication(size: int, dates: BatchDates, killer: Killer) -> None:
     # As jobs do: what orders them is drawn before they read, and long before they open the entries of a table.
     with ledger.engine().connect() as connection:
         began = connection.scalar(sa.text("SELECT nextval(pg_get_serial_sequence('entries', 'id'))"))
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     job = Job("refine", use_case, None, dates, f"size-{size}", began)  # type: ignore[arg-type]
     accounting = Accounting({date: [Input("file", "things.csv", f"sha of {size}", ROWS)] for date in dates})
     sys.settrace(killer)

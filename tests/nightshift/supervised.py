@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.home.settings import PROJECT_DIR, Settings
+from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.install.services.airflow_env import load_secrets
 from nightshift.install.services.ports import Ports
 from nightshift.install.services.ready import BROKEN_USE_CASES
@@ -34,7 +34,7 @@ class Pages:
             "/api/v2/pools": {
                 "pools": [
                     {"name": "training"},
-                    *({"name": use_case.lake_pool} for use_case in find_use_cases().use_cases),
+                    *({"name": use_case.lake_pool} for use_case in find_use_cases(get_settings()).use_cases),
                 ]
             },
             "/health": "OK",

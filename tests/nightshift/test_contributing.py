@@ -37,7 +37,7 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog
     (folder / "tables.yaml").write_text(tables + example[1])
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder.parent))
     get_settings.cache_clear()
-    yield Catalog(UseCase.load("flight_delays"))
+    yield Catalog(UseCase.load("flight_delays", get_settings()))
     get_settings.cache_clear()
 
 

@@ -11,7 +11,7 @@ import pytest
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.tables import REASONS
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 
 REASONS_OF_DUCKDB = "struct(feature varchar, value varchar, contribution double, phrase varchar)[]"
 README = PROJECT_DIR / "README.md"
@@ -24,7 +24,7 @@ QUERIES = re.findall(r'nightshift sql (?:--format csv )?"([^"]+)"', README.read_
 def empty_tables() -> duckdb.DuckDBPyConnection:
     """Every declared table, without rows."""
     connection = duckdb.connect(":memory:")
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         for table in Catalog(use_case):
             columns = table.ddl.replace(REASONS, REASONS_OF_DUCKDB).replace(" string", " varchar")
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.layer}")

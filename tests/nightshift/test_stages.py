@@ -11,7 +11,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.install.setup.bootstrap import VENV
 from nightshift.stages import (
     AFTER_MODEL,
@@ -36,7 +36,7 @@ LAST = dt.date(2013, 10, 31)
 
 
 def use_case_with(lookback_days: int, maturity_days: int) -> UseCase:
-    declared = UseCase.load("flight_delays")
+    declared = UseCase.load("flight_delays", get_settings())
     nightly = declared.nightly.model_copy(update={"lookback_days": lookback_days})
     target = declared.target.model_copy(update={"maturity_days": maturity_days})
     return declared.model_copy(update={"nightly": nightly, "target": target})
@@ -76,17 +76,17 @@ def test_the_order_is_that_of_the_night_and_the_model_comes_in_between() -> None
     ],
 )
 def test_where_a_slice_is_missing_what_a_person_types_writes_that_table(table: str, typed: str) -> None:
-    catalog = Catalog(UseCase.load("flight_delays"))
+    catalog = Catalog(UseCase.load("flight_delays", get_settings()))
     assert command_to_write(catalog[table], "2013-10-01") == f"{typed} --use-case flight_delays --dates 2013-10-01"
 
 
 def test_the_feature_registry_is_written_outside_the_night() -> None:
-    table = Catalog(UseCase.load("flight_delays"))["gold.feature_registry"]
+    table = Catalog(UseCase.load("flight_delays", get_settings()))["gold.feature_registry"]
     assert command_to_write(table) == ".venv/bin/nightshift features --use-case flight_delays --publish"
 
 
 def test_every_table_is_written_by_one_stage_and_read_after_it() -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         catalog = Catalog(use_case)
         for table in catalog:
             writers = [stage.name for stage in DECLARED if stage.writes(table)]
@@ -98,7 +98,7 @@ def test_every_table_is_written_by_one_stage_and_read_after_it() -> None:
 
 
 def test_what_a_stage_can_not_do_without() -> None:
-    catalog = Catalog(UseCase.load("flight_delays"))
+    catalog = Catalog(UseCase.load("flight_delays", get_settings()))
     found = {
         stage: {table.short_name: window.name for table, window in needed(stage, catalog.use_case, catalog)}
         for stage in STAGES

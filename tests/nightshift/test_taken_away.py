@@ -177,7 +177,7 @@ def test_a_landing_store_that_is_away_is_waited_for_by_the_scheduler(
     get_settings.cache_clear()
 
     def body(job: Job, _: object) -> None:
-        found.append(is_complete(delivery_folder(job.use_case, DAY)))
+        found.append(is_complete(delivery_folder(job.use_case, DAY), get_settings()))
 
     def looked() -> int:
         argv = ["--use-case", "flight_delays", "--dates", str(DAY)]

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from nightshift.declarations.training_section import Approval
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.ledger.model_decisions import PROMOTED, ROLLED_BACK, ChampionAction, Decision
 from nightshift_airflow.approval import ApproveModel, ordered
 from nightshift_airflow.ending import TaskFailedError
@@ -47,7 +48,7 @@ def decide(made: list[Decision], action: ChampionAction, version: int) -> None:
 
 
 def operator(**approval: Any) -> ApproveModel:
-    declared = UseCase.load("flight_delays")
+    declared = UseCase.load("flight_delays", get_settings())
     asked = Approval.model_validate({"later": "person", "by": ["maria", "paul"], "timeout_hours": 5} | approval)
     training = declared.training.model_copy(update={"approval": asked})
     with DAG("any", schedule=None):

@@ -22,11 +22,12 @@ WAITS = re.findall(r"^```python\n(.*?)^```", (PROJECT_DIR / "docs" / "assets.md"
 WRITES = """
 from airflow.sdk import DAG
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.runs import night
 from nightshift_airflow.stage_tasks import score_tasks
 
-use_case = UseCase.load("flight_delays")
+use_case = UseCase.load("flight_delays", get_settings())
 form = {"batch_date": params.batch_date(use_case), "model": params.model(), "announce": params.announce()}
 for name, announced in {"night": params.IF_ASKED_OR_NIGHT, "past": params.IF_ASKED}.items():
     with DAG(name, schedule=None, params=form) as globals()[f"dag_{name}"]:

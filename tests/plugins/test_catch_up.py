@@ -13,12 +13,14 @@ import nightshift.ingest.late
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.ingest.late import Changes, DeliveryChange
 from nightshift.stages import STAGES
 from nightshift_airflow.catch_up import FindChanges
 from nightshift_airflow.ending import TaskFailedError
+from tests.in_home import UseCaseInHome
 
-USE_CASE = UseCase.load("flight_delays")
+USE_CASE = UseCaseInHome.load("flight_delays", get_settings())
 PARAMS = {"all_dates": False, "leave_out": None, "model": "as_of", "announce": False}
 FIRST, SECOND, LAST = (dt.date(2013, 10, number) for number in (2, 5, 20))
 LOOKED_AT = BatchDates(dt.date(2013, 9, 16), LAST)

@@ -13,7 +13,6 @@ from unittest.mock import Mock
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from nightshift.declarations.use_case import UseCase
 from nightshift.home.outside_errors import unusable
 from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import MANIFEST, landing_folder
@@ -21,8 +20,9 @@ from nightshift_airflow import deliveries
 from nightshift_airflow.deliveries import CheckDeliveries, DeliveryTrigger, WaitForDelivery
 from nightshift_airflow.ending import TaskFailedError
 from nightshift_airflow.runs import asked_range, night
+from tests.in_home import UseCaseInHome
 
-USE_CASE = UseCase.load("flight_delays")
+USE_CASE = UseCaseInHome.load("flight_delays", get_settings())
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_use_case_that_reads_databases_only_has_nothing_to_wait_for(
 def test_a_trigger_keeps_where_an_object_store_is(monkeypatch: pytest.MonkeyPatch) -> None:
     store = "s3://deliveries/landing?endpoint_override=localhost:1&scheme=http"
     monkeypatch.setenv("NIGHTSHIFT_LANDING_URL", store)
-    monkeypatch.setattr(deliveries, "is_complete", lambda folder: False)
+    monkeypatch.setattr(deliveries, "is_complete", lambda folder, home: False)
     get_settings.cache_clear()
     try:
         with pytest.raises(TaskDeferred) as deferred:

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import AuditFailedError, OvertakenError, StoreUnreachableError
+from nightshift.home.settings import get_settings
 from nightshift_airflow.defaults import default_args
 from nightshift_airflow.ending import LINE, TaskFailedError, tells_people, wrapped
 
@@ -41,7 +42,7 @@ def run(error: BaseException, monkeypatch: pytest.MonkeyPatch, tried: int = 1, c
     Args:
         cleared: tries that the task had before a person cleared it.
     """
-    with DAG("any", schedule=None, default_args=default_args(UseCase.load("flight_delays"), "nightly")):
+    with DAG("any", schedule=None, default_args=default_args(UseCase.load("flight_delays", get_settings()), "nightly")):
         task = Fails(error=error, task_id="land")
     now = dt.datetime(2013, 10, 2, tzinfo=dt.UTC)
     asked = task_runner.TIRunContext.model_validate(

@@ -39,7 +39,11 @@ def run(project: Path, job: str, monkeypatch: pytest.MonkeyPatch, **arguments: A
     """Run a job of these lines; gives what the task's log shows."""
     (project / "stand_in.py").write_text(textwrap.dedent(job))
     task = JobOperator(
-        task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night, **arguments
+        task_id="land",
+        module="stand_in",
+        use_case=UseCase.load("flight_delays", get_settings()),
+        dates=night,
+        **arguments,
     )
     shown: list[str] = []
     # Airflow warns that no task runner calls.
@@ -63,7 +67,9 @@ def test_a_job_gets_the_dates_of_the_run_and_its_output_is_the_log(
 def test_what_a_job_warns_of_is_a_warning_in_the_log(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: dict[str, list[str]] = {"info": [], "warning": [], "error": []}
     (project / "stand_in.py").write_text("print('12:00:00 WARNING late'); print('12:00:01 ERROR off'); print('ERROR')")
-    task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)
+    task = JobOperator(
+        task_id="land", module="stand_in", use_case=UseCase.load("flight_delays", get_settings()), dates=night
+    )
     levels = {name: lambda text, *values, to=to: to.append(text % values) for name, to in shown.items()}
     monkeypatch.setattr(type(task), "log", SimpleNamespace(**levels))
     task.execute(context())
@@ -153,12 +159,16 @@ def test_ranges_that_make_no_sense_start_no_job(
 def test_a_job_has_its_dates_from_one_place_only() -> None:
     for dates in ({}, {"dates": night, "ranges": "2013-10-01"}):
         with pytest.raises(ValueError, match="land needs either dates or ranges"):
-            JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), **dates)
+            JobOperator(
+                task_id="land", module="stand_in", use_case=UseCase.load("flight_delays", get_settings()), **dates
+            )
 
 
 def execute_ranges(ranges: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Run the job of a catch-up; gives what the task's log shows."""
-    task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), ranges=ranges)
+    task = JobOperator(
+        task_id="land", module="stand_in", use_case=UseCase.load("flight_delays", get_settings()), ranges=ranges
+    )
     shown: list[str] = []
     log = SimpleNamespace(
         info=lambda text, *values: shown.append(text % values), warning=lambda *_: None, error=lambda *_: None
@@ -170,7 +180,9 @@ def execute_ranges(ranges: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_run_without_a_date_starts_no_job(project: Path) -> None:
     (project / "stand_in.py").write_text("import pathlib; pathlib.Path('started').touch()")
-    task = JobOperator(task_id="land", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)
+    task = JobOperator(
+        task_id="land", module="stand_in", use_case=UseCase.load("flight_delays", get_settings()), dates=night
+    )
     with pytest.raises(TaskFailedError, match="Batch date is empty: fill it in"):
         task.execute(context(batch_date=None))
     assert not (project / "started").exists()
@@ -189,7 +201,9 @@ HANDS_OVER = """
 
 def pushed_by(project: Path, job: str) -> dict[str, Any]:
     (project / "stand_in.py").write_text(textwrap.dedent(job))
-    task = JobOperator(task_id="train", module="stand_in", use_case=UseCase.load("flight_delays"), dates=night)
+    task = JobOperator(
+        task_id="train", module="stand_in", use_case=UseCase.load("flight_delays", get_settings()), dates=night
+    )
     pushed: dict[str, Any] = {}
     instance = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
     task.execute({**context(), "ti": instance})

@@ -10,6 +10,7 @@ import pytest
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.models.champions import first_date
 from nightshift_airflow.runs import Run, asked_range, from_date, learned_from, night
 
@@ -18,7 +19,7 @@ RANGE = {"first_date": "2013-10-01", "last_date": "2013-10-03"}
 
 
 def use_case(zone: str = "America/New_York", last: str | None = "2013-12-31") -> UseCase:
-    loaded = UseCase.load("flight_delays")
+    loaded = UseCase.load("flight_delays", get_settings())
     dates = loaded.dates.model_copy(update={"last": dt.date.fromisoformat(last) if last else None})
     return loaded.model_copy(update={"timezone": zone, "dates": dates})
 

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift_airflow import ui_zone
 from nightshift_airflow.ui_zone import DefaultZone
 
@@ -59,7 +60,7 @@ def test_a_name_cannot_end_the_script() -> None:
 def test_use_cases_in_several_zones_leave_the_ui_as_it_is(
     zones: list[str], expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     loaded = [use_case.model_copy(update={"timezone": zone}) for zone in zones]
-    monkeypatch.setattr(ui_zone, "find_use_cases", lambda: SimpleNamespace(use_cases=loaded))
+    monkeypatch.setattr(ui_zone, "find_use_cases", lambda _: SimpleNamespace(use_cases=loaded))
     assert ui_zone.common_zone() == expected

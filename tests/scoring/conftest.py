@@ -171,7 +171,7 @@ def use_case_of(folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[
         target.write_text(change(text) if file.name == "use_case.yaml" else text)
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder / "use_cases"))
     get_settings.cache_clear()
-    return Catalog(UseCase.load(name))
+    return Catalog(UseCase.load(name, get_settings()))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 from nightshift import lake, ledger
 from nightshift.commands.replay import replay as command
 from nightshift.errors import EXIT_FINAL
+from nightshift.home.settings import get_settings
 from nightshift.ledger import run_environment
 from nightshift.ledger.ledger_tables import InputRow
 from nightshift.ledger.schema import engine
@@ -211,7 +212,7 @@ def test_what_no_longer_exists_is_named(scored: World, replay: Replay) -> None:
 def test_a_model_version_that_is_gone_is_named(scored: World, replay: Replay) -> None:
     from nightshift.models.mlflow_connection import client
 
-    client().delete_model_version(scored.use_case.model_name, "1")
+    client(get_settings()).delete_model_version(scored.use_case.model_name, "1")
     status, _, err = replay()
     assert status == EXIT_FINAL
     assert f"{scored.use_case.model_name} has no version 1" in err

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from nightshift.commands.models import models
 from nightshift.errors import EXIT_FINAL
+from nightshift.home.settings import get_settings
 from nightshift.models import champions
 from nightshift.models.mlflow_connection import client
 from scoring import replay, score
@@ -45,7 +46,7 @@ def test_dates_after_two_promotions_and_a_rollback(spark, world: World, capsys: 
     assert (found["same"], found["rows"], found["equal"]) == (True, 160, 160)
 
     # A champion of the past that is gone is not replaced, and nothing of the range is written.
-    client().delete_model_version(world.use_case.model_name, "2")
+    client(get_settings()).delete_model_version(world.use_case.model_name, "2")
     before = world.scores()
     assert job(score, f"{DAYS[0]}..{DAYS[3]}") == EXIT_FINAL
     assert "has no version 2" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from tests.silver import forget_tables, write_silver
 
 
@@ -18,6 +18,6 @@ from tests.silver import forget_tables, write_silver
 def catalog(spark: SparkSession, home: Settings) -> Catalog:
     """A lake with silver tables of the first four batch dates."""
     forget_tables(spark)
-    made = Catalog(UseCase.load("flight_delays"))
+    made = Catalog(UseCase.load("flight_delays", get_settings()))
     write_silver(spark, made, BatchDates(dt.date(2013, 1, 1), dt.date(2013, 1, 4)))
     return made

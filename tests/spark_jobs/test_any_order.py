@@ -104,7 +104,7 @@ def undisturbed(spark, home, monkeypatch):
     """The hashes after each stage ran once, over all dates."""
     # What is published is compared whole; what audits make of it is tested with them.
     monkeypatch.setattr("expectations.audit", lambda *_: AuditReport(()))
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     deliver(use_case, DATES, home.landing)
     for stage, dates in BASELINE:
         run(use_case, stage, dates)
@@ -116,7 +116,7 @@ def undisturbed(spark, home, monkeypatch):
 @pytest.fixture
 def holds(spark, home, undisturbed, tmp_path, monkeypatch):
     """Runs a program in an empty home, and compares what it left."""
-    use_case, landing, number = UseCase.load("flight_delays"), home.landing, itertools.count()
+    use_case, landing, number = UseCase.load("flight_delays", get_settings()), home.landing, itertools.count()
 
     def compare(program: Program) -> None:
         in_new_home(tmp_path / f"home {next(number)}", landing, monkeypatch)

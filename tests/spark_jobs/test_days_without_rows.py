@@ -70,7 +70,9 @@ class Nights:
 def nights(spark: SparkSession, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
     """Three deliveries, of which the last has neither flights nor outcomes."""
     forget_tables(spark)
-    folder = Path(shutil.copytree(UseCase.load("flight_delays").folder, tmp_path / "use_cases" / "flight_delays"))
+    folder = Path(
+        shutil.copytree(UseCase.load("flight_delays", get_settings()).folder, tmp_path / "use_cases" / "flight_delays")
+    )
     declared = (folder / "tables.yaml").read_text()
     for source in ("file: schedule.csv, ", "file: outcomes.jsonl.gz, "):
         assert source in declared
@@ -79,7 +81,7 @@ def nights(spark: SparkSession, home: Settings, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder.parent))
     get_settings.cache_clear()
     mlflow_connection.client.cache_clear()
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     deliver(use_case, BatchDates(FIRST, EMPTY), home.landing)
     folder = home.landing / use_case.name / str(EMPTY)
     entries = json.loads((folder / "manifest.json").read_text())["files"]

@@ -66,7 +66,7 @@ def registry_of(*features: FeatureInUse) -> Registry:
 
 @pytest.fixture
 def job(home, spark) -> Job:
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     return Job("describe_features", use_case, Catalog(use_case), BatchDates.of(DAY), "manual")
 
 

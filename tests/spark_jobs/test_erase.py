@@ -17,6 +17,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY
+from nightshift.home.settings import get_settings
 from nightshift.ingest.privacy import tokens as privacy
 from nightshift.lake.audit_report import AuditReport
 from nightshift.lake.publication import publish
@@ -66,7 +67,7 @@ def in_files(folder: Path, text: str) -> list[Path]:
 
 
 def test_a_person_is_gone_from_everywhere_and_stays_away(spark, shop: Shop, monkeypatch, capsys) -> None:
-    key = privacy.load_key()
+    key = privacy.load_key(get_settings())
     ada, bob = privacy.token(key, "contact", ADA), privacy.token(key, "contact", "bob@example.org")
     assert in_files(shop.settings.lake, ada)
     leftovers = [
@@ -138,7 +139,7 @@ def assert_landing_again_changes_nothing(spark, shop: Shop, ada: str) -> None:
 
 
 def test_an_erasure_that_was_cut_off_is_completed_by_the_next(spark, shop: Shop, monkeypatch) -> None:
-    ada = privacy.token(privacy.load_key(), "contact", ADA)
+    ada = privacy.token(privacy.load_key(get_settings()), "contact", ADA)
     real = rows_of_person.remove
 
     def killed(spark, job, found, *rest):
@@ -165,7 +166,7 @@ def assert_accounted(shop: Shop, wish: Erasure) -> None:
 
 
 def test_an_erasure_that_was_cut_off_behind_the_removal_is_completed_by_token(spark, shop: Shop, monkeypatch) -> None:
-    ada = privacy.token(privacy.load_key(), "contact", ADA)
+    ada = privacy.token(privacy.load_key(get_settings()), "contact", ADA)
 
     def killed(*_) -> None:
         raise KeyboardInterrupt
@@ -232,7 +233,7 @@ def test_the_account_stays_and_the_person_is_set_aside(monkeypatch: pytest.Monke
 
 def test_a_slice_that_lost_anything_else_is_refused(spark, shop: Shop) -> None:
     table = shop.catalog["bronze.customers"]
-    bob = privacy.token(privacy.load_key(), "contact", "bob@example.org")
+    bob = privacy.token(privacy.load_key(get_settings()), "contact", "bob@example.org")
     (found,) = [each for each in rows_of_person.find_tables(spark, [table], bob) if each.table is table]
     assert found.by_date == {DAY: 1}
     rest = lake.read(spark, table, BatchDates.of(DAY)).where(f"email <> '{bob}'")
@@ -260,7 +261,7 @@ def test_what_is_refused(shop: Shop, monkeypatch, capsys) -> None:
 
 
 def test_a_person_is_found_in_the_reasons_of_a_score(spark) -> None:
-    table = Catalog(UseCase.load("flight_delays"))["gold.scores"]
+    table = Catalog(UseCase.load("flight_delays", get_settings()))["gold.scores"]
     reasons = [
         [("dest", "token-of-ann", 0.5, "flies"), ("carrier", None, 0.1, "flies")],
         [("dest", "BOS", 0.5, "flies with token-of-ann")],

@@ -92,14 +92,16 @@ def test_a_declared_table_without_a_model_is_named(
     (models / "marts" / "flight_delays_riskiest_flights.sql").unlink()
 
     # Features alone would be built; of the mart, nobody would ever say that it is not.
-    job = job_of(Catalog(UseCase.load("flight_delays")), BatchDates.of(THIRD))
+    job = job_of(Catalog(UseCase.load("flight_delays", get_settings())), BatchDates.of(THIRD))
     with pytest.raises(NightshiftError, match="flight_delays_riskiest_flights: dbt has no such model"):
         find_models(job, DbtProject.of(job.use_case))
 
 
 def dbt_copy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The dbt project of a copy of flight_delays, which is the use case from now on."""
-    copied = shutil.copytree(PROJECT_DIR / "use_cases" / "flight_delays", folder / "use_cases" / "flight_delays")
+    copied = shutil.copytree(
+        PROJECT_DIR / "use_cases" / "flight_delays", folder / "use_cases" / "flight_delays", get_settings().dbt_target
+    )
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder / "use_cases"))
     get_settings.cache_clear()
     return Path(copied) / "dbt"

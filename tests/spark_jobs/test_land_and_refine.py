@@ -18,7 +18,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
 from spark_jobs.land import land
 from spark_jobs.refine import refine
@@ -30,13 +30,13 @@ BOTH = BatchDates(FIRST, SECOND)
 @pytest.fixture
 def landing(home: Settings) -> Path:
     """The sample's first two deliveries."""
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     load_module(use_case, "sample_source").deliver(use_case, BOTH, home.landing)
     return home.landing / use_case.name
 
 
 def job(stage: str, dates: BatchDates) -> Job:
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     return Job(stage, use_case, Catalog(use_case), dates, run_id="test")
 
 

@@ -14,9 +14,8 @@ import sqlalchemy as sa
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from nightshift.ingest.late import Changes, DeliveryChange, find
 from nightshift.job import run_job
 from nightshift.lake.audit_report import AuditReport
@@ -24,10 +23,11 @@ from nightshift.ledger.ledger_tables import InputRow
 from spark_jobs import refine as refine_module
 from spark_jobs.land import land
 from spark_jobs.refine import refine
+from tests.in_home import UseCaseInHome
 from tests.shop import DAY, Shop
 
 FIRST, SECOND, THIRD = (dt.date(2013, 1, number) for number in (1, 2, 3))
-USE_CASE = UseCase.load("flight_delays")
+USE_CASE = UseCaseInHome.load("flight_delays", get_settings())
 JOBS = {"land": land, "refine": refine}
 
 

@@ -16,7 +16,7 @@ from nightshift.dbt_project.build_models import DbtProject
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
 from nightshift.ledger import LOOKED_UP
 from nightshift.stages import MARTS, STAGE
@@ -89,7 +89,7 @@ def test_a_mart_that_breaks_a_test_is_refused_whatever_dbt_is_told_to_leave_out(
     spark: SparkSession, catalog: Catalog, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = dbt_copy(tmp_path, monkeypatch)
-    catalog = Catalog(UseCase.load("flight_delays"))
+    catalog = Catalog(UseCase.load("flight_delays", get_settings()))
     mart = project / "models" / "marts" / "flight_delays_late_rates.sql"
     mart.write_text(mart.read_text().replace("cast(avg(squared_error) as double)", "avg(squared_error) - 5d"))
     # Both parents are built, but `cautious` leaves it out where one of them is not selected by name.

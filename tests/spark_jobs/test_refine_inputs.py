@@ -12,7 +12,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from nightshift.ingest.delivery import repeated_files
 from nightshift.job import Job
 from nightshift.ledger import Input
@@ -46,7 +46,7 @@ AS_OF_EMPTIED = {FIRST: AS_OF[FIRST], SECOND: (AS_OF[SECOND][0], None)}
 @pytest.fixture
 def catalog(spark: SparkSession, home: Settings) -> Catalog:
     """Three nights of one flight each, and reference data as they were when only the first snapshots had come."""
-    made = Catalog(UseCase.load("flight_delays"))
+    made = Catalog(UseCase.load("flight_delays", get_settings()))
     write_table(spark, made["bronze.schedule"], [flight(date) for date in AS_OF])
     write_table(spark, made["bronze.outcomes"], [outcome(date, date - dt.timedelta(days=1)) for date in AS_OF])
     write_table(spark, made["bronze.airlines"], [row for row in AIRLINES if row["batch_date"] <= FIRST])

@@ -60,7 +60,7 @@ def declare(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The file that declares the tables of the use case `gates`."""
     folder = tmp_path / "use_cases" / "gates"
     folder.mkdir(parents=True)
-    use_case = yaml.safe_load((UseCase.load("flight_delays").folder / "use_case.yaml").read_text())
+    use_case = yaml.safe_load((UseCase.load("flight_delays", get_settings()).folder / "use_case.yaml").read_text())
     use_case |= {"name": "gates", "demo": None, "sample_source": None}
     (folder / "use_case.yaml").write_text(yaml.safe_dump(use_case))
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder.parent))
@@ -71,12 +71,12 @@ def declare(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def run(date: dt.date) -> None:
-    use_case = UseCase.load("gates")
+    use_case = UseCase.load("gates", get_settings())
     land(Job("land", use_case, Catalog(use_case), BatchDates.of(date), run_id="test"), argparse.Namespace())
 
 
 def published(spark, *columns: str) -> list[tuple]:
-    rows = lake.read(spark, Catalog(UseCase.load("gates"))["bronze.gates"])
+    rows = lake.read(spark, Catalog(UseCase.load("gates", get_settings()))["bronze.gates"])
     return sorted(tuple(row) for row in rows.select("batch_date", *columns).collect())
 
 

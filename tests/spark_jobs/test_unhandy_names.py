@@ -121,7 +121,7 @@ def catalog(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         declared = textwrap.dedent(MODEL.format(name=name, role=role, category=category))
         (models / layer / f"json_{name}.yml").write_text(declared)
     assert dbt_sources.main([]) == 0
-    return Catalog(UseCase.load("json"))
+    return Catalog(UseCase.load("json", get_settings()))
 
 
 def test_names_that_mean_something_elsewhere_pass_through_every_stage(
@@ -145,10 +145,10 @@ def test_names_that_mean_something_elsewhere_pass_through_every_stage(
         body(Job(stage, catalog.use_case, catalog, BatchDates.of(DAY), "test"), argparse.Namespace())
 
     assert [row.order for row in lake.read(spark, catalog["silver.tests"]).orderBy("order").collect()] == [1, 2]
-    found = query('SELECT "order", "select", "group" FROM gold.json_training ORDER BY ALL').to_pylist()
+    found = query('SELECT "order", "select", "group" FROM gold.json_training ORDER BY ALL', get_settings()).to_pylist()
     assert [tuple(row.values()) for row in found] == [(1, 1.5, "a"), (2, 3.5, "b")]
     for table in catalog:
         if table.exists():
-            assert query(table_pages.example(table, catalog)).num_rows <= 4
+            assert query(table_pages.example(table, catalog), get_settings()).num_rows <= 4
     page = table_pages.page(catalog["gold.training"], catalog, {table.short_name: () for table in catalog})
     assert r'nightshift sql "SELECT \"order\", ' in page

@@ -97,7 +97,7 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         (models / "features.yml").write_text(FEATURES.format(name=name))
         monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
         get_settings.cache_clear()
-        use_case = UseCase.load(name)
+        use_case = UseCase.load(name, get_settings())
         dates = BatchDates(FIRST, FIRST + dt.timedelta(days=days - 1))
         return Job("train", use_case, Catalog(use_case), dates, "test")
 

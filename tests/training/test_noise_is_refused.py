@@ -7,6 +7,7 @@ import pytest
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Column
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.models.calibrated_predictions import sigmoid
 from nightshift.models.encoding import Encoding
 from training.data.dataset import Dataset, Part
@@ -62,7 +63,7 @@ def flights():
 
 @pytest.fixture(scope="module")
 def use_case():
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     slices = use_case.training.model_copy(update={"slices": ("origin",)})
     return use_case.model_copy(update={"training": slices})
 

@@ -10,6 +10,7 @@ import pytest
 from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from training import pinned as module
 from training.data.time_split import Periods
 from training.judging.gates import load_gates
@@ -22,7 +23,7 @@ def tags(job, *, test_days=8, trials=3, rows="as they were"):
 
 
 def again(job):
-    return dataclasses.replace(job, use_case=UseCase.load(job.use_case.name))
+    return dataclasses.replace(job, use_case=UseCase.load(job.use_case.name, get_settings()))
 
 
 def edit(path, old, new):

@@ -8,6 +8,7 @@ import pytest
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import EXIT_FINAL
+from nightshift.home.settings import get_settings
 from nightshift.ledger.model_decisions import deciding
 from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, mlflow_connection
@@ -117,4 +118,4 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_kept(run, capsys, options
     use_case, promote = run
     assert promote(*options) == EXIT_FINAL
     assert message in capsys.readouterr().err
-    assert champions.decisions(UseCase.load(use_case.name)) == []
+    assert champions.decisions(UseCase.load(use_case.name, get_settings())) == []

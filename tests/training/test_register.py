@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.models import champions, mlflow_connection, which_version
 from nightshift.models.calibrated_predictions import Calibration, Interval
 from nightshift.models.encoding import Encoding
@@ -47,7 +47,7 @@ def fitted(task="binary"):
 
 
 def runs_of(job):
-    return mlflow_connection.client().search_runs([mlflow_connection.experiment_id(job.use_case)])
+    return mlflow_connection.client(get_settings()).search_runs([mlflow_connection.experiment_id(job.use_case)])
 
 
 def versions_of(job):
@@ -86,14 +86,15 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from training.register import log_model, log_training, register, tracked_run
 from tests.training.test_register import DATASET, fitted
 
 name, dates, run_id, moment = sys.argv[1:]
-use_case = UseCase.load(name)
+use_case = UseCase.load(name, get_settings())
 job = Job("train", use_case, Catalog(use_case), BatchDates.parse(dates), run_id)
 with tracked_run(job):
-    log_training({"trials": 3}, {"auc": 0.7}, {"gates": "passed"})
+    log_training(job.home, {"trials": 3}, {"auc": 0.7}, {"gates": "passed"})
     logged = log_model(fitted(), DATASET)
     if moment == "before register":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -113,7 +114,7 @@ def test_killed_at_the_registration_the_next_attempt_goes_on_and_registers_once(
     assert len(versions_of(job)) == (0 if moment == "before register" else 1)
     with tracked_run(job) as run_id:
         assert run_id == killed.info.run_id
-        log_training({"trials": 3}, {"auc": 0.7}, {"gates": "passed"})
+        log_training(job.home, {"trials": 3}, {"auc": 0.7}, {"gates": "passed"})
         version = register(job, log_model(fitted(), DATASET), {})
     assert versions_of(job) == [version] == [1]
     champions.promote(job.use_case, version, job.dates.last, "auto", "passed its gates", job.run_id)
@@ -267,19 +268,19 @@ def test_a_run_that_could_not_be_ended_is_gone_on_with(toy, monkeypatch):
 def test_a_run_that_was_gone_on_with_never_says_other_parameters_than_it_had(toy):
     job = toy()
     with pytest.raises(ValueError, match="no"), tracked_run(job) as first:
-        log_training({"rounds": 10}, {}, {})
+        log_training(job.home, {"rounds": 10}, {}, {})
         raise ValueError("no")
     with pytest.raises(NightshiftError, match="had other values of rounds"), tracked_run(job):
-        log_training({"rounds": 11}, {}, {})
+        log_training(job.home, {"rounds": 11}, {}, {})
     with tracked_run(job) as second:
-        log_training({"rounds": 11}, {}, {})
+        log_training(job.home, {"rounds": 11}, {}, {})
     assert first != second
 
 
 def test_a_measure_that_is_not_finite_is_no_metric_in_mlflow(toy):
     job = toy()
     with tracked_run(job):
-        log_training({}, {"auc": 0.7, "brier": float("nan"), "gain": float("inf")}, {})
+        log_training(job.home, {}, {"auc": 0.7, "brier": float("nan"), "gain": float("inf")}, {})
     assert runs_of(job)[0].data.metrics == {"auc": 0.7}
 
 

@@ -10,6 +10,7 @@ import logging
 import pytest
 
 from nightshift.home.database import database_url
+from nightshift.home.settings import get_settings
 from tests.training.challenged import VALUES_GATE
 from training.challenger import Budget, challenge
 from training.data.time_split import Periods
@@ -48,7 +49,7 @@ def test_everything_is_there_and_every_number_is_json(toy, prepared):
     job = toy(slices=["region"], fairness=["gender"])
     dataset = prepared(job)
     skew = Skew(0, {}, {}, (), ())
-    report, challenger, declared = reported(job, dataset, database_url("optuna"), skew)
+    report, challenger, declared = reported(job, dataset, database_url(get_settings(), "optuna"), skew)
     with report as folder:
         assert {path.name for path in folder.iterdir()} == FILES | {"trials.csv"}
         found = {path.stem: read(path) for path in folder.glob("*.json")}

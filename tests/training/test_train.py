@@ -20,7 +20,7 @@ import pytest
 
 from nightshift.errors import NightshiftError
 from nightshift.home.database import database_url
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.home.variables.known import RESULT_FILE
 from nightshift.ledger.model_decisions import deciding
 from nightshift.ledger.turns import turn_if_free
@@ -57,7 +57,7 @@ def again(job):
 
 
 def runs_of(job):
-    return client().search_runs([experiment_id(job.use_case)])
+    return client(get_settings()).search_runs([experiment_id(job.use_case)])
 
 
 @pytest.fixture(autouse=True)
@@ -81,10 +81,10 @@ def test_a_good_model_becomes_champion_with_all_that_scoring_needs(toy, make_row
     assert run.data.tags[VERSION] == champion.tags[VERSION] == "7"
     assert run.data.tags["gates"] == "passed"
     assert run.data.metrics["auc"] > 0.8
-    names = {file.path for file in client().list_artifacts(champion.run_id)}
+    names = {file.path for file in client(get_settings()).list_artifacts(champion.run_id)}
     assert {"gates.json", "gates.txt", "features.json", "gates.yaml", "use_case.yaml", "card", "plots"} <= names
     assert run.data.tags["champion_compared"] == champion.tags["champion_compared"] == "none"
-    card = Path(client().download_artifacts(champion.run_id, "card/card.md")).read_text()
+    card = Path(client(get_settings()).download_artifacts(champion.run_id, "card/card.md")).read_text()
     assert "Champion of the batch dates: from" in card
     assert "auto" in card
     (reign,) = champions.history(job.use_case)
@@ -106,7 +106,9 @@ def test_the_first_model_waits_for_a_person_too_where_a_feature_may_know_the_out
     assert "⚠ **May know the outcome:** signal orders the outcomes nearly as well alone" in told["comparison"]
     tags = model_version(job.use_case, 1).tags
     assert (tags["leak_suspects"], tags["status"]) == ("signal", "awaiting approval")
-    card = Path(client().download_artifacts(model_version(job.use_case, 1).run_id, "card/card.md")).read_text()
+    card = Path(
+        client(get_settings()).download_artifacts(model_version(job.use_case, 1).run_id, "card/card.md")
+    ).read_text()
     assert "signal orders the outcomes nearly as well alone" in card
     # Whoever asks in a year finds what the person was asked about.
     kept = champions.promote(job.use_case, 1, job.dates.last, "maria", "it is known at the cut-off", "run")
@@ -151,6 +153,7 @@ from nightshift.models.champions import decide_champion
 from nightshift.dates import BatchDates
 from nightshift.job import Job
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from tests.training.conftest import toy_rows
 from tests.training.test_train import train
 import training.train
@@ -163,7 +166,7 @@ elif moment == "in the ledger":
     decide_champion.mend = kill
 else:
     training.train.tell = kill
-use_case = UseCase.load(name)
+use_case = UseCase.load(name, get_settings())
 train(Job("train", use_case, Catalog(use_case), BatchDates.parse(dates), run_id), toy_rows())
 """
 
@@ -208,7 +211,9 @@ def test_cut_short_in_its_search_and_a_night_later_it_goes_on_and_the_time_of_bo
         once.setattr("training.search.parameter_search._say", killed)
         train(job, make_rows())
     (begun,) = runs_of(job)
-    study = optuna.load_study(study_name=f"{job.use_case.name}/{begun.info.run_id}", storage=database_url("optuna"))
+    study = optuna.load_study(
+        study_name=f"{job.use_case.name}/{begun.info.run_id}", storage=database_url(get_settings(), "optuna")
+    )
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL", "FAIL"]
     study.set_user_attr("seconds", 1000.0)
     shuffled = make_rows().take(np.random.default_rng(1).permutation(3000))
@@ -291,7 +296,7 @@ def test_gates_that_are_edited_while_it_searches_neither_judge_nor_stand_in_its_
     monkeypatch.setattr("training.train.challenge", meanwhile)
     train(job, make_rows())
     champion = which_version.champion(job.use_case)
-    kept = Path(client().download_artifacts(champion.run_id, "gates.yaml")).read_bytes()
+    kept = Path(client(get_settings()).download_artifacts(champion.run_id, "gates.yaml")).read_bytes()
     assert kept == judged_by != (job.use_case.folder / "gates.yaml").read_bytes()
     assert champion.tags["sha256.gates.yaml"] == hashlib.sha256(judged_by).hexdigest()
 
@@ -333,7 +338,7 @@ def test_a_blocked_champion_is_no_rival_of_the_next_model_which_is_a_later_one_a
     train(again(job), make_rows())
     made = model_version(job.use_case, 2)
     assert (made.tags["champion_compared"], made.tags["approval"]) == ("none", "person")
-    card = Path(client().download_artifacts(made.run_id, "card/card.md")).read_text()
+    card = Path(client(get_settings()).download_artifacts(made.run_id, "card/card.md")).read_text()
     assert "By a person: maria." in card
     assert "without a person looking at it" not in card
 
@@ -346,7 +351,7 @@ def test_noise_is_refused_and_it_is_said_that_nothing_can_score(toy, make_rows):
     assert which_version.champion(job.use_case) is None
     (run,) = runs_of(job)
     assert (run.info.status, run.data.tags["gates"]) == ("FINISHED", "refused")
-    assert not client().search_model_versions(f"name='{job.use_case.model_name}'")
+    assert not client(get_settings()).search_model_versions(f"name='{job.use_case.model_name}'")
 
 
 def test_a_champion_that_cannot_be_compared_blocks_the_challenger(toy, make_rows, monkeypatch, caplog):
@@ -406,7 +411,7 @@ def test_where_the_world_has_turned_round_the_better_challenger_wins(toy, make_r
     newest = max(runs_of(job), key=lambda run: run.info.start_time)
     # The numbers of the one that was replaced stand beside its own, on the same rows.
     assert newest.data.metrics["champion_log_loss"] > newest.data.metrics["constant_log_loss"]
-    verdicts = client().download_artifacts(newest.info.run_id, "gates.txt")
+    verdicts = client(get_settings()).download_artifacts(newest.info.run_id, "gates.txt")
     assert "no champion that beats a constant" in Path(verdicts).read_text()
 
 

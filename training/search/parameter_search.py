@@ -75,7 +75,8 @@ def search(
     record = Study(parts, use_case, study, storage)
     before = record.seconds
     clock = _Clock(before, seconds, begun=bool(record.finished))
-    with Workers(parts, min(use_case.training.parallel_trials, BATCH, trials)) as workers:
+    place = use_case.home.home / "tmp" / "search"
+    with Workers(parts, min(use_case.training.parallel_trials, BATCH, trials), place) as workers:
         while (done := len(record.finished)) < trials and clock.allows():
             _batch(record, workers, parts, range(done, min((done // BATCH + 1) * BATCH, trials)), trials, clock)
     return _winner(record, clock.seconds, before)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nightshift.errors import ResourcesError
 from nightshift.home import scratch
-from nightshift.home.settings import get_settings
 from training.fitting.fit import VALIDATION_PART, Parts, fixed_parameters, grow
 
 if TYPE_CHECKING:
@@ -116,16 +115,15 @@ class Workers:
     The processes get the binned parts through files, share the cores, and end with this one, even when it is killed.
     """
 
-    def __init__(self, parts: Parts, processes: int) -> None:
-        self._parts, self._processes = parts, processes
+    def __init__(self, parts: Parts, processes: int, scratch_folder: Path) -> None:
+        self._parts, self._processes, self._parent = parts, processes, scratch_folder
         self._pool: ProcessPoolExecutor | None = None
         self._folder: Path | None = None
 
     def __enter__(self) -> Self:
         if self._processes > 1:
-            parent = get_settings().home / "tmp" / "search"
-            scratch.sweep(parent)
-            self._folder = scratch.take(parent)
+            scratch.sweep(self._parent)
+            self._folder = scratch.take(self._parent)
             self._folder.mkdir()
             for name, part in (("train", self._parts.train), (VALIDATION_PART, self._parts.validation)):
                 part.save_binary(str(self._folder / name))

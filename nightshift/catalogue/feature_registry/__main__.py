@@ -29,12 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def read(catalog: Catalog) -> None:
         features[catalog.use_case.name] = declared_features(catalog.use_case)
 
-    found = find_use_cases().checked(read)
+    home = get_settings()
+    found = find_use_cases(home).checked(read)
     return Generator(
         feature_pages.MODULE,
         "Write the reference pages of all features.",
-        files=lambda: feature_pages.pages(features),
-        places=lambda: get_settings().use_cases_dir.glob(f"*/{feature_pages.FEATURES_PAGE}"),
+        files=lambda: feature_pages.pages(home, features),
+        places=lambda: home.use_cases_dir.glob(f"*/{feature_pages.FEATURES_PAGE}"),
         broken=found.sentences,
     ).main(arguments)
 

@@ -62,7 +62,7 @@ def declared_features(use_case: UseCase) -> list[Feature]:
                 f"{table.label} declares features, and no dbt model {table.identifier} computes them: add "
                 f"{models_folder(use_case) / 'features' / table.identifier}.sql, or take `role: feature` away"
             )
-        origins = lineage(table.identifier, queries[table.identifier], catalog)
+        origins = lineage(table.identifier, queries[table.identifier], catalog, use_case.home.dbt_target)
         missing = [column.name for column in table.features if column.name not in origins]
         if missing:
             raise DeclarationError(

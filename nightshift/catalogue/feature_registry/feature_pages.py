@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightshift.catalogue.feature_registry.declared_features import Feature
 from nightshift.catalogue.generated_files import mark, markdown_table
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 
 MODULE = "nightshift.catalogue.feature_registry"
 # Below the folder of a use case.
@@ -16,14 +16,13 @@ FEATURES_PAGE = "pages/features.md"
 _HEAD = ("Feature", "Meaning", "Type", "Computed from", "Also depends on", "Looks back")
 
 
-def pages(features: Mapping[str, Sequence[Feature]]) -> dict[Path, str]:
+def pages(home: Settings, features: Mapping[str, Sequence[Feature]]) -> dict[Path, str]:
     """The text of each page by its path; use cases without features have none.
 
     Args:
         features: by use case.
     """
-    folders = get_settings().use_cases_dir
-    return {folders / name / FEATURES_PAGE: page(name, found) for name, found in features.items() if found}
+    return {home.use_cases_dir / name / FEATURES_PAGE: page(name, found) for name, found in features.items() if found}
 
 
 def page(use_case: str, features: Iterable[Feature]) -> str:

@@ -105,7 +105,7 @@ def gain_shares(model: RegisteredModel) -> dict[str, float]:
 
 def _models(use_case: UseCase, champion: int | None) -> list[RegisteredModel]:
     """The newest versions of the model and the champion, oldest first."""
-    found = client().search_model_versions(f"name = '{use_case.model_name}'")
+    found = client(use_case.home).search_model_versions(f"name = '{use_case.model_name}'")
     newest = sorted((int(version.version) for version in found), reverse=True)[:VERSIONS]
     wanted = sorted({*newest, *([] if champion is None else [champion])})
     models = []

@@ -11,12 +11,11 @@ from nightshift.catalogue.feature_registry.features_in_use import Registry
 from nightshift.dbt_project.models_and_docs import docs_page
 from nightshift.declarations.use_case import UseCase
 from nightshift.figures import number
-from nightshift.home.settings import get_settings
 
 
 def write_registry(use_case: UseCase, registry: Registry) -> Path:
     """Write the page of a use case, the most important features first; returns where it lies."""
-    page = get_settings().data_docs / use_case.name / "features.html"
+    page = use_case.home.data_docs / use_case.name / "features.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     ordered = sorted(registry.features, key=lambda feature: -(feature.gain_share or 0))
     page.write_text(

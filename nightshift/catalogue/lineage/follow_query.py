@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift.catalogue.lineage.column_lineage import NO_LINEAGE, Lineage, Origin, union
@@ -20,20 +21,20 @@ from nightshift.catalogue.lineage.window_frames import join_windows, window_fram
 from nightshift.declarations.raising_predicates import DIALECT
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import DeclarationError
-from nightshift.home.settings import get_settings
 
 if TYPE_CHECKING:
     from sqlglot import Expr, exp
     from sqlglot.optimizer import Scope
 
 
-def lineage(name: str, sql: str, tables: Iterable[Table]) -> dict[str, Lineage]:
+def lineage(name: str, sql: str, tables: Iterable[Table], read_in: Path) -> dict[str, Lineage]:
     """The lineage of each column that a query gives.
 
     Args:
         name: of the model, for messages.
         sql: one query in Spark's SQL, which reads views of published tables (`Table.view`).
         tables: the tables that it may read.
+        read_in: the folder that holds the SQL, for messages.
 
     Raises:
         NightshiftError: if the SQL cannot be parsed, or a table or column in it is unknown or ambiguous.
@@ -63,7 +64,7 @@ def lineage(name: str, sql: str, tables: Iterable[Table]) -> dict[str, Lineage]:
         raise DeclarationError(
             f"the lineage of {name} cannot be read from its SQL: {error}\n"
             "  next: name the table before the column, or declare the table or column that is not known; "
-            f"the SQL as it is read lies below {get_settings().dbt_target}"
+            f"the SQL as it is read lies below {read_in}"
         ) from error
 
 

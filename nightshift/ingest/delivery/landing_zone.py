@@ -14,7 +14,7 @@ from nightshift.declarations.source import FileSource
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError, StoreUnreachableError, TemporaryError
 from nightshift.home.outside_errors import unusable
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 from nightshift.ingest.delivery.file_store import Folder
 from nightshift.ingest.delivery.manifest import MANIFEST, content, parsed
 
@@ -24,8 +24,8 @@ READERS = 8
 
 def landing_folder(use_case: UseCase) -> Folder:
     """Where the deliveries of a use case lie."""
-    settings = get_settings()
-    root = Folder(settings.landing_url or str(settings.landing))
+    home = use_case.home
+    root = Folder(home.landing_url or str(home.landing))
     folder = root / use_case.name
     # The folder of the use case may itself be a link, of whoever runs the landing zone.
     return Folder(folder.location, (root.location, folder.location))
@@ -36,7 +36,7 @@ def delivery_folder(use_case: UseCase, date: dt.date) -> Folder:
     return landing_folder(use_case) / date.isoformat()
 
 
-def is_complete(folder: Folder) -> bool:
+def is_complete(folder: Folder, home: Settings) -> bool:
     """Whether a delivery is there as a whole: its manifest is written last.
 
     Raises:
@@ -49,7 +49,7 @@ def is_complete(folder: Folder) -> bool:
             return True
     except OSError as error:
         raise unusable(f"{folder} can't be read", error) from error
-    zone = get_settings().landing_url
+    zone = home.landing_url
     if zone and not folder.is_remote and not Path(zone).is_dir():
         raise StoreUnreachableError(
             f"the landing zone {zone} is not there",
@@ -71,14 +71,14 @@ def delivered_digests(use_case: UseCase, dates: Iterable[dt.date]) -> dict[dt.da
     """
     wanted = list(dates)
     with ThreadPoolExecutor(READERS) as pool:
-        found = pool.map(lambda date: _digests(delivery_folder(use_case, date)), wanted)
+        found = pool.map(lambda date: _digests(delivery_folder(use_case, date), use_case.home), wanted)
         return {date: digests for date, digests in zip(wanted, found, strict=True) if digests is not None}
 
 
-def _digests(folder: Folder) -> dict[str, str] | None:
+def _digests(folder: Folder, home: Settings) -> dict[str, str] | None:
     raw: bytes | None = b""
     try:
-        raw = content(folder) if is_complete(folder) else None
+        raw = content(folder) if is_complete(folder, home) else None
         if raw is None:
             return None
         return {file.name: file.sha256 for file in parsed(folder, raw).files}

@@ -20,7 +20,7 @@ def glance(catalog: Catalog, dates: BatchDates) -> Delivery:
     """
     folders = {date: delivery_folder(catalog.use_case, date) for date in dates}
     with ThreadPoolExecutor(READERS) as pool:
-        manifests = expected_manifests(pool, folders, dates)
+        manifests = expected_manifests(pool, folders, dates, catalog.use_case.home)
         listings = list(pool.map(lambda date: listed_files(catalog, date, folders[date], manifests[date]), dates))
     faults = [fault for listing in listings for fault in (*listing.faults, *_of_other_size(listing))]
     good = {

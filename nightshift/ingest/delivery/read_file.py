@@ -88,7 +88,7 @@ class Reader:
                 pass
             if stream.read(1) or self.copy.bytes < size:
                 damage = f"changes its size while it is read: {size} bytes at first, then {self.folder.size(self.name)}"
-        with archiving():
+        with archiving(self.copy.archive):
             self.copy.flush()
         if lines is None:
             return self._parquet(damage)
@@ -103,7 +103,7 @@ class Reader:
     def _copied(self, stream: pa.NativeFile, size: int) -> Iterator[bytes]:
         """The file's bytes as they go into the archive; no more of them than it had at first."""
         while chunk := stream.read(min(CHUNK, size - self.copy.bytes)):
-            with archiving():
+            with archiving(self.copy.archive):
                 self.copy.write(chunk)
             yield chunk
 
@@ -133,7 +133,7 @@ class Reader:
         except (pa.ArrowException, OSError, ValueError) as error:
             # Of a damaged file Arrow says that in an OSError too, but in one without the system's number.
             if isinstance(error, OSError) and error.errno is not None:
-                with archiving():
+                with archiving(self.copy.archive):
                     raise
             return Contents(size, sha256, damage=f"is not a readable Parquet file: {error}")
 

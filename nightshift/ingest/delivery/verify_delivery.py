@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
@@ -13,8 +14,8 @@ from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import Column, Table
 from nightshift.errors import DeliveryError
 from nightshift.home.outside_errors import unusable
+from nightshift.home.settings import Settings
 from nightshift.ingest import archive
-from nightshift.ingest.archive import archiving
 from nightshift.ingest.delivery.column_drift import (
     DriftError,
     Fit,
@@ -61,16 +62,16 @@ def verify(
         NightshiftError: if a delivery is not complete, naming the manifest waited for; if a manifest, folder or file
             can't be read, or the archive not be written.
     """
-    use_case = catalog.use_case
+    use_case, place = catalog.use_case, archive.of(catalog.use_case)
     folders = {date: delivery_folder(use_case, date) for date in dates}
     with ThreadPoolExecutor(READERS) as pool:
-        manifests = expected_manifests(pool, folders, dates)
+        manifests = expected_manifests(pool, folders, dates, use_case.home)
         known = history([file.sha256 for manifest in manifests.values() for file in manifest.files])
         elsewhere = delivered_digests(use_case, [date for date in known if date not in dates])
-        archive.sweep(use_case.name)
+        archive.sweep(place)
         listings = list(pool.map(lambda date: listed_files(catalog, date, folders[date], manifests[date]), dates))
         tasks = [task for listing in listings for task in listing.tasks]
-        verdicts = list(pool.map(_examine, tasks))
+        verdicts = list(pool.map(lambda task: _examine(task, place), tasks))
 
     faults = [fault for listing in listings for fault in listing.faults]
     faults += [verdict for verdict in verdicts if isinstance(verdict, Fault)]
@@ -100,14 +101,14 @@ def weighed(catalog: Catalog, faults: Sequence[Fault], came: Set[tuple[dt.date, 
 
 
 def expected_manifests(
-    pool: ThreadPoolExecutor, folders: Mapping[dt.date, Folder], dates: BatchDates
+    pool: ThreadPoolExecutor, folders: Mapping[dt.date, Folder], dates: BatchDates, home: Settings
 ) -> dict[dt.date, Manifest]:
     """The manifests of some deliveries.
 
     Raises:
         NightshiftError: if one is not there, naming it, or can't be read.
     """
-    complete = pool.map(is_complete, folders.values())
+    complete = pool.map(lambda folder: is_complete(folder, home), folders.values())
     waited_for = [folder for folder, is_there in zip(folders.values(), complete, strict=True) if not is_there]
     if waited_for:
         more = f" (and {len(waited_for) - 1} more of {dates})" if len(waited_for) > 1 else ""
@@ -115,13 +116,13 @@ def expected_manifests(
     return dict(zip(folders, pool.map(read_manifest, folders.values()), strict=True))
 
 
-def _examine(task: FileTask) -> LandedFile | Fault:
-    """Bring one file into the archive and give the verdict.
+def _examine(task: FileTask, place: Path) -> LandedFile | Fault:
+    """Bring one file into its place in the archive and give the verdict.
 
     Raises:
         NightshiftError: if the file can't be read, or the archive not be written, which says nothing of the file.
     """
-    table, expected, use_case = task.table, task.expected, task.table.use_case
+    table, expected = task.table, task.expected
 
     def fault(rule: str, reason: str, found: Contents) -> Fault:
         return Fault(
@@ -130,7 +131,7 @@ def _examine(task: FileTask) -> LandedFile | Fault:
             rows=expected.rows if found.damage else found.rows,
         )
 
-    with archiving(), archive.deposit(use_case) as copy:
+    with archive.archiving(place), archive.deposit(place) as copy:
         reader = Reader(task.folder, expected.name, task.source.format, copy, every_delivered_name(table))
         try:
             contents = reader.read()
@@ -151,7 +152,7 @@ def _examine(task: FileTask) -> LandedFile | Fault:
             table,
             task.batch_date,
             expected.name,
-            copy.keep(use_case, reader.suffix),
+            copy.keep(reader.suffix),
             contents.rows,
             contents.sha256,
             contents.columns,

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from nightshift.declarations.use_case import UseCase
 from nightshift.home import scratch
 from nightshift.home.outside_errors import explained
-from nightshift.home.settings import get_settings
+from nightshift.ingest import archive
 from nightshift.ingest.delivery.parquet_types import bare
 
 # Where extracts of databases have a JSON object of what nobody declared.
@@ -22,18 +23,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def extracts(use_case: str) -> Path:
+def extracts(use_case: UseCase) -> Path:
     """Where rows of databases lie in clear until they are in the archive."""
-    return get_settings().staging / "extracts" / use_case
+    return use_case.home.staging / "extracts" / use_case.name
 
 
-def remove_clear_leftovers(use_case: str) -> None:
+def remove_clear_leftovers(use_case: UseCase) -> None:
     """Remove what killed runs left of deliveries outside of the archive's named files.
 
     A run that brings a delivery in just now fails, and finds all of it again when it is run again.
     """
     scratch.sweep(extracts(use_case))
-    for path in (get_settings().archive / use_case / "incoming").glob("*"):
+    for path in (archive.of(use_case) / "incoming").glob("*"):
         path.unlink(missing_ok=True)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from nightshift.declarations.tables import Column, PiiClass, Table
 from nightshift.errors import SettingsError
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 from nightshift.home.variables.given import given
 from nightshift.home.variables.known import PII_KEY
 
@@ -64,7 +64,7 @@ def masked_words(text: str, declared: Collection[str] = ()) -> str:
     return QUOTED.sub(mask, text)
 
 
-def load_key() -> bytes:
+def load_key(home: Settings) -> bytes:
     """The key of this installation: from the environment, or from a file of its own, made when first asked for.
 
     Raises:
@@ -74,7 +74,7 @@ def load_key() -> bytes:
     said = os.environ.get(PII_KEY, given(PII_KEY))
     if said is not None:
         return _sound(said, f"the environment variable {PII_KEY}")
-    path = get_settings().home / "secrets" / "pii_key"
+    path = home.home / "secrets" / "pii_key"
     with contextlib.suppress(FileExistsError):
         _create(path)
     if path.stat().st_mode & 0o077:

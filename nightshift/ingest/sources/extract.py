@@ -86,7 +86,7 @@ class Extract:
         """
         before = self._once_settled()
         # Rows in clear: what a killed run leaves of them is swept.
-        folder = scratch.take(extracts(self.job.use_case.name))
+        folder = scratch.take(extracts(self.job.use_case))
         try:
             paths = self._extracted(before, folder) if before.rows else {}
             if self.source.required and self.source.empty_allowed:
@@ -239,10 +239,11 @@ class Extract:
         """Copy the files of one batch date into the archive."""
         import pyarrow.parquet as pq
 
-        use_case, source, version = self.job.use_case.name, self.source, self.table.version
+        source, version = self.source, self.table.version
+        place = archive.of(self.job.use_case)
         rows = [pq.read_metadata(path).num_rows for path in paths]
         with ThreadPoolExecutor(8) as pool:
-            kept = list(pool.map(lambda path: archive.keep(use_case, path, ".parquet"), paths))
+            kept = list(pool.map(lambda path: archive.keep(place, path, ".parquet"), paths))
         names = delivered_names(self.table, version)
         proved = proof.told(names[key] for key in self.table.keys)
         origin = f"jdbc:{source.connection} {source.relation} {source.date_column} {part} {proved}"

@@ -34,7 +34,7 @@ class Jdbc:
         files: list[LandedFile] = []
         faults: list[Fault] = []
         warnings: list[str] = []
-        scratch.sweep(extracts(job.use_case.name))
+        scratch.sweep(extracts(job.use_case))
         for table in job.catalog.sources:
             if isinstance(table.source, JdbcSource) and (dates := _due(table.source, job)):
                 connection = Connection.of(table.source.connection)

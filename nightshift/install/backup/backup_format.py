@@ -60,7 +60,7 @@ def refuse_running(settings: Settings, names: Iterable[str], what: str) -> None:
         running = ", ".join(["services", *found.tasks])
         raise UsageError(f"{running} of {settings.home} run, and nothing may run during a {what}", remedy=remedy)
     deadline = time.monotonic() + ENDING_SECONDS
-    while (connected := list(database_dumps.others(names))) and time.monotonic() < deadline:
+    while (connected := list(database_dumps.others(settings, names))) and time.monotonic() < deadline:
         time.sleep(0.2)
     if connected:
         raise UsageError(f"{', '.join(connected)}: something runs, and nothing may during a {what}", remedy=remedy)

@@ -58,46 +58,46 @@ def artifacts(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((written.as_uri(), real.as_uri())))
 
 
-def is_used(name: str) -> bool:
+def is_used(settings: Settings, name: str) -> bool:
     """Whether a database holds more than an installation has before its first run."""
     from sqlalchemy import text
 
-    with _connected(name) as connection:
+    with _connected(settings, name) as connection:
         if connection.execute(text("SELECT to_regclass(:name)"), {"name": USED[name]}).scalar() is None:
             return False
         return bool(connection.execute(text(f"SELECT EXISTS (SELECT FROM {USED[name]})")).scalar())
 
 
-def dump(name: str, to: Path) -> None:
+def dump(settings: Settings, name: str, to: Path) -> None:
     """Write a database to a file, as it is at one moment.
 
     Raises:
         InstallationError: with the words of `pg_dump`.
     """
-    _tool("pg_dump", name, "--format=custom", f"--file={to}")
+    _tool(settings, "pg_dump", name, "--format=custom", f"--file={to}")
 
 
-def restore(name: str, dumped: Path) -> None:
+def restore(settings: Settings, name: str, dumped: Path) -> None:
     """Put a dump in the place of all that a database holds.
 
     Raises:
         InstallationError: with the words of `pg_restore`.
     """
     # Else tables of a newer version would stay, and its migrations find them.
-    empty(name)
-    _tool("pg_restore", name, "--single-transaction", "--exit-on-error", str(dumped))
+    empty(settings, name)
+    _tool(settings, "pg_restore", name, "--single-transaction", "--exit-on-error", str(dumped))
 
 
-def empty(name: str) -> None:
+def empty(settings: Settings, name: str) -> None:
     """Remove all that a database holds."""
     from sqlalchemy import text
 
-    with _connected(name) as connection:
+    with _connected(settings, name) as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
 
 
-def refuse_unfit(names: Iterable[str]) -> None:
+def refuse_unfit(settings: Settings, names: Iterable[str]) -> None:
     """Refuse databases that can't be restored into.
 
     Raises:
@@ -106,7 +106,7 @@ def refuse_unfit(names: Iterable[str]) -> None:
     from sqlalchemy import text
 
     for name in names:
-        with _connected(name) as connection:
+        with _connected(settings, name) as connection:
             version = int(connection.execute(text("SELECT current_setting('server_version_num')")).scalar() or 0)
             owned = "SELECT pg_has_role(current_user, nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'public'"
             is_owner = connection.execute(text(owned)).scalar()
@@ -122,12 +122,12 @@ def refuse_unfit(names: Iterable[str]) -> None:
             )
 
 
-def others(names: Iterable[str]) -> Iterator[str]:
+def others(settings: Settings, names: Iterable[str]) -> Iterator[str]:
     """Who is connected to some databases beside this process, in words."""
     from sqlalchemy import text
 
     for name in names:
-        with _connected(name) as connection:
+        with _connected(settings, name) as connection:
             asked = (
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
                 "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
@@ -136,12 +136,13 @@ def others(names: Iterable[str]) -> Iterator[str]:
                 yield f"{count} connections to the database {name}"
 
 
-def move_artifacts(before: Sequence[str], now: str) -> list[str]:
+def move_artifacts(settings: Settings, before: Sequence[str]) -> list[str]:
     """Let MLflow's database name the place where its files are now; addresses of files that it names elsewhere."""
     from sqlalchemy import inspect, text
 
+    now = artifacts(settings)[0]
     elsewhere: list[str] = []
-    with _connected("mlflow") as connection:
+    with _connected(settings, "mlflow") as connection:
         known = inspect(connection)
         for table, columns in _PLACES.items():
             there = {column["name"] for column in known.get_columns(table)} if known.has_table(table) else set()
@@ -165,19 +166,19 @@ def move_artifacts(before: Sequence[str], now: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _connected(name: str) -> Iterator[Connection]:
+def _connected(settings: Settings, name: str) -> Iterator[Connection]:
     """A connection to one database, whose transaction ends with its context."""
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
-    with create_engine(database_url(name), poolclass=NullPool).begin() as connection:
+    with create_engine(database_url(settings, name), poolclass=NullPool).begin() as connection:
         yield connection
 
 
-def _tool(program: str, name: str, *arguments: str) -> None:
+def _tool(settings: Settings, program: str, name: str, *arguments: str) -> None:
     from sqlalchemy.engine import URL, make_url
 
-    url = make_url(database_url(name))
+    url = make_url(database_url(settings, name))
     query = {key: value for key, value in url.query.items() if key != "password"}
     address = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
     options = ("--no-owner", "--no-privileges", f"--dbname={address.render_as_string()}")

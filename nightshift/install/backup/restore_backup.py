@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from nightshift.errors import UsageError
 from nightshift.home import database, scratch
 from nightshift.home.home_folder import half_restored, prepare_home, transferred
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import Settings
 from nightshift.install.backup import database_dumps
 from nightshift.install.backup.backup_format import (
     DUMPS,
@@ -34,7 +34,7 @@ from nightshift.terminal import Say
 _NO_BACKUP = "is no whole backup of nightshift"
 
 
-def restore_from(stream: IO[bytes], say: Say) -> None:
+def restore_from(stream: IO[bytes], settings: Settings, say: Say) -> None:
     """Read all state of another installation; nothing is changed before all of it was read.
 
     From then on the home is marked: what uses it refuses until a restore has come to its end, which may be another one.
@@ -43,14 +43,13 @@ def restore_from(stream: IO[bytes], say: Say) -> None:
         NightshiftError: if this installation holds something already, something runs, or the backup is not whole.
         OSError: if the stream can't be read, or a file not be written.
     """
-    settings = get_settings()
     mark = half_restored(settings)
     is_another_try = mark.exists()
     prepare_home(settings)
     with transferred(settings), database.kept_as_it_was(settings):
         names = database_dumps.own(settings)
         refuse_running(settings, names, "restore")
-        database_dumps.refuse_unfit(names)
+        database_dumps.refuse_unfit(settings, names)
         if not is_another_try:
             _refuse_used(settings, names)
         parent = settings.home / "tmp" / "restore"
@@ -64,7 +63,8 @@ def restore_from(stream: IO[bytes], say: Say) -> None:
             mark.touch()
             if is_another_try:
                 _empty(settings, names)
-            _restore_databases(folder / DUMPS, [name for name in names if name in head.databases], head, say)
+            restored = [name for name in names if name in head.databases]
+            _restore_databases(settings, folder / DUMPS, restored, head, say)
             if key and "airflow" in names:
                 say("Airflow: tables of this version, values encrypted by the key of this installation")
                 _administer_airflow(settings, key)
@@ -84,12 +84,12 @@ def _empty(settings: Settings, names: tuple[str, ...]) -> None:
         if not (settings.home / name).is_symlink():
             shutil.rmtree(settings.home / name, ignore_errors=True)
     for name in names:
-        database_dumps.empty(name)
+        database_dumps.empty(settings, name)
 
 
 def _refuse_used(settings: Settings, names: tuple[str, ...]) -> None:
     used = [f"the folder {name}" for name in FILLED if _holds_a_file(settings.home / name)]
-    used += [f"the database {name}" for name in names if database_dumps.is_used(name)]
+    used += [f"the database {name}" for name in names if database_dumps.is_used(settings, name)]
     if used:
         raise UsageError(
             f"this installation holds something already: {', '.join(used)}",
@@ -147,13 +147,13 @@ def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None
     os.utime(target, (member.mtime, member.mtime))
 
 
-def _restore_databases(folder: Path, names: list[str], head: Head, say: Say) -> None:
+def _restore_databases(settings: Settings, folder: Path, names: list[str], head: Head, say: Say) -> None:
     for name in names:
         say(f"database {name}")
-        database_dumps.restore(name, folder / name)
+        database_dumps.restore(settings, name, folder / name)
     if "mlflow" in names:
-        mlflow_tables.bring_up_to_date()
-        for address in database_dumps.move_artifacts(head.artifacts, database_dumps.artifacts(get_settings())[0]):
+        mlflow_tables.bring_up_to_date(settings)
+        for address in database_dumps.move_artifacts(settings, head.artifacts):
             say(f"MLflow names files that are not in the backup: {address}")
 
 
@@ -162,6 +162,7 @@ def _administer_airflow(settings: Settings, old_key: str) -> None:
     environment = administration(settings, old_key)
     for command in (("db", "migrate"), ("rotate-fernet-key",)):
         run_module(
+            settings,
             environment,
             *("airflow", *command),
             remedy="a backup is read by the code that made it, or by newer code: restore again with that",

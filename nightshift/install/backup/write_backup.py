@@ -13,7 +13,7 @@ from nightshift import ledger
 from nightshift.errors import ConflictError, UsageError
 from nightshift.home import database, scratch
 from nightshift.home.home_folder import is_home, refuse_transfer, transferred
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import Settings
 from nightshift.ingest.privacy.tokens import key_is_given
 from nightshift.install.backup import database_dumps
 from nightshift.install.backup.backup_format import DUMPS, FOLDERS, HEAD, HOME, KEY, LAST_ENTRY, Head, refuse_running
@@ -25,24 +25,23 @@ from nightshift.terminal import Say
 MAY_LEAD_NOWHERE = ("landing", "logs")
 
 
-def write_to(stream: IO[bytes], say: Say) -> None:
+def write_to(stream: IO[bytes], settings: Settings, say: Say) -> None:
     """Write all state of this installation.
 
     Raises:
         NightshiftError: if something runs that may change it meanwhile, or a database can't be dumped.
         OSError: if a file can't be read, or the stream not be written.
     """
-    settings = get_settings()
     if not is_home(settings.home):
         raise UsageError(f"{settings.home} is no home of nightshift: there is nothing to back up")
     refuse_transfer(settings)
     with transferred(settings), database.kept_as_it_was(settings):
         names = database_dumps.own(settings)
         refuse_running(settings, names, "backup")
-        before = newest_entry()
+        before = newest_entry(settings)
         _write(stream, settings, names, say)
         refuse_running(settings, names, "backup")
-        if newest_entry() != before:
+        if newest_entry(settings) != before:
             raise ConflictError("a job ran while the backup was made: it is not of one moment")
     for left_out in _left_out(settings, names):
         say(f"not in it: {left_out}")
@@ -61,7 +60,7 @@ def _write(stream: IO[bytes], settings: Settings, names: tuple[str, ...], say: S
         if "airflow" in names:
             _add(tar, KEY, fernet_key(settings).encode())
         for name in names:
-            say(f"database {name}: {_add_database(tar, name) / 1e6:,.1f} MB")
+            say(f"database {name}: {_add_database(tar, settings, name) / 1e6:,.1f} MB")
         for name in FOLDERS:
             count, size = _add_folder(tar, settings.home / name, say)
             say(f"{name}: {count:,} files, {size / 1e6:,.1f} MB")
@@ -79,15 +78,15 @@ def _left_out(settings: Settings, names: tuple[str, ...]) -> Iterator[str]:
         yield "the key of personal data, which a variable gives; the restored installation needs the same"
 
 
-def _add_database(tar: tarfile.TarFile, name: str) -> int:
+def _add_database(tar: tarfile.TarFile, settings: Settings, name: str) -> int:
     """Dump a database into the backup; its size in bytes."""
-    parent = get_settings().home / "tmp" / "backup"
+    parent = settings.home / "tmp" / "backup"
     scratch.sweep(parent)
     folder = scratch.take(parent)
     try:
         folder.mkdir(mode=0o700)
         file = folder / "dump"
-        database_dumps.dump(name, file)
+        database_dumps.dump(settings, name, file)
         _add_file(tar, file, f"{DUMPS}/{name}")
         return file.stat().st_size
     finally:

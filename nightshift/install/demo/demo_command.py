@@ -15,12 +15,14 @@ from nightshift.declarations.found_use_cases import asked_use_cases, find_use_ca
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import DecisionError, UsageError
-from nightshift.home.settings import get_settings
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 from nightshift.install.demo import demo_report
 from nightshift.install.demo.dag_runs import asks_a_person, finish_run, wall_seconds
 from nightshift.install.demo.peak_memory import PeakMemory
 from nightshift.install.demo.second_model import SecondModel, form_of, outcome
 from nightshift.install.services.airflow_api import AirflowApi
+from nightshift.install.services.airflow_env import connection_info
 from nightshift.install.services.elsewhere import served
 from nightshift.install.services.ready import Addresses
 from nightshift.install.services.start import start
@@ -41,7 +43,8 @@ KINDS = ("backfill", "catch_up", "nightly", "rollback", "train")
 @click.command()
 @click.argument("use_case", required=False)
 @click.option("--challenger/--no-challenger", default=True, help="Whether a second model is trained at the end.")
-def demo(use_case: str | None, challenger: bool) -> None:
+@pass_settings
+def demo(settings: Settings, use_case: str | None, challenger: bool) -> None:
     """Deliver the sample of USE_CASE, ingest it, train, score night by night, train a challenger, and show all that.
 
     Without USE_CASE it is the only one that has a demo.
@@ -49,17 +52,17 @@ def demo(use_case: str | None, challenger: bool) -> None:
     Run twice, it resumes: what is done stays done. A challenger that deserves it waits for a person's approval, and
     the demo does not wait for that. The services are left running; `make stop` ends them.
     """
-    case = demonstrable(use_case)
+    case = demonstrable(settings, use_case)
     console = terminal.console(140)
     began = time.monotonic()
 
     def say(line: str) -> None:
         console.print(f"[dim]{time.monotonic() - began:4.0f} s[/]  {line}", soft_wrap=True)
 
-    embedded = _is_embedded()
-    with PeakMemory() as memory:
-        addresses = start(say) if embedded else served(say)
-        with AirflowApi() as api:
+    embedded = _is_embedded(settings)
+    with PeakMemory(settings) as memory:
+        addresses = start(say, settings) if embedded else served(say, settings)
+        with AirflowApi(connection_info(settings)) as api:
             nights = _through_the_scheduler(api, case, say)
             challenged = _challenged(api, case, say) if challenger else None
     seconds = time.monotonic() - began
@@ -73,7 +76,7 @@ def demo(use_case: str | None, challenger: bool) -> None:
     if challenged is not None:
         console.print("\n".join(challenged.lines()), soft_wrap=True)
         console.print()
-    demo_report.print_places(console, _places(addresses))
+    demo_report.print_places(console, _places(settings, addresses))
     slowest = max(night.seconds for night in nights)
     peak = f", peak memory {memory.peak_bytes / GIB:.1f} GiB" if embedded else ""
     console.print(
@@ -81,28 +84,30 @@ def demo(use_case: str | None, challenger: bool) -> None:
     )
 
 
-def demonstrable(name: str | None) -> UseCase:
+def demonstrable(settings: Settings, name: str | None) -> UseCase:
     """The use case of this name, or the only one that has a demo.
 
     Raises:
         UsageError: if there is none of that name, it has no demo, or none was named and there is not exactly one.
     """
-    able = {case.name: case for case in find_use_cases().use_cases if case.demo is not None and case.sample_source}
+    able = {
+        case.name: case for case in find_use_cases(settings).use_cases if case.demo is not None and case.sample_source
+    }
     remedy = f"name one that has a demo, like `make demo USE_CASE=<name>`; there are: {', '.join(able) or 'none'}"
     if name is None:
         if len(able) != 1:
             raise UsageError(f"{len(able)} use cases have a demo, and none was named", remedy=remedy)
         return next(iter(able.values()))
-    [case] = asked_use_cases(name).use_cases
+    [case] = asked_use_cases(settings, name).use_cases
     if name not in able:
         missing = " and ".join(field for field in ("demo", "sample_source") if getattr(case, field) is None)
         raise UsageError(f"{case.folder / 'use_case.yaml'} declares no {missing}: {name} has no demo", remedy=remedy)
     return case
 
 
-def _is_embedded() -> bool:
+def _is_embedded(settings: Settings) -> bool:
     """Whether this home's own supervisor runs the services, whose processes can then be seen from here."""
-    return get_settings().airflow_url is None
+    return settings.airflow_url is None
 
 
 def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> list[demo_report.Night]:
@@ -156,16 +161,16 @@ def _deliver(case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> No
     say(f"[bold]deliver {dates}[/]")
     assert case.sample_source is not None
     source = load_module(case, case.sample_source)
-    done = source.deliver(case, dates, get_settings().landing, progress=lambda _: None, force=False)
+    done = source.deliver(case, dates, case.home.landing, progress=lambda _: None, force=False)
     say(f"{len(done.written)} deliveries written, {len(done.unchanged)} found equal")
 
 
-def _places(addresses: Addresses) -> dict[str, str]:
+def _places(settings: Settings, addresses: Addresses) -> dict[str, str]:
     return {
         "Airflow": f"{addresses.airflow}   user {addresses.user}, password {addresses.password}",
         "Approvals": f"{addresses.airflow}/required_actions",
         "MLflow": addresses.mlflow,
         "Data Docs": addresses.data_docs,
-        "Lake": str(get_settings().lake),
-        "Query": f"{_PROGRAM[_is_embedded()]} sql   (without a query it lists the tables)",
+        "Lake": str(settings.lake),
+        "Query": f"{_PROGRAM[_is_embedded(settings)]} sql   (without a query it lists the tables)",
     }

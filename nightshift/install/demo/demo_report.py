@@ -71,7 +71,8 @@ def realised(use_case: UseCase, date: dt.date) -> float | None:
         f"SELECT scored.{'probability' if is_binary else 'value'} AS score, "
         f"CAST({label} AS DOUBLE) AS label FROM {scores.full_name} AS scored "
         f"JOIN {outcomes.full_name} AS outcome USING ({keys}) WHERE {label} IS NOT NULL "
-        f"AND scored.batch_date = DATE '{date}' AND outcome.batch_date = DATE '{_labels_come(use_case, date)}'"
+        f"AND scored.batch_date = DATE '{date}' AND outcome.batch_date = DATE '{_labels_come(use_case, date)}'",
+        use_case.home,
     ).to_pydict()
     if not rows["label"]:
         return None
@@ -102,7 +103,7 @@ def print_query(console: Console, use_case: UseCase) -> None:
     """The use case's own closing query."""
     if use_case.demo is None:
         raise UsageError(f"{use_case.name} has no `demo` in use_case.yaml")
-    rows = query(use_case.demo.show)
+    rows = query(use_case.demo.show, use_case.home)
     grid = Grid(title=terminal.cell(use_case.demo.show_title), title_justify="left", show_edge=False)
     for name in rows.column_names:
         grid.add_column(terminal.cell(name))

@@ -10,7 +10,7 @@ from typing import Self
 
 import psutil
 
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 
 SECONDS = 5.0
 
@@ -18,8 +18,9 @@ SECONDS = 5.0
 class PeakMemory:
     """Samples, in the background, the memory that all processes of this home hold together."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
         """Nothing is measured before the context is entered."""
+        self._settings = settings
         self.peak_bytes = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="peak-memory", daemon=True)
@@ -36,24 +37,24 @@ class PeakMemory:
 
     def _sample(self) -> None:
         while not self._ended.wait(SECONDS):
-            self.peak_bytes = max(self.peak_bytes, sum(_proportional(process) for process in _of_home()))
+            self.peak_bytes = max(self.peak_bytes, sum(_proportional(process) for process in _of_home(self._settings)))
 
 
-def _of_home() -> list[psutil.Process]:
-    home = str(get_settings().home)
+def _of_home(settings: Settings) -> list[psutil.Process]:
+    home = str(settings.home)
     processes = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            belongs = process.environ().get("NIGHTSHIFT_HOME") == home or _is_database(process)
+            belongs = process.environ().get("NIGHTSHIFT_HOME") == home or _is_database(process, settings)
             if belongs:
                 processes.append(process)
     return processes
 
 
-def _is_database(process: psutil.Process) -> bool:
+def _is_database(process: psutil.Process, settings: Settings) -> bool:
     """Whether it is the embedded server or one of its backends, which keep no environment."""
     with contextlib.suppress(psutil.Error, OSError):
-        return process.name() == "postgres" and Path(process.cwd()) == get_settings().postgres
+        return process.name() == "postgres" and Path(process.cwd()) == settings.postgres
     return False
 
 

@@ -111,5 +111,7 @@ def _told(api: AirflowApi, dag_id: str, run_id: str, key: str) -> Any:
 
 
 def _metrics(use_case: UseCase, version: int) -> Mapping[str, float]:
-    metrics: Mapping[str, float] = client().get_run(str(model_version(use_case, version).run_id)).data.metrics
+    metrics: Mapping[str, float] = (
+        client(use_case.home).get_run(str(model_version(use_case, version).run_id)).data.metrics
+    )
     return metrics

@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx
 
 from nightshift.errors import DeclarationError, NightshiftError, ServerUnreachableError, UsageError
-from nightshift.install.services.airflow_env import AirflowAddress, connection_info
+from nightshift.install.services.airflow_env import AirflowAddress
 
 FINAL_STATES = frozenset({"success", "failed"})
 
@@ -19,13 +19,9 @@ FINAL_STATES = frozenset({"success", "failed"})
 class AirflowApi:
     """One logged-in client; use it as a context manager."""
 
-    def __init__(self, connection: AirflowAddress | None = None, timeout_seconds: float = 30) -> None:
-        """Connect to nothing yet; the default is the Airflow of the current home.
-
-        Raises:
-            NightshiftError: if no connection is given and this home's services were never started.
-        """
-        self.connection = connection or connection_info()
+    def __init__(self, connection: AirflowAddress, timeout_seconds: float = 30) -> None:
+        """Connect to nothing yet."""
+        self.connection = connection
         self._client = httpx.Client(base_url=self.connection.base_url, timeout=timeout_seconds, trust_env=False)
 
     def __enter__(self) -> Self:

@@ -15,7 +15,7 @@ from typing import Any
 
 from nightshift.errors import InstallationError, SettingsError
 from nightshift.home.database import database_url
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import Settings
 from nightshift.home.variables.cleaning import cleaned, directly_reached
 from nightshift.home.variables.given import in_file
 from nightshift.home.variables.known import DIRECT
@@ -41,13 +41,12 @@ class AirflowAddress:
         return self.public or self.base_url
 
 
-def connection_info(home: Path | None = None) -> AirflowAddress:
-    """Address and login of the Airflow of a home (default: the current one).
+def connection_info(settings: Settings) -> AirflowAddress:
+    """Address and login of the Airflow of a home.
 
     Raises:
         NightshiftError: if the home never had services, or the login of another Airflow is not known here.
     """
-    settings = get_settings() if home is None else Settings(home=home)
     if settings.airflow_url:
         return AirflowAddress(
             settings.airflow_url,
@@ -93,13 +92,12 @@ def password_file(settings: Settings) -> Path:
     return settings.run / "airflow_passwords.json"
 
 
-def environment(settings: Settings | None = None, ports: Ports | None = None) -> dict[str, str]:
+def environment(settings: Settings, ports: Ports | None = None) -> dict[str, str]:
     """The environment of every Airflow component and task of this home, the caller's own included.
 
     Raises:
         NightshiftError: if no ports were ever chosen, or the database cannot be started.
     """
-    settings = settings or get_settings()
     ports = ports or Ports.load(settings)
     if ports is None:
         raise InstallationError(f"the services of {settings.home} were never started: run `nightshift up`")
@@ -138,13 +136,13 @@ def administration(settings: Settings, old_key: str) -> dict[str, str]:
     """
     options = {
         "core.fernet_key": f"{fernet_key(settings)},{old_key}",
-        "database.sql_alchemy_conn": database_url("airflow"),
-        "database.sql_alchemy_conn_async": database_url("airflow", "asyncpg"),
+        "database.sql_alchemy_conn": database_url(settings, "airflow"),
+        "database.sql_alchemy_conn_async": database_url(settings, "airflow", "asyncpg"),
     }
     return cleaned(os.environ) | as_variables(settings, options) | _project(settings)
 
 
-def run_module(environment: Mapping[str, str], *module: str, remedy: str = "") -> None:
+def run_module(settings: Settings, environment: Mapping[str, str], *module: str, remedy: str = "") -> None:
     """Run a Python module to its end, as ``python -m airflow db migrate`` is.
 
     Raises:
@@ -153,7 +151,7 @@ def run_module(environment: Mapping[str, str], *module: str, remedy: str = "") -
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", *module],
         env=environment,
-        cwd=get_settings().project_dir,
+        cwd=settings.project_dir,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -179,8 +177,8 @@ def _airflow(settings: Settings, ports: Ports) -> dict[str, str]:
         "core.simple_auth_manager_passwords_file": password_file(settings),
         "core.execution_api_server_url": f"{address}/execution/",
         "core.fernet_key": keys["fernet_key"],
-        "database.sql_alchemy_conn": database_url("airflow"),
-        "database.sql_alchemy_conn_async": database_url("airflow", "asyncpg"),
+        "database.sql_alchemy_conn": database_url(settings, "airflow"),
+        "database.sql_alchemy_conn_async": database_url(settings, "airflow", "asyncpg"),
     }
     return as_variables(settings, options)
 

@@ -52,19 +52,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     service, *options = (argv if argv is not None else sys.argv[1:]) or [""]
     try:
         with explaining():
+            settings = get_settings()
             if service in ("init", "databases"):
                 from nightshift.install.services import container_init
 
-                {"init": container_init.prepare, "databases": container_init.make_databases}[service](terminal.echo)
+                steps = {"init": container_init.prepare, "databases": container_init.make_databases}
+                steps[service](settings, terminal.echo)
                 return 0
-            command, variables = program(service, options)
+            command, variables = program(settings, service, options)
     except NightshiftError as error:
         terminal.echo(f"{service or 'nightshift'}: {error}", err=True)
         return error.exit_status
     os.execvpe(command[0], list(command), cleaned(os.environ) | variables)
 
 
-def program(service: str, options: Sequence[str] = ()) -> Command:
+def program(settings: Settings, service: str, options: Sequence[str] = ()) -> Command:
     """The command of a service, and the variables that it needs beside the cleaned ones.
 
     Raises:
@@ -72,10 +74,10 @@ def program(service: str, options: Sequence[str] = ()) -> Command:
         SettingsError: if something that it needs to know is missing.
     """
     if service in AIRFLOW:
-        return (*_PYTHON, "-m", "airflow", *AIRFLOW[service], *options), airflow_variables(get_settings())
+        return (*_PYTHON, "-m", "airflow", *AIRFLOW[service], *options), airflow_variables(settings)
     if service not in SERVICES:
         raise UsageError(f"there is no service {service!r}; there are: init, {', '.join((*AIRFLOW, *SERVICES))}")
-    return SERVICES[service](get_settings(), options)
+    return SERVICES[service](settings, options)
 
 
 def airflow_variables(settings: Settings) -> dict[str, str]:
@@ -116,7 +118,7 @@ def _mlflow(settings: Settings, options: Sequence[str]) -> Command:
         *("--artifacts-destination", settings.mlflow_artifacts.as_uri(), *options),
     )
     fixed = {each.name: each.value for each in MLFLOW_VARIABLES}
-    return command, {**fixed, "MLFLOW_BACKEND_STORE_URI": database_url("mlflow")}
+    return command, {**fixed, "MLFLOW_BACKEND_STORE_URI": database_url(settings, "mlflow")}
 
 
 def _pages(settings: Settings, options: Sequence[str]) -> Command:

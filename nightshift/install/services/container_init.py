@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from nightshift.errors import InstallationError
 from nightshift.home.home_folder import prepare_home, refuse_transfer
 from nightshift.home.postgres_tools import SUPERUSER
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 from nightshift.home.variables.cleaning import cleaned
 from nightshift.install.services import container, mlflow_tables
 from nightshift.install.services.airflow_env import run_module, secret
@@ -27,18 +27,17 @@ OWNERS = {
 SUPERUSERS_PASSWORD = "postgres_password"
 
 
-def prepare(say: Say) -> None:
+def prepare(settings: Settings, say: Say) -> None:
     """Do all of it, in order.
 
     Raises:
         NightshiftError: naming what could not be done.
     """
-    settings = get_settings()
     prepare_home(settings)
     refuse_transfer(settings)
     for folder in (settings.data_docs, settings.landing, settings.mlflow_artifacts, settings.home / "airflow"):
         folder.mkdir(parents=True, exist_ok=True)
-    make_databases(say)
+    make_databases(settings, say)
     say("Airflow: tables, users and pools")
     environment = cleaned(os.environ) | container.airflow_variables(settings)
     for module in (
@@ -47,13 +46,13 @@ def prepare(say: Say) -> None:
         ("nightshift_airflow.pools",),
         ("nightshift_airflow.users", str(settings.secrets_dir)),
     ):
-        run_module(environment, *module)
+        run_module(settings, environment, *module)
     say("MLflow: tables")
-    mlflow_tables.bring_up_to_date(make=True)
+    mlflow_tables.bring_up_to_date(settings, make=True)
     say("ready")
 
 
-def make_databases(say: Say) -> None:
+def make_databases(settings: Settings, say: Say) -> None:
     """Make what is missing, and give each role the password that its secret holds now.
 
     Raises:
@@ -64,7 +63,6 @@ def make_databases(say: Say) -> None:
     from psycopg2.extensions import encrypt_password
 
     say("PostgreSQL: roles and databases")
-    settings = get_settings()
     any_of_them = urlsplit(secret(settings, next(iter(OWNERS))))
     try:
         connection = psycopg2.connect(

@@ -6,21 +6,20 @@ import time
 from pathlib import Path
 
 from nightshift.errors import ServerUnreachableError, UsageError
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import Settings
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info
 from nightshift.install.services.ready import READY_SECONDS, Addresses, is_healthy, wait_for_dags
 from nightshift.terminal import Say
 
 
-def served(say: Say = print, settings: Settings | None = None) -> Addresses:
+def served(say: Say, settings: Settings) -> Addresses:
     """Addresses of services that something else runs, as docker-compose.yaml; returns once Airflow is healthy.
 
     Raises:
         NightshiftError: if it does not come up, or no login is known here.
     """
-    settings = settings or get_settings()
-    connection = connection_info(settings.home)
+    connection = connection_info(settings)
     say(f"waiting until Airflow at {connection.public_url} is healthy")
     with AirflowApi(connection) as api:
         deadline = time.monotonic() + READY_SECONDS

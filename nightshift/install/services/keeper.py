@@ -56,8 +56,8 @@ def with_pools(settings: Settings, known: frozenset[str]) -> frozenset[str]:
     from nightshift.install.services.airflow_env import connection_info
     from nightshift.install.services.airflow_pools import pools
 
-    with contextlib.suppress(NightshiftError), AirflowApi(connection_info(settings.home)) as api:
-        read = find_use_cases().use_cases
+    with contextlib.suppress(NightshiftError), AirflowApi(connection_info(settings)) as api:
+        read = find_use_cases(settings).use_cases
         made = pools(read)
         for name in made.keys() - api.pools():
             api.ensure_pool(name, 1, made[name])

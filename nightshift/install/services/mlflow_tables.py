@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from nightshift.home.database import database_url
+from nightshift.home.settings import Settings
 from nightshift.home.variables.known import MLFLOW_VARIABLES
 
 
-def bring_up_to_date(make: bool = False) -> None:
+def bring_up_to_date(settings: Settings, make: bool = False) -> None:
     """Upgrade them: MLflow's server ends where they are of an older version.
 
     Args:
@@ -17,7 +18,7 @@ def bring_up_to_date(make: bool = False) -> None:
     os.environ.update({each.name: each.value for each in MLFLOW_VARIABLES})
     from mlflow.store.db import utils
 
-    engine = utils.create_sqlalchemy_engine(database_url("mlflow"))
+    engine = utils.create_sqlalchemy_engine(database_url(settings, "mlflow"))
     try:
         # As `mlflow db upgrade` does, on whose command line the password would stand.
         if utils._all_tables_exist(engine):

@@ -41,7 +41,7 @@ def wait_for_dags(api: AirflowApi, settings: Settings, say: Say) -> None:
 
     Files from which nothing comes are not waited for, as Airflow does not say that it has read them.
     """
-    use_cases = find_use_cases()
+    use_cases = find_use_cases(settings)
     for sentence in use_cases.sentences:
         say(sentence)
     texts = {file: file.read_bytes().lower() for file in (settings.project_dir / "dags").glob("*.py")}

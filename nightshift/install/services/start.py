@@ -14,7 +14,7 @@ from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.errors import BusyError, InstallationError, ServerUnreachableError
 from nightshift.home import database, file_locks, sockets
 from nightshift.home.home_folder import prepare_home, refuse_transfer
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import Settings
 from nightshift.install.services import elsewhere, processes, service_state
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info, environment, load_secrets, local_url, password_file
@@ -28,14 +28,13 @@ from nightshift.terminal import Say
 PORTS_LOCK = sockets.TEMPORARY / f"nightshift-{os.getuid()}-ports.lock"
 
 
-def start(say: Say = print, settings: Settings | None = None) -> Addresses:
+def start(say: Say, settings: Settings) -> Addresses:
     """Start what does not run yet, and return once Airflow would run a task.
 
     Raises:
         NightshiftError: if a service does not come up, with the end of its log.
         psycopg2.Error: if a server of one's own does not answer.
     """
-    settings = settings or get_settings()
     elsewhere.refuse(settings)
     refuse_foreign_address(settings)
     if settings.database_url:
@@ -43,7 +42,7 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
     prepare_home(settings)
     refuse_transfer(settings)
     say("PostgreSQL: Airflow's, MLflow's and Optuna's data and the ledger")
-    database.database_url("airflow")
+    database.database_url(settings, "airflow")
     supervisor = Supervisor(settings)
     with contextlib.ExitStack() as turn:
         ports = _running(settings, say)
@@ -55,12 +54,12 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
         _migrate(settings, ports, say)
         say("Airflow: API server and DAG processor")
         supervisor.start("api-server", "dag-processor")
-        with AirflowApi(connection_info(settings.home)) as api:
+        with AirflowApi(connection_info(settings)) as api:
             _until(api.serves_tasks, supervisor, ("api-server",), "the API server answers", READY_SECONDS)
             say("Airflow: scheduler and triggerer")
             # A scheduler that starts before the API server answers fails its first tasks.
             supervisor.start("scheduler", "triggerer")
-            for name, description in pools(find_use_cases().use_cases).items():
+            for name, description in pools(find_use_cases(settings).use_cases).items():
                 api.ensure_pool(name, 1, description)
             say("waiting until every component is healthy")
             _until(
@@ -76,10 +75,9 @@ def start(say: Say = print, settings: Settings | None = None) -> Addresses:
     return addresses(settings)
 
 
-def addresses(settings: Settings | None = None) -> Addresses:
+def addresses(settings: Settings) -> Addresses:
     """Addresses and login of a home whose services were started once."""
-    settings = settings or get_settings()
-    connection = connection_info(settings.home)
+    connection = connection_info(settings)
     ports = Ports.load(settings)
     assert ports is not None
     return Addresses(

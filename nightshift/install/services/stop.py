@@ -8,18 +8,17 @@ import shutil
 from nightshift.errors import InstallationError
 from nightshift.home import database, sockets
 from nightshift.home.home_folder import MARKER, is_home
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import Settings
 from nightshift.install.services import control, processes, service_state
 from nightshift.install.services.supervisor import STOP_SECONDS
 from nightshift.terminal import Say
 
 
-def stop(say: Say = print, settings: Settings | None = None) -> int:
+def stop(say: Say, settings: Settings) -> int:
     """End every process that this home's services started, and its PostgreSQL; how many there were.
 
     Works on what a killed supervisor left behind as well.
     """
-    settings = settings or get_settings()
     supervised = [process for process in processes.of_home(settings.home) if service_state.is_supervisor(process)]
     ended = len(processes.of_home(settings.home))
     if supervised:
@@ -39,13 +38,12 @@ def stop(say: Say = print, settings: Settings | None = None) -> int:
     return ended
 
 
-def clean(say: Say = print, settings: Settings | None = None) -> None:
+def clean(say: Say, settings: Settings) -> None:
     """Stop everything and remove the home with all its data.
 
     Raises:
         NightshiftError: if the folder does not carry the mark of a home.
     """
-    settings = settings or get_settings()
     home = settings.home
     if not home.exists():
         say(f"{home} does not exist")

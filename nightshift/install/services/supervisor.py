@@ -89,7 +89,7 @@ class Supervisor:
             env={
                 **environment(settings, ports),
                 SERVICE_MARK: home_mark(settings.home),
-                "MLFLOW_BACKEND_STORE_URI": database_url("mlflow"),
+                "MLFLOW_BACKEND_STORE_URI": database_url(settings, "mlflow"),
             },
             cwd=settings.project_dir,
             stdin=subprocess.DEVNULL,

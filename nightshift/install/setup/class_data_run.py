@@ -22,9 +22,10 @@ _DAY = dt.date(2001, 1, 1)
 
 def main(folder: Path) -> None:
     """Read every format, transform, write, audit, replace and read Delta, score in Python."""
+    from nightshift.home.settings import Settings
     from nightshift.spark_session import session
 
-    spark = session("class data")
+    spark = session("class data", Settings())
     rows = _landed(spark, folder)
     table = _delta(spark, rows, folder)
     _sql(spark, table)

@@ -16,7 +16,8 @@ import psutil
 
 from nightshift import terminal
 from nightshift.home.home_folder import foreign_entries, is_home
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 from nightshift.home.variables import entry
 from nightshift.home.variables import without_effect as variables
 from nightshift.install.setup import class_data, jars, java, locks
@@ -30,12 +31,13 @@ _MARKS = {"ok": ("✔", "green"), "warn": ("!", "yellow"), "fail": ("✘", "red"
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def doctor(as_json: bool) -> None:
+@pass_settings
+def doctor(settings: Settings, as_json: bool) -> None:
     """Check this machine, and what of nightshift runs on it; name the remedy for what is wrong.
 
     It starts nothing. The exit status is 1 when something must be mended before nightshift can work.
     """
-    findings = examine(get_settings())
+    findings = examine(settings)
     if as_json:
         terminal.echo_json([asdict(finding) for finding in findings])
     else:

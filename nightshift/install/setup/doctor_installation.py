@@ -38,7 +38,7 @@ class Installation:
 
 def installation(settings: Settings, services: Services) -> Installation:
     """The installation of a home, with the use cases that can be read."""
-    found = find_use_cases()
+    found = find_use_cases(settings)
     wrong = {name: " ".join(str(error).split()) for name, error in found.broken.items()}
     return Installation(settings, services, tuple(found.use_cases), wrong)
 
@@ -48,7 +48,7 @@ def use_cases(here: Installation) -> Iterator[Finding]:
     for said in here.unreadable.values():
         remedy = "correct the declaration: until then this use case has no DAG, and none of its jobs starts"
         yield Finding("use cases", "fail", said, remedy)
-    for said in (*misplaced_files.undeclared(), *misplaced_files.strangers()):
+    for said in (*misplaced_files.undeclared(here.settings), *misplaced_files.strangers()):
         yield Finding("use cases", "warn", said, "correct the name, or take the folder away")
     if not here.unreadable:
         yield Finding("use cases", "ok", ", ".join(use_case.name for use_case in here.use_cases) or "none")

@@ -120,7 +120,7 @@ def _airflow(here: Installation) -> Iterator[Finding]:
     settings = here.settings
     if not here.serves:
         return
-    connection = connection_info(settings.home)
+    connection = connection_info(settings)
     address = connection.public_url
     again = LOGS_ELSEWHERE if settings.airflow_url else f"{RESTART}; the logs are in {log_of(settings, 'x').parent}"
     with AirflowApi(connection, LIMIT_SECONDS) as api:
@@ -148,7 +148,7 @@ def _airflow(here: Installation) -> Iterator[Finding]:
 def _pools(here: Installation) -> Iterator[Finding]:
     if not here.serves:
         return
-    with AirflowApi(connection_info(here.settings.home), LIMIT_SECONDS) as api:
+    with AirflowApi(connection_info(here.settings), LIMIT_SECONDS) as api:
         if not api.health():
             yield Finding("pools", "warn", "not looked at, as Airflow does not answer", "see airflow")
             return

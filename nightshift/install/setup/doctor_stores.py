@@ -70,13 +70,13 @@ def landing(here: Installation) -> Iterator[Finding]:
             return
         there = folder.is_remote or Path(folder.location).is_dir()
         dates = sorted(name for name in folder.sizes() if _is_date(name)) if there else []
-        yield Finding("landing", "ok", f"{use_case.name}: {_newest(folder, dates)}")
+        yield Finding("landing", "ok", f"{use_case.name}: {_newest(settings, folder, dates)}")
 
 
-def _newest(folder: Folder, dates: list[str]) -> str:
+def _newest(settings: Settings, folder: Folder, dates: list[str]) -> str:
     if not dates:
         return f"nothing was delivered to {folder} yet"
-    complete = "complete" if is_complete(folder / dates[-1]) else f"not complete: it has no {MANIFEST}"
+    complete = "complete" if is_complete(folder / dates[-1], settings) else f"not complete: it has no {MANIFEST}"
     return f"newest delivery {dates[-1]} in {folder}, {complete}"
 
 

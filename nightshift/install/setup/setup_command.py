@@ -8,19 +8,20 @@ from pathlib import Path
 import click
 
 from nightshift import terminal
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.pass_settings import pass_settings
+from nightshift.home.settings import Settings
 from nightshift.install.setup import class_data, jars, java
 from nightshift.install.setup.toolchain import SHORT_RUN_OPTIONS, Toolchain
 
 
 @click.command()
 @click.option("--force", is_flag=True, help="Record the class-data archive again even if it fits.")
-def setup(force: bool) -> None:
+@pass_settings
+def setup(settings: Settings, force: bool) -> None:
     """Make this machine ready: Java, JARs, class-data archive.
 
     Needs the network once; later runs and every start of a job resolve nothing.
     """
-    settings = get_settings()
     settings.toolchain_dir.mkdir(parents=True, exist_ok=True)
     chosen = _java(settings)
     terminal.echo(f"[2/3] JARs: {settings.toolchain_dir / 'jars'}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import Settings
 
 # Most of a small job is the JIT compiler's work: the first tier alone, and the collector with the least start-up,
 # halve it (measured: a small Delta write, replace and read from 34 to 12 CPU-seconds, with the archive).
@@ -29,7 +29,7 @@ class Toolchain(BaseModel):
     archive_key: str | None = None
 
     @classmethod
-    def load(cls, settings: Settings | None = None) -> Toolchain | None:
+    def load(cls, settings: Settings) -> Toolchain | None:
         """The toolchain that set-up left, if it is there and readable."""
         try:
             return cls.model_validate_json(path_of(settings).read_text(encoding="utf-8"))
@@ -44,6 +44,6 @@ class Toolchain(BaseModel):
         new.replace(folder / "toolchain.json")
 
 
-def path_of(settings: Settings | None = None) -> Path:
+def path_of(settings: Settings) -> Path:
     """Where the file lies."""
-    return (settings or get_settings()).toolchain_dir / "toolchain.json"
+    return settings.toolchain_dir / "toolchain.json"

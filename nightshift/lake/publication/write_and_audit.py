@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from nightshift import lake, ledger
 from nightshift.errors import DataError
-from nightshift.home.settings import get_settings
 from nightshift.job import Job
 from nightshift.lake.audit_report import Audit, AuditError, AuditReport, failure_in_words
 from nightshift.lake.publication.staged_slices import Models, Ready, Slice, again
@@ -44,7 +43,7 @@ def prepared(job: Job, each: Slice) -> Iterator[Ready]:
             stage = each.rows if isinstance(each.rows, lake.Stage) else _pinned(job, each, folder)
             counts = _counted(stage, accounting)
             report = _audited(job, stage, each.audit, accounting)
-            page = str(report.page.relative_to(get_settings().data_docs)) if report.page else None
+            page = str(report.page.relative_to(job.home.data_docs)) if report.page else None
             record.audited(stage.digest, len(report.warnings), page, report.profiles)
             yield Ready(each, stage, counts, record)
         finally:

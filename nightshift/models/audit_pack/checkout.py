@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import PROJECT_DIR, get_settings
+from nightshift.home.settings import PROJECT_DIR
 from nightshift.ledger import code_version
 from nightshift.ledger.run_environment import LOCK, described
 from nightshift.models.audit_pack.zip_file import FileContent
@@ -14,7 +14,7 @@ from nightshift.models.audit_pack.zip_file import FileContent
 
 def declared_files(use_case: UseCase) -> dict[str, FileContent]:
     """The folder of a use case, what all dbt projects share, and the lock of all packages."""
-    settings = get_settings()
+    settings = use_case.home
     folders = {
         f"code/use_cases/{use_case.name}": use_case.folder,
         "code/dbt": PROJECT_DIR / "dbt",

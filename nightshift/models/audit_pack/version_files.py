@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.outside_errors import explained
+from nightshift.home.settings import Settings
 from nightshift.models.audit_pack.zip_file import FileContent
 from nightshift.models.mlflow_connection import client, model_version, patiently
 
@@ -43,7 +44,7 @@ def registered(use_case: UseCase, version: int, folder: Path) -> Registered:
     """
     found = model_version(use_case, version)
     run_id = str(found.run_id)
-    run = _run(run_id)
+    run = _run(use_case.home, run_id)
     files: dict[str, FileContent] = {"registry/version.json": json_bytes(_version(found))}
     missing = []
     if run is None:
@@ -74,12 +75,12 @@ def _version(found: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _run(run_id: str) -> dict[str, Any] | None:
+def _run(home: Settings, run_id: str) -> dict[str, Any] | None:
     """The run with its parameters, metrics and tags; None where somebody deleted it."""
     from mlflow.exceptions import MlflowException
 
     try:
-        run = patiently("reading the run", lambda: client().get_run(run_id))
+        run = patiently("reading the run", lambda: client(home).get_run(run_id))
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise

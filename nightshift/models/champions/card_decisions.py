@@ -35,12 +35,12 @@ def refresh(use_case: UseCase, version: int, made: Sequence[Decision]) -> None:
 
     try:
         run_id = str(model_version(use_case, version).run_id)
-        cards = [each.path for each in client().list_artifacts(run_id, CARD_FOLDER) if not each.is_dir]
+        cards = [each.path for each in client(use_case.home).list_artifacts(run_id, CARD_FOLDER) if not each.is_dir]
         with tempfile.TemporaryDirectory(prefix="nightshift-card-") as folder:
             for card in cards:
-                path = Path(client().download_artifacts(run_id, card, folder))
+                path = Path(client(use_case.home).download_artifacts(run_id, card, folder))
                 path.write_text(_decided(path, version, made), encoding="utf-8")
-                client().log_artifact(run_id, str(path), CARD_FOLDER)
+                client(use_case.home).log_artifact(run_id, str(path), CARD_FOLDER)
     except (MlflowException, NightshiftError, OSError) as error:
         log.warning("the model card of version %d does not say yet what was decided: %s", version, error)
 

@@ -73,7 +73,7 @@ def mirror(use_case: UseCase) -> None:
     for version in sorted({each.version for each in differences if each.version is not None}):
         refresh(use_case, version, made)
     for each in differences:
-        _write(use_case.model_name, each)
+        _write(use_case, each)
         log.info("MLflow: %s %s, %s: %s", use_case.model_name, each.version, each.tag or ALIAS, each.value or "none")
 
 
@@ -130,21 +130,25 @@ def _differences(use_case: UseCase, made: Sequence[Decision]) -> list[_Differenc
 def _alias(use_case: UseCase) -> str | None:
     """The version that carries the alias now."""
     name = use_case.model_name
-    aliases = patiently("reading the alias of the champion", lambda: client().get_registered_model(name).aliases)
+    aliases = patiently(
+        "reading the alias of the champion", lambda: client(use_case.home).get_registered_model(name).aliases
+    )
     found = aliases.get(ALIAS)
     return None if found is None else str(found)
 
 
-def _write(name: str, each: _Difference) -> None:
+def _write(use_case: UseCase, each: _Difference) -> None:
+    asked, name = client(use_case.home), use_case.model_name
+
     def step() -> None:
         if each.tag is None:
             if each.value is None:
-                client().delete_registered_model_alias(name, ALIAS)
+                asked.delete_registered_model_alias(name, ALIAS)
             else:
-                client().set_registered_model_alias(name, ALIAS, each.value)
+                asked.set_registered_model_alias(name, ALIAS, each.value)
         elif each.value is None:
-            client().delete_model_version_tag(name, str(each.version), each.tag)
+            asked.delete_model_version_tag(name, str(each.version), each.tag)
         else:
-            client().set_model_version_tag(name, str(each.version), each.tag, each.value)
+            asked.set_model_version_tag(name, str(each.version), each.tag, each.value)
 
     patiently(f"writing {each.tag or ALIAS} of {name}", step)

@@ -11,6 +11,7 @@ import pytest
 from expectations import audit, audit_of_tested, show_landed, show_refused, write_page
 from expectations.pages import index_page
 from nightshift.dates import BatchDates
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import TemporaryError
 from nightshift.lake.audit_report import Check
 
@@ -60,7 +61,8 @@ def test_the_first_page_leads_to_the_use_cases_and_refused_dates_come_first(home
     assert "flight_delays" in text
     assert "2013-10-01" in text
     assert "refused" not in text.replace("What was refused", "")
-    show_refused("a_broken_one", NIGHT, "schedule.csv has 1,917 bytes, <the manifest> says 1,999\nNext: ask the sender")
+    broken = UseCase.load("flight_delays", home).model_copy(update={"name": "a_broken_one"})
+    show_refused(broken, NIGHT, "schedule.csv has 1,917 bytes, <the manifest> says 1,999\nNext: ask the sender")
     text = root.read_text(encoding="utf-8")
     assert text.index("a_broken_one") < text.index("flight_delays")
     assert (
@@ -69,7 +71,7 @@ def test_the_first_page_leads_to_the_use_cases_and_refused_dates_come_first(home
     own = root.parent / "a_broken_one" / "index.html"
     assert "<h2>Refused</h2>" in own.read_text(encoding="utf-8")
     # One of the dates lands.
-    show_landed("a_broken_one", NIGHT)
+    show_landed(broken, NIGHT)
     assert "<h2>Refused</h2>" not in own.read_text(encoding="utf-8")
     assert "2013-10-01 refused" not in root.read_text(encoding="utf-8")
 

@@ -7,6 +7,7 @@ import ast
 from nightshift.catalogue import error_page as error_reference
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import kinds
+from nightshift.home.settings import get_settings
 from nightshift_airflow.defaults import default_args
 from nightshift_airflow.ending import CRASH_RETRIES
 
@@ -41,7 +42,7 @@ def f(error: GateError) -> BusyError:
 
 
 def test_the_page_says_how_often_the_scheduler_tries_again() -> None:
-    arguments = default_args(UseCase.load("flight_delays"), "nightly")
+    arguments = default_args(UseCase.load("flight_delays", get_settings()), "nightly")
     assert f"retries the task {arguments['retries']} times, after {arguments['retry_delay'].seconds}, " in (
         error_reference.TEXT
     )

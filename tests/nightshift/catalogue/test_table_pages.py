@@ -71,7 +71,7 @@ def test_every_link_of_the_committed_pages_leads_somewhere() -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("use_case", find_use_cases().use_cases, ids=lambda use_case: use_case.name)
+@pytest.mark.parametrize("use_case", find_use_cases(get_settings()).use_cases, ids=lambda use_case: use_case.name)
 def test_every_example_query_runs(use_case: UseCase) -> None:
     catalog = Catalog(use_case)
     connection = duckdb.connect(":memory:")

@@ -24,7 +24,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.training_section import Approval
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from nightshift.home.variables.known import RESULT_FILE
 from nightshift.job import Job
 from nightshift.ledger import engine
@@ -45,9 +45,9 @@ def use_case(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseCas
     mlflow_connection.client.cache_clear()
     made = a_use_case()
     # The tables are those of the flights, whose name this use case does not have.
-    tables = Catalog(UseCase.load("flight_delays"))
+    tables = Catalog(UseCase.load("flight_delays", get_settings()))
     tables.use_case = made
-    monkeypatch.setattr(UseCase, "load", lambda name: made)
+    monkeypatch.setattr(UseCase, "load", lambda name, _: made)
     monkeypatch.setattr("nightshift.declarations.catalog.Catalog", lambda _: tables)
     for day in (1, 5):
         first = dt.date(2013, 10, day)
@@ -261,7 +261,7 @@ def test_where_a_person_approves_nobody_else_promotes_and_who_typed_it_is_kept(u
 def test_where_no_person_is_asked_anyone_promotes_by_hand(use_case, monkeypatch):
     training = use_case.training.model_copy(update={"approval": Approval(first="person", later="auto", by=("admin",))})
     automatic = use_case.model_copy(update={"training": training})
-    monkeypatch.setattr(UseCase, "load", lambda name: automatic)
+    monkeypatch.setattr(UseCase, "load", lambda name, _: automatic)
     asked = ("promote", str(register(use_case, approval="auto")), "--from", "2013-12-24", "--why", "it is better")
     run(*asked, "--who", "maria", use_case=use_case)
     assert champions.decisions(use_case)[-1].who == "maria"
@@ -270,7 +270,7 @@ def test_where_no_person_is_asked_anyone_promotes_by_hand(use_case, monkeypatch)
 def test_a_suspected_version_is_promoted_by_those_who_may_and_who_name_each_suspect(use_case, monkeypatch):
     training = use_case.training.model_copy(update={"approval": Approval(later="auto", by=("admin",))})
     automatic = use_case.model_copy(update={"training": training})
-    monkeypatch.setattr(UseCase, "load", lambda name: automatic)
+    monkeypatch.setattr(UseCase, "load", lambda name, _: automatic)
     version = str(register(use_case, approval="person", leak_suspects="delay, gate"))
     before = champions.decisions(use_case)
     asked = ("promote", version, "--from", "2013-12-24", "--why", "it's known")
@@ -292,7 +292,7 @@ def test_a_suspected_version_is_promoted_by_those_who_may_and_who_name_each_susp
 def test_where_nobody_is_named_any_person_clears_a_suspect_and_no_rule_does(use_case, monkeypatch):
     training = use_case.training.model_copy(update={"approval": Approval()})
     automatic = use_case.model_copy(update={"training": training})
-    monkeypatch.setattr(UseCase, "load", lambda name: automatic)
+    monkeypatch.setattr(UseCase, "load", lambda name, _: automatic)
     version = str(register(use_case, approval="person", leak_suspects="delay"))
     asked = ("promote", version, "--from", "2013-12-24", "--why", "known at the cut-off", "--cleared", "delay")
     with pytest.raises(NightshiftError, match=r"--who auto: the next champion .* is let in by a person "):

@@ -12,7 +12,7 @@ from nightshift.dbt_project.models_and_docs import compiled, write_docs
 from nightshift.declarations.dbt_files import queries
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.errors import DeclarationError
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 
 
 def digests(folder: Path) -> dict[Path, str]:
@@ -23,7 +23,7 @@ def digests(folder: Path) -> dict[Path, str]:
 
 def test_no_file_of_a_use_case_changes_when_dbt_parses_compiles_and_documents(home: Settings) -> None:
     before = digests(home.use_cases_dir)
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         assert compiled(use_case).keys() == queries(use_case).keys()
         assert write_docs(use_case).is_file()
     assert digests(home.use_cases_dir) == before

@@ -11,6 +11,7 @@ import pytest
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
+from nightshift.home.settings import get_settings
 from tests.declaring import TABLES, USE_CASE, Shop
 
 TOTALS = """
@@ -44,7 +45,7 @@ def refusal(shop: Shop) -> Callable[..., str]:
     def refused(file: str, text: str) -> str:
         (places.get(file, shop.folder) / file).write_text(text)
         with pytest.raises(DeclarationError) as error:
-            Catalog(UseCase.load("shop"))
+            Catalog(UseCase.load("shop", get_settings()))
         return str(error.value)
 
     return refused
@@ -110,7 +111,7 @@ def test_a_file_that_is_missing_is_named_with_what_it_is_for(shop: Shop, file: s
     shop.catalog()
     (shop.folder / file).unlink()
     with pytest.raises(DeclarationError, match=rf"{shop.folder / file} is missing: it .*(?s:.)*CONTRIBUTING.md"):
-        Catalog(UseCase.load("shop"))
+        Catalog(UseCase.load("shop", get_settings()))
 
 
 @pytest.mark.parametrize("name", ["json", "training", "dbt", "tests", "nightshift", "airflow"])
@@ -121,7 +122,7 @@ def test_a_use_case_and_its_tables_may_be_called_like_modules_of_python(shop: Sh
     shop.catalog()
     shop.folder.rename(other)
     (other / "use_case.yaml").write_text(USE_CASE.replace("name: shop", f"name: {name}"))
-    catalog = Catalog(UseCase.load(name))
+    catalog = Catalog(UseCase.load(name, get_settings()))
     assert catalog[f"silver.{name}"].full_name == f"silver.{name}_{name}"
 
 

@@ -8,6 +8,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.sql_checks import check_sql
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from tests.declaring import Shop
 
 TOTALS_BY_DBT = """
@@ -55,7 +56,7 @@ def test_landed_tables_have_the_columns_that_say_where_a_row_is_from(shop: Shop)
 def test_every_column_of_every_use_case_says_what_it_means() -> None:
     silent = [
         f"{table.full_name}.{column.name}"
-        for use_case in find_use_cases().use_cases
+        for use_case in find_use_cases(get_settings()).use_cases
         for table in Catalog(use_case)
         for column in table.columns
         if not column.description.strip() or not table.description.strip() or not table.grain.strip()
@@ -64,7 +65,7 @@ def test_every_column_of_every_use_case_says_what_it_means() -> None:
 
 
 def test_the_sql_of_every_use_case_is_sound() -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         check_sql(Catalog(use_case))
 
 

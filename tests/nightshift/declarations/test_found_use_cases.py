@@ -15,6 +15,7 @@ from nightshift.declarations import found_use_cases
 from nightshift.declarations.found_use_cases import asked_use_cases, find_use_cases
 from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from tests.declaring import TABLES, Shop
 
 
@@ -36,7 +37,7 @@ def _replace(file: Path, old: str, new: str) -> None:
 
 def _broken() -> str:
     """The sentence about the use case that is broken; all others must have been read."""
-    found = find_use_cases()
+    found = find_use_cases(get_settings())
     assert [use_case.name for use_case in found.use_cases] == ["sound"]
     [sentence] = found.sentences
     return sentence
@@ -71,7 +72,7 @@ def test_the_others_are_read_and_the_broken_one_is_named_with_its_file(
 
 def test_a_name_that_is_not_its_folders_is_refused_with_the_line(two: Shop) -> None:
     shutil.copytree(two.folder, two.folder.with_name("copy"))
-    found = find_use_cases()
+    found = find_use_cases(get_settings())
     assert [use_case.name for use_case in found.use_cases] == ["shop", "sound"]
     assert str(found.broken["copy"]).startswith(
         f"{two.folder.with_name('copy')}/use_case.yaml, line 2: name: is shop, and its folder is copy\nNext: give the"
@@ -97,18 +98,18 @@ def test_a_bug_that_one_use_case_meets_stops_no_other(two: Shop, monkeypatch: py
 
 def test_who_asks_for_one_use_case_hears_of_no_other(two: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     (two.folder / "tables.yaml").unlink()
-    assert [each.name for each in asked_use_cases("sound").use_cases] == ["sound"]
+    assert [each.name for each in asked_use_cases(get_settings(), "sound").use_cases] == ["sound"]
     assert capsys.readouterr().err == ""
-    assert [each.name for each in asked_use_cases(None).use_cases] == ["sound"]
+    assert [each.name for each in asked_use_cases(get_settings(), None).use_cases] == ["sound"]
     assert "the use case shop is broken and left out: " in capsys.readouterr().err
     with pytest.raises(NightshiftError, match=r"tables\.yaml is missing"):
-        asked_use_cases("shop")
+        asked_use_cases(get_settings(), "shop")
 
 
 def test_sql_that_can_not_be_checked_breaks_its_use_case_only(two: Shop) -> None:
     rule = "    rules: [{name: known, must: nowhere > 1, why: It is not there.}]\n"
     (two.folder / "tables.yaml").write_text(TABLES.replace("    columns:", f"{rule}    columns:", 1))
-    found = checked_use_cases()
+    found = checked_use_cases(get_settings())
     assert [use_case.name for use_case in found.use_cases] == ["sound"]
     assert f"{two.folder}/tables.yaml, line 3: bronze.orders: rule known: must: nowhere is no column" in str(
         found.broken["shop"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.table_inputs import derivations
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from tests.declaring import Shop
 
 BRONZE_ONLY = """
@@ -54,7 +55,7 @@ def test_a_model_reads_what_the_models_below_it_read(shop: Shop) -> None:
 
 
 def test_the_tables_of_the_sample_hang_together() -> None:
-    found = derivations(Catalog(UseCase.load("flight_delays")))
+    found = derivations(Catalog(UseCase.load("flight_delays", get_settings())))
     assert found["silver.flights"] == ("bronze.schedule", "bronze.airlines", "bronze.airports")
     assert found["gold.features"] == ("silver.flights", "silver.outcomes", "silver.weather")
     assert found["gold.scores"] == ("gold.features",)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.tables import Column, Table
+from nightshift.home.settings import get_settings
 
 
 def column(name: str, type: str = "string", **fields: Any) -> dict[str, Any]:
@@ -151,6 +152,6 @@ def test_a_file_holds_what_the_version_has_and_the_table_what_any_version_had() 
 
 
 def test_every_table_is_a_key() -> None:
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         tables = set(Catalog(use_case))
         assert tables

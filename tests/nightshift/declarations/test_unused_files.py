@@ -9,6 +9,7 @@ import pytest
 
 from nightshift.declarations import misplaced_files
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from tests.declaring import Shop
 
 MODULE = "def expectations(table, dates):\n    return iter(())\n"
@@ -87,7 +88,7 @@ def test_a_folder_that_is_no_use_case_is_named(shop: Shop) -> None:
     for folder, file in (("typo", "use_case.yaml.txt"), ("empty", "notes"), ("__pycache__", "x.pyc")):
         shop.folder.with_name(folder).mkdir()
         (shop.folder.with_name(folder) / file).touch()
-    empty, typo = misplaced_files.undeclared()
+    empty, typo = misplaced_files.undeclared(get_settings())
     assert "empty has no use_case.yaml, so" in empty
     assert "typo has no use_case.yaml (is use_case.yaml.txt meant to be it?)" in typo
 

@@ -11,6 +11,7 @@ from nightshift.declarations.countries import _assigned_codes
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from tests.declaring import Shop
 
 
@@ -21,7 +22,7 @@ def test_a_name_may_begin_with_anothers(shop: Shop, name: str) -> None:
     shutil.copytree(shop.folder, shop.folder.with_name(name))
     file = shop.folder.with_name(name) / "use_case.yaml"
     file.write_text(file.read_text().replace("name: shop", f"name: {name}"))
-    found = find_use_cases()
+    found = find_use_cases(get_settings())
     assert [case.name for case in found.use_cases] == sorted([name, "shop"])
     assert found.broken == {}
 
@@ -56,7 +57,7 @@ def test_a_calendar_that_does_not_exist_is_refused_with_the_likely_one(shop: Sho
     file = shop.folder / "use_case.yaml"
     file.write_text(file.read_text().replace("country: DE", declared))
     with pytest.raises(NightshiftError) as error:
-        UseCase.load("shop")
+        UseCase.load("shop", get_settings())
     assert said in str(error.value)
     assert str(file) in str(error.value)
 
@@ -67,7 +68,9 @@ def test_a_calendar_that_does_not_exist_is_refused_with_the_likely_one(shop: Sho
 def test_a_calendar_that_exists_is_taken(shop: Shop, declared: str) -> None:
     file = shop.folder / "use_case.yaml"
     file.write_text(file.read_text().replace("country: DE", declared))
-    assert UseCase.load("shop").country == (declared.partition(": ")[2].split("\n")[0].strip("'") or None)
+    assert UseCase.load("shop", get_settings()).country == (
+        declared.partition(": ")[2].split("\n")[0].strip("'") or None
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,10 +87,10 @@ def test_a_use_case_says_how_much_its_jobs_get_and_nothing_else(shop: Shop, decl
     text = file.read_text()
     file.write_text(f"{text}\nspark:\n  spark.executor.cores: 2\n  {declared}\n")
     with pytest.raises(NightshiftError) as error:
-        UseCase.load("shop")
+        UseCase.load("shop", get_settings())
     assert said in str(error.value)
     file.write_text(f"{text}\nspark:\n  spark.executor.cores: 2\n")
-    assert UseCase.load("shop").spark == {"spark.executor.cores": "2"}
+    assert UseCase.load("shop", get_settings()).spark == {"spark.executor.cores": "2"}
 
 
 def test_every_country_that_is_taken_at_first_sight_has_a_calendar() -> None:
@@ -107,14 +110,14 @@ def test_a_declaration_under_another_name_is_refused(shop: Shop, name: str, keep
         (shop.folder / "use_case.yaml").unlink()
     words = rf"{name} is read by nobody \(is [a-z_]+.yaml meant\?\): .* are named use_case.yaml, t"
     with pytest.raises(NightshiftError, match=words):
-        UseCase.load("shop")
+        UseCase.load("shop", get_settings())
 
 
 @pytest.mark.parametrize("name", ["notes.yaml", "tests.yml", ".use_case.yml", "#tables.yaml", "use_case.old.yaml"])
 def test_other_files_in_the_folder_stop_nothing(shop: Shop, name: str) -> None:
     (shop.folder / name).write_text("[")
     assert shop.catalog()
-    assert [case.name for case in find_use_cases().use_cases] == ["shop"]
+    assert [case.name for case in find_use_cases(get_settings()).use_cases] == ["shop"]
 
 
 def test_a_declaration_that_is_missing_is_told(shop: Shop) -> None:
@@ -123,11 +126,11 @@ def test_a_declaration_that_is_missing_is_told(shop: Shop) -> None:
     with pytest.raises(
         NightshiftError, match=r"tables.yaml is missing: it declares the sources, silver tables and scores"
     ):
-        Catalog(UseCase.load("shop"))
+        Catalog(UseCase.load("shop", get_settings()))
     shop.catalog()
     (shop.folder / "use_case.yaml").unlink()
     with pytest.raises(NightshiftError, match=r"use_case.yaml is missing"):
-        UseCase.load("shop")
+        UseCase.load("shop", get_settings())
 
 
 @pytest.mark.parametrize(
@@ -143,4 +146,4 @@ def test_a_schedule_that_no_cron_understands_is_refused(shop: Shop, old: str, ne
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(NightshiftError, match=rf"use_case.yaml, line {line}: [a-z_.]+schedule: '.*' is no cron expr"):
-        UseCase.load("shop")
+        UseCase.load("shop", get_settings())

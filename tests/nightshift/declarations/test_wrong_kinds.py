@@ -52,10 +52,10 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_a_value_of_another_kind_is_taken_or_told_with_its_file(example: Path, file: str) -> None:
     path = example / file.format(NAME, NAME)
-    use_case = UseCase.load(NAME)
+    use_case = UseCase.load(NAME, get_settings())
     features = next(table for table in Catalog(use_case) if table.features)
     loads: dict[str, Callable[[], object]] = {
-        "use_case.yaml": lambda: UseCase.load(NAME),
+        "use_case.yaml": lambda: UseCase.load(NAME, get_settings()),
         "gates.yaml": lambda: load_gates(use_case),
         "reasons.yaml": lambda: wordings(use_case, features),
     }

@@ -44,7 +44,9 @@ def own_home(monkeypatch):
 
 
 def _ask_in_new_process(temporary: str) -> tuple[str, int]:
-    code = "from nightshift.home.database import *; print(database_url('ledger'), ensure_server().pid)"
+    code = (
+        "from nightshift.home.database import *; s = Settings(); print(database_url(s, 'ledger'), ensure_server(s).pid)"
+    )
     environment = os.environ | {"TMPDIR": temporary}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     url, pid = done.stdout.split()
@@ -170,7 +172,7 @@ def test_another_system_user_is_refused_even_where_the_socket_is_reachable(own_h
 
 def test_an_unknown_database_is_named_before_anything_starts(own_home):
     with pytest.raises(NightshiftError, match="no database 'elsewhere'; there are: airflow, ledger, mlflow, optuna"):
-        database.database_url("elsewhere")
+        database.database_url(get_settings(), "elsewhere")
     assert not own_home.home.exists()
 
 
@@ -188,7 +190,7 @@ def test_an_unknown_database_is_named_before_anything_starts(own_home):
 def test_a_server_of_ones_own_is_used_as_given(monkeypatch, given, expected):
     monkeypatch.setenv("NIGHTSHIFT_DATABASE_URL", given)
     get_settings.cache_clear()
-    assert database.database_url("mlflow", "asyncpg") == expected
+    assert database.database_url(get_settings(), "mlflow", "asyncpg") == expected
     get_settings.cache_clear()
 
 

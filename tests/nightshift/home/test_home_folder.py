@@ -27,7 +27,7 @@ def test_a_folder_of_other_things_is_neither_marked_nor_removed(tmp_path, name):
     with pytest.raises(NightshiftError, match=f"it holds {name}"):
         prepare_home(settings)
     with pytest.raises(NightshiftError, match=r"is not removed"):
-        clean(settings=settings)
+        clean(print, settings)
     assert (tmp_path / name).read_text() == "years of work"
 
 
@@ -35,7 +35,7 @@ def test_a_link_to_a_home_is_not_removed(tmp_path):
     prepare_home(Settings(home=tmp_path / "home"))
     (tmp_path / "link").symlink_to(tmp_path / "home")
     with pytest.raises(NightshiftError, match="is not removed"):
-        clean(settings=Settings(home=tmp_path / "link"))
+        clean(print, Settings(home=tmp_path / "link"))
     assert is_home(tmp_path / "home")
 
 
@@ -46,6 +46,6 @@ def test_clean_removes_a_home_whole(tmp_path):
         (settings.home / "lake" / f"{number}").mkdir(parents=True)
     with ThreadPoolExecutor() as threads:
         # A person asks twice at once.
-        at_once = [threads.submit(clean, settings=settings) for _ in range(2)]
+        at_once = [threads.submit(clean, print, settings) for _ in range(2)]
     assert [each.exception() for each in at_once] == [None, None]
     assert not settings.home.exists()

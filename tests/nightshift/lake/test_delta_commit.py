@@ -13,13 +13,13 @@ from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 
 DAYS = [BatchDates.parse("2013-10-01"), BatchDates.parse("2013-10-02")]
 
 
 def test_old_versions_outlive_deltas_own_retention(home: Settings) -> None:
-    table = Catalog(UseCase.load("flight_delays"))["bronze.airlines"]
+    table = Catalog(UseCase.load("flight_delays", get_settings()))["bronze.airlines"]
     for number, dates in enumerate([DAYS[0], DAYS[1], DAYS[0]]):
         folder = lake.stage_folder(table)
         place = folder / f"batch_date={dates.first}"

@@ -14,7 +14,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 
 FIRST, SECOND = dt.date(2013, 10, 1), dt.date(2013, 10, 2)
 BOTH = BatchDates(FIRST, SECOND)
@@ -34,7 +34,7 @@ def publish(table: Table, *dates: dt.date) -> None:
 @pytest.fixture
 def table(home: Settings) -> Table:
     """Two dates in one commit, then the second one anew."""
-    made = Catalog(UseCase.load("flight_delays"))["bronze.airlines"]
+    made = Catalog(UseCase.load("flight_delays", get_settings()))["bronze.airlines"]
     publish(made, FIRST, SECOND)
     publish(made, SECOND)
     return made
@@ -68,4 +68,4 @@ def test_a_version_that_the_log_does_not_have_is_named(table: Table) -> None:
         lake.snapshot(table, 7)
     command = "`.venv/bin/python -m spark_jobs.land --use-case flight_delays --dates <first>..<last>`"
     with pytest.raises(NightshiftError, match=f"nothing was ever published to bronze/.*/planes: first run {command}"):
-        lake.snapshot(Catalog(UseCase.load("flight_delays"))["bronze.planes"], 0)
+        lake.snapshot(Catalog(UseCase.load("flight_delays", get_settings()))["bronze.planes"], 0)

@@ -18,7 +18,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import PARTITION
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
 from nightshift.lake.audit_report import AuditReport
 from nightshift.lake.missing_dates import came_without_rows, newest_published, unpublished
@@ -36,8 +36,10 @@ class World:
     """A table of a use case that no other test has."""
 
     def __init__(self) -> None:
-        use_case = UseCase.load("flight_delays").model_copy(update={"name": f"empty_{uuid.uuid4().hex[:8]}"})
-        self.job = Job("land", use_case, Catalog(UseCase.load("flight_delays")), ALL, "test")
+        use_case = UseCase.load("flight_delays", get_settings()).model_copy(
+            update={"name": f"empty_{uuid.uuid4().hex[:8]}"}
+        )
+        self.job = Job("land", use_case, Catalog(UseCase.load("flight_delays", get_settings())), ALL, "test")
         self.table = a_table(column("code", required=True), use_case=use_case.name)
 
     def publish(self, dates: BatchDates, *filled: dt.date, came: Mapping[dt.date, Input] | None = None) -> int:

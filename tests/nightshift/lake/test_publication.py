@@ -46,7 +46,7 @@ def blocks(rows, table, dates, expected_rows) -> AuditReport:
 
 @pytest.fixture
 def job(home) -> Job:
-    return Job("refine", UseCase.load("flight_delays"), None, BatchDates(FIRST, SECOND), "test")
+    return Job("refine", UseCase.load("flight_delays", get_settings()), None, BatchDates(FIRST, SECOND), "test")
 
 
 def things(spark, *rows):

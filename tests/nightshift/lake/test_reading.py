@@ -42,11 +42,14 @@ def publish(date: dt.date, **columns: list[Any]) -> None:
 
 def asked(*columns: str) -> list[tuple]:
     names = ", ".join(f'"{name}"' for name in columns)
-    return [tuple(row.values()) for row in sql.query(f"SELECT {names} FROM {TABLE.full_name} ORDER BY ALL").to_pylist()]
+    return [
+        tuple(row.values())
+        for row in sql.query(f"SELECT {names} FROM {TABLE.full_name} ORDER BY ALL", TABLE.home).to_pylist()
+    ]
 
 
 def test_older_values_are_read_under_the_newest_name(spark, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql, "published_tables", lambda: {TABLE.full_name: TABLE})
+    monkeypatch.setattr(sql, "published_tables", lambda _: {TABLE.full_name: TABLE})
     codes = ["007", "A1", "5.7", " 5 ", "1e3", None]
     days = pa.array([20131001] * 6, pa.int32())
     publish(FIRST, dest=["IAH", None, *"CDEF"], code=codes, width=[1.0, 1.5, -2.7, 1e300, None, 4.0], day=days)

@@ -31,31 +31,37 @@ from tests import declaring
 
 @pytest.fixture
 def airlines(home):
-    table = Catalog(UseCase.load("flight_delays"))["bronze.airlines"]
+    table = Catalog(UseCase.load("flight_delays", get_settings()))["bronze.airlines"]
     rows = {"batch_date": [dt.date(2013, 1, 1)] * 2, "carrier": ["9E", "AA"], "name": ["Endeavor", None]}
     write_deltalake(table.path, pa.table(rows), partition_by=["batch_date"])
     return table
 
 
 def test_published_tables_are_found_by_name(airlines):
-    rows = query("SELECT carrier FROM bronze.flight_delays_airlines WHERE batch_date = DATE '2013-01-01' ORDER BY 1")
+    rows = query(
+        "SELECT carrier FROM bronze.flight_delays_airlines WHERE batch_date = DATE '2013-01-01' ORDER BY 1",
+        get_settings(),
+    )
     assert rows.to_pylist() == [{"carrier": "9E"}, {"carrier": "AA"}]
 
 
 def test_tables_are_joined(airlines):
     name = "bronze.flight_delays_airlines"
-    rows = query(f"SELECT one.name FROM {name} AS one JOIN {name} AS other USING (carrier) WHERE carrier = '9E'")
+    rows = query(
+        f"SELECT one.name FROM {name} AS one JOIN {name} AS other USING (carrier) WHERE carrier = '9E'", get_settings()
+    )
     assert rows.to_pylist() == [{"name": "Endeavor"}]
 
 
 def test_tables_of_one_name_in_two_layers_are_kept_apart(home):
-    catalog = Catalog(UseCase.load("flight_delays"))
+    catalog = Catalog(UseCase.load("flight_delays", get_settings()))
     for layer, stations in (("bronze", ["EWR", "JFK"]), ("silver", ["LGA"])):
         rows = {"batch_date": [dt.date(2013, 1, 2)] * len(stations), "origin": stations}
         write_deltalake(catalog[f"{layer}.weather"].path, pa.table(rows), partition_by=["batch_date"])
     both = query(
         "SELECT 'landed' AS kind, origin FROM bronze.flight_delays_weather UNION ALL "
-        "SELECT 'refined', origin FROM silver.flight_delays_weather ORDER BY ALL"
+        "SELECT 'refined', origin FROM silver.flight_delays_weather ORDER BY ALL",
+        get_settings(),
     )
     assert [tuple(row.values()) for row in both.to_pylist()] == [
         *(("landed", "EWR"), ("landed", "JFK")),
@@ -73,13 +79,13 @@ def test_two_tables_of_one_name_are_left_out_and_told(home, tmp_path, monkeypatc
     shutil.copytree(shop.folder, shop.folder.with_name("shop_eu"))
     other = shop.folder.with_name("shop_eu") / "use_case.yaml"
     other.write_text(other.read_text().replace("name: shop", "name: shop_eu"))
-    tables.append(Catalog(UseCase.load("shop_eu"))["silver.orders"])
+    tables.append(Catalog(UseCase.load("shop_eu", get_settings()))["silver.orders"])
     for table in tables:
         write_deltalake(table.path, pa.table({"batch_date": [dt.date(2024, 1, 1)], "id": [1]}))
-    assert set(published_tables()) == {"silver.shop_orders"}
+    assert set(published_tables(get_settings())) == {"silver.shop_orders"}
     clash = "silver.shop_eu_orders is the name of two tables, silver/shop/eu_orders and silver/shop_eu/orders: rename"
     assert clash in capsys.readouterr().err
-    assert query("SELECT id FROM silver.shop_orders").num_rows == 1
+    assert query("SELECT id FROM silver.shop_orders", get_settings()).num_rows == 1
 
 
 @pytest.mark.parametrize(
@@ -100,13 +106,13 @@ def test_two_tables_of_one_name_are_left_out_and_told(home, tmp_path, monkeypatc
 )
 def test_nothing_else_can_be_read_or_written(airlines, statement):
     with pytest.raises(UsageError):
-        query(statement)
+        query(statement, get_settings())
     assert not Path("/tmp/nightshift-should-not-exist").exists()
 
 
 def test_an_unknown_table_is_answered_with_those_that_exist(airlines):
     with pytest.raises(NightshiftError, match=r"Published tables:\n  bronze.flight_delays_airlines"):
-        query("SELECT * FROM gold.nothing")
+        query("SELECT * FROM gold.nothing", get_settings())
 
 
 def test_output_as_csv_json_and_table(airlines):
@@ -215,7 +221,7 @@ def test_a_person_can_interrupt_a_query(no_tables):
     interrupt = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
     interrupt.start()
     with pytest.raises(KeyboardInterrupt):
-        query("SELECT count(*) FROM range(10000000000) a, range(100000) b")
+        query("SELECT count(*) FROM range(10000000000) a, range(100000) b", get_settings())
 
 
 def test_a_reader_that_has_enough_ends_the_answer_quietly(no_tables):

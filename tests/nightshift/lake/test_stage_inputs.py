@@ -27,7 +27,7 @@ FIRST, SECOND, THIRD, FOURTH = (dt.date(2013, 1, day) for day in (1, 2, 3, 4))
 def catalog(spark: SparkSession, home: Settings) -> Catalog:
     """A lake with silver tables of the first four batch dates."""
     forget_tables(spark)
-    made = Catalog(UseCase.load("flight_delays"))
+    made = Catalog(UseCase.load("flight_delays", get_settings()))
     write_silver(spark, made, BatchDates(FIRST, FOURTH))
     return made
 
@@ -84,7 +84,7 @@ def test_outcomes_are_missed_from_the_date_on_with_which_their_source_starts(
     changed.write_text(changed.read_text().replace(declared, instead))
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
     get_settings.cache_clear()
-    late = Catalog(UseCase.load("flight_delays"))
+    late = Catalog(UseCase.load("flight_delays", get_settings()))
     outcomes = late["silver.outcomes"]
 
     def keep_from(first: dt.date) -> None:
@@ -99,7 +99,7 @@ def test_outcomes_are_missed_from_the_date_on_with_which_their_source_starts(
 
 
 def test_a_table_that_was_never_published_is_missed_from_its_start_on(home: Settings) -> None:
-    catalog = Catalog(UseCase.load("flight_delays"))
+    catalog = Catalog(UseCase.load("flight_delays", get_settings()))
 
     refuse_unpublished(job_of(catalog, MARTS, BatchDates.of(FIRST)), [catalog["silver.outcomes"]])
     with pytest.raises(NightshiftError, match="published to silver/flight_delays/outcomes, which marts reads"):

@@ -7,23 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.home.settings import get_settings
 from nightshift.ledger import code_of_attempt
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A folder of its own as the checkout, which no Git folder is above."""
-    monkeypatch.setenv("NIGHTSHIFT_PROJECT_DIR", str(tmp_path))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    get_settings.cache_clear()
-    yield tmp_path
-    get_settings.cache_clear()
+    return tmp_path
 
 
-def version() -> str:
+def version(project: Path) -> str:
     """The version, asked again."""
-    return code_of_attempt.code_version.__wrapped__()
+    return code_of_attempt.code_version.__wrapped__(project)
 
 
 def commit(project: Path) -> str:
@@ -37,25 +33,25 @@ def commit(project: Path) -> str:
 
 
 def test_without_git_it_is_what_the_build_left(project):
-    assert version() == "unknown"
+    assert version(project) == "unknown"
     (project / code_of_attempt.BAKED).write_text("0123456789ab+changes\n")
-    assert version() == "0123456789ab+changes"
+    assert version(project) == "0123456789ab+changes"
 
 
 def test_a_build_that_knew_nothing_left_nothing(project):
     (project / code_of_attempt.BAKED).write_text("\n")
-    assert version() == "unknown"
+    assert version(project) == "unknown"
 
 
 def test_it_is_read_where_the_program_git_is_missing(project, monkeypatch):
     (project / code_of_attempt.BAKED).write_text("0123456789ab\n")
     monkeypatch.setenv("PATH", str(project))
-    assert version() == "0123456789ab"
+    assert version(project) == "0123456789ab"
 
 
 def test_a_checkout_says_more_than_what_a_build_left(project):
     first = commit(project)
     (project / code_of_attempt.BAKED).write_text("0123456789ab\n")
-    assert version() == first
+    assert version(project) == first
     (project / "job.py").write_text("2\n")
-    assert version() == f"{first}+changes"
+    assert version(project) == f"{first}+changes"

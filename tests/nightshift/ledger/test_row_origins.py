@@ -15,6 +15,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.job import Job
 from nightshift.lake.audit_report import AuditReport, Check
 from nightshift.lake.publication import publish
@@ -35,7 +36,7 @@ def passes(*_) -> AuditReport:
 
 @pytest.fixture
 def catalog(home) -> Catalog:
-    return Catalog(UseCase.load("flight_delays"))
+    return Catalog(UseCase.load("flight_delays", get_settings()))
 
 
 def published(spark, catalog: Catalog, name: str, rows: int, *inputs: Input) -> None:

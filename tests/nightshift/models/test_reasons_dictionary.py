@@ -92,7 +92,7 @@ def test_a_wrong_entry_is_named_with_file_and_feature(shop: Shop, text: str, wor
 
 def test_each_feature_of_the_flights_has_phrases_that_can_be_said() -> None:
     get_settings.cache_clear()
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     features = Catalog(use_case)["gold.features"]
     for name, wording in wordings(use_case, features).items():
         described = next(column.description for column in features.features if column.name == name)

@@ -10,6 +10,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
 from nightshift.models.model_version import RegisteredModel
@@ -24,7 +25,7 @@ MODEL = RegisteredModel(
 
 @pytest.fixture(scope="module")
 def use_case() -> UseCase:
-    return UseCase.load("flight_delays")
+    return UseCase.load("flight_delays", get_settings())
 
 
 @pytest.fixture(scope="module")

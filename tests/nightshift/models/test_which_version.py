@@ -164,14 +164,14 @@ def test_what_does_not_exist_is_refused_with_the_remedy(use_case):
 
 
 def test_a_champion_that_was_deleted_from_the_registry_is_not_replaced_by_another(two):
-    mlflow_connection.client().delete_model_version(two.model_name, "2")
+    mlflow_connection.client(get_settings()).delete_model_version(two.model_name, "2")
     for wanted in ("champion", "as_of"):
         with pytest.raises(NightshiftError, match="has no version 2"):
             which_version.resolve(two, wanted, dates("2013-10-05"))
 
 
 def test_a_champion_that_is_gone_for_good_is_blocked_and_no_longer_in_the_way_of_a_training(two):
-    mlflow_connection.client().delete_model_version(two.model_name, "2")
+    mlflow_connection.client(get_settings()).delete_model_version(two.model_name, "2")
     with pytest.raises(NightshiftError, match=r"has no version 2[\s\S]*`nightshift models block 2 --use-case flights_"):
         which_version.champion(two)
     champions.block(two, 2, "maria", "its files are lost", "manual")
@@ -221,7 +221,7 @@ def folder_of(use_case, version):
 
 
 def test_mlflow_that_answers_again_is_asked_again(two, monkeypatch, quickly):
-    answer, calls = mlflow_connection.client().get_model_version, []
+    answer, calls = mlflow_connection.client(get_settings()).get_model_version, []
 
     def away_at_first(*arguments):
         calls.append(arguments)
@@ -229,7 +229,7 @@ def test_mlflow_that_answers_again_is_asked_again(two, monkeypatch, quickly):
             raise MlflowException("no connection", error_code=TEMPORARILY_UNAVAILABLE)
         return answer(*arguments)
 
-    monkeypatch.setattr(mlflow_connection.client(), "get_model_version", away_at_first)
+    monkeypatch.setattr(mlflow_connection.client(get_settings()), "get_model_version", away_at_first)
     assert resolved(two, "1", "2013-10-05") == [("2013-10-05", 1)]
     assert len(calls) >= 3
 
@@ -238,7 +238,7 @@ def test_mlflow_that_does_not_answer_is_not_taken_for_one_without_the_model(two,
     def unreachable(*_):
         raise MlflowException("no connection", error_code=TEMPORARILY_UNAVAILABLE)
 
-    monkeypatch.setattr(mlflow_connection.client(), "get_model_version", unreachable)
+    monkeypatch.setattr(mlflow_connection.client(get_settings()), "get_model_version", unreachable)
     with pytest.raises(NightshiftError, match="MLflow did not answer while reading version 2") as refusal:
         which_version.champion(two)
     assert "models block" not in str(refusal.value)
@@ -251,19 +251,19 @@ def test_what_mlflow_forbids_is_not_asked_again(two, monkeypatch):
         calls.append(1)
         raise MlflowException("not yours", error_code=PERMISSION_DENIED)
 
-    monkeypatch.setattr(mlflow_connection.client(), "get_model_version", forbidden)
+    monkeypatch.setattr(mlflow_connection.client(get_settings()), "get_model_version", forbidden)
     with pytest.raises(MlflowException, match="not yours"):
         which_version.champion(two)
     assert calls == [1]
 
 
 def test_a_registry_that_lets_one_only_read_still_scores(two, monkeypatch, caplog):
-    mlflow_connection.client().set_registered_model_alias(two.model_name, "champion", "1")
+    mlflow_connection.client(get_settings()).set_registered_model_alias(two.model_name, "champion", "1")
 
     def forbidden(*_):
         raise MlflowException("not yours", error_code=PERMISSION_DENIED)
 
-    monkeypatch.setattr(mlflow_connection.client(), "set_registered_model_alias", forbidden)
+    monkeypatch.setattr(mlflow_connection.client(get_settings()), "set_registered_model_alias", forbidden)
     assert which_version.champion(two).version == 2
     assert "may be old: not yours" in caplog.text
 

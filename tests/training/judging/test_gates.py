@@ -61,7 +61,7 @@ relative:
 
 @pytest.fixture(scope="module")
 def gates():
-    return load_gates(UseCase.load("flight_delays"))
+    return load_gates(UseCase.load("flight_delays", get_settings()))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def written(home, tmp_path, monkeypatch):
             (folder / "gates.yaml").write_text(text)
         monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
         get_settings.cache_clear()
-        return load_gates(UseCase.load("judged"))
+        return load_gates(UseCase.load("judged", get_settings()))
 
     return write
 
@@ -184,8 +184,10 @@ def test_a_gate_is_asked_where_its_condition_holds_and_the_report_says_where_not
 
 
 def test_facts_take_from_the_use_case_what_it_declares():
-    training = UseCase.load("flight_delays").training.model_copy(update={"slices": ("origin",), "fairness": ()})
-    use_case = UseCase.load("flight_delays").model_copy(update={"training": training})
+    training = UseCase.load("flight_delays", get_settings()).training.model_copy(
+        update={"slices": ("origin",), "fairness": ()}
+    )
+    use_case = UseCase.load("flight_delays", get_settings()).model_copy(update={"training": training})
     facts = Facts.of(use_case, champion_exists=True, scored_before=False)
     assert facts == Facts(
         champion_exists=True, champion_fits=True, scored_before=False, has_slices=True, has_fairness=False

@@ -12,6 +12,7 @@ from nightshift import ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.ledger import Input
 from training.judging import skew, skew_files
 from training.judging.skew import compare
@@ -23,7 +24,7 @@ ROWS = 4
 
 @pytest.fixture
 def catalog(home):
-    return Catalog(UseCase.load("flight_delays"))
+    return Catalog(UseCase.load("flight_delays", get_settings()))
 
 
 def day(number):

@@ -12,7 +12,7 @@ import pytest
 from nightshift.declarations.training_section import SearchSpace
 from nightshift.errors import NightshiftError
 from nightshift.home.database import database_url
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from tests.training.searched import STOPPED_AFTER, TRIALS, made, run
 from training.search import study as study_module
 from training.search.pruned_trials import Grown
@@ -28,7 +28,7 @@ def undisturbed():
 @pytest.fixture
 def storage(home):
     """A database without the studies of other tests, from which a search would learn."""
-    url = database_url("optuna")
+    url = database_url(get_settings(), "optuna")
     for name in optuna.get_all_study_names(url):
         optuna.delete_study(study_name=name, storage=url)
     return url

@@ -17,7 +17,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
-from nightshift.home.settings import Settings
+from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
 from spark_jobs.land import land
 from tests.leak import built_rows
@@ -32,7 +32,7 @@ LONG_AGO = DATE - 3 * DAY
 def catalog(spark: SparkSession, home: Settings) -> Catalog:
     """The flight use case in an empty home."""
     forget_tables(spark)
-    return Catalog(UseCase.load("flight_delays"))
+    return Catalog(UseCase.load("flight_delays", get_settings()))
 
 
 def test_it_counts_from_the_delivery_that_brings_it_and_not_before(spark: SparkSession, catalog: Catalog) -> None:

@@ -9,6 +9,7 @@ import pytest
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
+from nightshift.home.settings import get_settings
 from spark_jobs.holiday_calendar import calendar_rows
 
 REFERENCE = "valid_from date, valid_until date"
@@ -18,7 +19,7 @@ DATE = dt.date(2013, 7, 1)
 
 @pytest.fixture(scope="module")
 def transforms():
-    return load_module(UseCase.load("flight_delays"), "refine")
+    return load_module(UseCase.load("flight_delays", get_settings()), "refine")
 
 
 def refined_flight(spark, transforms, departs: str, arrives: str, dest: str = "LAX", date: dt.date = DATE):

@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from nightshift.commands.deliver_sample import deliver_sample
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import verify
+from tests.in_home import UseCaseInHome
 
-USE_CASE = UseCase.load("flight_delays")
+USE_CASE = UseCaseInHome.load("flight_delays", get_settings())
 SOURCE = load_module(USE_CASE, "sample_source")
 FIRST, SECOND = dt.date(2013, 1, 1), dt.date(2013, 1, 2)
 

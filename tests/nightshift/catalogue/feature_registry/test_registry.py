@@ -112,7 +112,7 @@ def taxi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_spark: None):
         (models / "stg_taxi__rides.sql").write_text("{{ config(materialized='ephemeral') }}\n" + INNER_SQL)
         (models / "taxi_features.sql").write_text("{{ config(materialized='stage') }}\n" + sql)
         (models / "taxi_features.yml").write_text(yaml)
-        return UseCase.load("taxi")
+        return UseCase.load("taxi", get_settings())
 
     yield write
     get_settings.cache_clear()
@@ -123,7 +123,7 @@ def _by_name(use_case: UseCase) -> dict[str, declared_features.Feature]:
 
 
 def test_flight_features_have_the_sources_that_their_sql_has(no_spark):
-    features = _by_name(UseCase.load("flight_delays"))
+    features = _by_name(UseCase.load("flight_delays", get_settings()))
 
     assert features["evening_temperature"].computed_from == ("silver.weather.temperature",)
     assert "silver.weather.local_hour" in features["evening_temperature"].also_depends_on
@@ -142,7 +142,7 @@ def test_flight_features_have_the_sources_that_their_sql_has(no_spark):
 
 
 def test_every_feature_of_every_use_case_comes_from_declared_columns(no_spark):
-    for use_case in find_use_cases().use_cases:
+    for use_case in find_use_cases(get_settings()).use_cases:
         catalog = Catalog(use_case)
         columns = {f"{table.short_name}.{column}" for table in catalog for column in (*table.column_names, "*")}
         features = declared_features.declared_features(use_case)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from nightshift.catalogue.lineage import Lineage, lineage
@@ -14,11 +16,12 @@ TABLES = (
     _table("trips", id="int", city="string", driver="string", km="double", minutes="int", is_late="boolean"),
     _table("cities", city="string", size="int", is_open="boolean"),
 )
+READ_IN = Path("compiled")
 TRIPS, CITIES = (table.view for table in TABLES)
 
 
 def _of(expression: str, source: str = f"{TRIPS} as trips") -> Lineage:
-    return lineage("taxi_features", f"select {expression} as x from {source}", TABLES)["x"]
+    return lineage("taxi_features", f"select {expression} as x from {source}", TABLES, READ_IN)["x"]
 
 
 def _names(origins) -> set[str]:
@@ -78,7 +81,7 @@ def test_an_expression_has_the_columns_that_enter_it(expression, computed_from, 
     ],
 )
 def test_columns_are_followed_through_queries(query, computed_from, also_depends_on):
-    found = lineage("taxi_features", query, TABLES)["x"]
+    found = lineage("taxi_features", query, TABLES, READ_IN)["x"]
 
     assert _names(found.computed_from) == computed_from
     assert _names(found.also_depends_on) == also_depends_on
@@ -126,6 +129,7 @@ def test_a_join_of_other_batch_dates_is_a_look_back():
         f"select sum(past.km) as x from {TRIPS} now join {TRIPS} past "
         "on now.city = past.city and past.batch_date between date_sub(now.batch_date, 6) and now.batch_date",
         TABLES,
+        READ_IN,
     )["x"]
 
     assert ["joined where" in str(window) for window in found.windows] == [True]
@@ -152,7 +156,7 @@ from trailing
 
 
 def test_keys_that_share_one_pass_are_told_apart():
-    found = lineage("taxi_features", KEYS.format(frame="partition by key_name, key_value"), TABLES)
+    found = lineage("taxi_features", KEYS.format(frame="partition by key_name, key_value"), TABLES, READ_IN)
 
     steering = {name: _names(origin.also_depends_on) for name, origin in found.items()}
     assert steering == {
@@ -163,7 +167,7 @@ def test_keys_that_share_one_pass_are_told_apart():
 
 
 def test_keys_are_not_told_apart_where_a_window_mixes_them():
-    found = lineage("taxi_features", KEYS.format(frame="partition by key_value"), TABLES)
+    found = lineage("taxi_features", KEYS.format(frame="partition by key_value"), TABLES, READ_IN)
 
     assert _names(found["city_km_7d"].also_depends_on) == {"trips.batch_date", "trips.city", "trips.driver"}
 
@@ -181,7 +185,7 @@ def test_keys_are_not_told_apart_where_a_window_mixes_them():
 )
 def test_sql_that_cannot_be_followed_is_refused(query, message):
     with pytest.raises(NightshiftError) as refused:
-        lineage("taxi_features", query, TABLES)
+        lineage("taxi_features", query, TABLES, READ_IN)
 
     assert "the lineage of taxi_features cannot be read from its SQL" in str(refused.value)
     assert message in str(refused.value)

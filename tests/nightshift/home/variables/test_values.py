@@ -210,8 +210,7 @@ def test_without_a_cluster_spark_listens_on_loopback_alone(home: Settings, monke
     conf = "spark.driver.bindAddress=0.0.0.0 spark.default.parallelism=7"
     for master, address in (("local[2]", "127.0.0.1"), ("yarn", "0.0.0.0")):
         asked = home.model_copy(update={"spark_conf": conf, "spark_master": master})
-        monkeypatch.setattr(spark_session, "get_settings", lambda asked=asked: asked)
-        found = spark_session._configuration({})
+        found = spark_session._configuration(asked, {})
         assert (found["spark.driver.bindAddress"], found["spark.default.parallelism"]) == (address, "7")
 
 
@@ -224,8 +223,7 @@ def test_what_a_use_case_says_of_sizes_counts_before_what_is_said_to_all(
     monkeypatch.setenv("SPARK_LOCAL_DIRS", str(home.home))
     conf = "spark.executor.memory=2g spark.executor.cores=3"
     asked = home.model_copy(update={"spark_conf": conf, "spark_master": "spark://master:7077"})
-    monkeypatch.setattr(spark_session, "get_settings", lambda: asked)
-    found = spark_session._configuration({"spark.executor.memory": "4g"})
+    found = spark_session._configuration(asked, {"spark.executor.memory": "4g"})
     assert (found["spark.executor.memory"], found["spark.executor.cores"]) == ("4g", "3")
 
 
@@ -238,11 +236,10 @@ def test_executors_of_another_version_are_refused(spark, home: Settings, monkeyp
     project.mkdir(parents=True)
     (project / BAKED).write_text("abc\n")
     asked = home.model_copy(update={"project_dir": project})
-    monkeypatch.setattr(spark_session, "get_settings", lambda: asked)
-    spark_session.refuse_other_code(spark)
+    spark_session.refuse_other_code(spark, asked)
     monkeypatch.setattr(spark_session, "version_in", lambda _: "def")
     with pytest.raises(NightshiftError, match=r"this job has code def, and executors of local.* have abc"):
-        spark_session.refuse_other_code(spark)
+        spark_session.refuse_other_code(spark, asked)
 
 
 def test_on_a_cluster_executors_get_the_jars_and_only_who_knows_the_secret_is_heard(
@@ -254,13 +251,12 @@ def test_on_a_cluster_executors_get_the_jars_and_only_who_knows_the_secret_is_he
     monkeypatch.setenv("SPARK_LOCAL_DIRS", str(home.home))
     secret = "known to the cluster alone"
     asked = home.model_copy(update={"spark_master": "spark://master:7077", "spark_secret": secret})
-    monkeypatch.setattr(spark_session, "get_settings", lambda: asked)
-    found = spark_session._configuration({})
+    found = spark_session._configuration(asked, {})
     assert found["spark.executor.extraClassPath"] == found["spark.driver.extraClassPath"] != ""
     assert "TieredStopAtLevel" not in found["spark.driver.extraJavaOptions"] + found["spark.executor.extraJavaOptions"]
     assert (found["spark.authenticate"], found["spark.network.crypto.enabled"]) == ("true", "true")
     assert secret not in str(found), "it would stand on the JVM's command line"
-    with spark_session._secret_in_a_file():
+    with spark_session._secret_in_a_file(asked):
         file = Path(os.environ["SPARK_CONF_DIR"]) / "spark-defaults.conf"
         assert file.read_text() == f"spark.authenticate.secret {secret}\n"
         assert file.parent.stat().st_mode & 0o077 == 0

@@ -24,7 +24,7 @@ def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def declared() -> Catalog:
-    return Catalog(UseCase.load("flight_delays"))
+    return Catalog(UseCase.load("flight_delays", get_settings()))
 
 
 @pytest.fixture

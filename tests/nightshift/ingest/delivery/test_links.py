@@ -9,6 +9,7 @@ import pytest
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import MANIFEST, Folder, delivered_digests, delivery_folder, is_complete, verify
 from tests.nightshift.ingest.delivery.flights import DAY, deliver, only_fault, verified
 
@@ -26,7 +27,7 @@ def as_volume(folder: Path) -> None:
 def test_a_delivery_of_links_is_followed_within_the_landing_zone(landing: Path, catalog: Catalog) -> None:
     folder = deliver(catalog)
     as_volume(folder)
-    assert is_complete(delivery_folder(catalog.use_case, DAY))
+    assert is_complete(delivery_folder(catalog.use_case, DAY), get_settings())
     assert set(delivered_digests(catalog.use_case, [DAY])[DAY]) == {
         *("schedule.csv", "outcomes.jsonl.gz", "weather.parquet")
     }

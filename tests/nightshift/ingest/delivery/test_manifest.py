@@ -25,9 +25,9 @@ from tests.nightshift.ingest.delivery.flights import DAY, FIRST, SCHEDULE, deliv
 
 def test_a_folder_without_manifest_is_not_complete(landing: Path, catalog: Catalog) -> None:
     folder = deliver(catalog)
-    assert is_complete(Folder(str(folder)))
+    assert is_complete(Folder(str(folder)), get_settings())
     (folder / "manifest.json").unlink()
-    assert not is_complete(Folder(str(folder)))
+    assert not is_complete(Folder(str(folder)), get_settings())
     with pytest.raises(NightshiftError, match=str(folder / "manifest.json")) as waited:
         verified(catalog)
     assert f"`nightshift deliver-sample flight_delays --dates {DAY}`" in str(waited.value)

@@ -109,12 +109,12 @@ def test_a_delivery_in_an_object_store_is_verified_as_in_a_folder(bucket: str) -
     file_store = delivery_folder(use_case, DATE)
     assert str(file_store) == f"s3://{BUCKET}/landing/any/2013-01-02"
     boto(bucket, "put", "things.csv", CONTENT)
-    assert not is_complete(file_store)
+    assert not is_complete(file_store, get_settings())
     with pytest.raises(NightshiftError, match=r"waited for s3://deliveries/landing/any/2013-01-02/manifest\.json"):
         verify(catalog, BatchDates.of(DATE))
 
     boto(bucket, "put", "manifest.json", manifest(DATE, {"things.csv": (CONTENT, 1)}).encode())
-    assert is_complete(file_store)
+    assert is_complete(file_store, get_settings())
     assert set(delivered_digests(use_case, [DATE])) == {DATE}
     delivery = verify(catalog, BatchDates.of(DATE))
     assert delivery.faults == ()
@@ -153,7 +153,7 @@ def test_a_store_that_does_not_answer_says_nothing_of_a_delivery(bucket: str, mo
     get_settings.cache_clear()
     file_store = delivery_folder(OneSource(things({"file": "x", "format": "csv"})).use_case, DATE)
     with pytest.raises(StoreUnreachableError, match="Next: see that the store answers"):
-        is_complete(file_store)
+        is_complete(file_store, get_settings())
 
 
 @pytest.mark.long

@@ -95,7 +95,7 @@ def test_what_the_archive_refuses_is_not_blamed_on_the_sender(
         verified(catalog)
     assert refusal.value.temporary == (number != errno.EROFS)
     said = str(refusal.value)
-    assert said.startswith(f"the archive {get_settings().archive} can't be used: [Errno {number}] ")
+    assert said.startswith(f"the archive {get_settings().archive / 'flight_delays'} can't be used: [Errno {number}] ")
     assert "the delivery is not at fault" in said
 
 

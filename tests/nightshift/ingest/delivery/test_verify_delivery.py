@@ -106,7 +106,7 @@ def test_the_archive_holds_what_was_verified_whatever_becomes_of_the_landing_zon
     folder = deliver(catalog)
     schedule = verified(catalog).of(catalog["bronze.schedule"])[0]
     (folder / "schedule.csv").unlink()
-    assert schedule.path == archive.path_of("flight_delays", hashlib.sha256(SCHEDULE).hexdigest(), ".csv")
+    assert schedule.path == archive.path_of(archive.of(catalog.use_case), hashlib.sha256(SCHEDULE).hexdigest(), ".csv")
     assert schedule.path.read_bytes() == SCHEDULE
     assert (schedule.name, schedule.origin) == ("schedule.csv", str(folder))
     assert schedule.columns[:2] == ("flight_date", "carrier")

@@ -15,6 +15,7 @@ from expectations.pages.index_page import read_refused
 from nightshift import ledger
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.ingest.landing import quarantine_records
 from nightshift.ingest.landing.delivery_in_force import IN_FORCE, OF_BLOCKED_DELIVERY
 from nightshift.lake.audit_report import AuditError, AuditReport, Check
@@ -117,7 +118,7 @@ def test_a_file_that_the_delivery_in_force_does_without_stays_in_quarantine(spar
 
     deliver_orders("orders-1.jsonl")
     shop.land()
-    assert read_refused(shop.name) == {}
+    assert read_refused(get_settings(), shop.name) == {}
     tolerated = ("orders-1.jsonl", 0)
     assert shop.rows(spark, "bronze.quarantine", "file", "record") == [tolerated]
     # Its row is in the sums of the orders, but no other date must do without a file because this one has been seen.
@@ -137,12 +138,12 @@ def test_a_file_that_the_delivery_in_force_does_without_stays_in_quarantine(spar
             (blocked, 0),
             ("orders-4.jsonl", 0),
         ]
-        assert "2 files of the delivery 2024-01-02" in read_refused(shop.name)[str(DAY)]
+        assert "2 files of the delivery 2024-01-02" in read_refused(get_settings(), shop.name)[str(DAY)]
     for leftover in (shop.settings.landing / shop.name / str(DAY)).glob("orders*"):
         leftover.unlink()
     deliver_orders("orders-1.jsonl")
     shop.land()
-    assert read_refused(shop.name) == {}
+    assert read_refused(get_settings(), shop.name) == {}
 
 
 def test_what_an_audit_refuses_is_seen_beside_the_delivery_in_force(spark, shop: Shop, monkeypatch) -> None:

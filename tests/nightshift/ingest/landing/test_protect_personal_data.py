@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from nightshift import ledger
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.ingest.landing.protect_personal_data import tokens
 from nightshift.ingest.privacy import tokens as privacy
 from tests.shop import CUSTOMERS, NEXT, Shop, order
@@ -58,7 +59,7 @@ def test_values_are_nowhere_but_in_the_delivery(spark, shop: Shop, caplog, capfd
     said = f"{refused.value}\n{caplog.text}\n{''.join(capfd.readouterr())}"
     assert "email: '***' does not match" in said
     assert len(shop.rows(spark, "bronze.customers", "email")) == 1
-    ada = privacy.token(privacy.load_key(), "contact", "ada@example.org")
+    ada = privacy.token(privacy.load_key(get_settings()), "contact", "ada@example.org")
     assert shop.rows(spark, "bronze.customers", "email", "phone", "city") == [(ada, None, "London")]
     assert shop.rows(spark, "bronze.orders", "order_id", "email", "extra")[0] == (1, ada, None)
     assert shop.rows(spark, "bronze.orders", "order_id", "extra")[1] == (2, '{"***":"1 undeclared"}')

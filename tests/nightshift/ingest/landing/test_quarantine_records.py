@@ -12,6 +12,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import Delivery, Fault
 from nightshift.ingest.landing import quarantine_records
 from nightshift.ingest.landing.apply_row_decisions import RELEASED_ONLY, sparing_released
@@ -50,7 +51,7 @@ def account(shop: Shop, table: str) -> tuple[int | None, ...]:
 def test_a_faulty_file_is_known_by_the_digest_that_its_manifest_promises() -> None:
     damaged = Fault(DAY, "orders", "orders.jsonl", "is cut", "unreadable", "b" * 64, promised="a" * 64)
     absent = Fault(DAY, "orders", "more.jsonl", "is no file in the folder", promised="c" * 64)
-    delivery = Delivery(UseCase.load("flight_delays"), ONE, (), (damaged, absent))
+    delivery = Delivery(UseCase.load("flight_delays", get_settings()), ONE, (), (damaged, absent))
     taken = quarantine_accounting(delivery, []).inputs[DAY]
     assert [(each.version, each.origin) for each in taken] == [
         ("a" * 64, f"found with SHA-256 {'b' * 64}"),
@@ -59,7 +60,7 @@ def test_a_faulty_file_is_known_by_the_digest_that_its_manifest_promises() -> No
 
 
 def test_rows_of_a_file_that_was_set_aside_stand_in_the_sums_of_its_source_and_do_not_thin_out_its_share() -> None:
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     table = Catalog(use_case)["bronze.schedule"]
     drifted = Fault(DAY, "schedule", "b.csv", "lacks 'dest'", "columns", "b" * 64, promised="b" * 64, rows=500)
     other = Fault(DAY, "weather", "c.parquet", "is cut", "unreadable", "c" * 64, promised="c" * 64, rows=7)
@@ -209,7 +210,7 @@ def test_a_file_that_came_twice_counts_once(spark, shop: Shop) -> None:
 
 def test_a_file_that_came_twice_does_not_halve_the_quarantined_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quarantine_records, "_top_rules", lambda _: [])
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     table = Catalog(use_case)["bronze.schedule"]
     tolerated = tolerated_share(use_case, table)
     rows, bad = 100, int(100 * tolerated) + 1

@@ -10,15 +10,17 @@ from contextlib import contextmanager
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.ingest.late.catch_up_plan import Changes, plan
 from nightshift.ingest.late.landing_history import LandingHistory, by_source
 from nightshift.ledger.landings import Landing, SilverInput, Span
 from nightshift.stages import FEATURES, LAND, MARTS, REFINE, SCORE
+from tests.in_home import UseCaseInHome
 
 REQUIRED = ("schedule.csv", "outcomes.jsonl.gz", "weather.parquet")
 REFERENCE = "airlines.csv"
 Files = Mapping[str, str]
-USE_CASE = UseCase.load("flight_delays")
+USE_CASE = UseCaseInHome.load("flight_delays", get_settings())
 CATALOG = Catalog(USE_CASE)
 
 

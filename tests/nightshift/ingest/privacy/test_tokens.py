@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.home.variables.known import PII_KEY
 from nightshift.ingest.privacy.tokens import fingerprint, is_token, load_key, masked_words, token
 
@@ -27,7 +28,7 @@ def test_equal_values_have_one_token_and_classes_keep_apart() -> None:
 def test_a_key_is_made_once_for_its_owner_alone(home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PII_KEY, raising=False)
     with ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(lambda _: load_key(), range(16)))
+        keys = set(pool.map(lambda _: load_key(get_settings()), range(16)))
     assert len(keys) == 1
     path = home.home / "secrets" / "pii_key"
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -36,21 +37,21 @@ def test_a_key_is_made_once_for_its_owner_alone(home, monkeypatch: pytest.Monkey
 
     path.chmod(0o644)
     with pytest.raises(NightshiftError, match="can be read by others than its owner: run `chmod 600"):
-        load_key()
+        load_key(get_settings())
 
 
 @pytest.mark.parametrize("weak", ["", "short", "a" * 64, "abcabcabc" * 10, " " * 80])
 def test_weak_keys_are_refused_and_not_shown(home, monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
     monkeypatch.setenv(PII_KEY, weak)
     with pytest.raises(NightshiftError) as refused:
-        load_key()
+        load_key(get_settings())
     assert "32 or more random characters" in str(refused.value)
     assert not weak.strip() or weak not in str(refused.value)
 
 
 def test_a_given_key_counts_and_leaves_no_file(home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PII_KEY, KEY.decode())
-    assert load_key() == KEY
+    assert load_key(get_settings()) == KEY
     assert not (home.home / "secrets").exists()
     assert re.fullmatch("[0-9a-f]{8}", fingerprint(KEY))
 

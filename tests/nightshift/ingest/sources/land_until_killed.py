@@ -11,6 +11,7 @@ import sys
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.ingest import archive
 from nightshift.job import Job
 from spark_jobs.land import land
@@ -23,6 +24,6 @@ def killed(*_: object) -> None:
 
 if __name__ == "__main__":
     archive.keep = killed  # type: ignore[assignment]
-    use_case = UseCase.load(sys.argv[1])
+    use_case = UseCase.load(sys.argv[1], get_settings())
     dates = BatchDates.of(dt.date.fromisoformat(sys.argv[2]))
     land(Job("land", use_case, Catalog(use_case), dates, run_id="killed"), argparse.Namespace())

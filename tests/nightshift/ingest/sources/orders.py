@@ -62,7 +62,7 @@ def rows(spark, declared: Table, delivery: Delivery) -> list[Any]:
 
 def declare(tables: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The use case ``shop``, in a folder of its own."""
-    use_case = yaml.safe_load((UseCase.load("flight_delays").folder / "use_case.yaml").read_text())
+    use_case = yaml.safe_load((UseCase.load("flight_delays", get_settings()).folder / "use_case.yaml").read_text())
     use_case |= {"name": "shop", "demo": None, "sample_source": None}
     use_case["delivery"]["tolerated_quarantine_share"] = 0.5
     folder = tmp_path / "use_cases" / "shop"

@@ -267,7 +267,7 @@ def test_a_byte_identical_file_under_another_name_is_not_read_again(spark, landi
 def test_weather_of_days_of_23_and_25_hours_lands_whole_and_other_hours_do_not(
     spark, home: Settings, date: str, hours: int
 ) -> None:
-    use_case = UseCase.load("flight_delays")
+    use_case = UseCase.load("flight_delays", get_settings())
     catalog = Catalog(use_case)
     observed = dt.date.fromisoformat(date)
     batch_date = observed + dt.timedelta(days=1)

@@ -107,7 +107,7 @@ def test_a_refused_extract_leaves_the_published_rows_as_they_were(
 ) -> None:
     declare(DECLARED, tmp_path, monkeypatch)
     orders.run(order(1, "2013-10-01T12:00:00Z", note="'first'"))
-    shop = UseCase.load("shop")
+    shop = UseCase.load("shop", get_settings())
     job = Job("land", shop, Catalog(shop), BatchDates.of(FIRST), run_id="test")
     land(job, argparse.Namespace())
     meanwhile(AFTER_READ, "UPDATE orders SET note = 'second'")

@@ -328,7 +328,7 @@ def test_a_use_case_of_databases_only_is_landed_and_accounted_for_by_its_query(
         order(2, "2013-10-01T13:00:00Z", amount="101"),
         order(3, "2013-10-01T14:00:00Z"),
     )
-    shop = UseCase.load("shop")
+    shop = UseCase.load("shop", get_settings())
     catalog = Catalog(shop)
     land(Job("land", shop, catalog, BatchDates.of(FIRST), run_id="test"), argparse.Namespace())
 
@@ -352,7 +352,7 @@ def test_a_day_without_rows_that_is_allowed_is_landed_and_refined(
     declare(allowed + refined, tmp_path, monkeypatch)
     # What nobody declared is kept aside of each row, and of none there is nothing to keep.
     orders.run(order(1, "2013-10-01T12:00:00Z"), "ALTER TABLE orders ADD COLUMN gate int DEFAULT 7")
-    shop = UseCase.load("shop")
+    shop = UseCase.load("shop", get_settings())
     catalog = Catalog(shop)
     for dates in (BatchDates.of(FIRST), BatchDates.of(SECOND)):
         for stage, job in (("land", land), ("refine", refine)):
@@ -366,7 +366,7 @@ def test_a_day_without_rows_that_is_allowed_is_landed_and_refined(
             (asked,) = ledger.inputs(entry)
             assert (asked.kind, asked.name, asked.rows) == ("query", "jdbc:crm.public.orders", 0)
             assert str(asked.origin).endswith("[2013-10-02 04:00:00+00, 2013-10-03 04:00:00+00) 0 rows")
-            assert archive.path_of("shop", asked.version, ".parquet").is_file()
+            assert archive.path_of(archive.of(shop), asked.version, ".parquet").is_file()
 
 
 def test_a_kill_leaves_no_rows_in_clear(
@@ -383,7 +383,7 @@ def test_a_kill_leaves_no_rows_in_clear(
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert [path for path in in_clear("Ada Lovelace") if path.is_relative_to(get_settings().staging / "extracts/shop")]
 
-    shop = UseCase.load("shop")
+    shop = UseCase.load("shop", get_settings())
     land(Job("land", shop, Catalog(shop), BatchDates.of(FIRST), run_id="test"), argparse.Namespace())
 
     assert {path.relative_to(get_settings().home).parts[0] for path in in_clear("Ada Lovelace")} == {"archive"}

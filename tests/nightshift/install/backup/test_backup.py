@@ -67,7 +67,7 @@ def installation(monkeypatch: pytest.MonkeyPatch, new_server: Path) -> Into:
             for name, value in {"NIGHTSHIFT_HOME": str(Path(folder, "home")), **variables}.items():
                 patch.setenv(name, value)
             forget()
-            prepare_home()
+            prepare_home(get_settings())
             subprocess.run(["cp", "-a", new_server, get_settings().postgres], check=True)
             postgres_tools.give_away(get_settings().postgres)
             try:
@@ -85,7 +85,7 @@ def installation(monkeypatch: pytest.MonkeyPatch, new_server: Path) -> Into:
 
 def fill(settings: Settings) -> None:
     """A table with a row, an experiment, a file of personal data's key."""
-    table = Catalog(UseCase.load("flight_delays"))["bronze.airlines"]
+    table = Catalog(UseCase.load("flight_delays", get_settings()))["bronze.airlines"]
     rows = {"batch_date": [DAY], "carrier": ["9E"], "name": ["Endeavor"]}
     write_deltalake(table.path, pa.table(rows), partition_by=["batch_date"])
     (settings.home / "secrets").mkdir(mode=0o700)
@@ -98,7 +98,7 @@ def fill(settings: Settings) -> None:
     artifacts = settings.mlflow_artifacts / "flight_delays"
     artifacts.mkdir(parents=True)
     (artifacts / "model.txt").write_text("a tree")
-    with create_engine(database.database_url("mlflow")).begin() as connection:
+    with create_engine(database.database_url(get_settings(), "mlflow")).begin() as connection:
         connection.execute(
             text("CREATE TABLE experiments (artifact_location text); INSERT INTO experiments VALUES (:at), ('s3://b')"),
             {"at": artifacts.as_uri()},
@@ -114,14 +114,14 @@ def published() -> None:
 
 def written() -> io.BytesIO:
     stream, said = io.BytesIO(), []
-    write_backup.write_to(stream, said.append)
+    write_backup.write_to(stream, get_settings(), said.append)
     assert any(line.startswith("lake: ") for line in said)
     stream.seek(0)
     return stream
 
 
 def artifact_locations() -> list[str]:
-    with create_engine(database.database_url("mlflow")).begin() as connection:
+    with create_engine(database.database_url(get_settings(), "mlflow")).begin() as connection:
         found = connection.execute(text("SELECT artifact_location FROM experiments ORDER BY 1"))
         return [row[0] for row in found]
 
@@ -142,16 +142,16 @@ def test_what_is_restored_is_what_was_there_and_knows_its_new_place(installation
     with installation(**NO_AIRFLOW, **other) as settings:
         if served:
             # As in docker-compose.yaml: the server's database is known here, too.
-            address = database.database_url("mlflow").replace("+psycopg2", "")
+            address = database.database_url(get_settings(), "mlflow").replace("+psycopg2", "")
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("NIGHTSHIFT_MLFLOW_DATABASE_URL", address)
                 get_settings.cache_clear()
-                restore_backup.restore_from(backup, lambda _: None)
+                restore_backup.restore_from(backup, get_settings(), lambda _: None)
                 where = "mlflow-artifacts:"
                 assert artifact_locations() == [f"{where}/flight_delays", "s3://b"]
             get_settings.cache_clear()
         else:
-            restore_backup.restore_from(backup, lambda _: None)
+            restore_backup.restore_from(backup, get_settings(), lambda _: None)
             assert artifact_locations() == [f"{settings.mlflow_artifacts.as_uri()}/flight_delays", "s3://b"]
         assert fingerprint() == before
         with ledger.engine().begin() as connection:
@@ -183,11 +183,11 @@ def test_a_backup_that_is_cut_or_none_restores_nothing(installation: Into) -> No
             (newer.getvalue(), "has form 99"),
         ):
             with pytest.raises(UsageError, match=said):
-                restore_backup.restore_from(io.BytesIO(stream), lambda _: None)
+                restore_backup.restore_from(io.BytesIO(stream), get_settings(), lambda _: None)
             assert not settings.lake.exists()
-            assert not database_dumps.is_used("ledger")
+            assert not database_dumps.is_used(get_settings(), "ledger")
             assert not half_restored(settings).exists()
-        restore_backup.restore_from(io.BytesIO(whole), lambda _: None)
+        restore_backup.restore_from(io.BytesIO(whole), get_settings(), lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_nothing_is_written_beyond_the_home(installation: Into, name: str, kind:
             tar.addfile(member, io.BytesIO(content))
     stream.seek(0)
     with installation(**NO_AIRFLOW), pytest.raises(UsageError, match="which is no file or folder of a home"):
-        restore_backup.restore_from(stream, lambda _: None)
+        restore_backup.restore_from(stream, get_settings(), lambda _: None)
 
 
 def test_nothing_is_restored_over_what_is_there(installation: Into) -> None:
@@ -213,12 +213,12 @@ def test_nothing_is_restored_over_what_is_there(installation: Into) -> None:
         fill(settings)
         backup = written()
         with pytest.raises(UsageError, match="holds something already: the folder lake"):
-            restore_backup.restore_from(backup, lambda _: None)
+            restore_backup.restore_from(backup, get_settings(), lambda _: None)
         backup.seek(0)
         for name in backup_format.FILLED:
             shutil.rmtree(settings.home / name, ignore_errors=True)
         with pytest.raises(UsageError, match="holds something already: the database ledger"):
-            restore_backup.restore_from(backup, lambda _: None)
+            restore_backup.restore_from(backup, get_settings(), lambda _: None)
 
 
 def test_nothing_is_copied_under_services_that_run(installation: Into, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_nothing_is_copied_under_services_that_run(installation: Into, monkeypat
         )
         for carried_out in (write_backup.write_to, restore_backup.restore_from):
             with pytest.raises(UsageError, match=r"services, land flight_delays of .* run"):
-                carried_out(io.BytesIO(), lambda _: None)
+                carried_out(io.BytesIO(), get_settings(), lambda _: None)
 
 
 def test_nor_while_a_job_that_was_started_by_hand_is_connected(
@@ -239,14 +239,14 @@ def test_nor_while_a_job_that_was_started_by_hand_is_connected(
     with installation(**NO_AIRFLOW) as settings:
         fill(settings)
         with ledger.engine().begin(), pytest.raises(UsageError, match="1 connections to the database ledger"):
-            write_backup.write_to(io.BytesIO(), lambda _: None)
+            write_backup.write_to(io.BytesIO(), get_settings(), lambda _: None)
 
 
 def test_a_job_that_ran_meanwhile_is_found(installation: Into, monkeypatch: pytest.MonkeyPatch) -> None:
     dump = database_dumps.dump
 
-    def and_a_job(name: str, to: Path) -> None:
-        dump(name, to)
+    def and_a_job(settings: Settings, name: str, to: Path) -> None:
+        dump(settings, name, to)
         published()
         ledger.engine().dispose()
 
@@ -254,7 +254,7 @@ def test_a_job_that_ran_meanwhile_is_found(installation: Into, monkeypatch: pyte
         fill(settings)
         monkeypatch.setattr(database_dumps, "dump", and_a_job)
         with pytest.raises(ConflictError, match="a job ran while the backup was made"):
-            write_backup.write_to(io.BytesIO(), lambda _: None)
+            write_backup.write_to(io.BytesIO(), get_settings(), lambda _: None)
 
 
 def test_links_are_followed_and_those_to_nothing_are_named(installation: Into, tmp_path: Path) -> None:
@@ -271,11 +271,11 @@ def test_links_are_followed_and_those_to_nothing_are_named(installation: Into, t
         (settings.logs / "latest").symlink_to("today")
         (settings.logs / "around").symlink_to(settings.home)
         stream, said = io.BytesIO(), []
-        write_backup.write_to(stream, said.append)
+        write_backup.write_to(stream, get_settings(), said.append)
         assert f"not in it: {settings.landing / 'gone.csv'}, which leads to no file" in said
     stream.seek(0)
     with installation(**NO_AIRFLOW) as settings:
-        restore_backup.restore_from(stream, lambda _: None)
+        restore_backup.restore_from(stream, get_settings(), lambda _: None)
         assert (fingerprint(), settings.lake.is_symlink()) == (before, False)
         assert [each.name for each in settings.logs.iterdir()] == ["today"]
 
@@ -285,11 +285,11 @@ def test_a_lake_that_can_not_be_read_whole_is_no_backup(installation: Into, tmp_
         fill(settings)
         (settings.lake / "bronze" / "lost").symlink_to(tmp_path / "none")
         with pytest.raises(UsageError, match="lost leads to no file"):
-            write_backup.write_to(io.BytesIO(), lambda _: None)
+            write_backup.write_to(io.BytesIO(), get_settings(), lambda _: None)
         shutil.rmtree(settings.lake)
         settings.lake.symlink_to(tmp_path / "none")
         with pytest.raises(UsageError, match="lake is a link to nothing"):
-            write_backup.write_to(io.BytesIO(), lambda _: None)
+            write_backup.write_to(io.BytesIO(), get_settings(), lambda _: None)
 
 
 def test_nothing_starts_while_all_state_is_read_or_written(home: Settings) -> None:
@@ -311,16 +311,16 @@ def test_a_restore_that_failed_halfway_is_known_and_can_be_done_again(
         before, backup = fingerprint(), written()
     restore = database_dumps.restore
 
-    def fails_at_mlflow(name: str, dumped: Path) -> None:
+    def fails_at_mlflow(settings: Settings, name: str, dumped: Path) -> None:
         if name == "mlflow":
             raise InstallationError("the disk is full")
-        restore(name, dumped)
+        restore(settings, name, dumped)
 
     with installation(**NO_AIRFLOW) as settings:
         with monkeypatch.context() as patch:
             patch.setattr(database_dumps, "restore", fails_at_mlflow)
             with pytest.raises(InstallationError, match="the disk is full"):
-                restore_backup.restore_from(backup, lambda _: None)
+                restore_backup.restore_from(backup, get_settings(), lambda _: None)
         for begun in (
             lambda: refuse_transfer(settings),
             lambda: CliRunner().invoke(cli, ["sql"], catch_exceptions=False),
@@ -332,7 +332,7 @@ def test_a_restore_that_failed_halfway_is_known_and_can_be_done_again(
         (settings.lake / "bronze" / "other").touch()
         assert not list((settings.home / "tmp" / "restore").glob("*"))
         backup.seek(0)
-        restore_backup.restore_from(backup, lambda _: None)
+        restore_backup.restore_from(backup, get_settings(), lambda _: None)
         refuse_transfer(settings)
         assert fingerprint() == before
         assert not (settings.lake / "bronze" / "other").exists()
@@ -360,9 +360,9 @@ def test_a_server_that_asks_for_a_password_is_given_it_and_no_command_line_has_i
         server.run("CREATE DATABASE ledger", name="postgres")
         server.run("CREATE TABLE kept (said text)", "INSERT INTO kept VALUES ('as it was')", name="ledger")
         monkeypatch.setattr(database_dumps.subprocess, "run", noted)
-        database_dumps.dump("ledger", tmp_path / "dump")
+        database_dumps.dump(get_settings(), "ledger", tmp_path / "dump")
         server.run("DROP TABLE kept", "CREATE TABLE newer (said text)", name="ledger")
-        database_dumps.restore("ledger", tmp_path / "dump")
+        database_dumps.restore(get_settings(), "ledger", tmp_path / "dump")
         connection = server.connect("ledger")
         with connection.cursor() as cursor:
             cursor.execute("SELECT said, to_regclass('newer') FROM kept")
@@ -426,7 +426,7 @@ def test_a_full_disk_leaves_no_half_of_a_file(
 
 
 def test_a_fingerprint_is_of_the_rows_alone_and_of_all_of_them(home: Settings) -> None:
-    table = Catalog(UseCase.load("flight_delays"))["bronze.airlines"]
+    table = Catalog(UseCase.load("flight_delays", get_settings()))["bronze.airlines"]
     rows = [{"batch_date": DAY, "carrier": carrier, "name": name} for carrier, name in (("9E", None), ("AA", "A"))]
 
     def of(*parts: list[dict[str, Any]]) -> str:
@@ -474,6 +474,6 @@ def test_what_airflow_has_encrypted_is_read_with_the_key_of_the_new_home(install
         old, backup = fernet_key(settings), written()
     with installation() as settings:
         said: list[str] = []
-        restore_backup.restore_from(backup, said.append)
+        restore_backup.restore_from(backup, get_settings(), said.append)
         assert fernet_key(settings) != old
         assert airflow(settings, "variables", "get", "kept").strip().endswith("in confidence")

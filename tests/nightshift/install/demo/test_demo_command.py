@@ -30,7 +30,7 @@ class Airflow:
 
 def test_every_dag_is_on_for_whoever_goes_on_from_the_demo() -> None:
     airflow = Airflow()
-    _switch_on(airflow, UseCase.load("flight_delays"))  # type: ignore[arg-type]
+    _switch_on(airflow, UseCase.load("flight_delays", get_settings()))  # type: ignore[arg-type]
     assert sorted(airflow.on) == [f"flight_delays_{kind}" for kind in KINDS]
 
 
@@ -61,22 +61,22 @@ def declare(folder: Path, name: str, **more: object) -> None:
 
 
 def test_the_only_use_case_with_a_demo_needs_no_name(use_cases: Path) -> None:
-    assert demonstrable(None).name == demonstrable("shown").name == "shown"
+    assert demonstrable(get_settings(), None).name == demonstrable(get_settings(), "shown").name == "shown"
 
 
 def test_of_several_one_must_be_named(use_cases: Path) -> None:
     declare(use_cases, "another", sample_source="sample_source", demo=DEMO)
     with pytest.raises(UsageError, match=r"2 use cases have a demo(.|\n)*USE_CASE=<name>`; there are: another, shown"):
-        demonstrable(None)
-    assert demonstrable("another").name == "another"
+        demonstrable(get_settings(), None)
+    assert demonstrable(get_settings(), "another").name == "another"
 
 
 def test_one_without_a_sample_or_a_demo_says_what_is_missing_and_which_have_one(use_cases: Path) -> None:
     declare(use_cases, "unplayed", demo=DEMO)
     with pytest.raises(UsageError, match=r"plain/use_case.yaml declares no demo and sample_source(.|\n)*are: shown"):
-        demonstrable("plain")
+        demonstrable(get_settings(), "plain")
     with pytest.raises(UsageError, match=r"unplayed/use_case\.yaml declares no sample_source: unplayed has no demo"):
-        demonstrable("unplayed")
+        demonstrable(get_settings(), "unplayed")
 
 
 class Asking:
@@ -104,4 +104,4 @@ def test_without_a_champion_it_ends_at_the_form_about_the_first_model(home: Sett
     )
     form = "http://airflow/dags/shown_train/runs/demo__2024-01-02/tasks/approve/required_actions"
     with pytest.raises(DecisionError, match=rf"waits for a person(.|\n)*{form}, then run `make demo USE_CASE=shown`"):
-        _through_the_scheduler(Asking(), demonstrable("shown"), [].append)  # type: ignore[arg-type]
+        _through_the_scheduler(Asking(), demonstrable(get_settings(), "shown"), [].append)  # type: ignore[arg-type]

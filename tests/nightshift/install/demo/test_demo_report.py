@@ -48,7 +48,7 @@ def parcels(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (folder / "tables.yaml").write_text(yaml.safe_dump({"tables": tables}))
         monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder.parent))
         get_settings.cache_clear()
-        return UseCase.load("parcels")
+        return UseCase.load("parcels", get_settings())
 
     return declare
 
@@ -100,5 +100,5 @@ def test_the_query_is_shown_with_figures_as_people_read_them(
     home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo_report, "query", lambda _: pa.table({"n": [7], "hours": [12345.678], "share": [0.41539]}))
-    demo_report.print_query(terminal.console(), UseCase.load("flight_delays"))
+    demo_report.print_query(terminal.console(), UseCase.load("flight_delays", get_settings()))
     assert capsys.readouterr().out.splitlines()[-1].split() == ["7", "│", "12,346", "│", "0.415"]

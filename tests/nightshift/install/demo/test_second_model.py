@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.install.demo.second_model import SecondModel, outcome
 from nightshift.models.champions import Decision
 
@@ -97,5 +98,5 @@ class Airflow:
 
 def test_the_outcome_of_a_refused_one_comes_from_the_training_itself(home: Any) -> None:
     run = {"dag_id": "flight_delays_train", "dag_run_id": "demo__1", "state": "success"}
-    found = outcome(Airflow(), UseCase.load("flight_delays"), run)  # type: ignore[arg-type]
+    found = outcome(Airflow(), UseCase.load("flight_delays", get_settings()), run)  # type: ignore[arg-type]
     assert (found.version, found.refused, found.people, found.decision) == (None, "enough_rows", (), None)

@@ -21,7 +21,7 @@ PORTS = Ports(airflow=18080, mlflow=15000, data_docs=18090)
 
 def test_a_home_without_services_says_how_to_start_them(home):
     with pytest.raises(NightshiftError, match="run `nightshift up`"):
-        airflow_env.connection_info()
+        airflow_env.connection_info(get_settings())
 
 
 def test_another_airflows_variables_do_not_reach_this_one(home, monkeypatch):

@@ -40,12 +40,12 @@ def secrets_of(settings: Settings) -> dict[str, str]:
 
 @pytest.mark.parametrize("service", [*container.AIRFLOW, *container.SERVICES])
 def test_no_command_line_holds_a_secret(composed: Settings, service: str) -> None:
-    command, _ = container.program(service)
+    command, _ = container.program(get_settings(), service)
     assert not [each for each in secrets_of(composed).values() if each in " ".join(command)]
 
 
 def test_airflow_reads_its_secrets_itself_and_has_none_in_its_environment(composed: Settings) -> None:
-    _, variables = container.program("scheduler")
+    _, variables = container.program(get_settings(), "scheduler")
     assert not [each for each in secrets_of(composed).values() if each in " ".join(variables.values())]
     for option, file in (
         ("CORE__FERNET_KEY", "airflow_fernet_key"),
@@ -88,11 +88,11 @@ def test_without_its_secret_a_service_does_not_start_and_says_which(
     (composed.secrets_dir / missing).unlink()
     get_settings.cache_clear()
     with pytest.raises(SettingsError, match=f"the secret {missing} is missing"):
-        container.program(service)
+        container.program(get_settings(), service)
 
 
 def test_spark_is_told_the_secret_where_no_list_of_processes_shows_it(composed: Settings) -> None:
-    command, variables = container.program("spark-worker", ["--cores", "2"])
+    command, variables = container.program(get_settings(), "spark-worker", ["--cores", "2"])
     assert command[-1] == "spark://spark-master:7077"
     assert variables["_SPARK_AUTH_SECRET"] == composed.spark_secret
     assert "-Dspark.authenticate=true" in variables["SPARK_DAEMON_JAVA_OPTS"]
@@ -100,18 +100,21 @@ def test_spark_is_told_the_secret_where_no_list_of_processes_shows_it(composed: 
 
 
 def test_mlflow_heeds_only_the_hosts_by_which_it_is_meant_to_be_reached(composed: Settings) -> None:
-    command, variables = container.program("mlflow")
+    command, variables = container.program(get_settings(), "mlflow")
     assert command[command.index("--allowed-hosts") + 1] == "mlflow:5000,127.0.0.1:5000,localhost:5000"
     assert variables["MLFLOW_BACKEND_STORE_URI"].startswith("postgresql+psycopg2://mlflow:")
 
 
 def test_databases_have_roles_of_their_own(composed: Settings) -> None:
-    users = {name: database.database_url(name).partition("//")[2].partition(":")[0] for name in database.DATABASES}
+    users = {
+        name: database.database_url(get_settings(), name).partition("//")[2].partition(":")[0]
+        for name in database.DATABASES
+    }
     assert users == {"airflow": "airflow", "ledger": "nightshift", "mlflow": "mlflow", "optuna": "nightshift"}
 
 
 def test_an_unknown_service_is_refused_with_those_there_are(composed: Settings, capsys) -> None:
     with pytest.raises(UsageError, match="there are: init, api-server, scheduler"):
-        container.program("flower")
+        container.program(get_settings(), "flower")
     assert container.main(["flower"]) == 65
     assert "there is no service 'flower'" in capsys.readouterr().err

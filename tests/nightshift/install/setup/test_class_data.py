@@ -37,9 +37,8 @@ def test_a_recording_that_fails_leaves_a_toolchain_that_works(tmp_path, monkeypa
     def fails(*_):
         raise RuntimeError("no space left")
 
-    monkeypatch.setattr(setup_command, "get_settings", lambda: settings)
     monkeypatch.setattr(class_data, "record", fails)
-    answer = CliRunner().invoke(setup_command.setup)
+    answer = CliRunner().invoke(setup_command.setup, obj=settings)
 
     assert answer.exit_code == 0
     assert "no space left" in answer.output

@@ -81,9 +81,8 @@ def test_a_check_that_breaks_is_a_failure_not_a_traceback(settings, monkeypatch)
 
 
 def test_the_exit_status_and_json_tell_a_program(monkeypatch, settings):
-    monkeypatch.setattr(doctor, "get_settings", lambda: settings)
     (settings.toolchain_dir / "toolchain.json").unlink()
-    answer = CliRunner().invoke(doctor.doctor, ["--json"])
+    answer = CliRunner().invoke(doctor.doctor, ["--json"], obj=settings)
     assert answer.exit_code == 1
     found = {finding["check"]: finding for finding in json.loads(answer.stdout)}
     assert found["java"]["result"] == "fail"

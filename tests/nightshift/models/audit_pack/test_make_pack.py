@@ -18,6 +18,7 @@ from nightshift.commands.audit_pack import audit_pack
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
+from nightshift.home.settings import get_settings
 from nightshift.ledger import engine
 from nightshift.ledger.ledger_tables import EntryRow, InputRow
 from nightshift.models import champions, mlflow_connection
@@ -37,7 +38,7 @@ def use_case(home, monkeypatch):
     """A use case with the tables of the flights, and nothing in ledger and registry."""
     mlflow_connection.client.cache_clear()
     made = a_use_case()
-    tables = Catalog(UseCase.load("flight_delays"))
+    tables = Catalog(UseCase.load("flight_delays", get_settings()))
     tables.use_case = made
     monkeypatch.setattr(make_pack, "Catalog", lambda _: tables)
     yield made
@@ -78,7 +79,7 @@ def a_history(use_case):
 
 
 def registered(use_case, features=1):
-    label = Catalog(UseCase.load("flight_delays"))["gold.features"].label
+    label = Catalog(UseCase.load("flight_delays", get_settings()))["gold.features"].label
     return register(use_case, DATES, **{f"delta_version.{label}": str(features), "code_version": "0123456789ab"})
 
 
@@ -93,8 +94,8 @@ def rows(content):
 
 def with_card(use_case, version):
     run_id = mlflow_connection.model_version(use_case, version).run_id
-    mlflow_connection.client().log_text(run_id, f"<p>a card</p>{BEGIN}{END}", "card/card.html")
-    mlflow_connection.client().log_text(run_id, f"![x](../plots/x.png)\n{BEGIN}{END}", "card/card.md")
+    mlflow_connection.client(get_settings()).log_text(run_id, f"<p>a card</p>{BEGIN}{END}", "card/card.html")
+    mlflow_connection.client(get_settings()).log_text(run_id, f"![x](../plots/x.png)\n{BEGIN}{END}", "card/card.md")
     return run_id
 
 
@@ -173,7 +174,7 @@ def test_a_version_that_does_not_exist_leaves_no_file(use_case, tmp_path):
 def test_a_run_that_somebody_deleted_is_said_to_be_missing(use_case, tmp_path):
     version = registered(use_case)
     run_id = with_card(use_case, version)
-    mlflow_connection.client().delete_run(run_id)
+    mlflow_connection.client(get_settings()).delete_run(run_id)
     from mlflow.tracking._tracking_service.utils import _get_store
 
     _get_store()._hard_delete_run(run_id)
@@ -186,7 +187,7 @@ def test_a_run_that_somebody_deleted_is_said_to_be_missing(use_case, tmp_path):
 
 def test_the_command_says_where_it_lies(use_case, tmp_path, monkeypatch):
     version = registered(use_case)
-    monkeypatch.setattr(UseCase, "load", lambda name: use_case)
+    monkeypatch.setattr(UseCase, "load", lambda name, home: use_case)
     place = tmp_path / "below" / "pack.zip"
     done = CliRunner().invoke(audit_pack, [str(version), "--use-case", use_case.name, "--output", str(place)])
     assert done.exit_code == 0, done.output
@@ -196,7 +197,7 @@ def test_the_command_says_where_it_lies(use_case, tmp_path, monkeypatch):
 
 
 def test_declarations_sql_and_lock_are_in_it_and_each_is_explained():
-    files = declared_files(UseCase.load("flight_delays"))
+    files = declared_files(UseCase.load("flight_delays", get_settings()))
     for name in ("use_cases/flight_delays/use_case.yaml", "use_cases/flight_delays/tables.yaml", "requirements.lock"):
         assert f"code/{name}" in files
     models = "code/use_cases/flight_delays/dbt/models/features/"

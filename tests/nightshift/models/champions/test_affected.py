@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.home.variables.known import RESULT_FILE
 from nightshift.job import Job
 from nightshift.ledger import engine
@@ -32,7 +33,7 @@ def catalog(use_case):
         champions.promote(use_case, version, first, "auto", "why", f"train {first}")
     champions.roll_back(use_case, 1, D5, "maria", "why", "manual")
     # The tables are those of the flights, whose name this use case does not have.
-    found = Catalog(UseCase.load("flight_delays"))
+    found = Catalog(UseCase.load("flight_delays", get_settings()))
     found.use_case = use_case
     return found
 

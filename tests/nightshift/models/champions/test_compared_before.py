@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from nightshift.declarations.use_case import UseCase
+from nightshift.home.settings import get_settings
 from nightshift.ledger.model_decisions import Decision
 from nightshift.models.champions.compared_before import never_compared
 
@@ -39,5 +40,5 @@ def decided(version, action="promoted", day=1):
     ],
 )
 def test_it_is_known_whether_a_version_was_held_against_the_champion_of_now(made, compared, said):
-    found = never_compared(UseCase.load("flight_delays"), made, 3, compared)
+    found = never_compared(UseCase.load("flight_delays", get_settings()), made, 3, compared)
     assert (found is None) if said is None else (said in found)

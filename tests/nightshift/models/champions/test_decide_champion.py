@@ -16,7 +16,7 @@ from sqlalchemy.exc import StatementError
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.ledger.attempts import attempt
 from nightshift.ledger.model_decisions import add, deciding
 from nightshift.ledger.turns import turn_if_free
@@ -32,7 +32,7 @@ D1, D5, D9 = (dt.date(2013, 10, number) for number in (1, 5, 9))
 
 
 def alias(use_case):
-    found = mlflow_connection.client().get_registered_model(use_case.model_name).aliases.get(ALIAS)
+    found = mlflow_connection.client(get_settings()).get_registered_model(use_case.model_name).aliases.get(ALIAS)
     return None if found is None else str(found)
 
 
@@ -147,7 +147,7 @@ def test_a_rollback_that_is_refused_blocks_nobody(two):
 
 
 def test_a_version_whose_features_are_gone_is_neither_put_back_nor_promoted_and_blocks_nobody(two, monkeypatch):
-    features = Catalog(UseCase.load("flight_delays"))["gold.features"]
+    features = Catalog(UseCase.load("flight_delays", get_settings()))["gold.features"]
     columns = [each for each in features.columns if each.name != "distance"]
     without_distance = {"gold.features": features.model_copy(update={"columns": tuple(columns)})}
     monkeypatch.setattr(usable_version, "Catalog", lambda _: without_distance)
@@ -339,7 +339,7 @@ def test_killed_between_ledger_and_alias_the_next_look_mends(use_case):
 
 
 def test_an_alias_that_somebody_moved_is_put_back(two):
-    mlflow_connection.client().set_registered_model_alias(two.model_name, ALIAS, "1")
+    mlflow_connection.client(get_settings()).set_registered_model_alias(two.model_name, ALIAS, "1")
     assert which_version.champion_version(two) == 2
     champions.mend(two)
     assert alias(two) == "2"
@@ -347,13 +347,13 @@ def test_an_alias_that_somebody_moved_is_put_back(two):
 
 def test_a_tag_that_says_otherwise_than_the_ledger_is_mended(two):
     # As it was written once: the last date of the reign, not the first after it.
-    mlflow_connection.client().set_model_version_tag(two.model_name, "1", "champion_to", "2013-10-04")
+    mlflow_connection.client(get_settings()).set_model_version_tag(two.model_name, "1", "champion_to", "2013-10-04")
     champions.mend(two)
     assert tags(two, 1)["champion_to"] == str(D5)
 
 
 def test_a_new_champion_begins_after_what_it_has_seen_and_what_is_scored(use_case: UseCase):
-    catalog = Catalog(UseCase.load("flight_delays"))
+    catalog = Catalog(UseCase.load("flight_delays", get_settings()))
     catalog.use_case = use_case
     trained_until = dt.date(2013, 9, 30)
     matured = trained_until + dt.timedelta(days=use_case.target.maturity_days)
