@@ -15,7 +15,7 @@ dates are not touched.
 `announce`: start the DAGs that wait for these tables.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. The stages before it are
-done and published, the failed one has published nothing unaudited. Mend the cause and clear the red task; it is always
+done and published, the failed one has published nothing unaudited. Fix the cause and clear the red task; it is always
 safe to run a task again. It waits for the same pool as the nights, which come first; a task that runs holds them up.
 """
 

@@ -4,7 +4,7 @@
 come: find them, land them, and carry them through to features, scores and marts. Features look back on many
 deliveries, so one corrected day may touch weeks. Where nothing came late, the first task says so and skips the rest.
 
-**Inputs.** The manifests in `landing/<use case>/<date>/`, held against the digests that the ledger keeps of what was
+**Inputs.** The manifests in `landing/<use case>/<date>/`, compared with the digests that the ledger keeps of what was
 landed. It looks at the newest dates, as many as `delivery.late_days` of the use case says. Dates after the newest
 landed one are the nights' affair.
 
@@ -18,7 +18,7 @@ over, where one is faulty and the others must not wait for it. `model`: `as_of`,
 tables; where the newest landed date is among the redone ones, they start anyway.
 
 **When it fails.** Nobody needs to get up: the nights do not wait for it, and nothing unaudited was published. Open the
-red task's log: its last lines name the fault and the next step. Mend the cause and clear the red task, or leave it:
+red task's log: its last lines name the fault and the next step. Fix the cause and clear the red task, or leave it:
 the next run finds what is left, whatever stage it ended in. The steps for each case are in the runbook below.
 """
 

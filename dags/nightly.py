@@ -15,7 +15,7 @@ replaces its slice with the same rows; no other date is touched.
 of a backfill, start the DAGs that wait for its tables; other runs do so anyway.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. Nothing unaudited was
-published, and yesterday's tables are still there. Mend the cause, then clear the red task; it is always safe to run
+published, and yesterday's tables are still there. Fix the cause, then clear the red task; it is always safe to run
 a task again. The steps for each case are in the runbook below.
 """
 

@@ -2,7 +2,7 @@
 
 **Purpose.** The champion turned out to be bad, in the middle of the night or after weeks: make an earlier version
 champion again, from a batch date on that may lie in the past, see which scores the other one made since then, and
-make them anew where that is wanted. It needs no pool slot to put the model back: from then on every stage that begins
+make them again where that is wanted. It needs no pool slot to put the model back: from then on every stage that begins
 to score takes it, whatever else is running. Where the version is champion of these dates already, nothing is decided:
 `roll_back` is skipped and says by whom and why it was.
 
@@ -87,7 +87,7 @@ def rollback(use_case: UseCase) -> DAG:
             execution_timeout=LONGEST_STAGE,
         )
         chain(roll_back, show_affected, *rescore)
-        # Beside the scores, which are first in the queue for the pool: neither waits for the other to be mended.
+        # Beside the scores, which are first in the queue for the pool: neither waits for the other to be fixed.
         describe_features = describe_features_task(
             *(use_case, from_date),
             wanted="{{ ti.xcom_pull(task_ids='roll_back', key='decided') }}",

@@ -15,7 +15,7 @@ that are scored already. The feature registry, a page and a table, says what the
 `first_date` and `last_date` replace the ends of the range. `trials`, `validation_days` and `test_days` replace what the
 use case's YAML says.
 
-**When it fails.** Nobody needs to get up: the nights go on with the champion that there is. In the morning open the
+**When it fails.** Nobody needs to get up: the nights continue with the champion that there is. In the morning open the
 red task's log; its last lines name the fault and the next step. `approve` waits for a person under *Required actions*;
 while it does, the run goes on and no other training begins. A backfill never starts a training.
 """

@@ -50,13 +50,13 @@ def look_further(rows: DataFrame, table: Table, dates: BatchDates, expected_rows
             )
     found.checks += evaluated(
         "sums_agree_between_tables",
-        "A sum that cannot be held against the other table's says nothing.",
+        "A sum that cannot be checked against the other table's says nothing.",
         lambda: agreement_checks(rows, table, dates),
     )
     if expected_rows != 0:
         found.checks += evaluated(
             "keys_are_unique_across_batch_dates",
-            "Keys that cannot be held against other batch dates' may be doubled.",
+            "Keys that cannot be checked against other batch dates' may be doubled.",
             lambda: uniqueness_checks(rows, table, dates),
         )
     return found

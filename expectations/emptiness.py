@@ -1,7 +1,7 @@
 """Whether a batch date may be without rows: where there was nothing that it could be made from.
 
-Of a slice whose rows are counted in, that is known before its audit: each of its batch dates was held against what went
-in (`Accounting.refuse_imbalance`). Of one that sums up, the tables that it agrees with tell.
+Of a slice whose rows are counted in, that is known before its audit: each of its batch dates was checked against what
+went in (`Accounting.refuse_imbalance`). Of one that sums up, the tables that it agrees with tell.
 """
 
 from __future__ import annotations

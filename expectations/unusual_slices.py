@@ -1,4 +1,4 @@
-"""Checks that hold a slice against earlier ones: volume, null shares, distinct counts."""
+"""Checks that compare a slice with earlier ones: volume, null shares, distinct counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two tables of scores held against each other, bit for bit and column by column."""
+"""Two tables of scores compared, bit for bit and column by column."""
 
 from __future__ import annotations
 

@@ -143,5 +143,5 @@ def _refuse_wrong_sums(raw: Floats, totals: Floats) -> None:
         first: Any = wrong[0]
         raise DataError(
             f"the contributions of {len(wrong)} of {len(raw)} rows do not add up to their raw score, as in "
-            f"{totals[first]!r} and {raw[first]!r}: nothing was scored; hold the model's file against the registry's"
+            f"{totals[first]!r} and {raw[first]!r}: nothing was scored; compare the model's file with the registry's"
         )

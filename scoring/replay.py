@@ -186,7 +186,7 @@ def _with_keys(rows: DataFrame, scores: Table, keys: dict[str, str]) -> DataFram
 
 
 def _refuse_gone(table: Table, version: int, dates: BatchDates, what: str) -> None:
-    """Hold a version's files against the disk: a vacuum keeps what the newest version needs, and no more.
+    """Check a version's files against the disk: a vacuum keeps what the newest version needs, and no more.
 
     Raises:
         NightshiftError: if the version or its files are gone.

@@ -12,7 +12,7 @@ from nightshift.errors import DataError, DeclarationError
 
 
 def refuse_missing_cases(rows_in: Mapping[dt.date, int], cases: Mapping[dt.date, int], features: Table) -> None:
-    """Hold the feature rows against what the night decided is to be scored.
+    """Check the feature rows against what the night decided is to be scored.
 
     Raises:
         NightshiftError: naming the batch dates on which the numbers differ.

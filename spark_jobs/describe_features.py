@@ -1,4 +1,4 @@
-"""Describe the features anew: the registry as a page and as a published table, and dbt's documentation of its models.
+"""Describe the features again: the registry as a page and as a published table, and dbt's documentation of its models.
 
     python -m spark_jobs.describe_features --use-case <use case> --dates 2013-10-01
 

@@ -1,6 +1,6 @@
 """Land deliveries: files and queries to bronze tables, and what is not accepted to `bronze.quarantine`.
 
-Files are held against their manifest, records against their declaration (docs/landing-contract.md). What is not
+Files are checked against their manifest, records against their declaration (docs/landing-contract.md). What is not
 accepted is published to quarantine with the rules that it breaks: together with the rows that are accepted or, where
 the run is blocked, by itself, beside what was set aside of the delivery that stays in force. People decide there what
 becomes of it (docs/runbooks/quarantine.md). Personal data is replaced by tokens before anything is written
@@ -114,7 +114,7 @@ def say_at_a_glance(job: Job) -> None:
 
 
 def judge(spark: SparkSession, job: Job, delivery: Delivery, made: list[RowDecision]) -> list[Judged]:
-    """The records of each source that came, parsed once and held against the declaration and the decisions.
+    """The records of each source that came, parsed once and checked against the declaration and the decisions.
 
     What is cached, and all that follows, holds no personal data.
     """

@@ -168,7 +168,7 @@ def newest(refined: Refined) -> DataFrame:
 def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accounting]:
     """Rows in and rows dropped as older, per table, batch date and landed file, in one Spark job.
 
-    Rows in are counted in bronze itself, file by file, and the records that a function made are held against them. A
+    Rows in are counted in bronze itself, file by file, and the records that a function made are checked against them. A
     date without rows has no file, and names the versions in which there were none.
 
     Raises:

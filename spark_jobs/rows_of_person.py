@@ -76,7 +76,7 @@ def find_tables(spark: SparkSession, tables: Iterable[Table], token: str) -> lis
 def keep_account(spark: SparkSession, job: Job, found: FoundRows, token: str) -> None:
     """Put rows into quarantine that are about to leave a source table: without content, but counted.
 
-    So the sum of delivered rows still agrees, also if the removal is cut off and begins anew.
+    So the sum of delivered rows still agrees, also if the removal is cut off and begins again.
     """
     quarantine = job.catalog[QUARANTINE]
     version = lake.newest_version(quarantine) if quarantine.exists() else None
@@ -203,7 +203,7 @@ def _accounting(found: FoundRows, entries: Mapping[dt.date, Entry], dates: Batch
 
 
 def _has_account(entry: Entry | None) -> bool:
-    """Whether a slice's rows were held against those that went in."""
+    """Whether a slice's rows were compared with those that went in."""
     return entry is not None and entry.rows_in is not None
 
 

@@ -146,7 +146,7 @@ def empty_ledger() -> None:
 
 
 def forget_cached_rows() -> None:
-    """A job caches rows and ends; within one session each later query would be held against all of them."""
+    """A job caches rows and ends; within one session each later query would be matched with all of them."""
     if "pyspark.sql" in sys.modules:
         from pyspark import SparkContext
         from pyspark.sql import SparkSession

@@ -40,7 +40,7 @@ def withdraw(spark: SparkSession, table: Table, future: BatchDates) -> int:
 
 
 def deliver_changed(spark: SparkSession, table: Table, future: BatchDates, version: int) -> None:
-    """Deliver the future of a table anew, from the rows that a Delta version has; there must be some."""
+    """Deliver the future of a table again, from the rows that a Delta version has; there must be some."""
     later = lake.read(spark, table, future, version=version)
     if not _is_nightly(table):
         later = _snapshots(spark, table, future, version)

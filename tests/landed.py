@@ -31,7 +31,7 @@ class Copy:
     def patch(self, file: str, old: str, new: str) -> None:
         """Replace a text that is there."""
         text = (self.folder / file).read_text(encoding="utf-8")
-        assert old in text, f"{file} no longer holds {old!r}: plant the fault anew"
+        assert old in text, f"{file} no longer holds {old!r}: plant the fault again"
         (self.folder / file).write_text(text.replace(old, new), encoding="utf-8")
 
 

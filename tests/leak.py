@@ -1,7 +1,7 @@
 """Does anything of a batch date see the future? Let the deliveries after it come in another form, and look.
 
 What a night of D would have made while nothing later was there is computed first. Then the future comes, changed as
-far as it may, and the slice of D is made anew by the product's own code: in a range that begins with D, in a range
+far as it may, and the slice of D is made again by the product's own code: in a range that begins with D, in a range
 around D, and in a single night again. It must come out as it was known then.
 """
 

@@ -45,7 +45,7 @@ def _catalog(use_case: UseCase) -> Catalog:
     return _of_flights() if isinstance(use_case, Renamed) else Catalog(use_case)
 
 
-# Whoever becomes champion is held against the declared features.
+# Whoever becomes champion is checked against the declared features.
 usable_version.Catalog = _catalog
 
 

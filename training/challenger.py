@@ -1,4 +1,4 @@
-"""Making and judging one model: search, fit, calibrate, choose the threshold, evaluate, hold against the gates."""
+"""Making and judging one model: search, fit, calibrate, choose the threshold, evaluate, apply the gates."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Challenger:
         model: trees, calibration, threshold or interval.
         learning_curve: loss after each round, of train and validation.
         evaluation: on the test period.
-        numbers: all that the gates were held against.
+        numbers: all that the gates were applied to.
         drift: how far each feature moved from train to test (population stability index).
         missing_rise: by how much the share of missing values of each feature rose from train to test.
         verdicts: of all gates.

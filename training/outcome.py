@@ -34,7 +34,7 @@ class Outcome:
         approval: who lets it become champion.
         metrics: of its evaluation.
         verdicts: of its gates.
-        compared: the champion that it was held against, or `none`; None where that is not known.
+        compared: the champion that it was compared with, or `none`; None where that is not known.
         flattered: what people must know of that champion's measures; empty where nothing flatters them.
         suspects: features that may know the outcome, each with the reason.
     """
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def registered_before(use_case: UseCase, run_id: str) -> Outcome | None:
-    """The outcome of an MLflow run that was gone on with and had registered its version; None where it had not.
+    """The outcome of an MLflow run that was resumed and had registered its version; None where it had not.
 
     It is read and not made again: the version may be champion by now, and would be judged beside itself.
 
@@ -138,7 +138,7 @@ def _say_refused(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
     raise GateError(
         f"the model of {use_case.model_name} was refused by its gates, and there is NO CHAMPION: nothing can be "
         f"scored until a model passes\n{reasons}\n"
-        f"  next: read the report of MLflow run {run_id}; give more batch dates (--dates), or mend the features"
+        f"  next: read the report of MLflow run {run_id}; give more batch dates (--dates), or fix the features"
     )
 
 

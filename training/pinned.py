@@ -54,7 +54,7 @@ class Pinned:
         return cls(gates, files, digests)
 
     def tags(self, job: Job, rows: str, periods: Periods, trials: int) -> dict[str, str]:
-        """What a run of a training must have to be gone on with, and to be believed: as tags of it.
+        """What a run of a training must have to be resumed, and to be believed: as tags of it.
 
         Delta versions are not among it: any night makes a new one, with the same rows of the dates that are trained on.
 

@@ -1,7 +1,7 @@
 """The MLflow side of a training: a run always, a registered version for what passed its gates.
 
 The order is what makes it safe: run, model files, version with all its tags; the decision in the ledger and the alias
-come after. Whoever is killed in between goes on with the same run when it is started again, and registers once.
+come after. A training that was killed in between resumes the same run when it is started again, and registers once.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
 
     Args:
         same: tags that such a run must have, too, like the digests of the rows that are trained on and of the gates:
-            what was searched on other data, or judged by other gates, is not gone on with. They are set on a new run.
+            what was searched on other data, or judged by other gates, is not resumed. They are set on a new run.
 
     Raises:
         NightshiftError: if MLflow does not answer.
@@ -60,10 +60,10 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
         # Looked for in every attempt: the one before may have made a run and lost the answer.
         for found in _to_go_on_with(job, experiment, tags):
             with contextlib.ExitStack() as own:
-                # Whose process lives is not gone on with.
+                # A run whose process lives is not resumed.
                 if own.enter_context(turn_if_free(f"training {found}")):
                     mlflow.start_run(run_id=found)
-                    log.info("going on with MLflow run %s, which did not finish", found)
+                    log.info("resuming MLflow run %s, which did not finish", found)
                     locks.enter_context(own.pop_all())
                     return found
         name = f"{job.use_case.name} {job.dates}"
@@ -95,7 +95,7 @@ def log_training(
     """Parameters, finite metrics and tags of the current run; other metrics are in the gates' report.
 
     Raises:
-        NightshiftError: if MLflow does not answer, or a run that was gone on with had other parameters before: MLflow
+        NightshiftError: if MLflow does not answer, or a run that was resumed had other parameters before: MLflow
             never changes one.
     """
     import mlflow
@@ -108,7 +108,7 @@ def log_training(
     if changed:
         leave_unfinished(home, run_id)
         raise DataError(
-            f"MLflow run {run_id}, which was gone on with, had other values of {', '.join(changed)} before, and MLflow "
+            f"MLflow run {run_id}, which was resumed, had other values of {', '.join(changed)} before, and MLflow "
             "keeps the first: the run is left as it is. Run this again, it begins a new one"
         )
     finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
@@ -118,7 +118,7 @@ def log_training(
 
 
 def leave_unfinished(home: Settings, run_id: str) -> None:
-    """Keep a run from being gone on with: another training begins a new one.
+    """Keep a run from being resumed: another training begins a new one.
 
     Raises:
         NightshiftError: if MLflow does not answer.
@@ -129,8 +129,8 @@ def leave_unfinished(home: Settings, run_id: str) -> None:
 def decided_by(job: Job, run_id: str) -> str:
     """The run id under which a training decides about its version.
 
-    One that was started by hand has none of its own; that of its MLflow run tells it from others, so that it is gone
-    on with where it was killed after its decision.
+    One that was started by hand has none of its own; that of its MLflow run tells it from others, so that it is
+    resumed where it was killed after its decision.
     """
     return job.run_id if job.run_id != BY_HAND else f"{BY_HAND}-{run_id[:12]}"
 
@@ -212,7 +212,7 @@ def _to_go_on_with(job: Job, experiment: str, tags: Mapping[str, str]) -> list[s
     """Runs of one job that its task has not seen to the end, the newest first.
 
     One that finished counts as well where it registered a version, and the job is that of a DAG: its task was killed
-    right at its end. About whose version somebody else decided, that is settled, and another training begins anew; what
+    right at its end. About whose version somebody else decided, that is settled, and another training begins; what
     this very run decided is no reason, its task may have been killed right after.
     """
     # Values are compared here: MLflow's filters have no way to quote a quotation mark.

@@ -57,7 +57,7 @@ def write_report(
         dataset: that it was made from.
         periods: train, validation and test.
         provenance: what the version's tags will say: data versions, code, environment, study.
-        champion: that it was held against.
+        champion: that it was compared with.
         skew: of the training range; None where it was not looked for.
         declarations: content of the files that declare the use case and judged the model, by name: as they were when
             the training began.

@@ -4,7 +4,7 @@ r"""Put a version of the model back from a batch date on, past or future.
         --who maria --why "version 2 warns of everything"
 
 The date is the first that the version is champion of again. Scores that another version made from then on stay until
-they are made anew; `training.show_affected` says which.
+they are made again; `training.show_affected` says which.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def body(job: Job, arguments: argparse.Namespace) -> None:
-    """Look into the ledger, and print the dates and what makes their scores anew."""
+    """Look into the ledger, and print the dates and what makes their scores again."""
     found = affected(job.catalog, job.dates.first)
     if found.scored_by:
         log.info("these scores are not the champion's:\n%s", "\n".join(found.lines()))

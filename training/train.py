@@ -166,7 +166,7 @@ def _made_and_judged(
 
 
 def read_rows(job: Job, dates: BatchDates | None = None) -> tuple[Rows, Skew]:
-    """Read the data set in Spark, hold it against what was scored, and end Spark: the search needs its cores."""
+    """Read the data set in Spark, check it against what was scored, and end Spark: the search needs its cores."""
     dates = dates or job.dates
     features = job.catalog[FEATURE_TABLE]
     spark = session(f"train {job.use_case.name} {dates}", job.home, job.use_case.spark)
@@ -260,7 +260,7 @@ def _promote(job: Job, version: int, run_id: str) -> None:
     try:
         kept = champions.promote(job.use_case, version, first, AUTO, why, decided_by(job, run_id))
     except NeverComparedError:
-        # Gone on with, it would come here again, with the same version.
+        # Resumed, it would come here again, with the same version.
         leave_unfinished(job.home, run_id)
         raise
     log.info("%s version %d is champion from %s on", job.use_case.model_name, version, kept.first)

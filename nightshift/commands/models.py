@@ -71,7 +71,7 @@ def list_versions(settings: Settings, use_case: str, as_json: bool) -> None:
     from nightshift.models import champions, mlflow_connection
 
     case = UseCase.load(use_case, settings)
-    champions.mend(case)
+    champions.repair(case)
     rows = [
         {
             "version": version,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def live_on(settings: Settings, date: str, use_case: str, as_json: bool) -> None:
     """Show the version that is champion of batch date DATE, and the versions that made its scores, the newest first.
 
-    They differ after a rollback, until the date is scored anew, and where somebody scored it with a version by its
+    They differ after a rollback, until the date is scored again, and where somebody scored it with a version by its
     number. Then it is shown, too, who was champion of the date when the scores were made.
 
     Exits with 1 where the date has no champion.

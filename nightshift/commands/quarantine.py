@@ -124,7 +124,7 @@ def release(settings: Settings, /, **given: Any) -> None:
     """Let rows pass although they break a rule.
 
     Bounds, accepted values, patterns and rules between columns can be waived. What can't be read, is missing or of
-    another type can't: only a mended rule or a new delivery helps.
+    another type can't: only a fixed rule or a new delivery helps.
     """
     _decide(settings, "release", **given)
 

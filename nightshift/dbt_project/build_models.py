@@ -103,7 +103,7 @@ class DbtProject:
         unrun_tests.refuse_unrun(self.manifest, self.folder, layers)
 
     def refuse_untested(self, models: Sequence[str]) -> None:
-        """Ask for the data tests that hold models against their declarations, where these are not audited otherwise.
+        """Ask for the data tests that check models against their declarations, where these are not audited otherwise.
 
         Raises:
             NightshiftError: naming the tests that a model lacks, or that would let some rows pass.

@@ -115,7 +115,7 @@ def _run_dbt(
     by_name = {table.identifier: table for table in models.tables}
     stages: dict[str, lake.Stage] = {}
     remedy = (
-        "look at the examples, mend the model or what it reads, then clear this task in Airflow, or run "
+        "look at the examples, fix the model or what it reads, then clear this task in Airflow, or run "
         f"`{command(job.stage, job.use_case.name, job.dates)}`"
     )
     with ExitStack() as watched:

@@ -16,7 +16,7 @@ TableFault = tuple[Table, str]
 
 
 def faults_between(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[TableFault]:
-    """Each fault in words, with the table whose declaration should be mended.
+    """Each fault in words, with the table whose declaration should be fixed.
 
     Args:
         tables: by their short name.

@@ -20,7 +20,7 @@ def overdue(table: Table, use_case: UseCase, newest: dt.date | None, now: dt.dat
         now: an instant, with a time zone.
     """
     if now.tzinfo is None:
-        raise ValueError("now must have a time zone: it is held against midnight in the use case's zone")
+        raise ValueError("now must have a time zone: it is compared with midnight in the use case's zone")
     if table.freshness_hours is None:
         return None
     if newest is None:

@@ -1,4 +1,4 @@
-"""Hold the SQL in the declarations against the columns that it names, before any job runs it."""
+"""Check the SQL in the declarations against the columns that it names, before any job runs it."""
 
 from __future__ import annotations
 

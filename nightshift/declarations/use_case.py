@@ -182,7 +182,7 @@ class UseCase(InHome):
         return self.name
 
     def batch_dates(self, text: str) -> BatchDates:
-        """Parse a range and hold it against the dates that this use case has.
+        """Parse a range and check it against the dates that this use case has.
 
         Raises:
             NightshiftError: if it is no range, too long, or outside ``dates``.

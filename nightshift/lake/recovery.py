@@ -20,7 +20,7 @@ def recover(use_case: str, table: Table) -> None:
     closed as published; any other as failed. What lies in a stage of a process that is gone was never visible.
     """
     for entry in reconcile(lambda entry: _committed(table, entry), use_case=use_case, table_name=table.short_name):
-        log.warning("run %s of %s ended without a word; the ledger now says how", entry.run_id, table.label)
+        log.warning("run %s of %s was killed; the ledger now records how it ended", entry.run_id, table.label)
     for folder in lake.sweep(table):
         log.warning("removed the stage %s of a process that was ended", folder)
 

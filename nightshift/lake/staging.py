@@ -66,7 +66,7 @@ class Stage:
         return parquet(spark, self.table, self.folder, [str(file.path) for file in self.files])
 
     def refuse_changed(self) -> None:
-        """Hold the folder against what was pinned.
+        """Check the folder against what was pinned.
 
         Raises:
             NightshiftError: naming the files that changed, came or went.

@@ -1,4 +1,4 @@
-"""Keeping account of an attempt while it runs, and of those that ended without a word."""
+"""Keeps account of an attempt while it runs, and of attempts whose process was killed."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Landing:
 
     Attributes:
         digests: SHA-256 of the files, or of a query's result; None where the ledger did not keep them yet.
-        rows: how many were published: of the same files other ones, once a rule is mended or rows are released.
+        rows: how many were published: of the same files other ones, once a rule is fixed or rows are released.
         version: the Delta version of the source table that it made.
     """
 

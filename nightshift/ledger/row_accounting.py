@@ -41,7 +41,7 @@ class Accounting:
         return self.rows_in(date) - self.quarantined(date) - self.deduplicated(date)
 
     def refuse_imbalance(self, table: Table, published: Mapping[dt.date, int]) -> None:
-        """Hold the rows that are to be published against what came in.
+        """Check the rows that are to be published against what came in.
 
         Raises:
             NightshiftError: naming each batch date that does not balance, with its sums.

@@ -154,7 +154,7 @@ def sigmoid(margins: Floats) -> Floats:
 
 
 def _refuse_unfit_knots(knots: Sequence[float], probabilities: Sequence[float]) -> None:
-    """Hold the knots of an isotonic calibration against what they must be."""
+    """Check the knots of an isotonic calibration against what they must be."""
     x, y = np.asarray(knots, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
     if not len(x) or len(x) != len(y):
         raise DataError(f"an isotonic calibration needs a probability per knot, not {len(y)} for {len(x)} knots")

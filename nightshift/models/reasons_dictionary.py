@@ -71,7 +71,7 @@ def wordings(use_case: UseCase, features: Table) -> dict[str, Wording]:
     if unknown := sorted(given.keys() - known.keys()):
         raise DeclarationError(
             f"{line_of(path, ['features', unknown[0]])}: {', '.join(unknown)}: {features.short_name} has no "
-            "such feature, so that nothing would ever be said of it: take its phrases out, or mend the name"
+            "such feature, so that nothing would ever be said of it: take its phrases out, or fix the name"
         )
     return {name: _wording(column, given.get(name)) for name, column in known.items()}
 

@@ -11,7 +11,7 @@ from nightshift.models.model_version import RegisteredModel
 
 
 def refuse_unusable(model: RegisteredModel, use_case: UseCase) -> None:
-    """Hold a model against what its use case declares now.
+    """Check a model against what its use case declares now.
 
     Raises:
         NightshiftError: if its task or its features are not those of the use case.
@@ -21,7 +21,7 @@ def refuse_unusable(model: RegisteredModel, use_case: UseCase) -> None:
 
 
 def check_task(model: RegisteredModel, use_case: UseCase) -> None:
-    """Hold the model's task against the use case's.
+    """Check the model's task against the use case's.
 
     Raises:
         NightshiftError: if they differ.
@@ -34,7 +34,7 @@ def check_task(model: RegisteredModel, use_case: UseCase) -> None:
 
 
 def check_features(model: RegisteredModel, features: Table) -> None:
-    """Hold the model's signature against the feature table's declaration, by name.
+    """Check the model's signature against the feature table's declaration, by name.
 
     Raises:
         NightshiftError: if an input of the model is not a declared feature.

@@ -35,7 +35,7 @@ def champion_version(use_case: UseCase) -> int | None:
 
 
 def champion(use_case: UseCase) -> RegisteredModel | None:
-    """The model of :func:`champion_version`, which a new one must be better than; mends what MLflow says of it.
+    """The model of :func:`champion_version`, which a new one must be better than; fixes what MLflow says of it.
 
     None as well if it is blocked: what nobody may score with is no rival, and one whose files are lost would else keep
     every new model out.
@@ -58,7 +58,7 @@ def champion(use_case: UseCase) -> RegisteredModel | None:
             f"the champion cannot be read: {error}\nnext: if it is gone for good, `nightshift models block {version} "
             f"--use-case {use_case.name} --who … --why …`; then a new model is judged without it"
         ) from error
-    champions.mend(use_case)
+    champions.repair(use_case)
     return found
 
 
@@ -76,7 +76,7 @@ def resolve(use_case: UseCase, wanted: str, dates: BatchDates) -> list[tuple[Bat
     """
     versions = versions_of(use_case, wanted, dates)
     models = {version: load(use_case, version) for version in {version for _, version in versions}}
-    champions.mend(use_case)
+    champions.repair(use_case)
     return [(part, models[version]) for part, version in versions]
 
 

@@ -45,7 +45,7 @@ class ApproveModel(ApprovalOperator):
             task_id=TASK_ID,
             subject=f"May the new model of {use_case.name} become champion?",
             assigned_users=[{"id": name, "name": name} for name in approval.by],
-            # Without it, nobody would ever be asked to decide at last.
+            # Without a timeout the task waits forever.
             response_timeout=dt.timedelta(hours=approval.timeout_hours),
             defaults=self.REJECT,
             **kwargs,
@@ -140,7 +140,7 @@ class ApproveModel(ApprovalOperator):
         self.defaults = self.options[1:]
 
     def _refuse_never_compared(self, context: Context) -> None:
-        """Hold the champion that the training judged its model beside against the one of now.
+        """Check the champion that the training judged its model beside against the one of now.
 
         Where it is another one, clearing this task would not help: Airflow keeps the form as it was when it was opened
         first, and takes the answer off only.

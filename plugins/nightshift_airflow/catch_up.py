@@ -21,7 +21,7 @@ TONIGHT = "tonight"
 
 
 class FindChanges(BaseOperator):
-    """Holds the landing zone against the ledger; skips every stage that has nothing to redo.
+    """Checks the landing zone against the ledger; skips every stage that has nothing to redo.
 
     The ranges of a stage go to its task as text, under the stage's name, so that they stand in the XCom tab and in
     the rendered templates of the stage's task.

@@ -44,7 +44,7 @@ class DeliveryTrigger(BaseTrigger):
         folder: location of the delivery's folder: its path, or its URL.
         poll_seconds: pause between two looks.
         deadline: instant of the last look, ISO 8601 with a zone. An instant, not a duration, so that a triggerer
-            that restarts does not start the wait anew.
+            that restarts does not start the wait again.
     """
 
     def __init__(self, folder: str, poll_seconds: float, deadline: str) -> None:
@@ -54,7 +54,7 @@ class DeliveryTrigger(BaseTrigger):
         self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What another triggerer needs to go on with this wait."""
+        """What another triggerer needs to continue this wait."""
         arguments = {"folder": self.folder, "poll_seconds": self.poll_seconds, "deadline": self.deadline}
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 

@@ -1,4 +1,4 @@
-"""What each task runs, compared with what was recorded: `UPDATE_RECORDED=1 pytest tests/dags` records anew."""
+"""What each task runs, compared with what was recorded: `UPDATE_RECORDED=1 pytest tests/dags` records again."""
 
 from __future__ import annotations
 

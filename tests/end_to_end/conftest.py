@@ -89,7 +89,7 @@ def ingested(station: Station) -> Station:
     conf = {"first_date": first, "last_date": last, "stages": "ingest"}
     run_id = station.api.trigger(f"{USE_CASE}_backfill", None, conf)
     job = until(lambda: station.jobs("spark_jobs.land"), 120)[0]
-    station.mended = _mended(station)
+    station.fixed = _mended(station)
     assert job.is_running(), "`up` ends nothing that runs"
     station.finished["ingest"] = station.assert_succeeds(f"{USE_CASE}_backfill", run_id, PATIENCE)
     station.finished["tick"] = _ticked(station)
@@ -172,7 +172,7 @@ def _use_cases(folder: Path) -> Path:
 
 
 def _forget_agreements(file: Path) -> None:
-    """It has no dbt models, so nothing can be held against their tables."""
+    """It has no dbt models, so nothing can be checked against their tables."""
     declared = yaml.safe_load(file.read_text(encoding="utf-8"))
     for table in declared["tables"]:
         table.pop("agrees_with", None)

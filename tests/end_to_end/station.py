@@ -60,7 +60,7 @@ class Station:
     # What the forms showed that were answered in a browser.
     forms: dict[str, str] = field(default_factory=dict)
     # Its services before and after their sockets were removed.
-    mended: tuple[set[tuple[int, float]], set[tuple[int, float]]] = (set(), set())
+    fixed: tuple[set[tuple[int, float]], set[tuple[int, float]]] = (set(), set())
     # Versions of the model by which the backfilled date was scored first.
     scored_by: set[int] = field(default_factory=set)
 

@@ -57,7 +57,7 @@ def run_again(scored: Station) -> Station:
 
 @pytest.fixture(scope="module")
 def taken_back(scored: Station) -> Station:
-    """Version 2 is put back over the night that version 1 had scored, and it is scored anew."""
+    """Version 2 is put back over the night that version 1 had scored, and it is scored again."""
     scored.finished["rollback"] = scored.succeed(
         "rollback", PATIENCE, None, version=2, from_date=BACKFILLED, why=WHY_BACK, block=True, rescore=True
     )

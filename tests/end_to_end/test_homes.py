@@ -1,4 +1,4 @@
-"""The embedded services of two homes side by side: started together, crashed, mended, ended.
+"""The embedded services of two homes side by side: started together, crashed, fixed, ended.
 
 In `make test` one installation serves all of this folder; its services are looked at in `test_services.py`, and what
 tells the processes, ports and databases of two homes apart in `tests/nightshift/install/services` and

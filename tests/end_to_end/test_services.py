@@ -41,6 +41,6 @@ def test_started_a_second_time_nothing_runs_twice(station: Station) -> None:
 
 
 def test_sockets_that_a_cleaner_removed_are_put_back_under_a_task_that_goes_on(ingested: Station) -> None:
-    before, after = ingested.mended
+    before, after = ingested.fixed
     assert before == after
     assert ingested.finished["ingest"]["state"] == "success"

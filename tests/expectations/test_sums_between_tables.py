@@ -1,4 +1,4 @@
-"""Sums that must agree between tables are held against what is published."""
+"""Sums that must agree between tables are checked against what is published."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NIGHT = BatchDates.of(DAY)
 
 
 def agreement(**changes) -> Agreement:
-    """As many flights as the day before: a table may be held against itself, too."""
+    """As many flights as the day before: a table may be compared with itself, too."""
     return Agreement(
         **{"name": "as_many", "why": "The same flights every day.", "table": "gold.scores", "days_before": 1, **changes}
     )

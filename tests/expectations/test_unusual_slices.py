@@ -1,4 +1,4 @@
-"""A slice is held against the same weekday and the days before it, and planted faults are found."""
+"""A slice is compared with the same weekday and the days before it, and planted faults are found."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def test_a_yes_is_none_where_the_champion_changed_while_the_form_was_open(
     monkeypatch.setattr(HITLOperator, "execute", lambda self, context: "waiting")
     assert operator().execute(Pushed(TOLD).context()) == "waiting"
     decide(made, ROLLED_BACK, 3)
-    with pytest.raises(TaskFailedError, match=r"version 3 is champion by now.* train anew.*models promote 2 "):
+    with pytest.raises(TaskFailedError, match=r"version 3 is champion by now.* train again.*models promote 2 "):
         answered("Approve version 2", "better than version 1", MARIA)
     # A no keeps the champion, whichever it is.
     assert answered("Reject version 2", "worse than version 1", MARIA)["who"] == "maria"

@@ -67,7 +67,7 @@ def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def deliver(shop: Shop, edition: str) -> None:
-    """Both dates anew, with a customer and an order each that are quarantined."""
+    """Both dates again, with a customer and an order each that are quarantined."""
     for date in DATES:
         people = [f"{edition}{number}@{date}.org,Ada {edition},1,Turin,36" for number in range(PEOPLE)]
         orders = [order(number, f"{edition}@{date}.org", amount=float(number)) for number in range(ORDERS)]
@@ -81,7 +81,7 @@ def visible(shop: Shop) -> dict[str, list[str]]:
 
 
 def found(pattern: str) -> set[tuple[Path, int]]:
-    """Files by path and inode, so that one that is written anew is another one."""
+    """Files by path and inode, so that one that is written again is another one."""
     files = set()
     for path in get_settings().home.glob(pattern):
         with contextlib.suppress(FileNotFoundError):

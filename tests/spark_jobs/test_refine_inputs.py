@@ -27,7 +27,7 @@ AIRLINES = [
     {"batch_date": SNAPSHOT, "record": 2, "carrier": "UA", "name": "Known first"},
     {"batch_date": SECOND, "record": 2, "carrier": "UA", "name": "Changed"},
     # The same airline twice in one snapshot: the later record counts.
-    {"batch_date": SECOND, "record": 3, "carrier": "UA", "name": "Changed, as the same snapshot mends it"},
+    {"batch_date": SECOND, "record": 3, "carrier": "UA", "name": "Changed, as the same snapshot fixes it"},
     {"batch_date": THIRD, "record": 2, "carrier": "UA", "name": "Corrected"},
 ]
 AIRPORTS = [
@@ -37,7 +37,7 @@ AIRPORTS = [
 ]
 AS_OF = {
     FIRST: ("Known first", "Houston"),
-    SECOND: ("Changed, as the same snapshot mends it", "Houston"),
+    SECOND: ("Changed, as the same snapshot fixes it", "Houston"),
     THIRD: ("Corrected", None),
 }
 AS_OF_EMPTIED = {FIRST: AS_OF[FIRST], SECOND: (AS_OF[SECOND][0], None)}
@@ -87,7 +87,7 @@ def test_a_change_shows_from_its_own_delivery_on(spark: SparkSession, catalog: C
     write_table(spark, catalog["bronze.airports"], AIRPORTS)
 
     assert before == {FIRST: AS_OF[FIRST]}
-    # Made anew after later snapshots came, alone and in ranges that hold them, a slice stays what it was.
+    # Made again after later snapshots came, alone and in ranges that hold them, a slice stays what it was.
     for first, last in ((FIRST, FIRST), (SECOND, SECOND), (FIRST, SECOND), (FIRST, THIRD)):
         dates = BatchDates(first, last)
         assert names(spark, catalog, dates) == {date: AS_OF[date] for date in dates}

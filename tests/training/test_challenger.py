@@ -1,4 +1,4 @@
-"""What a challenger is made from, and what it is held against."""
+"""What a challenger is made from, and what it is compared with."""
 
 import dataclasses
 import logging

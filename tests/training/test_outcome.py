@@ -125,7 +125,7 @@ def test_the_first_champion_and_later_ones_may_be_let_in_by_others(toy):
     alone = comparison(use_case, "run7", outcome(1))
     assert "**Champion now:** no champion so far." in alone
     assert "The challenger alone was judged, on a test period that no choice" in alone
-    # It began before there was a champion, and was gone on with.
+    # It began before there was a champion, and was resumed.
     page = comparison(use_case, "run7", outcome(2, compared="none"))
     assert "version 2 was judged beside no champion, and version 1 is champion by now" in page
     assert "same rows" not in page

@@ -1,4 +1,4 @@
-"""A training is gone on with after a kill, and registers its model once, whole or not at all."""
+"""A training is resumed after a kill, and registers its model once, whole or not at all."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ kill = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 if moment == "registered":
     training.train._promote = kill
 elif moment == "in the ledger":
-    decide_champion.mend = kill
+    decide_champion.repair = kill
 else:
     training.train.tell = kill
 use_case = UseCase.load(name, get_settings())
@@ -185,7 +185,7 @@ def test_killed_after_its_registration_the_next_attempt_ends_with_the_same_versi
     result = tmp_path / "result.json"
     monkeypatch.setenv(RESULT_FILE, str(result))
     with monkeypatch.context() as once:
-        # Its version is champion, and must not be held against itself.
+        # Its version is champion, and must not be compared with itself.
         once.setattr("training.train.challenge", None)
         # A night has published another date meanwhile.
         train(job, make_rows(), version=8)
@@ -252,7 +252,7 @@ def test_gone_on_with_after_another_became_champion_it_takes_no_crown_and_no_per
     with pytest.raises(NightshiftError, match=r"version 1 was judged beside no champion, and version 2 is champion"):
         train(job, make_rows())
     assert [each.version for each in champions.history(job.use_case)] == [2]
-    # Started once more, it does not come to the same end: the newest model is held against the champion of now.
+    # Started once more, it does not come to the same end: the newest model is compared with the champion of now.
     train(job, make_rows())
     assert [each.version for each in champions.history(job.use_case)] == [2]
     assert len(runs_of(job)) == 3
@@ -321,7 +321,7 @@ def test_killed_after_its_decision_a_training_by_hand_decides_once(toy, make_row
         raise KeyboardInterrupt
 
     with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
-        once.setattr("nightshift.models.champions.decide_champion.mend", killed)
+        once.setattr("nightshift.models.champions.decide_champion.repair", killed)
         train(job, make_rows())
     train(job, make_rows())
     (run,) = runs_of(job)

@@ -56,7 +56,7 @@ def _of_time(card: Card) -> Iterator[str]:
             f"{card.periods.train} it has never seen."
         )
     if card.champion is None:
-        yield "It is held against a constant, as there was no champion to hold it against."
+        yield "It is compared with a constant, as there was no champion to compare it with."
 
 
 def _of_parts(card: Card) -> Iterator[str]:

@@ -32,7 +32,7 @@ class Card:
         dataset: that it was made from.
         periods: train, validation and test.
         provenance: data versions, code, environment, study, who approves: the tags that the version will have.
-        champion: that it was held against; None for the first.
+        champion: that it was compared with; None for the first.
         skew: None where it was not looked for.
         pictures: with their captions.
         decided: about the version; a training's own card has none.

@@ -1,4 +1,4 @@
-"""What use_case.yaml says of a training, held against the tables that it names: before any row is read."""
+"""What use_case.yaml says of a training, checked against the tables that it names: before any row is read."""
 
 from __future__ import annotations
 

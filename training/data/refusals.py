@@ -72,7 +72,7 @@ def refuse_unfit_labels(labels: Mapping[str, pa.ChunkedArray], periods: Periods,
                 )
         elif not_finite := int(np.sum(~(np.abs(values) <= LARGEST))):
             raise DataError(
-                f"{column} is infinite or not a number in {not_finite} rows of the {name} period {period}: mend the "
+                f"{column} is infinite or not a number in {not_finite} rows of the {name} period {period}: fix the "
                 "transform that makes it, so that what is not known is null"
             )
         if (values == values[0]).all():

@@ -1,4 +1,4 @@
-"""On which days of the test period a champion may be held against a challenger.
+"""On which days of the test period a champion may be compared with a challenger.
 
 A champion that was trained or tuned on days of that period is flattered there, and would keep out a better one.
 """
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from nightshift.models.model_version import RegisteredModel
 
-# Tag of a run and a version: what flatters the champion that it was held against. Always there, as a run that is gone
-# on with keeps the tags that are not given anew.
+# Tag of a run and a version: what flatters the champion that it was compared with. Always there, as a resumed run
+# keeps the tags that are not given again.
 FLATTERED_TAG: Final = "champion_flattered"
 BY_NOTHING: Final = "by nothing"
 # Of the champion. Its own test period begins behind all that made it, and behind the embargo.
@@ -42,7 +42,7 @@ class Footing:
 
     @classmethod
     def of(cls, champion: RegisteredModel, test: BatchDates, days: NDArray[np.datetime64]) -> Self:
-        """Hold the champion's own periods against a challenger's test.
+        """Check the champion's own periods against a challenger's test.
 
         Args:
             champion: whose tags say what it was made from.

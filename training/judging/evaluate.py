@@ -32,7 +32,7 @@ __all__ = ["NEVER_WARN", "Evaluation", "MonthMetrics", "best_threshold", "cost_c
 
 log = logging.getLogger("nightshift")
 
-# Chance must not pass: what is held against a constant, or against a toss of a coin, has a 99 % interval.
+# Chance must not pass: what is compared with a constant, or with a toss of a coin, has a 99 % interval.
 _LEVELS = {"auc": 0.99, "gain_over_constant": 0.99}
 
 

@@ -31,7 +31,7 @@ RATES: tuple[Rate, ...] = ("selection", "true_positive", "false_positive")
 
 @dataclass(frozen=True)
 class Ratio:
-    """A group's rate over that of the largest group, and the ends of its 95 % interval, days drawn anew.
+    """A group's rate over that of the largest group, and the ends of its 95 % interval, days resampled.
 
     The ends are no numbers where too few days have rows.
     """
@@ -57,7 +57,7 @@ class GroupMetrics:
         value: as text, or the quartile.
         rows: test rows, as they were counted.
         judged: whether there are enough of them (`training.smallest_slice`) for a gate to look at it.
-        largest: whether the others are held against it.
+        largest: whether the others are compared with it.
         rates: by name: ``selection`` is the share of rows that is warned of, ``true_positive`` that of the events,
             ``false_positive`` that of the others.
         ratios: each rate over that of the largest group.

@@ -1,4 +1,4 @@
-"""Judge a model: hold the numbers of its evaluation against the gates of the use case.
+"""Judge a model: apply the gates to the numbers of its evaluation of the use case.
 
 The gates themselves stand in ``use_cases/<name>/gates.yaml``, written to be read by a risk officer. All of them must
 pass. A number that is missing, infinite or not a number fails its gate: what cannot be shown has not been shown.

@@ -2,7 +2,7 @@
 
 A date was scored from the feature table as it then was; training reads it as it is now. Where late deliveries, another
 definition or a fault changed a feature in between, the model learns from values that no score was made from. So rows
-of dates that were scored are held against those that training reads, key by key.
+of dates that were scored are compared with those that training reads, key by key.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Skew:
 
 
 def compare(spark: SparkSession, catalog: Catalog, dates: BatchDates, features_version: int) -> Skew:
-    """Hold the newest scored dates of a range against what training reads of them.
+    """Check the newest scored dates of a range against what training reads of them.
 
     Dates whose files are still the ones that were scored from are equal without a look at their rows; the others
     are joined by key and counted in one Spark job. A key that training lacks differs in every feature. A feature

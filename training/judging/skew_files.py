@@ -61,7 +61,7 @@ def scored_from(catalog: Catalog, dates: BatchDates) -> dict[dt.date, int | None
 
 
 def differing_files(table: Table, versions: Mapping[dt.date, int | None], training_version: int) -> SkewFiles:
-    """Hold the files of scored dates against those that training reads.
+    """Check the files of scored dates against those that training reads.
 
     Args:
         table: of the features.

@@ -59,7 +59,7 @@ class Subject:
 
     @functools.cached_property
     def bootstrap(self) -> Bootstrap:
-        """Days of the test period drawn anew, as for the intervals of the metrics."""
+        """Days of the test period resampled, as for the intervals of the metrics."""
         return Bootstrap(self.test.days, self.training.seed, self.test.weights)
 
     @functools.cached_property

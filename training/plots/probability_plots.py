@@ -64,7 +64,7 @@ def discrimination(folder: Path, subject: Subject) -> Picture:
         saved(folder / "roc_and_precision_recall.png", axes),
         "ROC and precision-recall",
         "Left, the further the line bends to the upper left, the better the ranking; right, the higher, the more "
-        "warnings are right. The shaded band holds 95 % of what drawing the test days anew would give.",
+        "warnings are right. The shaded band holds 95 % of what drawing the test days again would give.",
     )
 
 
@@ -93,7 +93,7 @@ def calibration(folder: Path, subject: Subject) -> Picture:
         saved(folder / "reliability.png", axes),
         "Reliability",
         "Points on the dotted line mean that a forecast of 30 % comes true three times in ten; above it the model "
-        "says too little, below too much. Bars are 95 % intervals, days drawn anew; below, where the forecasts lie.",
+        "says too little, below too much. Bars are 95 % intervals, days resampled; below, where the forecasts lie.",
     )
 
 

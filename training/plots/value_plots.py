@@ -127,7 +127,7 @@ def interval_coverage(folder: Path, subject: Subject) -> Picture:
 
 
 def _shares(subject: Subject, inside: Floats, group: Floats) -> tuple[Floats, Floats, Floats]:
-    """Share of each group that is inside, and the ends of its interval, days drawn anew."""
+    """Share of each group that is inside, and the ends of its interval, days resampled."""
     kept = np.unique(group)
     count = int(group.max()) + 1
 

@@ -32,7 +32,7 @@ class Winner:
         trials: how many were finished or pruned.
         pruned: how many of them were pruned.
         seconds: spent on the study, by all processes that worked on it.
-        seconds_before: those of them that others had spent when this process went on with it.
+        seconds_before: those of them that others had spent when this process resumed it.
     """
 
     parameters: dict[str, Any]

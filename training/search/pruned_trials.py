@@ -34,7 +34,7 @@ Curve = Mapping[int, float]
 
 @dataclass(frozen=True)
 class Order:
-    """A trial to grow: LightGBM's parameters, and the curves of the finished trials that it is held against."""
+    """A trial to grow: LightGBM's parameters, and the curves of the finished trials that it is compared with."""
 
     parameters: Mapping[str, Any]
     earlier: Sequence[Curve]
@@ -58,7 +58,7 @@ class Grown:
 def grow_trial(parts: Parts, order: Order, threads: int | None = None) -> Grown:
     """Grow one trial, and end it early where the median of the earlier ones was better after equally many rounds.
 
-    It is held against ``order.earlier`` alone, whatever else has finished meanwhile: so the outcome depends neither on
+    It is compared with ``order.earlier`` alone, whatever else has finished meanwhile: so the outcome depends neither on
     when nor where it runs.
     """
     import optuna
@@ -148,7 +148,7 @@ class Workers:
         """What became of the trials, in their order; those that may no longer begin are missing at the end.
 
         Raises:
-            NightshiftError: if a process ended without a word.
+            NightshiftError: if a process was killed.
         """
         running: deque[Future[Grown]] = deque()
         try:

@@ -42,7 +42,7 @@ class Study:
     def __init__(self, parts: Parts, use_case: UseCase, name: str, url: str | None) -> None:
         """Open the study, or begin it.
 
-        A study of that name that searched in other data, or in another space, is begun anew: its losses could not be
+        A study of that name that searched in other data, or in another space, is begun again: its losses could not be
         compared with those to come.
 
         Raises:
@@ -56,7 +56,7 @@ class Study:
         self._take_over()
         known = self._study.user_attrs.get("digest")
         if known not in (None, self._digest):
-            log.warning("study %s was made on other data or in another space: it is begun anew", name)
+            log.warning("study %s was made on other data or in another space: it is begun again", name)
             self._delete()
         if known != self._digest:
             self._study.set_user_attr("first", self._first_points())

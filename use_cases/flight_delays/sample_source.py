@@ -81,7 +81,7 @@ def deliver(
         dates: batch dates, within 2013.
         landing_root: root of the landing zone.
         progress: told one line per date.
-        force: write a complete delivery anew, even when its content differs from the sample's.
+        force: write a complete delivery again, even when its content differs from the sample's.
 
     Raises:
         NightshiftError: if a date is outside the sample, or a delivery of other content is already there.

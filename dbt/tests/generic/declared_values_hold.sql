@@ -1,5 +1,5 @@
 {#
-  Holds every column against what its YAML declares: required, accepted, pattern, minimum, maximum. One scan for all
+  Checks every column against what its YAML declares: required, accepted, pattern, minimum, maximum. One scan for all
   columns. Returns each row that breaks a rule, with the rules that it broke.
 #}
 {% test declared_values_hold(model) %}
@@ -25,7 +25,7 @@
     {%- do rules.append((name ~ ' is not accepted', quoted ~ ' not in (' ~ values | join(', ') ~ ')')) -%}
   {%- endif -%}
   {%- if 'pattern' in meta -%}
-    {#- As the records of a delivery are held against it. -#}
+    {#- As the records of a delivery are checked against it. -#}
     {%- set pattern = nightshift.text_literal('\\A(?:' ~ meta['pattern'] ~ ')\\z') -%}
     {%- do rules.append((name ~ ' does not match its pattern', 'not ' ~ quoted ~ ' rlike ' ~ pattern)) -%}
   {%- endif -%}

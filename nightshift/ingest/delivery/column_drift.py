@@ -1,4 +1,4 @@
-"""Columns that came, held against those that are declared, before any row is read.
+"""Columns that came, compared with those that are declared, before any row is read.
 
 Undeclared columns are kept aside and warn. Everything else that differs blocks, column by column in one message.
 Accepting a drift is a declared change of the table with a new version: docs/schema-changes.md.

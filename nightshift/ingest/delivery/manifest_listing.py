@@ -1,4 +1,4 @@
-"""What the manifest of a delivery promises, held against the declared sources, before any data file is read."""
+"""What the manifest of a delivery promises, checked against the declared sources, before any data file is read."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class Delivery:
 _REMEDIES = {
     "columns": "; or, where the new columns are here to stay, accept them: docs/schema-changes.md",
     "empty": "; or, where a day without rows is right, declare `empty_allowed: true` for the source in tables.yaml",
-    "other_date": "; or, where the file belongs to this date, deliver and land the other date anew first, or declare "
+    "other_date": "; or, where the file belongs to this date, deliver and land the other date again first, or declare "
     "`may_repeat: true` for a source whose files may stay the same for days",
-    "query": "; for a database there is nothing to deliver, so mend what the reason says",
+    "query": "; for a database there is nothing to deliver, so fix what the reason says",
 }

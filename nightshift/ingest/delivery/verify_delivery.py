@@ -1,4 +1,4 @@
-"""Deliveries held against their manifests and the declared sources, and brought into the archive."""
+"""Deliveries checked against their manifests and the declared sources, and brought into the archive."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def verify(
     dates: BatchDates,
     history: Callable[[Sequence[str]], NamesByDate] = lambda _: {},
 ) -> Delivery:
-    """Bring the files of some batch dates into the archive, and hold them against manifests and declarations.
+    """Bring the files of some batch dates into the archive, and check them against manifests and declarations.
 
     Every file is read once. Faults are collected, not raised one by one.
 
@@ -177,7 +177,7 @@ def _disagreements(contents: Contents, expected: ManifestFile) -> Iterator[str]:
 
 
 def _fit(task: FileTask, contents: Contents) -> Fit:
-    """Hold a file's columns against the declaration; of JSON Lines without a readable record there are none to hold."""
+    """Check a file's columns against the declaration; of JSON Lines without a readable record there are none."""
     if task.source.format == "jsonl" and not contents.columns:
         return Fit(task.table.version, ())
     schema = contents.schema

@@ -1,8 +1,8 @@
 """What people decided about quarantined rows, applied to rows that are landed again.
 
-Rules are judged anew each time; then a decision counts for a row if it speaks about every rule that the row breaks. The
-slice that holds released rows is audited without the rules that they break, and it is checked that nobody else breaks
-them.
+Rules are applied again each time; then a decision counts for a row if it speaks about every rule that the row breaks.
+The slice that holds released rows is audited without the rules that they break, and it is checked that no other
+row breaks them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Hold records against their table's declaration: types, required, accepted, pattern, range, rules.
+"""Check records against their table's declaration: types, required, accepted, pattern, range, rules.
 
-Everything that a record breaks is named by its rule and said in words, so that a person sees at once what to mend.
+Everything that a record breaks is named by its rule and said in words, so that a person sees at once what to fix.
 """
 
 from __future__ import annotations

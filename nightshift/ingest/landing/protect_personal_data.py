@@ -29,7 +29,7 @@ ERASED_REASON = "it is about a person who was erased"
 def masked(records: DataFrame, table: Table) -> DataFrame:
     """Records that can be shown: what the quarantine and messages take from them holds no personal data.
 
-    ``raw`` is put together anew from the fields, with `***` for personal ones; a record that could not be parsed may
+    ``raw`` is put together again from the fields, with `***` for personal ones; a record that could not be parsed may
     hold them anywhere, so its text is withheld. Of undeclared fields the number stays: their names may be values that
     slipped. ``faults`` quote declared names only.
     """

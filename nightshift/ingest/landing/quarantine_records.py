@@ -57,7 +57,7 @@ class Judged:
         return {date: self.accounting.quarantined(date) for date in self.accounting.inputs}
 
     def read(self, date: dt.date) -> int:
-        """Rows that were held against the declaration: those of a file that came twice count once."""
+        """Rows that were checked against the declaration: those of a file that came twice count once."""
         return self.accounting.rows_in(date) - self.accounting.deduplicated(date)
 
 
@@ -190,7 +190,7 @@ def refuse_excess(use_case: UseCase, dates: BatchDates, sources: Iterable[Judged
             "tables.yaml, or `delivery.tolerated_quarantine_share` in use_case.yaml); nothing of these dates was "
             f"published to the source tables:\n{listed}\nNext: see them with `nightshift quarantine list "
             f"--use-case {use_case.name} --dates {dates}` and, row by row, with `nightshift quarantine show "
-            f"--use-case {use_case.name} --dates {dates}`; ask the sender to deliver again, mend the rule in "
+            f"--use-case {use_case.name} --dates {dates}`; ask the sender to deliver again, fix the rule in "
             "tables.yaml, or decide with `nightshift quarantine release --use-case "
             f"{use_case.name} --table … --date … --who … --why …` (or `reject`); then run the stage again:\n"
             f"{land_again(use_case.name, dates)}"

@@ -71,7 +71,7 @@ def csv_records(
     read = F.from_csv("line", _text_schema(list(places.values())), options)
     parsed = lines.withColumn("parsed", F.when(_can_be_parsed("line", len(names)), read))
     faults = {
-        # Spark's parser would leave it out without a word.
+        # Spark's parser would leave it out silently.
         ("csv", "begins with a byte order mark"): F.startswith("line", F.lit("\ufeff")),
         ("csv", f"is not a CSV line of {len(names)} fields"): F.col("parsed").isNull()
         | F.col(f"parsed.{CORRUPT}").isNotNull(),

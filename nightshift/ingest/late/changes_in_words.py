@@ -23,7 +23,7 @@ def describe(use_case: UseCase, changes: Changes) -> list[str]:
     lines = [head + (f"{len(changes.found)} deliveries to land" if changes.found else "all deliveries are landed")]
     lines += [f"  {_of(change)}" for change in changes.found]
     if not changes.found:
-        lines.append("  what was landed late or anew is not carried through to all that depends on it")
+        lines.append("  what was landed late or again is not carried through to all that depends on it")
     lines.append("dates that each stage redoes:")
     lines += [f"  {stage:<10}{_list(several)}" for stage, several in changes.stages.items()]
     return lines

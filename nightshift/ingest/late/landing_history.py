@@ -55,7 +55,7 @@ class LandingHistory:
     def content_began(self, date: dt.date, source: str) -> Landing | None:
         """The attempt that first landed what a source table holds of a date now.
 
-        Its version is the least that holds it: of a table that was removed and landed anew, versions begin again.
+        Its version is the least that holds it: of a table that was removed and landed again, versions begin again.
         """
         landings = self.landings.get(date, {}).get(source, ())
         same = list(

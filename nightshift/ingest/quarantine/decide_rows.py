@@ -60,7 +60,7 @@ def decide(catalog: Catalog, action: Action, selection: Selection, who: str, why
 
 
 def land_again(use_case: str, dates: BatchDates) -> str:
-    """How a decision, or a rule that was mended, comes to count."""
+    """How a decision, or a rule that was fixed, comes to count."""
     return (
         f"{command(LAND, use_case, dates)}\n"
         f"or in the Airflow UI: Dags → {use_case}_nightly → the run of the date → land → Clear, with Downstream"
@@ -142,5 +142,5 @@ def _final(table: Table, kept: Mapping[str, int]) -> str:
     return (
         f"rows of {table.label} that break {listed} can't be decided so: a person may waive "
         f"{', '.join(sorted(releasable(table))) or 'none of its rules'}. What can't be read, is missing or has another "
-        "type has nothing to publish: mend the rule in tables.yaml, or have the file delivered again"
+        "type has nothing to publish: fix the rule in tables.yaml, or have the file delivered again"
     )

@@ -159,7 +159,7 @@ class Counting:
             for batch in file.iter_batches(columns=columns) if columns else ():
                 sums = {}
                 for name in self.whole_numbers:
-                    # 64 bits would overflow without a word.
+                    # 64 bits would overflow silently.
                     total = pc.sum(batch[name].cast(pa.decimal128(38, 0))).as_py()
                     sums[name] = Sum(len(batch) - batch[name].null_count, int(total or 0))
                 first = last = None

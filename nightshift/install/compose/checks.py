@@ -105,7 +105,7 @@ def _refuse_secrets_that_do_not_fit() -> None:
     if is_there and not (PROJECT / "secrets" / "postgres_password").exists():
         fail(
             f"secrets/ is missing, and the volume {volume} has a database that only the old passwords open",
-            "bring secrets/ back; or begin anew, without what is there: `make compose-clean`",
+            "bring secrets/ back; or begin again, without what is there: `make compose-clean`",
         )
 
 

@@ -127,5 +127,5 @@ def _failure(api: AirflowApi, dag_id: str, run_id: str) -> str:
     for task in failed:
         log = api.task_log(dag_id, run_id, task["task_id"], task["try_number"])
         lines += [f"task {task['task_id']}, end of its log:", *log.splitlines()[-LOG_LINES:]]
-    lines.append("mend the cause, then run `make demo` again: it goes on where it stopped")
+    lines.append("fix the cause, then run `make demo` again: it resumes where it stopped")
     return "\n".join(lines)

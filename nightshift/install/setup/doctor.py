@@ -35,7 +35,7 @@ _MARKS = {"ok": ("✔", "green"), "warn": ("!", "yellow"), "fail": ("✘", "red"
 def doctor(settings: Settings, as_json: bool) -> None:
     """Check this machine, and what of nightshift runs on it; name the remedy for what is wrong.
 
-    It starts nothing. The exit status is 1 when something must be mended before nightshift can work.
+    It starts nothing. The exit status is 1 when something must be fixed before nightshift can work.
     """
     findings = examine(settings)
     if as_json:

@@ -55,7 +55,7 @@ def publish_all(job: Job, slices: Sequence[Slice]) -> list[Published]:
         AuditError, NightshiftError: as `publish` does, for the first table that was refused.
     """
     if len(slices) == 1:
-        # Without a thread of its own, in which Spark would look for its session anew.
+        # Without a thread of its own, in which Spark would look for its session again.
         with prepared(job, slices[0]) as ready:
             return make_visible(job, [ready])
     with ExitStack() as open_attempts, ThreadPoolExecutor(STAGED_AT_ONCE) as pool:

@@ -63,7 +63,7 @@ def _pinned(job: Job, each: Slice, folder: Path) -> lake.Stage:
 
 
 def _counted(stage: lake.Stage, accounting: Accounting | None) -> dict[dt.date, int]:
-    """Rows per batch date of a stage, held against what went in."""
+    """Rows per batch date of a stage, checked against what went in."""
     table, found = stage.table, stage.rows
     counts = {date: found.pop(str(date), 0) for date in stage.dates}
     if found:
@@ -87,7 +87,7 @@ def _audited(job: Job, stage: lake.Stage, audit: Audit, accounting: Accounting |
         log.warning("audit of %s %s warns\n%s", stage.table.label, job.dates, failure_in_words(warning))
     if report.blocking:
         raise AuditError(
-            stage.table, job.dates, report, f"look at the examples, mend the source or the rule, then {again(job)}"
+            stage.table, job.dates, report, f"look at the examples, fix the source or the rule, then {again(job)}"
         )
     return report
 

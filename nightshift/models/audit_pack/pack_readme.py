@@ -94,7 +94,7 @@ def readme(
             "|---|---|",
             *(f"| {name} | {meaning(name)} |" for name in names),
             "",
-            f"To check that none was changed, hold each file's SHA-256 against {CONTENTS}. The same state of registry, "
+            f"To check that none was changed, compare each file's SHA-256 with {CONTENTS}. The same state of registry, "
             "ledger and checkout gives the same zip, byte by byte. To compute a score of this model again: "
             f"`nightshift replay --use-case {use_case.name} --date <batch date>`.",
             "",

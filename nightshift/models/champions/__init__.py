@@ -10,7 +10,7 @@ from nightshift.models.champions.affected import Affected, affected
 from nightshift.models.champions.approvers import approval_of
 from nightshift.models.champions.decide_champion import block, decline, promote, roll_back, unblock
 from nightshift.models.champions.first_date import default_first
-from nightshift.models.champions.mlflow_mirror import ALIAS, mend
+from nightshift.models.champions.mlflow_mirror import ALIAS, repair
 from nightshift.models.champions.reigns import Reign, blocked, coming, history, live_on, reign_on, reigns_of
 
 __all__ = [
@@ -28,10 +28,10 @@ __all__ = [
     "default_first",
     "history",
     "live_on",
-    "mend",
     "promote",
     "reign_on",
     "reigns_of",
+    "repair",
     "roll_back",
     "unblock",
 ]

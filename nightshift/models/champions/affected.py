@@ -43,7 +43,7 @@ class Affected:
         ]
 
     def commands(self) -> list[tuple[str, ...]]:
-        """What makes the scores anew, with all that is made of them: what follows `python -m` (`stages.typed`)."""
+        """What makes the scores again, with all that is made of them: what follows `python -m` (`stages.typed`)."""
         return [
             arguments(stage, self.use_case.name, dates, *options)
             for stage, options in ((SCORE, ("--model", "as_of")), (MARTS, ()))

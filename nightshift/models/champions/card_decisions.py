@@ -1,6 +1,6 @@
 """The part of a model card that is written after the training: what people decided about the version.
 
-A training ends before anybody decides, so its card keeps a place between two marks. It is filled anew after each
+A training ends before anybody decides, so its card keeps a place between two marks. It is filled again after each
 decision, in the card that MLflow has, and by whoever shows the card later.
 """
 

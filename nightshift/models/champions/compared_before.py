@@ -1,7 +1,7 @@
-"""Whether a version was ever held against the champion that it is to follow.
+"""Whether a version was ever compared with the champion that it is to follow.
 
 Its measures are those of its training. The champion may be another one by the time that somebody decides: a training
-was gone on with, two ran at once, or somebody promoted or rolled back in between.
+was resumed, two ran at once, or somebody promoted or rolled back in between.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nightshift.models.champions.reigns import blocked, coming, reigns_of
 
 log = logging.getLogger("nightshift")
 
-# Tag of a version: the champion that its training held it against, or `none`.
+# Tag of a version: the champion that its training compared it with, or `none`.
 COMPARED_TAG = "champion_compared"
 NO_CHAMPION = "none"
 
@@ -28,7 +28,7 @@ class NeverComparedError(GateError):
 def refuse_never_compared(
     use_case: UseCase, made: Sequence[Decision], version: int, compared: str | None, *, by_hand: bool = False
 ) -> None:
-    """Hold the champion that a version was judged beside against the one that it is to follow.
+    """Check the champion that a version was judged beside against the one that it is to follow.
 
     Args:
         use_case: whose model it is.
@@ -47,7 +47,7 @@ def refuse_never_compared(
         log.warning("%s", unknown)
         return
     raise NeverComparedError(
-        f"{unknown}. So it does not become champion: train anew, in a new run of {use_case.name}_train, which holds a "
+        f"{unknown}. So it does not become champion: train again, in a new run of {use_case.name}_train, which holds a "
         f"new model against that one; or a person lets it in by hand: `nightshift models promote {version} --use-case "
         f"{use_case.name} --who … --why …`"
     )
@@ -65,7 +65,7 @@ def never_compared(use_case: UseCase, made: Sequence[Decision], version: int, co
         compared: value of its tag :data:`COMPARED_TAG`; None where it has none.
 
     Returns:
-        A sentence; None where it was held against the champion of now, or there is none.
+        A sentence; None where it was compared with the champion of now, or there is none.
     """
     reign = coming(reigns_of(made))
     reigning = None if reign is None else reign.version

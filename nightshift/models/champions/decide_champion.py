@@ -32,7 +32,7 @@ from nightshift.ledger.model_decisions import (
 from nightshift.models.champions.approvers import AUTO, SUSPECTS_TAG, refuse_uncleared, signed
 from nightshift.models.champions.compared_before import COMPARED_TAG, refuse_never_compared
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError, holds, superseded
-from nightshift.models.champions.mlflow_mirror import mend
+from nightshift.models.champions.mlflow_mirror import repair
 from nightshift.models.champions.reigns import blocked, coming, reigns_of
 from nightshift.models.mlflow_connection import model_version
 from nightshift.models.model_version import load
@@ -140,7 +140,7 @@ def decline(
         nothing = None if before is None else superseded(use_case, made, before)
         if before is None:
             before = add(use_case, version, DECLINED, who=who, why=why, run_id=run_id, decided_at=decided_at)
-    mend(use_case)
+    repair(use_case)
     return _kept(before, nothing)
 
 
@@ -207,7 +207,7 @@ def _crown(
             log.info("%s version %d is champion from %s on", use_case.model_name, version, begin)
             if out is not None:
                 log.info("%s version %d is blocked", use_case.model_name, out)
-    mend(use_case)
+    repair(use_case)
     return _kept(before, nothing)
 
 
@@ -240,7 +240,7 @@ def _flag(use_case: UseCase, version: int, action: ChampionAction, who: str, why
             raise UsageError(f"{use_case.model_name} version {version} is not blocked")
         if before is None:
             before = add(use_case, version, action, who=who, why=why, run_id=run_id)
-    mend(use_case)
+    repair(use_case)
     return _kept(before, nothing)
 
 

@@ -1,6 +1,6 @@
 """What people see of the decisions in MLflow: the alias ``champion``, and tags of the versions.
 
-The ledger is written first. Who is killed in between leaves an alias that is old, and whoever looks next mends it.
+The ledger is written first. A crash in between leaves a stale alias; the next reader repairs it.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class _Difference:
     value: str | None
 
 
-def mend(use_case: UseCase) -> None:
+def repair(use_case: UseCase) -> None:
     """Make alias and tags say what the ledger says; one look at the registry where they do.
 
     A registry that does not answer, or lets only others write, is no reason to score with another model or with
-    none: then a warning says so, and the next call mends.
+    none: then a warning says so, and the next call fixes.
     """
     from mlflow.exceptions import MlflowException
 

@@ -112,7 +112,7 @@ def test_live_on_tells_who_scored_the_date_and_who_was_champion_then(use_case):
     found = json.loads(run(*asked, "--json", use_case=use_case))
     assert (found["version"], found["action"]) == (1, "rolled back")
     assert [(each["version"], each["champion_then"]["version"]) for each in found["scores"]] == [(2, 2)]
-    # Made anew, twice; what a run did not bring to its end nobody has seen.
+    # Made again, twice; what a run did not bring to its end nobody has seen.
     for status in ("published", "published", "failed"):
         scored(use_case, "2013-10-06", 1, status)
     said = run(*asked, use_case=use_case)
@@ -203,7 +203,7 @@ def test_a_rollback_to_what_is_live_blocks_nothing_and_says_so(use_case, monkeyp
     rollback.body(job, Namespace(version=2, who="maria", why="it warns of everything", block="no"))
     assert "version 2 is champion from 2013-10-05 on already" in handed_over(tmp_path / "result.json")[NOTHING_DONE]
     assert champions.decisions(use_case) == before
-    # That scores are made anew was asked for as well, and another version may have made them.
+    # That scores are made again was asked for as well, and another version may have made them.
     ran = []
     monkeypatch.setattr(model_decisions, "_rescore", ran.append)
     scored(use_case, "2013-10-06", 1)

@@ -33,7 +33,7 @@ def publish(table: Table, *dates: dt.date) -> None:
 
 @pytest.fixture
 def table(home: Settings) -> Table:
-    """Two dates in one commit, then the second one anew."""
+    """Two dates in one commit, then the second one again."""
     made = Catalog(UseCase.load("flight_delays", get_settings()))["bronze.airlines"]
     publish(made, FIRST, SECOND)
     publish(made, SECOND)

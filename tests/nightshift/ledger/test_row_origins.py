@@ -77,7 +77,7 @@ def test_the_version_that_was_read_is_followed(spark, night):
 
 
 def test_a_hop_that_took_in_other_rows_than_were_published_is_out_of_balance(spark, night):
-    """Bronze was landed anew, with a row more in quarantine, and silver was made of it without noticing."""
+    """Bronze was landed again, with a row more in quarantine, and silver was made of it without noticing."""
     published(spark, night, "bronze.schedule", 2, dataclasses.replace(FILE, quarantined=2))
     digest = Input("file", FILE.name, FILE.version, 3, deduplicated=1)
     published(spark, night, "silver.flights", 2, digest, Input("table", "bronze.schedule", "1", 0, origin=BY_FILE))

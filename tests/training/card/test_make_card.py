@@ -166,7 +166,7 @@ def test_limits_are_the_declared_ones_and_what_was_not_shown(make_card):
     found = " ".join(limits(make_card(limits=["Not for paying compensation."])))
     assert found.startswith("Not for paying compensation.")
     for words in (
-        "one month only (2024-01)", "Learned from 14 days", "no champion to hold it against", "No columns to slice by",
+        "one month only (2024-01)", "Learned from 14 days", "no champion to compare it with", "No columns to slice by",
         "No attribute of people", "No scored date could be compared",
     ):  # fmt: skip
         assert words in found

@@ -1,4 +1,4 @@
-"""Calibration is chosen on days that were left out, and mends what is wrong without following noise."""
+"""Calibration is chosen on days that were left out, and fixes what is wrong without following noise."""
 
 import datetime as dt
 

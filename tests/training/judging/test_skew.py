@@ -1,4 +1,4 @@
-"""Rows as they were scored are held against those that training reads."""
+"""Rows as they were scored are compared with those that training reads."""
 
 import datetime as dt
 import json

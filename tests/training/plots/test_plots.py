@@ -24,7 +24,7 @@ def pixels(path):
 
 
 def looked_at(pictures, names):
-    """Hold what every picture must be against each of them."""
+    """Check what every picture must be against each of them."""
     assert [picture.path.stem for picture in pictures] == names
     for picture in pictures:
         shown = pixels(picture.path)

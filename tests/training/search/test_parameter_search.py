@@ -136,7 +136,7 @@ def test_data_that_were_searched_before_are_searched_the_same_whatever_came_betw
 def test_a_study_that_was_made_on_other_data_is_begun_anew(storage, caplog):
     run("searched/changed", storage, trials=3, seed=3)
     winner = run("searched/changed", storage, trials=2)
-    assert "is begun anew" in caplog.text
+    assert "is begun again" in caplog.text
     assert winner.trials == len(trials_of("searched/changed", storage)) == 2
 
 

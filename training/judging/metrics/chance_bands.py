@@ -1,4 +1,4 @@
-"""Curves with the band in which chance moves them, to be drawn: whole days of the rows are drawn anew.
+"""Curves with the band in which chance moves them, to be drawn: whole days of the rows are resampled.
 
 A band holds 95 % of the draws at each point by itself, not of whole curves.
 """

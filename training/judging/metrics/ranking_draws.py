@@ -1,6 +1,6 @@
 """Measures of a ranking on each draw of a bootstrap, shape (draws,).
 
-To sort 84,000 rows anew for each of 1000 draws would take minutes. What a draw does is to weigh days anew; so rows
+To sort 84,000 rows again for each of 1000 draws would take minutes. What a draw does is to weigh days again; so rows
 are summed once by day and group of neighbouring scores, and a draw is a product of matrices. There is a group for
 each distinct score up to ``SCORE_GROUPS``; where there are more, neighbours share a group, and the draws are moved
 by the little that this changes the measure of the rows as they are.

@@ -1,4 +1,4 @@
-"""How far chance could move a measure: whole days of the test period are drawn anew."""
+"""How far chance could move a measure: whole days of the test period are resampled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_UNITS = 366
 
 
 class Bootstrap:
-    """Whole batch dates drawn anew with replacement, 1000 times; every statistic sees the same draws.
+    """Whole batch dates resampled with replacement, 1000 times; every statistic sees the same draws.
 
     Rows of one day share weather and knock-on delays; drawing single rows would make intervals far too
     narrow (cluster bootstrap: Field and Welsh, 2007). Where too few days have rows, no statistic of a draw is a number,

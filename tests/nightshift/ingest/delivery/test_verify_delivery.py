@@ -1,4 +1,4 @@
-"""Files held against their manifest: what is faulty is named, and nothing faulty gets through."""
+"""Files checked against their manifest: what is faulty is named, and nothing faulty gets through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records held against a declaration: every reason in words, and no value changed on the way."""
+"""Records checked against a declaration: every reason in words, and no value changed on the way."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def test_running_anything_again_makes_nothing_due(world: World) -> None:
 
 
 def test_the_same_files_with_other_rows_are_carried_through(world: World) -> None:
-    # Rows were released from quarantine, or a rule was mended, and the date was landed again.
+    # Rows were released from quarantine, or a rule was fixed, and the date was landed again.
     world.land(day(20), rows=10)
     assert stages(world.catch_up()) == {
         LAND: [],

@@ -134,7 +134,7 @@ def test_a_file_that_was_tolerated_in_quarantine_is_not_late_for_ever(nights) ->
     history = look_up(USE_CASE, CATALOG)
     assert history is not None
     assert not history.has_content(day(4), "airlines"), "the snapshot before goes on counting"
-    deliver(day(4), files() | {"airlines.csv": "mended"})
+    deliver(day(4), files() | {"airlines.csv": "fixed"})
     assert find(USE_CASE, CATALOG).found == (DeliveryChange(day(4), "completed", ("airlines.csv",)),)
 
 

@@ -41,7 +41,7 @@ class Airflow:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Services that were started anew each time they are asked, and no patience."""
+    """Services that were started again each time they are asked, and no patience."""
     started = iter(range(100))
     monkeypatch.setattr(faults, "_started", lambda _: str(next(started)))
     monkeypatch.setattr(faults, "HEALED_SECONDS", 0)

@@ -319,7 +319,7 @@ import datetime as dt, os, signal, sys
 from nightshift.models.champions import decide_champion
 from tests.registering import renamed
 use_case = renamed(sys.argv[1])
-decide_champion.mend = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+decide_champion.repair = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 decide_champion.promote(use_case, 2, dt.date(2013, 10, 5), "maria", "why", "train 2")
 """
 
@@ -332,7 +332,7 @@ def test_killed_between_ledger_and_alias_the_next_look_mends(use_case):
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert reigns(use_case)[-1] == (2, D5, None)
     assert alias(use_case) == "1"
-    # Scoring goes by the ledger, and mends.
+    # Scoring goes by the ledger, and fixes.
     assert which_version.champion(use_case).version == 2
     assert alias(use_case) == "2"
     assert tags(use_case, 1)["champion_to"] == str(D5)
@@ -341,14 +341,14 @@ def test_killed_between_ledger_and_alias_the_next_look_mends(use_case):
 def test_an_alias_that_somebody_moved_is_put_back(two):
     mlflow_connection.client(get_settings()).set_registered_model_alias(two.model_name, ALIAS, "1")
     assert which_version.champion_version(two) == 2
-    champions.mend(two)
+    champions.repair(two)
     assert alias(two) == "2"
 
 
 def test_a_tag_that_says_otherwise_than_the_ledger_is_mended(two):
     # As it was written once: the last date of the reign, not the first after it.
     mlflow_connection.client(get_settings()).set_model_version_tag(two.model_name, "1", "champion_to", "2013-10-04")
-    champions.mend(two)
+    champions.repair(two)
     assert tags(two, 1)["champion_to"] == str(D5)
 
 
