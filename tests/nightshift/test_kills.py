@@ -9,14 +9,13 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from deltalake import DeltaTable
 
 from nightshift import ledger
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.ledger.ledger_tables import EntryRow
 from tests.nightshift.publish_until_killed import DATES, ROWS, TABLE
 
@@ -29,9 +28,12 @@ class Publisher:
     """The process that publishes and is killed."""
 
     def __init__(self) -> None:
-        script = Path(__file__).with_name("publish_until_killed.py")
         self.process = subprocess.Popen(
-            [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.nightshift.publish_until_killed"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT_DIR,
         )
 
     def publish(self, size: int, line: int | None = None) -> dict[str, int]:

@@ -160,7 +160,6 @@ def test_a_store_that_does_not_answer_says_nothing_of_a_delivery(bucket: str, mo
 def test_a_store_that_goes_away_is_waited_for_by_the_scheduler(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalog, found = OneSource(things({"file": "things*.csv", "format": "csv"})), []
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -170,6 +169,7 @@ def test_a_store_that_goes_away_is_waited_for_by_the_scheduler(
     for name, value in {**keys, "NIGHTSHIFT_LANDING_URL": url, RESULT_FILE: str(told)}.items():
         monkeypatch.setenv(name, value)
     get_settings.cache_clear()
+    catalog, found = OneSource(things({"file": "things*.csv", "format": "csv"})), []
 
     def land() -> int:
         argv = ["--use-case", "flight_delays", "--dates", str(DATE)]
