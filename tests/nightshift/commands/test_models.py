@@ -205,7 +205,7 @@ def test_a_rollback_to_what_is_live_blocks_nothing_and_says_so(use_case, monkeyp
     assert champions.decisions(use_case) == before
     # That scores are made again was asked for as well, and another version may have made them.
     ran = []
-    monkeypatch.setattr(model_decisions, "_rescore", ran.append)
+    monkeypatch.setattr(model_decisions, "_rescore", lambda _, found: ran.append(found))
     scored(use_case, "2013-10-06", 1)
     with pytest.raises(NothingDecidedError, match="nothing was decided: "):
         run(*asked, "--rescore", use_case=use_case)

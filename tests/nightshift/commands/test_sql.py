@@ -17,7 +17,7 @@ OTHER = {"feature": "city", "value": None, "contribution": -0.25, "phrase": "liv
 @pytest.fixture(autouse=True)
 def answer(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = pa.table({"who": ["Ann", "Ben"], "reasons": [[REASON, OTHER], None], "place": [{"x": 1.5, "y": None}] * 2})
-    monkeypatch.setattr("nightshift.lake.sql_queries.query", lambda _: rows)
+    monkeypatch.setattr("nightshift.lake.sql_queries.query", lambda *_: rows)
 
 
 def test_reasons_are_shown_as_phrases_with_their_weight() -> None:

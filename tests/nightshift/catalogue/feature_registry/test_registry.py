@@ -205,7 +205,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[int, RegisteredModel]:
             "taxi", version, f"run{version}", text, Encoding(names, {}), names, "binary", Calibration("none"), 0.5
         )
     found = [SimpleNamespace(version=str(version)) for version in made]
-    monkeypatch.setattr(features_in_use, "client", lambda: SimpleNamespace(search_model_versions=lambda query: found))
+    monkeypatch.setattr(features_in_use, "client", lambda _: SimpleNamespace(search_model_versions=lambda query: found))
     monkeypatch.setattr(which_version, "champion_version", lambda use_case: 2)
     monkeypatch.setattr(model_version, "load", lambda use_case, version: made[version])
     return made
@@ -242,7 +242,7 @@ def test_the_registry_knows_what_features_hold_and_who_uses_them(taxi, models, p
 
 
 def test_without_a_model_no_feature_is_called_unused(taxi, profile, monkeypatch):
-    monkeypatch.setattr(features_in_use, "client", lambda: SimpleNamespace(search_model_versions=lambda query: []))
+    monkeypatch.setattr(features_in_use, "client", lambda _: SimpleNamespace(search_model_versions=lambda query: []))
     monkeypatch.setattr(which_version, "champion_version", lambda use_case: None)
 
     found = features_in_use.registry_of(taxi())

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
+from tests.in_home import UseCaseInHome
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def declared() -> Catalog:
-    return Catalog(UseCase.load("flight_delays", get_settings()))
+    return Catalog(UseCaseInHome.load("flight_delays", get_settings()))
 
 
 @pytest.fixture

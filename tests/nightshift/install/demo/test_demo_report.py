@@ -99,6 +99,6 @@ def test_nights_are_shown_with_the_measure_of_their_task_or_the_day_of_their_lab
 def test_the_query_is_shown_with_figures_as_people_read_them(
     home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(demo_report, "query", lambda _: pa.table({"n": [7], "hours": [12345.678], "share": [0.41539]}))
+    monkeypatch.setattr(demo_report, "query", lambda *_: pa.table({"n": [7], "hours": [12345.678], "share": [0.41539]}))
     demo_report.print_query(terminal.console(), UseCase.load("flight_delays", get_settings()))
     assert capsys.readouterr().out.splitlines()[-1].split() == ["7", "│", "12,346", "│", "0.415"]
