@@ -19,7 +19,7 @@ more, and can't be promoted again; it can't be the one that is put back. `rescor
 version made from that date on. `announce`: start the DAGs that wait for these scores.
 
 **When it fails.** Open the red task's log: its last lines name the fault and the next step. If `roll_back` is red,
-nothing was changed. If a later task is red, the earlier model is champion already, and clearing the red task goes on.
+nothing was changed. If a later task is red, the earlier model is champion already, and clearing the red task continues.
 The steps for each case are in the runbook below.
 """
 

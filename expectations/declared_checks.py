@@ -62,7 +62,7 @@ def _unique_keys(table: Table) -> Expectation:
 
 def _column(table: Table, column: Column) -> Iterator[Expectation]:
     is_key = column.name in table.keys
-    # Older dates of a source, which may be landed again, lack what came later; of newer files, each record was held
+    # Older dates of a source, which may be landed again, lack what came later; of newer files, each record was checked
     # against it.
     is_in_every_row = table.source is None or table.forms_of(column)[-1].since == 1
     if is_key or (column.required and is_in_every_row):

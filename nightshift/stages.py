@@ -194,7 +194,7 @@ def asset_uri(use_case: str, table: str) -> str:
 
 
 def command_to_write(table: Table, dates: BatchDates | str = "<first>..<last>") -> str:
-    """What a person types in the checkout to have slices of a table written."""
+    """The command that produces a missing slice of a table, as typed in the checkout."""
     for stage in DECLARED:
         if stage.writes(table):
             return command(stage.name, table.use_case, dates)
@@ -207,10 +207,10 @@ def arguments(stage: str, use_case: str, dates: BatchDates | str, *options: str)
 
 
 def command(stage: str, use_case: str, dates: BatchDates | str, *options: str) -> str:
-    """What a person types in the checkout to run a stage; ``dates`` may be a stand-in like ``<first>..<last>``."""
+    """The command that runs a stage, as typed in the checkout; ``dates`` may be a stand-in like ``<first>..<last>``."""
     return typed(arguments(stage, use_case, dates, *options))
 
 
 def typed(job: Sequence[str]) -> str:
-    """What a person types in the checkout, of what follows `python -m`."""
+    """The command that runs a job, as typed in the checkout."""
     return " ".join((PYTHON, "-m", *job))

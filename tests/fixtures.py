@@ -152,12 +152,12 @@ def forget_cached_rows() -> None:
         from pyspark.sql import SparkSession
 
         if SparkContext._gateway and (status := SparkContext._gateway.proc.poll()) is not None:
-            _begin_anew(status)
+            _restart(status)
         elif session := SparkSession.getActiveSession():
             session.catalog.clearCache()
 
 
-def _begin_anew(status: int) -> None:
+def _restart(status: int) -> None:
     """One driver that ended fails the test that it ended in, and not the hundreds that come after."""
     from pyspark import SparkContext
     from pyspark.sql import SparkSession

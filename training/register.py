@@ -40,8 +40,8 @@ RUN_TAG, DATES_TAG = "nightshift_run", "dates"
 def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str]:
     """An MLflow run around a training; gives its id. An exception marks the run as failed.
 
-    A run of the same job and dates that did not finish, because its process was killed or its task failed, is gone on
-    with, its search included; so is one whose task was killed right after, before anybody else decided.
+    Resumes an unfinished run of the same job and dates, including its search; also one whose task was killed right
+    after its end, before anybody else decided.
 
     Args:
         same: tags that such a run must have, too, like the digests of the rows that are trained on and of the gates:
@@ -58,7 +58,7 @@ def tracked_run(job: Job, same: Mapping[str, str] | None = None) -> Iterator[str
 
     def start() -> str:
         # Looked for in every attempt: the one before may have made a run and lost the answer.
-        for found in _to_go_on_with(job, experiment, tags):
+        for found in _resumable(job, experiment, tags):
             with contextlib.ExitStack() as own:
                 # A run whose process lives is not resumed.
                 if own.enter_context(turn_if_free(f"training {found}")):
@@ -208,7 +208,7 @@ def version_of_run(use_case: UseCase, run_id: str) -> int | None:
     return min((int(each.version) for each in found), default=None)
 
 
-def _to_go_on_with(job: Job, experiment: str, tags: Mapping[str, str]) -> list[str]:
+def _resumable(job: Job, experiment: str, tags: Mapping[str, str]) -> list[str]:
     """Runs of one job that its task has not seen to the end, the newest first.
 
     One that finished counts as well where it registered a version, and the job is that of a DAG: its task was killed

@@ -16,6 +16,7 @@ from nightshift import terminal
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase, folders
 from nightshift.errors import DeclarationError, NightshiftError
+from nightshift.home.outside_errors import unusable
 from nightshift.home.settings import Settings
 
 
@@ -102,6 +103,10 @@ def _read(folder: Path, home: Settings) -> Catalog:
         return Catalog(UseCase.load(folder.name, home))
     except NightshiftError:
         raise
+    except OSError as error:
+        raise unusable(
+            f"{folder} can't be read", error, "see that this user may read it, then run this again"
+        ) from None
     except Exception as error:
         # Nothing that stands in one folder may stop the use cases of the others.
         raise DeclarationError(

@@ -156,7 +156,7 @@ class Table(InHome):
     consumers: tuple[str, ...] = Field((), description="Teams, reports and models that read it.")
     unique_for_days: int = Field(0, ge=0, description="Keys must not occur on this many batch dates before, either.")
     agrees_with: tuple[Agreement, ...] = ()
-    thresholds: Thresholds = Field(Thresholds(), description="From where on a slice is unusual.")
+    thresholds: Thresholds = Field(Thresholds(), description="Thresholds for unusual slices.")
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:
@@ -273,7 +273,7 @@ class Table(InHome):
         return tuple(column for column in self.columns if column.name != PARTITION)
 
     def readable_forms_of(self, column: Column) -> tuple[Column, ...]:
-        """Those of its forms whose values can be cast to its type: no number or boolean becomes a date, or the like."""
+        """Those of its forms that can be cast to its type; numbers and booleans never cast to dates."""
         return tuple(form for form in self.forms_of(column) if _is_castable(form.type, column.type))
 
     def forms_of(self, column: Column) -> tuple[Column, ...]:

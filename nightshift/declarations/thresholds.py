@@ -1,4 +1,4 @@
-"""From where on a slice is unusual: what a table declares under `thresholds`, and what holds without it."""
+"""Thresholds for unusual slices: what a table declares under `thresholds`, and the defaults."""
 
 from __future__ import annotations
 

@@ -230,12 +230,15 @@ class UseCase(InHome):
 def folders(home: Settings) -> list[Path]:
     """The folders that hold a use case's declarations, whether these can be read or not."""
     found = sorted(path for path in home.use_cases_dir.glob("*") if path.is_dir())
-    return [
-        folder
-        for folder in found
-        if not folder.name.startswith((".", "_"))
-        and (any((folder / name).exists() for name in FILES) or any(_unread(folder)))
-    ]
+    return [folder for folder in found if not folder.name.startswith((".", "_")) and _declares(folder)]
+
+
+def _declares(folder: Path) -> bool:
+    try:
+        return any((folder / name).exists() for name in FILES) or any(_unread(folder))
+    except OSError:
+        # A folder that is closed to this user is read later, which says so.
+        return True
 
 
 def _unread(folder: Path) -> Iterator[tuple[Path, str]]:

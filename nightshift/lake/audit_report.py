@@ -1,4 +1,4 @@
-"""What an audit says: a list of checks, each with its consequence. How it is made is another room's matter."""
+"""What an audit says: a list of checks, each with its consequence. `expectations` evaluates it."""
 
 from __future__ import annotations
 

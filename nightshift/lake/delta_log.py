@@ -103,7 +103,7 @@ def paths_of(version: DeltaTable, dates: BatchDates | None = None) -> list[str]:
 
 
 def files_added(table: Table, version: int) -> dict[dt.date, list[Path]]:
-    """The files that one commit added; none where its entry of the log is not there.
+    """The files that one commit added; empty if its log entry is missing.
 
     What `publish` commits replaces whole batch dates, so these are all files that they had at that version. Told by
     the one file that the commit wrote: to open a version costs some tens of milliseconds, and more in a long log.

@@ -15,7 +15,7 @@ from sqlalchemy import orm
 from nightshift.declarations.use_case import UseCase
 from nightshift.ledger.ledger_tables import ModelDecisionRow
 from nightshift.ledger.schema import engine
-from nightshift.ledger.turns import turn
+from nightshift.ledger.turns import refuse_lost, turn
 
 ChampionAction = Literal["promoted", "rolled back", "blocked", "unblocked", "declined"]
 PROMOTED: ChampionAction = "promoted"
@@ -84,6 +84,9 @@ def add(
 
     Args:
         blocks: another version that is blocked by the same decision: both are kept, or none.
+
+    Raises:
+        DatabaseUnreachableError: if the turn was lost; nothing is kept.
     """
     common = {
         "use_case": use_case.name,
@@ -102,6 +105,8 @@ def add(
         session.add(made)
         session.flush()
         session.refresh(made)
+        # Somebody else may decide by now, by what was decided before.
+        refuse_lost()
         return _decision(made)
 
 

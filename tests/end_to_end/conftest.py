@@ -89,7 +89,7 @@ def ingested(station: Station) -> Station:
     conf = {"first_date": first, "last_date": last, "stages": "ingest"}
     run_id = station.api.trigger(f"{USE_CASE}_backfill", None, conf)
     job = until(lambda: station.jobs("spark_jobs.land"), 120)[0]
-    station.fixed = _mended(station)
+    station.fixed = _fixed(station)
     assert job.is_running(), "`up` ends nothing that runs"
     station.finished["ingest"] = station.assert_succeeds(f"{USE_CASE}_backfill", run_id, PATIENCE)
     station.finished["tick"] = _ticked(station)
@@ -124,7 +124,7 @@ def scored(trained: Station) -> Station:
     return trained
 
 
-def _mended(station: Station) -> tuple[set[tuple[int, float]], set[tuple[int, float]]]:
+def _fixed(station: Station) -> tuple[set[tuple[int, float]], set[tuple[int, float]]]:
     """The services before and after a cleaner, and an `up` of a shell with another folder for temporary files."""
     before = station.services()
     for socket in ("run/control.sock", "postgres/.s.PGSQL.5432"):

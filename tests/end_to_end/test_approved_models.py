@@ -158,7 +158,7 @@ def test_a_night_run_again_by_the_version_of_its_form_leaves_the_same_rows(run_a
     assert again["commits"] > 0
 
 
-def test_a_rollback_says_what_it_affects_and_scores_it_anew(taken_back: Station) -> None:
+def test_a_rollback_says_what_it_affects_and_scores_it_again(taken_back: Station) -> None:
     assert set(_states(taken_back, "rollback").values()) == {"success"}
     assert f"{BACKFILLED} (1 batch date): scored by version 1" in _log(taken_back, "rollback", "show_affected")
     assert versions_of(BACKFILLED) == {2}

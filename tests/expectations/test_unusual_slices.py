@@ -88,7 +88,7 @@ def test_with_a_few_days_ten_times_blocks_and_a_tenth_only_warns():
 
 
 @pytest.mark.parametrize("months", [1, 3])
-def test_a_snapshot_is_held_against_those_before_whatever_the_days_between(months):
+def test_a_snapshot_is_compared_with_those_before_whatever_the_days_between(months):
     before = {dt.date(2013, 10 - number, 1): slice_of(1450, distinct=30) for number in range(1, months + 1)}
     assert failed(judged({DAY: slice_of(1460, distinct=31)}, before, of_snapshots=True)) == set()
     checks = judged({DAY: slice_of(10, nulls=5, distinct=3)}, before, of_snapshots=True)
@@ -100,7 +100,7 @@ def test_a_snapshot_is_held_against_those_before_whatever_the_days_between(month
     assert "volume_is_possible" not in failed(judged({DAY: slice_of(7, distinct=30)}, few, of_snapshots=True))
 
 
-def test_within_a_range_later_dates_are_held_against_earlier_ones():
+def test_within_a_range_later_dates_are_compared_with_earlier_ones():
     own = {DAY + STEP * number: slice_of(1000) for number in range(10)}
     own[DAY + 9 * STEP] = slice_of(10_000)
     check = judged(own, {})["volume_is_possible"]

@@ -131,6 +131,6 @@ def test_fields_that_make_no_sense_fail_for_good(
         run(ALL, monkeypatch, **filled_in)
 
 
-def test_what_a_person_must_mend_fails_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_person_must_fix_fails_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TaskFailedError, match="no such database"):
         run(NightshiftError("no such database"), monkeypatch)

@@ -62,7 +62,7 @@ def test_by_hand_it_is_kept_who_typed_it(run, monkeypatch):
     ]
 
 
-def test_by_itself_no_version_becomes_champion_that_was_never_held_against_that_of_now(run, capsys):
+def test_by_itself_no_version_becomes_champion_that_was_never_compared_with_that_of_now(run, capsys):
     use_case, promote = run
     assert promote("--version", "1", "--who", "auto", "--why", "approval is auto") == 0
     register(use_case, DATES, approval="auto", champion_compared="none")

@@ -122,7 +122,7 @@ def test_killed_at_the_registration_the_next_attempt_goes_on_and_registers_once(
     assert [run.info.status for run in runs_of(job)] == ["FINISHED"]
 
 
-def test_a_task_that_failed_and_was_cleared_goes_on_with_its_run(toy):
+def test_a_task_that_failed_and_was_cleared_resumes_its_run(toy):
     job = toy()
     with pytest.raises(ValueError, match="no"), tracked_run(job) as first:
         raise ValueError("no")
@@ -134,7 +134,7 @@ def test_a_task_that_failed_and_was_cleared_goes_on_with_its_run(toy):
     assert first == second != third
 
 
-def test_killed_right_after_the_run_ended_a_dag_registers_once_and_people_train_anew(toy):
+def test_killed_right_after_the_run_ended_a_dag_registers_once_and_people_train_again(toy):
     job = dataclasses.replace(toy(), run_id="scheduled__2024-02-01")
     for _ in range(2):
         with tracked_run(job):
@@ -159,7 +159,7 @@ def test_a_run_whose_version_somebody_else_decided_about_is_left_as_it_is(toy, d
     assert (first == second) == (decided_by == job.run_id)
 
 
-def test_killed_after_its_own_decision_a_training_by_hand_is_gone_on_with(toy):
+def test_killed_after_its_own_decision_a_training_by_hand_is_resumed(toy):
     job = dataclasses.replace(toy(), run_id="manual")
     with pytest.raises(ValueError, match="no"), tracked_run(job) as first:
         version = register(job, log_model(fitted(), DATASET), {})
@@ -176,7 +176,7 @@ def test_killed_after_its_own_decision_a_training_by_hand_is_gone_on_with(toy):
     assert third != first
 
 
-def test_only_what_is_the_same_is_gone_on_with(toy):
+def test_only_what_is_the_same_is_resumed(toy):
     job = toy()
     with pytest.raises(ValueError, match="no"), tracked_run(job, {"sha256.rows": "7"}) as first:
         raise ValueError("no")
@@ -247,7 +247,7 @@ def mlflow_forgot_it():
     return mlflow.active_run() is None
 
 
-def test_a_run_that_could_not_be_ended_is_gone_on_with(toy, monkeypatch):
+def test_a_run_that_could_not_be_ended_is_resumed(toy, monkeypatch):
     monkeypatch.setattr(mlflow_connection, "PATIENCE_SECONDS", 0.2)
     monkeypatch.setattr(mlflow_connection, "FIRST_PAUSE_SECONDS", 0.05)
     job = toy()
@@ -265,7 +265,7 @@ def test_a_run_that_could_not_be_ended_is_gone_on_with(toy, monkeypatch):
     assert first == second
 
 
-def test_a_run_that_was_gone_on_with_never_says_other_parameters_than_it_had(toy):
+def test_a_run_that_was_resumed_never_says_other_parameters_than_it_had(toy):
     job = toy()
     with pytest.raises(ValueError, match="no"), tracked_run(job) as first:
         log_training(job.home, {"rounds": 10}, {}, {})

@@ -241,7 +241,7 @@ def cut_short(monkeypatch):
     return until_registered
 
 
-def test_gone_on_with_after_another_became_champion_it_takes_no_crown_and_no_person_is_passed_over(
+def test_resumed_after_another_became_champion_it_takes_no_crown_and_no_person_is_passed_over(
     toy, make_rows, cut_short
 ):
     job = toy(approval={"first": "auto", "later": "person", "by": ["maria"]})
@@ -271,7 +271,7 @@ def ask_for_more_trials(job):
 
 
 @pytest.mark.parametrize("change", [tighten_gates, ask_for_more_trials])
-def test_gone_on_with_under_other_gates_or_options_it_is_trained_and_judged_anew(toy, make_rows, cut_short, change):
+def test_resumed_under_other_gates_or_options_it_is_trained_and_judged_again(toy, make_rows, cut_short, change):
     job = toy()
     cut_short(job, make_rows())
     options = change(job)

@@ -1,4 +1,4 @@
-"""What no model can be trained on, each with the rows, columns and dates that it was found in, and the remedy."""
+"""Rejects unusable training data; names rows, columns, dates and the remedy."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class Delivery:
         tolerated = self.use_case.delivery.tolerated_corrupt_files
         if not self.is_blocked:
             for fault in self.faults:
-                log.warning("%s: tolerated, the run goes on without this file (%s)", fault, QUARANTINE)
+                log.warning("%s: tolerated, the run continues without this file (%s)", fault, QUARANTINE)
             return
         shown = [f"  {fault}" for fault in self.faults[:SHOWN_FAULTS]]
         if len(self.faults) > len(shown):

@@ -43,10 +43,10 @@ def write(rows: DataFrame, keys: Sequence[str], counts: Mapping[dt.date, int], f
         .parquet(str(folder))
     )
     if paths := [str(path) for path in folder.rglob("*.parquet")]:
-        rows.sparkSession.sparkContext.parallelize(paths, len(paths)).foreach(write_anew)
+        rows.sparkSession.sparkContext.parallelize(paths, len(paths)).foreach(rewrite_file)
 
 
-def write_anew(file: str) -> None:
+def rewrite_file(file: str) -> None:
     """Give a file the bytes that follow from its rows.
 
     Java's Parquet names the encodings of a column in an order that differs from one JVM to the next. An extract is

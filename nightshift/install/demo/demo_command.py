@@ -31,12 +31,12 @@ from nightshift.models import champions
 GIB = 2**30
 # By whether the services are embedded.
 _ENDS = {
-    True: "Everything goes on running on this machine only. `make stop` ends it, `make clean` also removes its state.",
-    False: "Everything goes on running on this machine only. `make compose-down` ends it, `make compose-clean` also "
+    True: "Everything keeps running on this machine only. `make stop` ends it, `make clean` also removes its state.",
+    False: "Everything keeps running on this machine only. `make compose-down` ends it, `make compose-clean` also "
     "removes its state.",
 }
 _PROGRAM = {True: ".venv/bin/nightshift", False: "docker compose run --rm cli"}
-# Every kind of DAG: who has seen the demo goes on to try them.
+# Every kind of DAG: who has seen the demo tries them next.
 KINDS = ("backfill", "catch_up", "nightly", "rollback", "train")
 
 

@@ -49,7 +49,7 @@ def repair(use_case: UseCase) -> None:
     """Make alias and tags say what the ledger says; one look at the registry where they do.
 
     A registry that does not answer, or lets only others write, is no reason to score with another model or with
-    none: then a warning says so, and the next call fixes.
+    none: then a warning says so, and the next call repairs it.
     """
     from mlflow.exceptions import MlflowException
 

@@ -29,7 +29,7 @@ def test_help_imports_nothing_heavy():
     assert done.stdout == "0 []\n"
 
 
-def test_what_a_person_can_mend_is_printed_without_a_traceback(tmp_path):
+def test_what_a_person_can_fix_is_printed_without_a_traceback(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "nightshift", "clean", "--yes"],
         env={"NIGHTSHIFT_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},

@@ -170,7 +170,7 @@ def test_a_rollback_says_which_scored_dates_another_version_made(use_case):
     assert [each.version for each in champions.history(use_case)] == [1, 1]
 
 
-def test_a_rollback_makes_scores_anew_on_request_and_stops_where_that_fails(use_case, monkeypatch):
+def test_a_rollback_makes_scores_again_on_request_and_stops_where_that_fails(use_case, monkeypatch):
     scored(use_case, "2013-10-06", 2)
     ran = []
 

@@ -109,7 +109,7 @@ def test_a_table_that_was_never_published_is_missed_from_its_start_on(home: Sett
         refuse_unpublished(job_of(catalog, MARTS, BatchDates.of(FIRST)), [catalog["gold.features"]])
 
 
-def test_marts_that_tell_of_a_date_scored_anew_are_made_again(spark: SparkSession, catalog: Catalog) -> None:
+def test_marts_that_tell_of_a_date_scored_again_are_made_again(spark: SparkSession, catalog: Catalog) -> None:
     flights = lake.read(spark, catalog["silver.flights"], BatchDates(SECOND, THIRD)).collect()
     write_table(spark, catalog["gold.scores"], [row.asDict() for row in flights])
 

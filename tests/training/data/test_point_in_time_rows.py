@@ -93,7 +93,7 @@ def test_a_range_without_features_names_the_stage_to_run(spark, toy, lake_of):
         read(spark, job.catalog, type(job.dates).parse("2024-02-01"))
 
 
-def test_what_use_case_yaml_names_is_held_against_the_tables_before_anything_is_read(toy):
+def test_what_use_case_yaml_names_is_checked_against_the_tables_before_anything_is_read(toy):
     with pytest.raises(NightshiftError, match=r"training\.slices: nothing"):
         read(None, toy(slices=["nothing"]).catalog, None)
 

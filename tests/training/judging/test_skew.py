@@ -114,7 +114,7 @@ def test_a_key_that_training_lacks_differs_in_every_feature(catalog, compared):
     assert set(compared().shares.values()) == {0.25}
 
 
-def test_rows_written_anew_with_the_same_values_are_equal(catalog, compared):
+def test_rows_written_again_with_the_same_values_are_equal(catalog, compared):
     table = catalog["gold.features"]
     score(catalog, day(0), publish(table, day(0), features_of(day(0))))
     publish(table, day(0), features_of(day(0)).take([3, 2, 1, 0]))

@@ -133,7 +133,7 @@ def test_data_that_were_searched_before_are_searched_the_same_whatever_came_betw
     assert searched(3) == second == first
 
 
-def test_a_study_that_was_made_on_other_data_is_begun_anew(storage, caplog):
+def test_a_study_that_was_made_on_other_data_starts_from_scratch(storage, caplog):
     run("searched/changed", storage, trials=3, seed=3)
     winner = run("searched/changed", storage, trials=2)
     assert "is begun again" in caplog.text

@@ -134,7 +134,7 @@ def test_tolerated_files_are_counted_per_batch_date_and_warned_of(
 ) -> None:
     tolerate(catalog, 1)
     faulty(catalog, FIRST, DAY).refuse_faults()
-    assert "2013-01-01/airlines-0.csv: is cut: tolerated, the run goes on without this file" in caplog.text
+    assert "2013-01-01/airlines-0.csv: is cut: tolerated, the run continues without this file" in caplog.text
     assert "2013-01-02/airlines-1.csv: is cut: tolerated" in caplog.text
     with pytest.raises(NightshiftError, match=r"3 files .* 1 of each batch date are tolerated"):
         faulty(catalog, FIRST, DAY, DAY).refuse_faults()

@@ -142,7 +142,7 @@ def test_a_decision_does_not_hold_for_a_corrected_file(spark, shop: Shop) -> Non
     assert shop.rows(spark, "bronze.quarantine", "record", "status") == [(2, "open")]
 
 
-def test_a_mended_rule_releases_its_rows(spark, shop: Shop) -> None:
+def test_a_fixed_rule_releases_its_rows(spark, shop: Shop) -> None:
     shop.deliver(["ada@example.org,Ada,1,London,17", "bob@example.org,Bob,1,Paris,40"])
     shop.land()
     assert shop.rows(spark, "bronze.quarantine", "record", "rules") == [(2, "adults_in_london")]

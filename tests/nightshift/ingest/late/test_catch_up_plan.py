@@ -198,7 +198,7 @@ def test_silver_that_read_a_snapshot_before_its_correction_is_found(world: World
     assert not world.plan()
 
 
-def test_a_table_that_was_removed_and_landed_anew_makes_nothing_due_for_ever(world: World) -> None:
+def test_a_table_that_was_removed_and_landed_again_makes_nothing_due_for_ever(world: World) -> None:
     world.land(day(20))
     world.begin_versions_again()
     world.land(day(20))

@@ -164,7 +164,7 @@ def test_an_extract_of_several_files_is_added_up_exactly(tmp_path: Path) -> None
     assert counting(date_name=None, whole_numbers={}).of_extract(paths) == Proof(6)
 
 
-def test_where_a_date_column_is_not_kept_its_bounds_are_held_against_the_database_alone() -> None:
+def test_where_a_date_column_is_not_kept_its_bounds_are_checked_against_the_database_alone() -> None:
     before, read = Proof(1, 3, 3, {"n": Sum(1, 1)}), Proof(1, None, None, {"n": Sum(1, 1)})
     assert list(counting(date_name=None).differences(before, read, before)) == []
     assert list(counting().differences(before, read, before)) == ["other bounds of day"]

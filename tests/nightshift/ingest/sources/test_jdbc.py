@@ -109,7 +109,7 @@ def test_a_range_gives_the_rows_of_its_days_and_a_rerun_the_same_bytes_in_whatev
     for file in whole.files:
         # Java's Parquet would give others in another JVM.
         once = Path(file.path).read_bytes()
-        extract_layout.write_anew(str(shutil.copy(file.path, tmp_path / "copy.parquet")))
+        extract_layout.rewrite_file(str(shutil.copy(file.path, tmp_path / "copy.parquet")))
         assert (tmp_path / "copy.parquet").read_bytes() == once
         assert "parquet-cpp" in pq.read_metadata(file.path).created_by
     found = rows(spark, declared, whole)

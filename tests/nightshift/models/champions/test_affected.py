@@ -88,7 +88,7 @@ def test_dates_before_the_first_one_asked_for_and_before_the_first_champion_are_
     assert champions.affected(catalog, dt.date(2013, 9, 1)).scored_by == {D1: 2}
 
 
-def test_the_job_hands_over_the_ranges_and_says_what_makes_them_anew(catalog, tmp_path, monkeypatch, caplog):
+def test_the_job_hands_over_the_ranges_and_says_what_makes_them_again(catalog, tmp_path, monkeypatch, caplog):
     use_case = catalog.use_case
     for date in (D5, D6, D8):
         scored(use_case, date, 2)

@@ -39,6 +39,6 @@ def decided(version, action="promoted", day=1):
         ),
     ],
 )
-def test_it_is_known_whether_a_version_was_held_against_the_champion_of_now(made, compared, said):
+def test_it_is_known_whether_a_version_was_compared_with_the_champion_of_now(made, compared, said):
     found = never_compared(UseCase.load("flight_delays", get_settings()), made, 3, compared)
     assert (found is None) if said is None else (said in found)

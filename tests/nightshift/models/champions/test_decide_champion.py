@@ -222,7 +222,7 @@ def test_a_declined_version_is_kept_as_such_and_may_be_promoted_later(two):
         ("1", True, False),
     ],
 )
-def test_it_is_said_where_a_version_was_never_held_against_the_champion_of_now(two, caplog, compared, blocked, said):
+def test_it_is_said_where_a_version_was_never_compared_with_the_champion_of_now(two, caplog, compared, blocked, said):
     version = register(two, champion_compared=compared)
     if blocked:
         champions.block(two, 2, "maria", "it warns of everything", "manual")
@@ -232,7 +232,7 @@ def test_it_is_said_where_a_version_was_never_held_against_the_champion_of_now(t
 
 
 @pytest.mark.parametrize(("compared", "beside"), [("none", "no champion"), ("1", "version 1")])
-def test_only_by_hand_a_version_becomes_champion_that_was_never_held_against_that_of_now(two, compared, beside):
+def test_only_by_hand_a_version_becomes_champion_that_was_never_compared_with_that_of_now(two, compared, beside):
     version = register(two, champion_compared=compared)
     # A form may have been answered while the champion changed.
     for who, run_id in (("auto", "train 3"), ("auto", "manual"), ("maria", "train 3")):
@@ -324,7 +324,7 @@ decide_champion.promote(use_case, 2, dt.date(2013, 10, 5), "maria", "why", "trai
 """
 
 
-def test_killed_between_ledger_and_alias_the_next_look_mends(use_case):
+def test_killed_between_ledger_and_alias_the_next_look_repairs_it(use_case):
     champions.promote(use_case, register(use_case), D1, "auto", "why", "train 1")
     register(use_case)
     command = [sys.executable, "-c", KILLED, use_case.name]
@@ -345,7 +345,7 @@ def test_an_alias_that_somebody_moved_is_put_back(two):
     assert alias(two) == "2"
 
 
-def test_a_tag_that_says_otherwise_than_the_ledger_is_mended(two):
+def test_a_tag_that_says_otherwise_than_the_ledger_is_fixed(two):
     # As it was written once: the last date of the reign, not the first after it.
     mlflow_connection.client(get_settings()).set_model_version_tag(two.model_name, "1", "champion_to", "2013-10-04")
     champions.repair(two)
