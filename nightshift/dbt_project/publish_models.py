@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nightshift import lake
 from nightshift.dbt_project.build_models import DbtProject
+from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.errors import DeclarationError
 from nightshift.job import Job
@@ -23,7 +24,7 @@ from nightshift.lake.publication import Slice, publish_all
 from nightshift.lake.stage_inputs import refuse_unpublished
 from nightshift.ledger import LOOKED_UP, Input
 from nightshift.ledger.row_accounting import Accounting
-from nightshift.stages import FEATURES, MARTS, STAGE, command
+from nightshift.stages import FEATURES, MARTS, STAGE, command, tables_read
 
 # The stages whose tables dbt computes.
 BY_DBT = (FEATURES, MARTS)
@@ -67,10 +68,29 @@ def find_models(job: Job, project: DbtProject) -> ModelBuild:
     project.refuse_unrun(names)
     read = {table.short_name: project.sources_of([table.identifier]) for table in tables}
     read_by = {name: [table for table in job.catalog if table.full_name in read[name]] for name in read}
+    refuse_undeclared_reads(job.stage, job.catalog, read_by)
     models = ModelBuild(project, tables, read_by, {})
     refuse_unpublished(job, models.sources)
     versions = {table.short_name: lake.newest_version(table) for table in models.sources if table.exists()}
     return replace(models, versions=versions)
+
+
+def refuse_undeclared_reads(stage: str, catalog: Catalog, read_by: Mapping[str, Sequence[Table]]) -> None:
+    """Refuse a model that reads what its stage does not: order, late data and missing dates would not know of it.
+
+    Raises:
+        DeclarationError: naming model, table and what the stage reads.
+    """
+    use_case = catalog.use_case
+    allowed = {table.short_name for read in STAGE[stage].reads for table in tables_read(read, use_case, catalog)}
+    for model, tables in read_by.items():
+        if strange := [table.short_name for table in tables if table.short_name not in allowed]:
+            raise DeclarationError(
+                f"the dbt model of {model} in {use_case.name} reads "
+                f"{', '.join(strange)}, which {stage} can't follow: it "
+                f"reads {', '.join(sorted(allowed))}",
+                remedy="select from these, or compute the table in another stage",
+            )
 
 
 def publish_models(
