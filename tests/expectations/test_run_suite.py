@@ -152,7 +152,7 @@ def test_a_check_of_the_domain_says_name_reason_and_consequence(scores, tmp_path
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path))
     get_settings.cache_clear()
     with pytest.raises(NightshiftError, match=said) as refused:
-        domain_expectations(scores, NIGHT)
+        domain_expectations(scores.within(get_settings()), NIGHT)
     assert str(audits / "gold_scores.py") in str(refused.value)
 
 
