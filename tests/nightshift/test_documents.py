@@ -16,7 +16,10 @@ from nightshift.home.settings import PROJECT_DIR, get_settings
 REASONS_OF_DUCKDB = "struct(feature varchar, value varchar, contribution double, phrase varchar)[]"
 README = PROJECT_DIR / "README.md"
 RUNBOOKS = sorted((PROJECT_DIR / "docs" / "runbooks").glob("*.md"))
-WRITTEN = [README, PROJECT_DIR / "CONTRIBUTING.md", *sorted((PROJECT_DIR / "docs").glob("*.md")), *RUNBOOKS]
+OF_USE_CASES = sorted((PROJECT_DIR / "use_cases").glob("*/README.md"))
+PAGES = sorted((PROJECT_DIR / "use_cases").glob("*/pages/**/*.md"))
+DOCS = sorted((PROJECT_DIR / "docs").glob("*.md"))
+WRITTEN = [README, PROJECT_DIR / "CONTRIBUTING.md", *DOCS, *RUNBOOKS, *OF_USE_CASES]
 QUERIES = re.findall(r'nightshift sql (?:--format csv )?"([^"]+)"', README.read_text(encoding="utf-8"))
 
 
@@ -42,7 +45,7 @@ def test_the_readme_joins_scores_with_what_came_true() -> None:
     assert any(both <= set(query.split()) for query in QUERIES)
 
 
-@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*WRITTEN, *PAGES], ids=lambda file: file.stem)
 def test_every_link_leads_somewhere(file: Path) -> None:
     broken = [
         place + heading

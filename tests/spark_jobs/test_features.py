@@ -22,6 +22,7 @@ from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.job import Job
 from spark_jobs.features import features
 from tests.leak import built_rows
+from tests.nightshift.dbt_project.test_linked_folder import digests
 from tests.silver import FLIGHTS_A_DAY, write_table
 
 FIRST, SECOND, THIRD, FOURTH = (dt.date(2013, 1, day) for day in (1, 2, 3, 4))
@@ -164,9 +165,12 @@ def test_dbt_refuses_to_run_without_a_stage_folder(spark: SparkSession, catalog:
         )
 
 
-def test_a_slice_that_is_built_again_has_the_same_bytes(catalog: Catalog) -> None:
+def test_a_slice_that_is_built_again_has_the_same_bytes_and_no_file_of_a_use_case_changes(catalog: Catalog) -> None:
+    folder = catalog.use_case.home.use_cases_dir
+    before = digests(folder)
     for _ in range(2):
         run(catalog, BatchDates.of(THIRD))
+    assert digests(folder) == before
     features = catalog["gold.features"]
     entries = ledger.publications(features.use_case, features.short_name, [THIRD])[:2]
     assert [entry.delta_version for entry in entries] == [1, 0]
