@@ -14,6 +14,7 @@ import numpy as np
 import training.search.parameter_search
 from nightshift.dates import BatchDates
 from nightshift.declarations.training_section import Training
+from nightshift.home.settings import get_settings
 from nightshift.models.encoding import Encoding
 from training.data.dataset import Dataset, Part
 from training.data.time_split import Periods
@@ -42,7 +43,7 @@ def made(seed: int = 0, **training: object) -> tuple[Parts, SimpleNamespace]:
         Encoding(tuple("abcdefgh"), {"h": (0, 1, 2, 3, 4)}), part(6000), part(3000), part(1), {}, {}, (), PERIODS
     )
     plan = Training.model_validate({"event_weight": 2, "monotone": {"a": "increasing"}, **training})
-    use_case = SimpleNamespace(name="searched", task="binary", training=plan)
+    use_case = SimpleNamespace(name="searched", task="binary", training=plan, home=get_settings())
     return binned(dataset, use_case), use_case
 
 

@@ -108,7 +108,8 @@ def test_links_lead_to_where_mlflow_is(toy, monkeypatch):
     # Programs reach a server elsewhere than people's browsers do.
     monkeypatch.setenv("NIGHTSHIFT_MLFLOW_PUBLIC_URL", "https://mlflow.company")
     get_settings.cache_clear()
-    assert "(https://mlflow.company/#/experiments/" in comparison(use_case, "run7", outcome())
+    page = comparison(use_case.within(get_settings()), "run7", outcome())
+    assert "(https://mlflow.company/#/experiments/" in page
 
 
 def test_the_first_champion_and_later_ones_may_be_let_in_by_others(toy):

@@ -278,5 +278,5 @@ def test_a_server_that_is_away_is_waited_for_a_bounded_time(use_case, monkeypatc
     mlflow_connection.client.cache_clear()
     before = dt.datetime.now(dt.UTC)
     with pytest.raises(NightshiftError, match="MLflow did not answer while looking for the experiment"):
-        mlflow_connection.experiment_id(use_case)
+        mlflow_connection.experiment_id(use_case.within(get_settings()))
     assert math.ceil((dt.datetime.now(dt.UTC) - before).total_seconds()) < 60
