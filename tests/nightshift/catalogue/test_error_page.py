@@ -23,7 +23,7 @@ def test_each_kind_has_a_row_with_its_class_status_and_what_on_call_staff_do() -
     assert "| 75 | once |" in overtaken
     audit = next(row for row in rows if row.startswith("| `audit`"))
     # AuditError, which is raised there, derives from the class of the kind.
-    assert "`nightshift/lake/publication`" in audit
+    assert "`nightshift/lake`" in audit
     assert "| 65 | no | Open the audit page" in audit
     # The operator picks the class by a job's exit status.
     assert "`plugins`" in next(row for row in rows if row.startswith("| `temporary`"))

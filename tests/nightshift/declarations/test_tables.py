@@ -147,7 +147,8 @@ def test_a_file_holds_what_the_version_has_and_the_table_what_any_version_had() 
     assert [each.name for each in orders.delivered_columns] == ["id", "amount", "channel"]
     assert orders.column_names == ["batch_date", "id", "price", "amount", "note", "channel", "record"]
     assert orders.ddl == (
-        "batch_date date, id string, price string, amount string, note string, channel string, record bigint"
+        "batch_date date, `id` string, `price` string, `amount` string, `note` string, `channel` string, "
+        "`record` bigint"
     )
 
 
