@@ -24,7 +24,7 @@ from nightshift.lake.publication import publish
 from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.models import mlflow_connection
 from nightshift.result import failure
-from tests import conftest
+from tests import fixtures
 from tests.declaring import a_table, column
 from tests.servers import answering, free_port
 
@@ -69,7 +69,7 @@ def statuses() -> list[str]:
 
 
 def stop_postgres() -> None:
-    assert database.stop(Settings(home=Path(conftest._SESSION_HOME.name) / "home"))
+    assert database.stop(Settings(home=Path(fixtures._SESSION_HOME.name) / "home"))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def told(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 @pytest.fixture
 def postgres_comes_back() -> Iterator[None]:
     yield
-    conftest.database_of_tests()
+    fixtures.database_of_tests()
 
 
 @pytest.mark.usefixtures("postgres_comes_back")
@@ -92,7 +92,7 @@ def test_a_database_that_goes_away_is_waited_for_by_the_scheduler(told: Path) ->
     assert error is not None
     assert error.kind == "database"
     assert not TABLE.exists()
-    conftest.database_of_tests()
+    fixtures.database_of_tests()
     assert run() == 0
     assert visible() == ROWS
     assert statuses() == ["failed", "published"]
@@ -102,7 +102,7 @@ def test_a_database_that_goes_away_is_waited_for_by_the_scheduler(told: Path) ->
 def test_a_database_that_restarts_between_two_questions_is_not_noticed(told: Path) -> None:
     def restart() -> None:
         stop_postgres()
-        conftest.database_of_tests()
+        fixtures.database_of_tests()
 
     assert run(auditing=restart) == 0
     assert visible() == ROWS
@@ -129,7 +129,7 @@ def test_mlflow_that_is_away_is_waited_for_by_the_scheduler(told: Path, monkeypa
     error = failure(told)
     assert error is not None
     assert error.kind == "server"
-    conftest.database_of_tests()
+    fixtures.database_of_tests()
     assert asked() == 0
     mlflow_connection.client.cache_clear()
 
