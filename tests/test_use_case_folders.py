@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,12 +24,14 @@ MAY_NAME = re.compile(
 
 
 def test_nothing_outside_its_folder_names_a_use_case_or_its_domain() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
+    # Hidden folders, and those of compiled code, hold what programs made.
+    paths = (path for room in sorted(PROJECT_DIR.glob("[!.]*")) for path in (room, *room.rglob("*")))
+    listed = [str(path.relative_to(PROJECT_DIR)) for path in paths if "__pycache__" not in path.parts]
     # What belongs to a word may be joined by an underscore.
     word = re.compile(rf"(?<![a-z0-9])({'|'.join((*USE_CASES, *DOMAIN))})(?![a-z0-9])", re.IGNORECASE)
     named = [
         f"{file}:{number}: {line.strip()}"
-        for file in listed.stdout.splitlines()
+        for file in listed
         if not MAY_NAME.match(file) and (PROJECT_DIR / file).is_file()
         for number, line in enumerate((PROJECT_DIR / file).read_text(errors="replace").splitlines(), 1)
         if word.search(line)
