@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
 from nightshift.dates import BatchDates
-from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
-from nightshift.home.settings import Settings, get_settings
+from nightshift.home.settings import get_settings
 from nightshift.ledger.model_decisions import ROLLED_BACK, add, taking_turns
 from nightshift.models import champions, mlflow_connection, which_version
 from nightshift.models.model_version import load
-from tests.registering import FEATURES, a_use_case, register
+from tests.registering import FEATURES, register
 
 WANTED = ("as_of", "champion", "version=2")
 D1, D5 = dt.date(2013, 10, 1), dt.date(2013, 10, 5)
@@ -32,14 +30,6 @@ def dates(text):
 
 def resolved(use_case, wanted, text):
     return [(str(part), model.version) for part, model in which_version.resolve(use_case, wanted, dates(text))]
-
-
-@pytest.fixture
-def use_case(home: Settings) -> Iterator[UseCase]:
-    """A use case with no model yet."""
-    mlflow_connection.client.cache_clear()
-    yield a_use_case()
-    mlflow_connection.client.cache_clear()
 
 
 @pytest.fixture

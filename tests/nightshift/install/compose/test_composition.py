@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from nightshift.home.settings import PROJECT_DIR
+from tests.servers import free_port
 
 DOCKER = """#!{python} -ISS
 import json, os, sys
@@ -61,7 +62,7 @@ class Machine:
             said = {"python": sys.executable, "file": str(folder / "answers.json"), "log": str(self.log)}
             program.write_text(DOCKER.format(**said))
             program.chmod(0o755)
-        self.set(**{f"NIGHTSHIFT_{name}_PORT": _free_port() for name in ("AIRFLOW", "MLFLOW", "PAGES", "SPARK")})
+        self.set(**{f"NIGHTSHIFT_{name}_PORT": free_port() for name in ("AIRFLOW", "MLFLOW", "PAGES", "SPARK")})
 
     def set(self, **variables: Any) -> None:
         with (self.project / ".env").open("a") as file:
@@ -83,12 +84,6 @@ class Machine:
         assert "Traceback" not in done.stderr
         assert "up --detach" not in self.log.read_text(), "nothing was started"
         return done.stderr
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
