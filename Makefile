@@ -11,10 +11,6 @@ BOOTSTRAP := $(PYTHON) nightshift/install/setup/bootstrap.py
 READY := @$(BOOTSTRAP) --if-needed
 COMPOSE := $(PYTHON) -m nightshift.install.compose
 TYPED := nightshift expectations scoring spark_jobs training use_cases plugins/nightshift_airflow dags image
-# Modules that write files of the repository from its declarations.
-GENERATED := nightshift_airflow.dag_pages nightshift.catalogue.dbt_sources nightshift.catalogue.table_pages \
-	nightshift.catalogue.data_contracts nightshift.catalogue.use_case_fields nightshift.catalogue.error_page \
-	nightshift.catalogue.variable_page nightshift.catalogue.feature_registry
 # Some containers forbid Python to keep what it compiled: each job and test would compile its packages again. The other
 # two may keep Python from starting at all.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
@@ -88,7 +84,7 @@ check:  ## Style, types, layers, lock files and generated pages
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m nightshift.install.setup.locks
 	@! find dbt -name __init__.py | grep . || (echo "dbt/ must not be a package: it would shadow dbt-core" && exit 1)
-	@for each in $(GENERATED); do $(BIN)/python -m $$each --check || exit 1; done
+	@$(BIN)/python -m docs.generate --check
 
 format:  ## Put the code into its standard form
 	$(READY)
@@ -111,7 +107,7 @@ image:  ## Build the image of this checkout, unless it is there (Docker; BUILD="
 
 docs:  ## Write the generated reference pages
 	$(READY)
-	@for each in $(GENERATED); do $(BIN)/python -m $$each || exit 1; done
+	@$(BIN)/python -m docs.generate
 
 screenshots:  ## Take the README's pictures from the running demo
 	$(READY)

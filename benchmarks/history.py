@@ -41,7 +41,7 @@ from nightshift.lake.audit_report import AuditReport
 from nightshift.lake.publication import publish
 from nightshift.ledger import Entry, Input
 from nightshift.ledger.row_accounting import Accounting
-from nightshift.models.which_version import NEWEST
+from nightshift.models.resolve_version import NEWEST
 from nightshift.stages import AFTER_MODEL, INGEST, LAND, REFINE, STAGES
 
 HISTORY = BatchDates(dt.date(2013, 6, 1), dt.date(2013, 7, 23))

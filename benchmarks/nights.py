@@ -15,7 +15,7 @@ from pathlib import Path
 from nightshift.dates import BatchDates
 from nightshift.home import database
 from nightshift.home.settings import get_settings
-from nightshift.models.which_version import AS_OF
+from nightshift.models.resolve_version import AS_OF
 from nightshift.stages import SCORE, arguments
 
 USE_CASE = "flight_delays"

@@ -23,8 +23,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
+from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
@@ -33,8 +33,9 @@ from nightshift_airflow.runs import asked_range, span
 from nightshift_airflow.stage_tasks import ingest_tasks, score_tasks
 
 
-def backfill(use_case: UseCase) -> DAG:
+def backfill(catalog: Catalog) -> DAG:
     """The backfill DAG of one use case."""
+    use_case = catalog.use_case
     limit = f"{span(use_case)}; at most {use_case.dates.max_range_days} dates in one run."
     form = {
         "first_date": params.required_date("First date", f"First batch date, {limit}"),
@@ -53,11 +54,11 @@ def backfill(use_case: UseCase) -> DAG:
     ) as dag:
         chain(
             CheckDeliveries(task_id="check_deliveries", use_case=use_case, dates=asked_range),
-            *ingest_tasks(use_case, asked_range, **common),
-            *score_tasks(use_case, asked_range, **common, wanted=params.SCORES_ARE_WANTED),
+            *ingest_tasks(catalog, asked_range, **common),
+            *score_tasks(catalog, asked_range, **common, wanted=params.SCORES_ARE_WANTED),
         )
     return dag
 
 
-for each in find_use_cases(get_settings()).warn().use_cases:
-    globals()[f"{each.name}_backfill"] = backfill(each)
+for each in find_use_cases(get_settings()).warn().catalogs:
+    globals()[f"{each.use_case.name}_backfill"] = backfill(each)

@@ -26,8 +26,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
+from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.catch_up import FindChanges
@@ -35,8 +35,9 @@ from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE_AND_SCHEDULE, dag_
 from nightshift_airflow.stage_tasks import catch_up_tasks
 
 
-def catch_up(use_case: UseCase) -> DAG:
+def catch_up(catalog: Catalog) -> DAG:
     """The catch-up DAG of one use case."""
+    use_case = catalog.use_case
     form = {
         "all_dates": params.switch(
             "All dates", f"Look at every date, not at the newest {use_case.delivery.late_days} only; it takes longer."
@@ -55,9 +56,9 @@ def catch_up(use_case: UseCase) -> DAG:
         # It does nothing until nights have landed something.
         is_paused_upon_creation=False,
     ) as dag:
-        chain(FindChanges(use_case=use_case), *catch_up_tasks(use_case, execution_timeout=LONGEST_STAGE))
+        chain(FindChanges(use_case=use_case), *catch_up_tasks(catalog, execution_timeout=LONGEST_STAGE))
     return dag
 
 
-for each in find_use_cases(get_settings()).warn().use_cases:
-    globals()[f"{each.name}_catch_up"] = catch_up(each)
+for each in find_use_cases(get_settings()).warn().catalogs:
+    globals()[f"{each.use_case.name}_catch_up"] = catch_up(each)

@@ -23,8 +23,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
+from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.defaults import dag_arguments, ticks
@@ -33,18 +33,19 @@ from nightshift_airflow.runs import night
 from nightshift_airflow.stage_tasks import ingest_tasks, score_tasks
 
 
-def nightly(use_case: UseCase) -> DAG:
+def nightly(catalog: Catalog) -> DAG:
     """The nightly DAG of one use case."""
+    use_case = catalog.use_case
     form = {"batch_date": params.batch_date(use_case), "model": params.model(), "announce": params.announce()}
     schedule = ticks(use_case, use_case.nightly.schedule)
     with DAG(**dag_arguments(use_case, "nightly", __doc__), schedule=schedule, params=form) as dag:
         chain(
             WaitForDelivery(task_id="wait_for_delivery", use_case=use_case, dates=night),
-            *ingest_tasks(use_case, night, announced=params.IF_ASKED_OR_NIGHT),
-            *score_tasks(use_case, night, announced=params.IF_ASKED_OR_NIGHT),
+            *ingest_tasks(catalog, night, announced=params.IF_ASKED_OR_NIGHT),
+            *score_tasks(catalog, night, announced=params.IF_ASKED_OR_NIGHT),
         )
     return dag
 
 
-for each in find_use_cases(get_settings()).warn().use_cases:
-    globals()[f"{each.name}_nightly"] = nightly(each)
+for each in find_use_cases(get_settings()).warn().catalogs:
+    globals()[f"{each.use_case.name}_nightly"] = nightly(each)

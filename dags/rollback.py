@@ -27,8 +27,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
+from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.defaults import LONGEST_STAGE, PEOPLE, dag_arguments
@@ -37,8 +37,9 @@ from nightshift_airflow.runs import from_date, span
 from nightshift_airflow.stage_tasks import describe_features_task, rescore_tasks
 
 
-def rollback(use_case: UseCase) -> DAG:
+def rollback(catalog: Catalog) -> DAG:
     """The rollback DAG of one use case."""
+    use_case = catalog.use_case
     form = {
         "version": params.version(use_case),
         "from_date": params.required_date(
@@ -80,7 +81,7 @@ def rollback(use_case: UseCase) -> DAG:
             trigger_rule="none_failed",
         )
         rescore = rescore_tasks(
-            use_case,
+            catalog,
             "{{ ti.xcom_pull(task_ids='show_affected', key='dates') }}",
             wanted="{{ params.rescore }}",
             unwanted="rescore was not asked for; the log of show_affected says what does it",
@@ -89,7 +90,7 @@ def rollback(use_case: UseCase) -> DAG:
         chain(roll_back, show_affected, *rescore)
         # Beside the scores, which are first in the queue for the pool: neither waits for the other to be fixed.
         describe_features = describe_features_task(
-            *(use_case, from_date),
+            *(catalog, from_date),
             wanted="{{ ti.xcom_pull(task_ids='roll_back', key='decided') }}",
             unwanted="nothing was decided, so the registry says what it said",
         )
@@ -97,4 +98,6 @@ def rollback(use_case: UseCase) -> DAG:
     return dag
 
 
-globals().update({f"{each.name}_rollback": rollback(each) for each in find_use_cases(get_settings()).warn().use_cases})
+globals().update(
+    {f"{each.use_case.name}_rollback": rollback(each) for each in find_use_cases(get_settings()).warn().catalogs}
+)

@@ -26,9 +26,9 @@ import datetime as dt
 
 from airflow.sdk import DAG, chain
 
+from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.training_section import FEWEST_TEST_DAYS, TRAINING_POOL
-from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.approval import ApproveModel
@@ -38,8 +38,9 @@ from nightshift_airflow.runs import learned_from
 from nightshift_airflow.stage_tasks import decision_tasks, describe_features_task
 
 
-def train(use_case: UseCase) -> DAG:
+def train(catalog: Catalog) -> DAG:
     """The training DAG of one use case."""
+    use_case = catalog.use_case
     training = use_case.training
     form = {
         "batch_date": params.batch_date(use_case),
@@ -80,11 +81,11 @@ def train(use_case: UseCase) -> DAG:
             execution_timeout=dt.timedelta(hours=4),
         )
         # A decision that was not needed is skipped.
-        describe_features = describe_features_task(use_case, learned_from, trigger_rule="none_failed")
+        describe_features = describe_features_task(catalog, learned_from, trigger_rule="none_failed")
         approve = ApproveModel(use_case=use_case, trained=train_model.task_id)
         chain(train_model, approve, decision_tasks(use_case, train_model.task_id), describe_features)
     return dag
 
 
-for each in find_use_cases(get_settings()).warn().use_cases:
-    globals()[f"{each.name}_train"] = train(each)
+for each in find_use_cases(get_settings()).warn().catalogs:
+    globals()[f"{each.use_case.name}_train"] = train(each)

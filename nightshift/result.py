@@ -13,7 +13,7 @@ from typing import Any
 
 from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError, kinds
-from nightshift.home.variables.known import RESULT_FILE
+from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.terminal import plain
 
 # Key of the sentence that says why a job did nothing of what it was asked for; its task ends as skipped.

@@ -32,7 +32,7 @@ from nightshift.lake.audit_report import Audit, AuditReport
 from nightshift.lake.publication import publish
 from nightshift.ledger import Input
 from nightshift.ledger.row_accounting import Accounting
-from nightshift.models import which_version
+from nightshift.models import resolve_version
 from nightshift.models.model_version import RegisteredModel
 from nightshift.models.usable_version import check_features, check_task
 from nightshift.spark_session import session
@@ -59,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is particular to scoring."""
     parser.add_argument(
         "--model",
-        default=which_version.AS_OF,
-        help=f"`{which_version.AS_OF}` (default): of each batch date its own champion; `{which_version.NEWEST}`: "
-        f"that of the dates to come; or a version, like `{which_version.VERSION}3` or `3`",
+        default=resolve_version.AS_OF,
+        help=f"`{resolve_version.AS_OF}` (default): of each batch date its own champion; `{resolve_version.NEWEST}`: "
+        f"that of the dates to come; or a version, like `{resolve_version.VERSION}3` or `3`",
     )
 
 
@@ -74,7 +74,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     with ThreadPoolExecutor(1) as background:
         # The imports of MLflow and of Great Expectations take seconds each; they pass while Spark starts and the logs
         # are read, one after the other, because the model is needed first.
-        resolving = background.submit(which_version.resolve, job.use_case, arguments.model, job.dates)
+        resolving = background.submit(resolve_version.resolve, job.use_case, arguments.model, job.dates)
         background.submit(expectations.preload)
         spark = session(f"score {job.use_case.name} {job.dates}", job.home, job.use_case.spark)
         version = lake.newest_version(features)
@@ -105,11 +105,11 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
 def audit_of(job: Job, wanted: str, models: Assigned) -> Audit:
     """The audit of scores; it refuses those of models that are no longer the ones that were asked for.
 
-    An audit runs after the attempt was opened and before its commit, as `which_version.refuse_outdated` must.
+    An audit runs after the attempt was opened and before its commit, as `resolve_version.refuse_outdated` must.
     """
 
     def audit(rows: DataFrame, table: Table, dates: BatchDates, expected_rows: int | None) -> AuditReport:
-        which_version.refuse_outdated(job.use_case, wanted, models)
+        resolve_version.refuse_outdated(job.use_case, wanted, models)
         return expectations.audit(rows, table, dates, expected_rows)
 
     return audit

@@ -27,7 +27,7 @@ from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.errors import NightshiftError, TemporaryError
 from nightshift.ingest.delivery import Delivery, expects_manifest
 from nightshift.ingest.delivery.quick_look import glance
-from nightshift.ingest.delivery.verdict import SHOWN_FAULTS
+from nightshift.ingest.delivery.verified_files import SHOWN_FAULTS
 from nightshift.ingest.privacy.known_key import known_key
 from nightshift.ingest.privacy.tokens import personal_columns
 from nightshift.job import Job, end, run_job

@@ -17,13 +17,13 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 import __main__
-from nightshift.home.variables import known
+from nightshift.home.variables import known_variables
 
 # Before anything of nightshift is imported: no test ever touches a person's home.
 _SESSION_HOME = tempfile.TemporaryDirectory(prefix="nightshift-tests-")
 os.environ["NIGHTSHIFT_HOME"] = str(Path(_SESSION_HOME.name) / "home")
 # As every entry point does, here for jobs that tests call.
-os.environ.update({each.name: each.value for each in known.FIXED})
+os.environ.update({each.name: each.value for each in known_variables.FIXED})
 
 if not hasattr(__main__, "__file__"):
     # A worker's main module is a line of code. PySpark takes a process without a main file for a run of its doctests,
@@ -141,8 +141,8 @@ def parsed_dbt(settings: Settings) -> Iterator[None]:
 def empty_ledger() -> None:
     """Forget what earlier tests did."""
     with ledger.engine().begin() as connection:
-        for known in reversed(Base.metadata.sorted_tables):
-            connection.execute(known.delete())
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
 
 
 def forget_cached_rows() -> None:

@@ -17,10 +17,10 @@ from nightshift.models.champions.compared_before import never_compared
 from nightshift.models.mlflow_connection import experiment_id
 from nightshift.terminal import markdown_row
 from training.card.measures_in_words import MEASURES_IN_WORDS, interval_in_words
+from training.outcome import Outcome
 
 if TYPE_CHECKING:
     from nightshift.models.champions import Reign
-    from training.outcome import Outcome
 
 # What is named as better or worse, of those measures that the task has, with how far it must differ to be worth a word.
 _SHOWN = (

@@ -1,28 +1,20 @@
-"""What a training tells the DAG that started it, and the person who is asked whether its model may become champion."""
+"""What became of a training: its version, its gates, and who may let the version become champion."""
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from nightshift import figures
 from nightshift.declarations.use_case import UseCase
-from nightshift.errors import GateError
 from nightshift.models.champions.approvers import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
-from nightshift.models.champions.compared_before import COMPARED_TAG, NO_CHAMPION
+from nightshift.models.champions.compared_before import COMPARED_TAG
 from nightshift.models.mlflow_connection import model_version, patiently
-from nightshift.result import hand_over
-from training.approval_form import comparison
 from training.judging.comparable_days import BY_NOTHING, FLATTERED_TAG
 from training.judging.gates import Verdict
 from training.register import version_of_run
-
-log = logging.getLogger("nightshift")
 
 
 @dataclass(frozen=True)
@@ -84,70 +76,8 @@ def _flattered(tags: Mapping[str, str]) -> str:
     return "" if said == BY_NOTHING else said
 
 
-def tell(use_case: UseCase, run_id: str, outcome: Outcome, first: dt.date | None = None) -> None:
-    """Hand the outcome of a training, an MLflow run, over to the DAG.
-
-    Args:
-        first: from which batch date on its version would be champion, as of now; None where there is none.
-    """
-    name, version = use_case.model_name, outcome.version
-    refused = [verdict.name for verdict in outcome.refused]
-    subject = f"May version {version} of {name} become champion?" if version else f"{name}: refused by its gates"
-    if outcome.suspects:
-        subject += f" {' and '.join(each.split()[0] for each in outcome.suspects)} may know the outcome"
-    hand_over(
-        {
-            "version": version,
-            "approval": outcome.approval if version else None,
-            "compared": outcome.compared,
-            "refused": ", ".join(refused),
-            "subject": subject,
-            "comparison": comparison(use_case, run_id, outcome, first),
-        }
-    )
-
-
-def say_what_follows(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
-    """Say for whom a model waits, or that it was refused: a normal outcome, unless nothing can score tonight.
-
-    Raises:
-        NightshiftError: if it was refused and there is no champion.
-    """
-    if outcome.version is None:
-        _say_refused(use_case, run_id, outcome)
-    elif outcome.approval == PERSON:
-        people = ", ".join(use_case.training.approval.by) or "a person"
-        for suspect in outcome.suspects:
-            log.warning("it may know the outcome: %s", suspect)
-        log.warning(
-            "%s version %d has passed its gates and waits for approval by %s: in Airflow under Required actions, or\n"
-            "  nightshift models promote %d --use-case %s --who <name> --why <reason>%s",
-            use_case.model_name, outcome.version, people, outcome.version, use_case.name,
-            "".join(f" --cleared {each.split()[0]}" for each in outcome.suspects),
-        )  # fmt: skip
-
-
-def _say_refused(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
-    reasons = "\n".join(
-        f"  {verdict.name}: {_shown(verdict.value)}, must be {verdict.limit}. {verdict.meaning}"
-        for verdict in outcome.refused
-    )
-    if outcome.compared != NO_CHAMPION:
-        log.warning("not promoted, version %s stays champion; MLflow run %s\n%s", outcome.compared, run_id, reasons)
-        return
-    raise GateError(
-        f"the model of {use_case.model_name} was refused by its gates, and there is NO CHAMPION: nothing can be "
-        f"scored until a model passes\n{reasons}\n"
-        f"  next: read the report of MLflow run {run_id}; give more batch dates (--dates), or fix the features"
-    )
-
-
 def _verdict(kept: Mapping[str, Any]) -> Verdict:
     """The other way round of `Verdict.to_dict`."""
     value = kept["value"]
     names = {field.name for field in fields(Verdict)} - {"value"}
     return Verdict(value=None if value is None else float(value), **{name: kept[name] for name in names})
-
-
-def _shown(value: float | None) -> str:
-    return "not computed" if value is None else figures.number(value)

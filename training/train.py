@@ -30,7 +30,7 @@ from nightshift.home.database import database_url
 from nightshift.home.settings import Settings
 from nightshift.job import Job, end, run_job
 from nightshift.ledger.run_environment import described
-from nightshift.models import champions, which_version
+from nightshift.models import champions, resolve_version
 from nightshift.models.champions.approvers import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
 from nightshift.models.champions.compared_before import COMPARED_TAG, NO_CHAMPION, NeverComparedError
 from nightshift.models.champions.mlflow_mirror import AWAITING_APPROVAL, CANDIDATE
@@ -45,8 +45,8 @@ from training.data.time_split import Periods
 from training.judging.comparable_days import BY_NOTHING, FLATTERED_TAG
 from training.judging.gates import as_table
 from training.judging.skew import Skew, compare
-from training.outcome import Outcome, registered_before, say_what_follows, tell
-from training.pinned import Pinned
+from training.outcome import Outcome, registered_before
+from training.pinned_declarations import Pinned
 from training.register import (
     decided_by,
     leave_unfinished,
@@ -57,6 +57,7 @@ from training.register import (
     tracked_run,
 )
 from training.report import write_report
+from training.tell_outcome import say_what_follows, tell
 
 log = logging.getLogger("nightshift")
 
@@ -143,7 +144,7 @@ def _made_and_judged(
 ) -> Outcome:
     """Makes a model, logs it in the current MLflow run, and registers it unless a gate refuses it."""
     use_case = job.use_case
-    champion = which_version.champion(use_case)
+    champion = resolve_version.champion(use_case)
     challenger = challenge(use_case, dataset, pinned.gates, budget, champion, skew)
     log.info("gates on the test period %s\n%s", periods.test, as_table(challenger.verdicts))
     compared = NO_CHAMPION if champion is None else str(champion.version)

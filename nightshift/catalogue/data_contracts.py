@@ -1,35 +1,25 @@
-"""Data contracts of the tables in the Open Data Contract Standard: ``python -m nightshift.catalogue.data_contracts``.
+"""Data contracts of the tables in the Open Data Contract Standard, from their declarations.
 
-One contract per table, as owner, version, freshness and retention are a table's own. They are written from the
-declarations; with ``--check`` nothing is written, and the exit status is 1 when a contract is stale.
+One contract per table, as owner, version, freshness and retention are a table's own.
 
 Source: https://bitol-io.github.io/open-data-contract-standard/v3.1.0/
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    # Before any library is imported: some read the environment while they are.
-    from nightshift.home.variables import entry
-
-    entry.start()
-
 import re
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from nightshift.catalogue.generated_files import Generator, mark
+from nightshift.catalogue.generated_files import MARK, Generated
 from nightshift.declarations import in_words
 from nightshift.declarations.built_in_columns import all_columns
 from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.tables import PARTITION, REASONS, Column, Table
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 
-MODULE = "nightshift.catalogue.data_contracts"
 STANDARD = "v3.1.0"
 LOGICAL_TYPES = {
     "string": "string",
@@ -45,16 +35,11 @@ REASON_FIELDS = re.findall(r"(\w+):(\w+)", REASONS)
 Yaml = dict[str, Any]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the contracts, or check them; gives the exit status."""
-    found = checked_use_cases(get_settings())
-    return Generator(
-        MODULE,
-        "Write the data contracts of all tables.",
-        files=lambda: {place_of(table): text(table) for catalog in found.catalogs for table in catalog},
-        places=lambda: get_settings().use_cases_dir.glob("*/contracts/*.odcs.yaml"),
-        broken=found.sentences,
-    ).main(arguments)
+def generated(home: Settings) -> Generated:
+    """The contracts of all tables."""
+    found = checked_use_cases(home)
+    files = {place_of(table): text(table) for catalog in found.catalogs for table in catalog}
+    return Generated(files, [*home.use_cases_dir.glob("*/contracts/*.odcs.yaml")], found.sentences)
 
 
 def place_of(table: Table) -> Path:
@@ -65,7 +50,7 @@ def place_of(table: Table) -> Path:
 def text(table: Table) -> str:
     """The contract of one table, as YAML."""
     body = yaml.safe_dump(contract(table), sort_keys=False, allow_unicode=True, width=116)
-    return f"# {mark(MODULE)}\n{body}"
+    return f"# {MARK}\n{body}"
 
 
 def contract(table: Table) -> Yaml:
@@ -244,7 +229,3 @@ def _custom(**values: Any) -> list[Yaml]:
 def _some(name: str, value: Any) -> Yaml:
     """The field, unless it would be empty."""
     return {name: value} if value else {}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

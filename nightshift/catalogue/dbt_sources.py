@@ -1,45 +1,27 @@
-"""dbt's sources, written from the declarations: ``python -m nightshift.catalogue.dbt_sources``.
-
-With ``--check`` nothing is written, and the exit status is 1 when a file is stale.
-"""
+"""dbt's sources, from the declarations."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    # Before any library is imported: some read the environment while they are.
-    from nightshift.home.variables import entry
-
-    entry.start()
-
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from nightshift.catalogue.generated_files import Generator, mark
+from nightshift.catalogue.generated_files import MARK, Generated
 from nightshift.declarations.built_in_columns import all_columns
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.tables import Layer, Table
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 
-MODULE = "nightshift.catalogue.dbt_sources"
 SOURCE_LAYERS: tuple[Layer, ...] = ("silver", "gold")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files, or check them; gives the exit status."""
-    home = get_settings()
+def generated(home: Settings) -> Generated:
+    """Dbt's sources of all use cases."""
     found = checked_use_cases(home)
-    return Generator(
-        MODULE,
-        "Write dbt's sources of all use cases.",
-        files=lambda: {_file(catalog): sources(catalog) for catalog in found.catalogs},
-        places=lambda: home.use_cases_dir.glob("*/dbt/models/sources.yml"),
-        broken=found.sentences,
-    ).main(arguments)
+    files = {_file(catalog): sources(catalog) for catalog in found.catalogs}
+    return Generated(files, [*home.use_cases_dir.glob("*/dbt/models/sources.yml")], found.sentences)
 
 
 def sources(catalog: Catalog) -> str:
@@ -55,7 +37,7 @@ def sources(catalog: Catalog) -> str:
     ]
     text = yaml.safe_dump({"sources": declared}, sort_keys=False, allow_unicode=True, width=116)
     return (
-        f"# {mark(MODULE)}\n"
+        f"# {MARK}\n"
         f"# From the declarations of {catalog.use_case.name}. The identifiers are views on the slices that a run may\n"
         "# read, and no others; the jobs make them in their session.\n"
         f"{text}"
@@ -78,7 +60,3 @@ def _table(table: Table) -> dict[str, object]:
             for column in all_columns(table)
         ],
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

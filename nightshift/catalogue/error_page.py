@@ -1,35 +1,24 @@
-"""The reference page of errors, written from their classes: ``python -m nightshift.catalogue.error_page``.
-
-With ``--check`` nothing is written, and the exit status is 1 when the page is stale.
-"""
+"""The reference page of errors, from their classes."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    # Before any library is imported: some read the environment while they are.
-    from nightshift.home.variables import entry
-
-    entry.start()
-
 import ast
 import inspect
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nightshift.catalogue.generated_files import Generator, mark, markdown_table
+from nightshift.catalogue.generated_files import MARK, Generated, markdown_table
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError, kinds
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, Settings
 
-MODULE = "nightshift.catalogue.error_page"
 PAGE = PROJECT_DIR / "docs" / "reference" / "errors.md"
 ROOMS = ("expectations", "nightshift", "plugins", "scoring", "spark_jobs", "training")
 TITLE_ROW = ("Kind", "Class", "What it is", "Raised in", "Exit status", "Tried again", "On call")
 
 TEXT = f"""# Errors
 
-<!-- {mark(MODULE)} -->
+<!-- {MARK} -->
 
 What ends a job, a command or a task of Airflow for a reason that people are told. A message says what is wrong and
 where; the next step stands in its last line.
@@ -45,10 +34,9 @@ Kind, message and remedy are in the file that a job's `NIGHTSHIFT_RESULT_FILE` n
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the page, or check it; gives the exit status."""
-    about = "Write the reference page of errors."
-    return Generator(MODULE, about, files=lambda: {PAGE: page()}, places=lambda: [PAGE]).main(arguments)
+def generated(_: Settings) -> Generated:
+    """The page."""
+    return Generated({PAGE: page()}, [PAGE])
 
 
 def page() -> str:
@@ -108,7 +96,3 @@ def _row(each: type[NightshiftError], places: Sequence[str]) -> list[str]:
     where = ", ".join(f"`{place}`" for place in places) or "–"
     status = str(EXIT_TEMPORARY if each.temporary else EXIT_FINAL)
     return [f"`{each.kind}`", f"`{each.__name__}`", what, where, status, retries, each.on_call]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

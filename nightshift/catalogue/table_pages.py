@@ -1,23 +1,13 @@
-"""Reference pages of the tables, written from their declarations: ``python -m nightshift.catalogue.table_pages``.
-
-With ``--check`` nothing is written, and the exit status is 1 when a page is stale.
-"""
+"""Reference pages of the tables, from their declarations."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    # Before any library is imported: some read the environment while they are.
-    from nightshift.home.variables import entry
-
-    entry.start()
-
 import functools
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nightshift.catalogue.data_contracts import place_of
-from nightshift.catalogue.generated_files import Generator, mark, markdown_link, markdown_table
+from nightshift.catalogue.generated_files import MARK, Generated, markdown_link, markdown_table
 from nightshift.dates import BatchDates
 from nightshift.declarations import in_words
 from nightshift.declarations.built_in_columns import all_columns
@@ -25,25 +15,18 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.sql_checks import checked_use_cases
 from nightshift.declarations.table_inputs import derivations
 from nightshift.declarations.tables import PARTITION, Column, Table
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings
 from nightshift.stages import asset_uri
 
-MODULE = "nightshift.catalogue.table_pages"
 # An example query shows the key and a few more columns.
 SHOWN_COLUMNS = 6
 MEASURED = ("double", "boolean", "int", "bigint")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the pages, or check them; gives the exit status."""
-    found = checked_use_cases(get_settings())
-    return Generator(
-        MODULE,
-        "Write the reference pages of all tables.",
-        files=lambda: pages(found.catalogs),
-        places=lambda: get_settings().use_cases_dir.glob("*/pages/tables/*.md"),
-        broken=found.sentences,
-    ).main(arguments)
+def generated(home: Settings) -> Generated:
+    """The pages of all tables."""
+    found = checked_use_cases(home)
+    return Generated(pages(found.catalogs), [*home.use_cases_dir.glob("*/pages/tables/*.md")], found.sentences)
 
 
 def pages(catalogs: Sequence[Catalog]) -> dict[Path, str]:
@@ -62,7 +45,7 @@ def index(catalog: Catalog) -> str:
     lines = [
         f"# Tables: {catalog.use_case.title}",
         "",
-        f"<!-- {mark(MODULE)} -->",
+        f"<!-- {MARK} -->",
         "",
         "What each published table holds, who owns it, and what may be relied on. `nightshift sql` asks them under the",
         "names below. What a column may hold is checked before its rows are published.",
@@ -81,7 +64,7 @@ def page(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) ->
     Args:
         inputs: for each table of the use case the tables that it is made from.
     """
-    lines = [f"# {table.full_name}", "", f"<!-- {mark(MODULE)} -->", "", table.description, ""]
+    lines = [f"# {table.full_name}", "", f"<!-- {MARK} -->", "", table.description, ""]
     lines += markdown_table(["", ""], [[f"**{what}**", text] for what, text in _facts(table, catalog, inputs) if text])
     lines += ["", "## Columns", ""]
     lines += markdown_table(
@@ -138,8 +121,8 @@ def _facts(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) 
     yield "Read by", _links(read_by, catalog)
     yield "Asset", f"`{asset_uri(table.use_case, table.short_name)}`"
     place = _place(table, catalog)
-    yield "Declared in", markdown_link(catalog.file_of(table), place)
-    yield "Contract", markdown_link(place_of(table), place)
+    yield "Declared in", markdown_link(catalog.file_of(table), place, table.home)
+    yield "Contract", markdown_link(place_of(table), place, table.home)
 
 
 def _column(column: Column, table: Table) -> list[str]:
@@ -170,7 +153,3 @@ def _folder(catalog: Catalog) -> Path:
 
 def _place(table: Table, catalog: Catalog) -> Path:
     return _folder(catalog) / f"{table.short_name}.md"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

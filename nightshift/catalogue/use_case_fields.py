@@ -1,19 +1,9 @@
-"""The fields of ``use_case.yaml``, from the models that read it: ``python -m nightshift.catalogue.use_case_fields``.
-
-With ``--check`` nothing is written, and the exit status is 1 when the page is stale.
-"""
+"""The fields of ``use_case.yaml``, from the models that read it."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    # Before any library is imported: some read the environment while they are.
-    from nightshift.home.variables import entry
-
-    entry.start()
-
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -21,21 +11,18 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from nightshift.catalogue.generated_files import Generator, mark, markdown_table
+from nightshift.catalogue.generated_files import MARK, Generated, markdown_table
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, Settings
 
-MODULE = "nightshift.catalogue.use_case_fields"
 PAGE = PROJECT_DIR / "docs" / "reference" / "use_case.md"
 _BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 _TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false", "date": "date"}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the page, or check it; gives the exit status."""
-    return Generator(MODULE, "Write the reference of use_case.yaml.", files=pages, places=lambda: [PAGE]).main(
-        arguments
-    )
+def generated(_: Settings) -> Generated:
+    """The page."""
+    return Generated(pages(), [PAGE])
 
 
 def pages() -> dict[Path, str]:
@@ -43,7 +30,7 @@ def pages() -> dict[Path, str]:
     lines = [
         "# Fields of `use_case.yaml`",
         "",
-        f"<!-- {mark(MODULE)} -->",
+        f"<!-- {MARK} -->",
         "",
         "What stands in `use_cases/<name>/use_case.yaml`. A field that is not known is an error, with file and field.",
         "",
@@ -121,7 +108,3 @@ def _default(field: FieldInfo) -> str:
     if value in ((), {}):
         return "empty"
     return f"`{value}`"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nightshift.errors import SettingsError
-from nightshift.home.variables import database_address, spark_conf, values
-from nightshift.home.variables.known import OWN
+from nightshift.home.variables import database_address, setting_values, spark_conf
+from nightshift.home.variables.known_variables import OWN
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -24,17 +24,17 @@ _FORMS: dict[str, Callable[[str], str]] = {
     "database_url": database_address.checked,
     "airflow_database_url": database_address.checked,
     "mlflow_database_url": database_address.checked,
-    "airflow_url": values.server,
-    "airflow_public_url": values.server,
-    "mlflow_public_url": values.server,
-    "pages_public_url": values.server,
-    "spark_public_url": values.server,
-    "landing_url": values.landing,
-    "mlflow_tracking_uri": values.server,
-    "spark_master": values.spark_master,
-    "spark_driver_memory": values.memory,
+    "airflow_url": setting_values.server,
+    "airflow_public_url": setting_values.server,
+    "mlflow_public_url": setting_values.server,
+    "pages_public_url": setting_values.server,
+    "spark_public_url": setting_values.server,
+    "landing_url": setting_values.landing,
+    "mlflow_tracking_uri": setting_values.server,
+    "spark_master": setting_values.spark_master,
+    "spark_driver_memory": setting_values.memory,
     "spark_conf": spark_conf.checked,
-    "bind_address": values.bind_address,
+    "bind_address": setting_values.bind_address,
 }
 
 
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     @field_validator("home", "project_dir", "use_cases_dir", "toolchain_dir")
     @classmethod
     def _folder(cls, path: Path, info: ValidationInfo) -> Path:
-        return values.folder(path, is_made=info.field_name in ("home", "toolchain_dir"))
+        return setting_values.folder(path, is_made=info.field_name in ("home", "toolchain_dir"))
 
     @field_validator(*_FORMS)
     @classmethod

@@ -17,7 +17,7 @@ from nightshift.errors import DatabaseUnreachableError, MissingError, ServerUnre
 from nightshift.home.database import database_url
 from nightshift.home.outside_errors import explained
 from nightshift.home.settings import Settings
-from nightshift.home.variables.known import MLFLOW_VARIABLES
+from nightshift.home.variables.known_variables import MLFLOW_VARIABLES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from nightshift.errors import DecisionError, DeclarationError, MissingError
 from nightshift.person import WHO_LENGTH, WHY_LENGTH
-from nightshift_airflow.ending import tells_people
+from nightshift_airflow.retries import tells_people
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,10 +8,9 @@ from airflow.sdk import Asset
 
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
-from nightshift.declarations.use_case import UseCase
 from nightshift.stages import asset_uri
 
 
-def assets(use_case: UseCase, writes: Callable[[Table], bool]) -> list[Asset]:
+def assets(catalog: Catalog, writes: Callable[[Table], bool]) -> list[Asset]:
     """The assets of the tables that a task writes; name and address are the same, so that a DAG may ask for either."""
-    return [Asset(asset_uri(use_case.name, table.short_name)) for table in Catalog(use_case) if writes(table)]
+    return [Asset(asset_uri(catalog.use_case.name, table.short_name)) for table in catalog if writes(table)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from nightshift_airflow.ending import tells_people
+from nightshift_airflow.retries import tells_people
 from nightshift_airflow.runs import Run
 
 if TYPE_CHECKING:

@@ -1,58 +1,40 @@
-"""Reference pages of the DAGs, written from the DAGs themselves: ``python -m nightshift_airflow.dag_pages``.
-
-With ``--check`` nothing is written, and the exit status is 1 when a page is stale.
-"""
+"""Reference pages of the DAGs, from the DAGs themselves."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    # Before any library is imported: some read the environment while they are.
-    from nightshift.home.variables import entry
-
-    entry.start()
-
 import os
 import runpy
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightshift.catalogue.generated_files import Generator, mark, markdown_link, markdown_table
+from nightshift.catalogue.generated_files import MARK, Generated, markdown_link, markdown_table
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.home.settings import PROJECT_DIR, get_settings
-from nightshift_airflow.kinds import KINDS, kind_of
+from nightshift.home.settings import PROJECT_DIR, Settings
+from nightshift_airflow.dag_kinds import KINDS, kind_of
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-MODULE = "nightshift_airflow.dag_pages"
+
+def generated(home: Settings) -> Generated:
+    """The pages of all DAGs."""
+    places = [*home.use_cases_dir.glob("*/pages/dags/*.md")]
+    return Generated(pages(home), places, find_use_cases(home).sentences)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the pages, or check them; gives the exit status."""
-    return Generator(
-        MODULE,
-        "Write the reference pages of all DAGs.",
-        files=pages,
-        places=lambda: get_settings().use_cases_dir.glob("*/pages/dags/*.md"),
-        broken=find_use_cases(get_settings()).sentences,
-    ).main(arguments)
-
-
-def pages() -> dict[Path, str]:
+def pages(home: Settings) -> dict[Path, str]:
     """The text of every page by its path."""
     with tempfile.TemporaryDirectory() as airflow_home:
         # Importing Airflow writes a configuration file.
         os.environ["AIRFLOW_HOME"] = airflow_home
-        return {place_of(dag): page(dag) for dag in load_dags().values()}
+        return {place_of(dag, home): page(dag, home) for dag in load_dags().values()}
 
 
-def place_of(dag: DAG) -> Path:
+def place_of(dag: DAG, home: Settings) -> Path:
     """Where the page of a DAG lies: in the folder of its use case, whose name begins the DAG's id."""
     use_case = dag.dag_id.removesuffix(f"_{kind_of(dag.dag_id)}")
-    return get_settings().use_cases_dir / use_case / "pages" / "dags" / f"{dag.dag_id}.md"
+    return home.use_cases_dir / use_case / "pages" / "dags" / f"{dag.dag_id}.md"
 
 
 def load_dags(folder: Path = PROJECT_DIR / "dags") -> dict[str, DAG]:
@@ -66,17 +48,17 @@ def load_dags(folder: Path = PROJECT_DIR / "dags") -> dict[str, DAG]:
     return loaded
 
 
-def page(dag: DAG) -> str:
+def page(dag: DAG, home: Settings) -> str:
     """The reference page of one DAG, in Markdown."""
     from nightshift_airflow.defaults import RUNBOOKS
 
     text, _, _ = (dag.doc_md or "").partition("\n---\n")
-    runbook = markdown_link(RUNBOOKS / f"{kind_of(dag.dag_id)}.md", place_of(dag))
+    runbook = markdown_link(RUNBOOKS / f"{kind_of(dag.dag_id)}.md", place_of(dag, home), home)
     return "\n".join(
         [
             f"# {dag.dag_id}",
             "",
-            f"<!-- {mark(MODULE)} -->",
+            f"<!-- {MARK} -->",
             "",
             text.strip(),
             "",
@@ -136,7 +118,3 @@ def _task(task: Any) -> list[str]:
     runs = f"`python -m {task.module}`" if hasattr(task, "module") else type(task).__name__
     after = ", ".join(f"`{upstream}`" for upstream in sorted(task.upstream_task_ids)) or "none"
     return [f"`{task.task_id}`", runs, after, str(task.retries), str(task.execution_timeout), f"`{task.pool}`"]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,8 +9,8 @@ from typing import Any
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR
-from nightshift_airflow.ending import Retries
 from nightshift_airflow.priority import NIGHTS_FIRST, WEIGHTS
+from nightshift_airflow.retries import Retries
 from nightshift_airflow.timetable import BatchDateTicks
 
 RUNBOOKS = PROJECT_DIR / "docs" / "runbooks"
@@ -26,7 +26,7 @@ def default_args(use_case: UseCase, kind: str) -> dict[str, Any]:
     """Arguments of every task of a kind of DAG.
 
     What is temporary is retried after 20, 40, 80, 160 and 300 s: ten minutes are enough for a server to restart, and
-    few for a night. Crashes are retried less often, and what a person must fix not at all: `ending.Retries`.
+    few for a night. Crashes are retried less often, and what a person must fix not at all: `retries.Retries`.
     """
     return {
         "owner": use_case.owner,
@@ -57,7 +57,7 @@ def dag_arguments(use_case: UseCase, kind: str, text: str | None) -> dict[str, A
 
     Args:
         use_case: the use case that the DAG works for.
-        kind: one of `kinds.KINDS`: ends the DAG's id and names its runbook.
+        kind: one of `dag_kinds.KINDS`: ends the DAG's id and names its runbook.
         text: the DAG file's docstring.
     """
     return {

@@ -15,7 +15,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.errors import DeliveryError, NightshiftError, SettingsError, StoreUnreachableError, TemporaryError
 from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import MANIFEST, Folder, delivery_folder, expects_manifest, is_complete
-from nightshift_airflow.ending import tells_people
+from nightshift_airflow.retries import tells_people
 from nightshift_airflow.runs import DatesOfRun, Run
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
 from nightshift.result import NOTHING_DONE
-from nightshift_airflow.ending import CAUSE
-from nightshift_airflow.kinds import kind_of
+from nightshift_airflow.dag_kinds import kind_of
+from nightshift_airflow.retries import CAUSE
 from nightshift_airflow.runs import DatesOfRun, Run, asked_range, from_date, learned_from, night
 
 if TYPE_CHECKING:

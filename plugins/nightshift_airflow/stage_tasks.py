@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.feature_registry_table import REGISTRY_TABLE
 from nightshift.declarations.use_case import UseCase
 from nightshift.stages import AFTER_MODEL, INGEST, SCORE, STAGE, STAGES
@@ -18,29 +19,29 @@ from nightshift_airflow.runs import DatesOfRun, learned_from
 _ASKED = {SCORE: {"--model": "{{ params.model }}"}}
 
 
-def ingest_tasks(use_case: UseCase, dates: DatesOfRun, **common: Any) -> list[JobOperator]:
+def ingest_tasks(catalog: Catalog, dates: DatesOfRun, **common: Any) -> list[JobOperator]:
     """From files to features; needs no model."""
-    return [_task(stage, use_case, dates=dates, **common) for stage in INGEST]
+    return [_task(stage, catalog, dates=dates, **common) for stage in INGEST]
 
 
-def score_tasks(use_case: UseCase, dates: DatesOfRun, **common: Any) -> list[JobOperator]:
+def score_tasks(catalog: Catalog, dates: DatesOfRun, **common: Any) -> list[JobOperator]:
     """From features to what analysts read."""
-    return [_task(stage, use_case, dates=dates, **common) for stage in AFTER_MODEL]
+    return [_task(stage, catalog, dates=dates, **common) for stage in AFTER_MODEL]
 
 
-def rescore_tasks(use_case: UseCase, ranges: str, **common: Any) -> list[JobOperator]:
+def rescore_tasks(catalog: Catalog, ranges: str, **common: Any) -> list[JobOperator]:
     """Scores and marts of ranges that another task names; each date gets the champion that it has by now."""
-    tasks = [_task(stage, use_case, ranges=ranges, announced=IF_ASKED, **common) for stage in AFTER_MODEL]
+    tasks = [_task(stage, catalog, ranges=ranges, announced=IF_ASKED, **common) for stage in AFTER_MODEL]
     tasks[0].options = {"--model": "as_of"}
     return tasks
 
 
-def catch_up_tasks(use_case: UseCase, **common: Any) -> list[JobOperator]:
+def catch_up_tasks(catalog: Catalog, **common: Any) -> list[JobOperator]:
     """All stages, each over the ranges that were found for it."""
     # A stage that was skipped, because it has nothing to redo, holds none up that has.
     common = {"trigger_rule": "none_failed", **common}
     return [
-        _task(stage, use_case, ranges=ranges_of(stage), announced=if_asked_or_tonight(stage), **common)
+        _task(stage, catalog, ranges=ranges_of(stage), announced=if_asked_or_tonight(stage), **common)
         for stage in STAGES
     ]
 
@@ -73,7 +74,7 @@ def decision_tasks(use_case: UseCase, trained: str) -> list[JobOperator]:
     ]
 
 
-def describe_features_task(use_case: UseCase, dates: DatesOfRun, **common: Any) -> JobOperator:
+def describe_features_task(catalog: Catalog, dates: DatesOfRun, **common: Any) -> JobOperator:
     """The feature registry from scratch, once another model may be live; the dates only name the run.
 
     Its table is read by no stage and written by no other job, so it holds no slot that a night may wait for.
@@ -81,14 +82,15 @@ def describe_features_task(use_case: UseCase, dates: DatesOfRun, **common: Any) 
     return JobOperator(
         task_id="describe_features",
         module="spark_jobs.describe_features",
-        use_case=use_case,
+        use_case=catalog.use_case,
         dates=dates,
-        outlets=assets(use_case, lambda table: table.name == REGISTRY_TABLE),
+        outlets=assets(catalog, lambda table: table.name == REGISTRY_TABLE),
         **common,
     )
 
 
-def _task(stage: str, use_case: UseCase, **common: Any) -> JobOperator:
+def _task(stage: str, catalog: Catalog, **common: Any) -> JobOperator:
+    use_case = catalog.use_case
     common = {"pool": use_case.lake_pool, "options": _ASKED.get(stage, {}), **common}
-    outlets = assets(use_case, STAGE[stage].writes)
+    outlets = assets(catalog, STAGE[stage].writes)
     return JobOperator(task_id=stage, module=STAGE[stage].job, use_case=use_case, outlets=outlets, **common)

@@ -9,7 +9,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from nightshift.home.settings import PROJECT_DIR, get_settings
-from nightshift_airflow.kinds import KINDS
+from nightshift_airflow.dag_kinds import KINDS
 from tests.declaring import USE_CASE
 
 NAME = "flight_delays"

@@ -20,12 +20,12 @@ from nightshift.declarations.training_section import TRAINING_POOL
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.stages import STAGES
+from nightshift_airflow.dag_kinds import KINDS, kind_of
 from nightshift_airflow.defaults import default_args
-from nightshift_airflow.ending import Retries
-from nightshift_airflow.kinds import KINDS, kind_of
 from nightshift_airflow.operators import JobOperator
 from nightshift_airflow.plugin import NightshiftPlugin
 from nightshift_airflow.priority import NIGHTS_FIRST
+from nightshift_airflow.retries import Retries
 from nightshift_airflow.runs import words
 from nightshift_airflow.timetable import BatchDateTicks
 

@@ -22,7 +22,7 @@ import pytest
 
 from nightshift.home import database
 from nightshift.home.settings import PROJECT_DIR, Settings
-from nightshift.home.variables.known import SERVICE_MARK
+from nightshift.home.variables.known_variables import SERVICE_MARK
 from nightshift.install.services import processes, service_state
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info

@@ -16,7 +16,7 @@ from nightshift import lake, ledger
 from nightshift.errors import EXIT_TEMPORARY
 from nightshift.home import database
 from nightshift.home.settings import Settings, get_settings
-from nightshift.home.variables.known import RESULT_FILE
+from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.ingest.delivery import delivery_folder, is_complete
 from nightshift.job import Job, run_job
 from nightshift.lake.audit_report import AuditReport, Check

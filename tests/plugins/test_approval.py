@@ -19,7 +19,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift.ledger.model_decisions import PROMOTED, ROLLED_BACK, ChampionAction, Decision
 from nightshift_airflow.approval import ApproveModel, ordered
-from nightshift_airflow.ending import TaskFailedError
+from nightshift_airflow.retries import TaskFailedError
 
 AT = dt.datetime(2013, 10, 2, 9, 30, tzinfo=dt.UTC)
 TOLD = {

@@ -21,6 +21,7 @@ WAITS = re.findall(r"^```python\n(.*?)^```", (PROJECT_DIR / "docs" / "assets.md"
 # Scores and marts of a use case, as every DAG has them.
 WRITES = """
 from airflow.sdk import DAG
+from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift_airflow import params
@@ -31,7 +32,7 @@ use_case = UseCase.load("flight_delays", get_settings())
 form = {"batch_date": params.batch_date(use_case), "model": params.model(), "announce": params.announce()}
 for name, announced in {"night": params.IF_ASKED_OR_NIGHT, "past": params.IF_ASKED}.items():
     with DAG(name, schedule=None, params=form) as globals()[f"dag_{name}"]:
-        score, marts = score_tasks(use_case, night, announced=announced)
+        score, marts = score_tasks(Catalog(use_case), night, announced=announced)
 """
 # Publishes what the version of its model says; fails for some.
 SCORE = """

@@ -17,7 +17,7 @@ from nightshift.home.settings import get_settings
 from nightshift.ingest.late import Changes, DeliveryChange
 from nightshift.stages import STAGES
 from nightshift_airflow.catch_up import FindChanges
-from nightshift_airflow.ending import TaskFailedError
+from nightshift_airflow.retries import TaskFailedError
 from tests.in_home import UseCaseInHome
 
 USE_CASE = UseCaseInHome.load("flight_delays", get_settings())

@@ -18,7 +18,7 @@ from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import MANIFEST, landing_folder
 from nightshift_airflow import deliveries
 from nightshift_airflow.deliveries import CheckDeliveries, DeliveryTrigger, WaitForDelivery
-from nightshift_airflow.ending import TaskFailedError
+from nightshift_airflow.retries import TaskFailedError
 from nightshift_airflow.runs import asked_range, night
 from tests.in_home import UseCaseInHome
 

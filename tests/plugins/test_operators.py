@@ -13,8 +13,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
-from nightshift_airflow.ending import TaskFailedError
 from nightshift_airflow.operators import JobOperator
+from nightshift_airflow.retries import TaskFailedError
 from nightshift_airflow.runs import night
 
 

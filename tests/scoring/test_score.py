@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from nightshift import ledger
 from nightshift.commands.sql import sql
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError
-from nightshift.models import champions, which_version
+from nightshift.models import champions, resolve_version
 from nightshift.models.champions.being_scored import being_scored_by
 from scoring.dictionary_of_then import DictionaryOfThen
 from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
@@ -90,7 +90,7 @@ def test_each_date_of_a_range_has_the_champion_of_its_own(spark, world: World) -
             str(0 if date == DAY else 1),
         )
         assert ledger.environment_of(entry)["lightgbm"] == lightgbm.__version__
-    assert score(world, BOTH, "--model", which_version.NEWEST) == 0
+    assert score(world, BOTH, "--model", resolve_version.NEWEST) == 0
     assert {row["model_version"] for row in world.scores()} == {new}
 
 
@@ -98,7 +98,7 @@ def test_the_same_bits_however_rows_are_partitioned(spark, world: World) -> None
     world.features()
     world.promote(world.register())
     features, scores = world.catalog["gold.features"], world.catalog["gold.scores"]
-    champion = which_version.champion(world.use_case)
+    champion = resolve_version.champion(world.use_case)
     how = recipe(champion, features, scores, DictionaryOfThen.declared(world.use_case, features), {DAY: 0})
     rows = spark.read.format("delta").load(str(features.path))
     one, seven = (
@@ -141,7 +141,7 @@ def test_what_is_rolled_back_between_resolving_and_staging_is_not_published(
     world.features()
     for seed in (6, 7):
         world.promote(world.register(seed=seed))
-    resolve, refuse_outdated, seen = which_version.resolve, which_version.refuse_outdated, []
+    resolve, refuse_outdated, seen = resolve_version.resolve, resolve_version.refuse_outdated, []
 
     def rolled_back_meanwhile(*asked):
         found = resolve(*asked)
@@ -156,9 +156,9 @@ def test_what_is_rolled_back_between_resolving_and_staging_is_not_published(
         seen.append(being_scored_by(world.catalog))
         refuse_outdated(*asked)
 
-    monkeypatch.setattr(which_version, "refuse_outdated", looked_again)
+    monkeypatch.setattr(resolve_version, "refuse_outdated", looked_again)
     with monkeypatch.context() as patch:
-        patch.setattr(which_version, "resolve", rolled_back_meanwhile)
+        patch.setattr(resolve_version, "resolve", rolled_back_meanwhile)
         assert score(world) == EXIT_TEMPORARY
     assert "by now it is version 1 for 2013-10-01, which version 2 has scored" in capsys.readouterr().err
     assert not world.catalog["gold.scores"].exists()

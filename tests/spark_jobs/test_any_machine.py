@@ -19,7 +19,7 @@ import yaml
 
 from nightshift.home.settings import PROJECT_DIR
 from nightshift.home.variables.cleaning import cleaned
-from nightshift.home.variables.known import OWN
+from nightshift.home.variables.known_variables import OWN
 from tests import shop
 from tests.end_to_end.station import BACKFILLED, HISTORY, NIGHT, SMALL, TO_COME, hash_of_rows
 from tests.hostile import HOSTILE, hostile_home

@@ -11,13 +11,14 @@ import pytest
 from nightshift.declarations.training_section import Approval
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
-from nightshift.home.variables.known import RESULT_FILE
+from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.models import champions
 from nightshift.result import hand_over, handed_over
 from tests.registering import register
 from training.approval_form import comparison
 from training.judging.gates import Verdict
-from training.outcome import Outcome, say_what_follows, tell
+from training.outcome import Outcome
+from training.tell_outcome import say_what_follows, tell
 
 METRICS = {
     "auc": 0.71234,

@@ -20,7 +20,7 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import PROJECT_DIR, get_settings
-from nightshift.models import champions, mlflow_connection, which_version
+from nightshift.models import champions, mlflow_connection, resolve_version
 from nightshift.models.calibrated_predictions import Calibration, Interval
 from nightshift.models.encoding import Encoding
 from nightshift.models.model_version import load
@@ -118,7 +118,7 @@ def test_killed_at_the_registration_the_next_attempt_goes_on_and_registers_once(
         version = register(job, log_model(fitted(), DATASET), {})
     assert versions_of(job) == [version] == [1]
     champions.promote(job.use_case, version, job.dates.last, "auto", "passed its gates", job.run_id)
-    assert which_version.champion(job.use_case).run_id == run_id
+    assert resolve_version.champion(job.use_case).run_id == run_id
     assert [run.info.status for run in runs_of(job)] == ["FINISHED"]
 
 

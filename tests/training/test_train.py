@@ -21,16 +21,16 @@ import pytest
 from nightshift.errors import NightshiftError
 from nightshift.home.database import database_url
 from nightshift.home.settings import PROJECT_DIR, get_settings
-from nightshift.home.variables.known import RESULT_FILE
+from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.ledger.model_decisions import deciding
 from nightshift.ledger.turns import turn_if_free
-from nightshift.models import champions, which_version
+from nightshift.models import champions, resolve_version
 from nightshift.models.mlflow_connection import client, experiment_id, model_version, model_versions
 from nightshift.result import handed_over
 from training.challenger import challenge
 from training.data.point_in_time_rows import Rows
 from training.data.time_split import Periods
-from training.pinned import Pinned
+from training.pinned_declarations import Pinned
 from training.train import main, train_on
 
 REGRESSION_GATES = """
@@ -71,7 +71,7 @@ def draws_little(request, monkeypatch):
 def test_a_good_model_becomes_champion_with_all_that_scoring_needs(toy, make_rows):
     job = toy()
     train(job, make_rows())
-    champion = which_version.champion(job.use_case)
+    champion = resolve_version.champion(job.use_case)
     assert (champion.name, champion.version, champion.task) == (job.use_case.name, 1, "binary")
     assert champion.signature == champion.encoding.features == ("signal", "other", "kind")
     assert champion.booster.startswith("tree\n")
@@ -120,7 +120,7 @@ def test_the_same_data_code_and_seed_give_a_byte_equal_model(toy, make_rows):
     for _ in range(2):
         job = toy()
         train(job, make_rows())
-        boosters.append(which_version.champion(job.use_case).booster)
+        boosters.append(resolve_version.champion(job.use_case).booster)
     assert boosters[0] == boosters[1]
 
 
@@ -131,7 +131,7 @@ def test_a_challenger_that_is_not_better_leaves_the_champion_as_it_was(toy, make
         train(again(job), make_rows())
     assert "not promoted, version 1 stays champion" in caplog.text
     assert "better_than_champion: 0, must be above 0" in caplog.text
-    assert which_version.champion_version(job.use_case) == 1
+    assert resolve_version.champion_version(job.use_case) == 1
     assert sorted(run.data.tags["gates"] for run in runs_of(job)) == ["passed", "refused"]
 
 
@@ -248,7 +248,7 @@ def test_resumed_after_another_became_champion_it_takes_no_crown_and_no_person_i
     cut_short(job, make_rows())
     assert model_version(job.use_case, 1).tags["approval"] == "auto"
     train(again(job), make_rows(seed=1))
-    assert which_version.champion_version(job.use_case) == 2
+    assert resolve_version.champion_version(job.use_case) == 2
     with pytest.raises(NightshiftError, match=r"version 1 was judged beside no champion, and version 2 is champion"):
         train(job, make_rows())
     assert [each.version for each in champions.history(job.use_case)] == [2]
@@ -281,7 +281,7 @@ def test_resumed_under_other_gates_or_options_it_is_trained_and_judged_again(toy
         assert champions.decisions(job.use_case) == []
     else:
         train(job, make_rows(), **options)
-        assert which_version.champion_version(job.use_case) == 2
+        assert resolve_version.champion_version(job.use_case) == 2
     assert len(runs_of(job)) == 2
 
 
@@ -295,7 +295,7 @@ def test_gates_that_are_edited_while_it_searches_neither_judge_nor_stand_in_its_
 
     monkeypatch.setattr("training.train.challenge", meanwhile)
     train(job, make_rows())
-    champion = which_version.champion(job.use_case)
+    champion = resolve_version.champion(job.use_case)
     kept = Path(client(get_settings()).download_artifacts(champion.run_id, "gates.yaml")).read_bytes()
     assert kept == judged_by != (job.use_case.folder / "gates.yaml").read_bytes()
     assert champion.tags["sha256.gates.yaml"] == hashlib.sha256(judged_by).hexdigest()
@@ -348,7 +348,7 @@ def test_noise_is_refused_and_it_is_said_that_nothing_can_score(toy, make_rows):
     with pytest.raises(NightshiftError, match="NO CHAMPION") as refusal:
         train(job, make_rows(strength=0.0))
     assert "better_than_constant_rate" in str(refusal.value)
-    assert which_version.champion(job.use_case) is None
+    assert resolve_version.champion(job.use_case) is None
     (run,) = runs_of(job)
     assert (run.info.status, run.data.tags["gates"]) == ("FINISHED", "refused")
     assert not client(get_settings()).search_model_versions(f"name='{job.use_case.model_name}'")
@@ -362,7 +362,7 @@ def test_a_champion_that_cannot_be_compared_blocks_the_challenger(toy, make_rows
     monkeypatch.setitem(job.catalog._tables, "gold.features", smaller)
     train(again(job), make_rows(strength=5.0).drop_columns(["signal"]))
     assert "better_than_champion: not computed" in caplog.text
-    assert which_version.champion_version(job.use_case) == 1
+    assert resolve_version.champion_version(job.use_case) == 1
 
 
 def test_bad_data_ends_before_a_run_is_made(toy, make_rows):
@@ -378,7 +378,7 @@ def test_a_model_that_a_person_must_approve_waits(toy, make_rows, caplog):
     job = toy(approval={"first": "person", "by": ["maria"]})
     train(job, make_rows())
     assert "waits for approval by maria" in caplog.text
-    assert which_version.champion(job.use_case) is None
+    assert resolve_version.champion(job.use_case) is None
     assert model_version(job.use_case, 1).tags["status"] == "awaiting approval"
 
 
@@ -386,7 +386,7 @@ def test_a_regression_has_an_interval_and_gates_of_its_own(toy, make_rows):
     job = toy(task="regression")
     (job.use_case.folder / "gates.yaml").write_text(REGRESSION_GATES)
     train(job, make_rows(task="regression"))
-    champion = which_version.champion(job.use_case)
+    champion = resolve_version.champion(job.use_case)
     assert (champion.task, champion.threshold) == ("regression", None)
     assert champion.interval.lower < 0 < champion.interval.upper
     (run,) = runs_of(job)
@@ -407,7 +407,7 @@ def test_where_the_world_has_turned_round_the_better_challenger_wins(toy, make_r
     rows = make_rows(seed=1)
     at = rows.column_names.index("signal")
     train(replace(job, run_id="later"), rows.set_column(at, "signal", pc.negate(rows["signal"])))
-    assert which_version.champion_version(job.use_case) == 2
+    assert resolve_version.champion_version(job.use_case) == 2
     newest = max(runs_of(job), key=lambda run: run.info.start_time)
     # The numbers of the one that was replaced stand beside its own, on the same rows.
     assert newest.data.metrics["champion_log_loss"] > newest.data.metrics["constant_log_loss"]

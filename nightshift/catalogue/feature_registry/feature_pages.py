@@ -6,14 +6,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from nightshift.catalogue.feature_registry.declared_features import Feature
-from nightshift.catalogue.generated_files import mark, markdown_table
+from nightshift.catalogue.feature_registry.declared_features import Feature, declared_features
+from nightshift.catalogue.generated_files import MARK, Generated, markdown_table
+from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.home.settings import Settings
 
-MODULE = "nightshift.catalogue.feature_registry"
 # Below the folder of a use case.
 FEATURES_PAGE = "pages/features.md"
 _HEAD = ("Feature", "Meaning", "Type", "Computed from", "Also depends on", "Looks back")
+
+
+def generated(home: Settings) -> Generated:
+    """The pages of all use cases."""
+    features: dict[str, list[Feature]] = {}
+
+    def read(catalog: Catalog) -> None:
+        features[catalog.use_case.name] = declared_features(catalog.use_case)
+
+    found = find_use_cases(home).checked(read)
+    return Generated(pages(home, features), [*home.use_cases_dir.glob(f"*/{FEATURES_PAGE}")], found.sentences)
 
 
 def pages(home: Settings, features: Mapping[str, Sequence[Feature]]) -> dict[Path, str]:
@@ -30,7 +42,7 @@ def page(use_case: str, features: Iterable[Feature]) -> str:
     lines = [
         f"# Features of {use_case}",
         "",
-        f"<!-- {mark(MODULE)} -->",
+        f"<!-- {MARK} -->",
         "",
         "Sources are read from the SQL that dbt compiles. *Computed from* are the columns whose values enter a feature "
         "(`*`: rows are counted); *also depends on* are those that choose, group or order the rows that enter. A "

@@ -15,7 +15,7 @@ from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.distributions import equal_steps, shares_between
 from nightshift.errors import NightshiftError
-from nightshift.models import model_version, which_version
+from nightshift.models import model_version, resolve_version
 from nightshift.models.mlflow_connection import client
 from nightshift.models.model_version import RegisteredModel
 
@@ -84,7 +84,7 @@ def registry_of(use_case: UseCase) -> Registry:
     Raises:
         NightshiftError: as `declared_features`.
     """
-    champion = which_version.champion_version(use_case)
+    champion = resolve_version.champion_version(use_case)
     models = _models(use_case, champion)
     gains = {model.version: gain_shares(model) for model in models}
     slices = {table.short_name: _newest_profile(table) for table in feature_tables(Catalog(use_case))}

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from nightshift.home.variables import known
+from nightshift.home.variables import known_variables
 from nightshift.home.variables.cleaning import cleaned
 
 _left_out: list[str] = []
@@ -22,17 +22,19 @@ def start() -> None:
     same arguments, as the same process.
     """
     wanted = cleaned(os.environ)
-    left_out = os.environ.get(known.LEFT_OUT, "").split()
+    left_out = os.environ.get(known_variables.LEFT_OUT, "").split()
     left_out += sorted(name for name, value in os.environ.items() if value != wanted.get(name) and _is_known(name))
     if any(_acted(name) for name in os.environ.keys() - wanted.keys()) or _reads_names_wrongly():
         program = [sys.executable, *sys.orig_argv[1:]]
-        os.execve(program[0], program, wanted | {known.LEFT_OUT: " ".join(left_out)})
+        os.execve(program[0], program, wanted | {known_variables.LEFT_OUT: " ".join(left_out)})
     for name in os.environ.keys() - wanted.keys():
         del os.environ[name]
     os.environ.update(wanted)
     time.tzset()
     _left_out[:] = left_out
-    if misspelt := [name for name in left_out if known.dropped(name) is None and name not in known.PROXIES]:
+    if misspelt := [
+        name for name in left_out if known_variables.dropped(name) is None and name not in known_variables.PROXIES
+    ]:
         from nightshift import terminal
         from nightshift.home.variables.without_effect import warnings
 
@@ -47,14 +49,14 @@ def left_out() -> list[str]:
 
 def _is_known(name: str) -> bool:
     """Whether someone may miss its effect: no shell's own variable, none that was empty, nor Python's own LC_CTYPE."""
-    if name == known.LEFT_OUT or os.environ[name].strip() in ("", "C.UTF-8"):
+    if name == known_variables.LEFT_OUT or os.environ[name].strip() in ("", "C.UTF-8"):
         return False
     looks_own = "NIGHT" in name.upper() or "SHIFT_" in name.upper()
-    return looks_own or known.dropped(name) is not None or name in known.PROXIES
+    return looks_own or known_variables.dropped(name) is not None or name in known_variables.PROXIES
 
 
 def _acted(name: str) -> bool:
-    found = known.dropped(name)
+    found = known_variables.dropped(name)
     return found is not None and found.is_early
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
-from nightshift.home.variables import known
+from nightshift.home.variables import known_variables
 
 # So near to a name, the common beginning aside, that it was probably meant.
 LIKENESS = 0.7
@@ -16,11 +16,11 @@ def misspelt(names: Iterable[str]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for name in sorted(names):
         spelt = name.upper().replace("-", "_")
-        if ("NIGHT" in spelt or "SHIFT_" in spelt) and not known.is_kept(name):
-            likely = [each.removeprefix(known.OWN) for each in known.own_names()]
+        if ("NIGHT" in spelt or "SHIFT_" in spelt) and not known_variables.is_kept(name):
+            likely = [each.removeprefix(known_variables.OWN) for each in known_variables.own_names()]
             near = difflib.get_close_matches(spelt.partition("_")[2], likely, 1, LIKENESS)
-            if near or spelt.startswith(known.OWN):
-                found[name] = known.OWN + near[0] if near else None
+            if near or spelt.startswith(known_variables.OWN):
+                found[name] = known_variables.OWN + near[0] if near else None
     return found
 
 
@@ -34,16 +34,16 @@ def ignored(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """What was ignored, and how to say it on purpose; one pair for all variables of a program."""
     by_owner: dict[str, list[str]] = {}
     for name in names:
-        if entry := known.dropped(name):
+        if entry := known_variables.dropped(name):
             by_owner.setdefault(entry.of, []).append(name)
-        elif name in known.PROXIES:
+        elif name in known_variables.PROXIES:
             by_owner.setdefault("", []).append(name)
     for owner, found in by_owner.items():
         what = f"ignored: {', '.join(sorted(found))}"
         if not owner:
             yield f"{what}, no proxy like http://host:3128", "write it so"
             continue
-        instead = next(each.instead for each in known.DROPPED if each.of == owner)
+        instead = next(each.instead for each in known_variables.DROPPED if each.of == owner)
         yield f"{what} ({owner})", f"to say it on purpose: {instead}" if not _is_none(instead) else ""
 
 

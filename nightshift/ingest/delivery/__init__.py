@@ -13,7 +13,7 @@ from nightshift.ingest.delivery.landing_zone import (
     landing_folder,
 )
 from nightshift.ingest.delivery.manifest import MANIFEST, Manifest, ManifestFile, read_manifest
-from nightshift.ingest.delivery.verdict import Delivery, Fault, LandedFile
+from nightshift.ingest.delivery.verified_files import Delivery, Fault, LandedFile
 from nightshift.ingest.delivery.verify_delivery import verify
 
 __all__ = [

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from nightshift.errors import DeliveryError, SettingsError
 from nightshift.home.outside_errors import unusable
-from nightshift.home.variables.values import holds_credentials
+from nightshift.home.variables.setting_values import holds_credentials
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.ingest.delivery.landing_zone import READERS, delivery_folder
 from nightshift.ingest.delivery.manifest_listing import Listing, listed_files
-from nightshift.ingest.delivery.verdict import Delivery, Fault
+from nightshift.ingest.delivery.verified_files import Delivery, Fault
 from nightshift.ingest.delivery.verify_delivery import expected_manifests, weighed
 
 

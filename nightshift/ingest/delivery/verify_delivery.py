@@ -42,7 +42,7 @@ from nightshift.ingest.delivery.repeated_files import (
     without_rows,
 )
 from nightshift.ingest.delivery.undeclared_values import unkept
-from nightshift.ingest.delivery.verdict import Delivery, Fault, LandedFile
+from nightshift.ingest.delivery.verified_files import Delivery, Fault, LandedFile
 from nightshift.ingest.privacy.tokens import masked_words, personal_columns
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import SettingsError
-from nightshift.home.variables.known import PII_KEY
+from nightshift.home.variables.known_variables import PII_KEY
 from nightshift.ingest.privacy import tokens
 from nightshift.ledger.erasures import first_key
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from nightshift.declarations.tables import Column, PiiClass, Table
 from nightshift.errors import SettingsError
 from nightshift.home.settings import Settings
-from nightshift.home.variables.given import given
-from nightshift.home.variables.known import PII_KEY
+from nightshift.home.variables.known_variables import PII_KEY
+from nightshift.home.variables.read_variable import given
 
 # As many characters as HMAC-SHA256 has bytes; hexadecimal digits of that many carry 128 bits.
 KEY_LENGTH = 32

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nightshift.errors import SettingsError
-from nightshift.home.variables.given import given
+from nightshift.home.variables.read_variable import given
 from nightshift.ingest.sources.database_refusal import DatabaseError, refused
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from typing import Any
 
 from nightshift.install.compose import composition
 from nightshift.install.compose.docker import COMPOSE, PORTS, PROJECT, ask, fail, project
-from nightshift.install.compose.doors import closed
 from nightshift.install.compose.example import EXAMPLE
+from nightshift.install.compose.exposure import closed
 from nightshift.install.compose.faults import FaultOutcome, planned, play
 from nightshift.install.compose.smoke_api import Airflow
 

@@ -23,7 +23,7 @@ from nightshift.install.demo.peak_memory import PeakMemory
 from nightshift.install.demo.second_model import SecondModel, form_of, outcome
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info
-from nightshift.install.services.elsewhere import served
+from nightshift.install.services.external_services import served
 from nightshift.install.services.ready import Addresses
 from nightshift.install.services.start import start
 from nightshift.models import champions

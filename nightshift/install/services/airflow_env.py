@@ -17,8 +17,8 @@ from nightshift.errors import InstallationError, SettingsError
 from nightshift.home.database import database_url
 from nightshift.home.settings import Settings
 from nightshift.home.variables.cleaning import cleaned, directly_reached
-from nightshift.home.variables.given import in_file
-from nightshift.home.variables.known import DIRECT
+from nightshift.home.variables.known_variables import DIRECT
+from nightshift.home.variables.read_variable import in_file
 from nightshift.install.services.ports import LOOPBACK, Ports
 
 ADMIN = "admin"

@@ -14,8 +14,9 @@ from nightshift.home.home_folder import prepare_home, refuse_transfer
 from nightshift.home.postgres_tools import SUPERUSER
 from nightshift.home.settings import Settings
 from nightshift.home.variables.cleaning import cleaned
-from nightshift.install.services import container, mlflow_tables
+from nightshift.install.services import mlflow_tables
 from nightshift.install.services.airflow_env import run_module, secret
+from nightshift.install.services.container_airflow import airflow_variables
 from nightshift.terminal import Say
 
 # Which role owns which databases; its address and password stand in the secret of this name.
@@ -39,7 +40,7 @@ def prepare(settings: Settings, say: Say) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     make_databases(settings, say)
     say("Airflow: tables, users and pools")
-    environment = cleaned(os.environ) | container.airflow_variables(settings)
+    environment = cleaned(os.environ) | airflow_variables(settings)
     for module in (
         ("airflow", "db", "migrate"),
         ("airflow", "fab-db", "migrate"),

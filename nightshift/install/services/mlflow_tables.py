@@ -6,7 +6,7 @@ import os
 
 from nightshift.home.database import database_url
 from nightshift.home.settings import Settings
-from nightshift.home.variables.known import MLFLOW_VARIABLES
+from nightshift.home.variables.known_variables import MLFLOW_VARIABLES
 
 
 def bring_up_to_date(settings: Settings, make: bool = False) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from nightshift.home.variables.known import SERVICE_MARK
+from nightshift.home.variables.known_variables import SERVICE_MARK
 
 
 def home_mark(home: Path) -> str:

@@ -9,7 +9,7 @@ import click
 from nightshift import terminal
 from nightshift.home.pass_settings import pass_settings
 from nightshift.home.settings import Settings
-from nightshift.install.services import elsewhere, start, stop
+from nightshift.install.services import external_services, start, stop
 
 
 @click.command()
@@ -36,7 +36,7 @@ def up(settings: Settings) -> None:
 @pass_settings
 def down(settings: Settings) -> None:
     """End every process that this home started, also what a crash left behind."""
-    elsewhere.refuse(settings)
+    external_services.refuse(settings)
     ended = stop.stop(terminal.echo, settings)
     terminal.echo(f"{ended} processes ended." if ended else "Nothing was running.")
 
@@ -46,7 +46,7 @@ def down(settings: Settings) -> None:
 @pass_settings
 def clean(settings: Settings, yes: bool) -> None:
     """End every process of this home and remove all its state: lake, models, ledger, logs."""
-    elsewhere.refuse(settings)
+    external_services.refuse(settings)
     home = settings.home
     if home.exists() and not yes:
         click.confirm(f"Remove {home} with all its tables, models and logs?", abort=True)

@@ -15,7 +15,7 @@ from nightshift.errors import BusyError, InstallationError, ServerUnreachableErr
 from nightshift.home import database, file_locks, sockets
 from nightshift.home.home_folder import prepare_home, refuse_transfer
 from nightshift.home.settings import Settings
-from nightshift.install.services import elsewhere, processes, service_state
+from nightshift.install.services import external_services, processes, service_state
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info, environment, load_secrets, local_url, password_file
 from nightshift.install.services.airflow_pools import pools
@@ -35,7 +35,7 @@ def start(say: Say, settings: Settings) -> Addresses:
         NightshiftError: if a service does not come up, with the end of its log.
         psycopg2.Error: if a server of one's own does not answer.
     """
-    elsewhere.refuse(settings)
+    external_services.refuse(settings)
     refuse_foreign_address(settings)
     if settings.database_url:
         database.ask_each(settings)

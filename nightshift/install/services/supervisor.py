@@ -17,7 +17,7 @@ from nightshift.errors import InstallationError
 from nightshift.home import sockets
 from nightshift.home.database import database_url
 from nightshift.home.settings import Settings
-from nightshift.home.variables.known import SERVICE_MARK
+from nightshift.home.variables.known_variables import SERVICE_MARK
 from nightshift.install.services import control, program
 from nightshift.install.services.airflow_env import environment
 from nightshift.install.services.ports import LOOPBACK, Ports

@@ -13,7 +13,7 @@ def being_scored_by(catalog: Catalog) -> dict[dt.date, int | None]:
 
     What killed processes left open is closed first: such an entry says what was begun, and not what is there. A job
     that has its model and no open entry yet is not found here; it looks at the decisions once more when it has one
-    (:func:`nightshift.models.which_version.refuse_outdated`).
+    (:func:`nightshift.models.resolve_version.refuse_outdated`).
     """
     # Every job imports this module, and not every one reads the lake.
     from nightshift.lake.recovery import recover_entries

@@ -33,10 +33,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
-def test_the_committed_contracts_are_up_to_date() -> None:
-    assert data_contracts.main(["--check"]) == 0
-
-
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_ecosystems_tool_accepts_each_contract(file: Path, no_network: None) -> None:
     run = DataContract(data_contract_file=str(file)).lint()

@@ -9,11 +9,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import kinds
 from nightshift.home.settings import get_settings
 from nightshift_airflow.defaults import default_args
-from nightshift_airflow.ending import CRASH_RETRIES
-
-
-def test_the_committed_page_is_up_to_date() -> None:
-    assert error_reference.main(["--check"]) == 0
+from nightshift_airflow.retries import CRASH_RETRIES
 
 
 def test_each_kind_has_a_row_with_its_class_status_and_what_on_call_staff_do() -> None:

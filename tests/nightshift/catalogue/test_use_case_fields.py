@@ -9,10 +9,6 @@ from nightshift.declarations.training_section import SearchRange
 from nightshift.declarations.use_case import UseCase
 
 
-def test_the_committed_page_is_up_to_date() -> None:
-    assert use_case_fields.main(["--check"]) == 0
-
-
 def test_every_field_has_a_meaning_and_every_link_a_section() -> None:
     (page,) = use_case_fields.pages().values()
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]

@@ -25,7 +25,7 @@ from nightshift.declarations.training_section import Approval
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings, get_settings
-from nightshift.home.variables.known import RESULT_FILE
+from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.job import Job
 from nightshift.ledger import engine
 from nightshift.ledger.attempts import attempt

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from nightshift.home.settings import PROJECT_DIR
-from nightshift.home.variables import known, spark_conf
+from nightshift.home.variables import known_variables, spark_conf
 from nightshift.install.services import container
 from nightshift.install.setup import secret_files
 from tests.compose_file import DECLARED, SERVICES, default
@@ -63,7 +63,7 @@ def test_what_docker_inspect_shows_of_a_service_is_no_secret(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_each_setting_that_is_given_exists(name: str) -> None:
     for variable in SERVICES[name]["environment"]:
-        assert known.is_kept(variable), variable
+        assert known_variables.is_kept(variable), variable
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"postgres", "cli"}))

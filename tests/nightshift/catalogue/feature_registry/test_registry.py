@@ -10,8 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from nightshift import ledger
-from nightshift.catalogue.feature_registry import declared_features, features_in_use
-from nightshift.catalogue.feature_registry.__main__ import main
+from nightshift.catalogue.feature_registry import declared_features, feature_pages, features_in_use
 from nightshift.catalogue.feature_registry.registry_page import write_registry
 from nightshift.catalogue.feature_registry.registry_rows import newest_date, rows_of
 from nightshift.commands.features import features as command
@@ -21,7 +20,7 @@ from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
-from nightshift.models import model_version, which_version
+from nightshift.models import model_version, resolve_version
 from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
 from nightshift.models.model_version import RegisteredModel
@@ -206,7 +205,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[int, RegisteredModel]:
         )
     found = [SimpleNamespace(version=str(version)) for version in made]
     monkeypatch.setattr(features_in_use, "client", lambda _: SimpleNamespace(search_model_versions=lambda query: found))
-    monkeypatch.setattr(which_version, "champion_version", lambda use_case: 2)
+    monkeypatch.setattr(resolve_version, "champion_version", lambda use_case: 2)
     monkeypatch.setattr(model_version, "load", lambda use_case, version: made[version])
     return made
 
@@ -243,7 +242,7 @@ def test_the_registry_knows_what_features_hold_and_who_uses_them(taxi, models, p
 
 def test_without_a_model_no_feature_is_called_unused(taxi, profile, monkeypatch):
     monkeypatch.setattr(features_in_use, "client", lambda _: SimpleNamespace(search_model_versions=lambda query: []))
-    monkeypatch.setattr(which_version, "champion_version", lambda use_case: None)
+    monkeypatch.setattr(resolve_version, "champion_version", lambda use_case: None)
 
     found = features_in_use.registry_of(taxi())
 
@@ -349,24 +348,23 @@ def test_the_command_shows_features_and_writes_both_pages(taxi, models, profile)
     assert '"type": "bigint"' in docs
 
 
-def test_stale_reference_pages_are_found(taxi, capsys):
+def test_stale_reference_pages_are_found(taxi):
     page = taxi().folder / "pages" / "features.md"
-    assert main(["--check"]) == 1
-    assert main([]) == 0
-    assert main(["--check"]) == 0
+    assert feature_pages.generated(get_settings()).stale() == [page]
+    feature_pages.generated(get_settings()).write()
+    assert feature_pages.generated(get_settings()).stale() == []
     text = page.read_text()
     assert "| `driver_km_7d` | Trailing. | double | `silver.rides.km` |" in text
 
     taxi(SQL.replace("6 preceding", "13 preceding"))
-    assert main(["--check"]) == 1
-    assert "features.md; run `.venv/bin/python -m nightshift.catalogue.feature_registry`" in capsys.readouterr().err
+    assert feature_pages.generated(get_settings()).stale() == [page]
     assert page.read_text() == text
-    assert main([]) == 0
+    feature_pages.generated(get_settings()).write()
     assert "14 deliveries" in page.read_text()
 
     gone = page.parents[2] / "gone" / "pages" / "features.md"
     gone.parent.mkdir(parents=True)
     gone.write_text(text)
-    assert main(["--check"]) == 1
-    assert main([]) == 0
+    assert feature_pages.generated(get_settings()).stale() == [gone]
+    feature_pages.generated(get_settings()).write()
     assert not gone.exists()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from nightshift.home.variables import known
+from nightshift.home.variables import known_variables
 from nightshift.home.variables.cleaning import cleaned, directly_reached
 from tests.hostile import HOSTILE
 
-FIXED = {each.name: each.value for each in known.FIXED}
-ALWAYS = FIXED | dict.fromkeys(known.DIRECT, "localhost,127.0.0.1,::1")
+FIXED = {each.name: each.value for each in known_variables.FIXED}
+ALWAYS = FIXED | dict.fromkeys(known_variables.DIRECT, "localhost,127.0.0.1,::1")
 OUTSIDE = {"HTTP_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "JAVA_HOME": HOSTILE["JAVA_HOME"]}
 
 
@@ -55,7 +55,7 @@ def test_what_means_something_is_kept(name: str, value: str) -> None:
         "__AIRFLOW_SUPERVISOR_FDS",
         "LC_COLLATE",
         "WHAT_NOBODY_KNOWS",
-        known.LEFT_OUT,
+        known_variables.LEFT_OUT,
     ],
 )
 def test_what_looks_like_it_is_not(name: str) -> None:
@@ -63,7 +63,7 @@ def test_what_looks_like_it_is_not(name: str) -> None:
 
 
 def test_an_empty_key_for_personal_data_is_left_to_be_refused() -> None:
-    assert cleaned({known.PII_KEY: ""}) == ALWAYS | {known.PII_KEY: ""}
+    assert cleaned({known_variables.PII_KEY: ""}) == ALWAYS | {known_variables.PII_KEY: ""}
 
 
 def test_a_login_at_mlflow_is_for_a_server_that_was_named() -> None:
@@ -92,4 +92,4 @@ def test_a_proxy_that_would_end_any_request_is_dropped(value: str) -> None:
 )
 def test_loopback_is_always_reached_directly(given: dict[str, str], expected: str) -> None:
     assert directly_reached(given) == expected
-    assert {cleaned(given)[name] for name in known.DIRECT} == {expected}
+    assert {cleaned(given)[name] for name in known_variables.DIRECT} == {expected}

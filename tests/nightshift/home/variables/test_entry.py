@@ -13,7 +13,7 @@ import pytest
 
 from nightshift import ledger
 from nightshift.home.settings import PROJECT_DIR, Settings
-from nightshift.home.variables import known
+from nightshift.home.variables import known_variables
 from tests.hostile import HOSTILE, hostile_home
 
 SHOWS = """
@@ -54,8 +54,10 @@ def test_a_start_among_hostile_variables_is_one_without_them() -> None:
 
 
 def test_the_list_of_what_was_left_out_cannot_keep_anything() -> None:
-    found = shown({"PATH": os.environ["PATH"], "PGHOST": "x", "PYTHONOPTIMIZE": "2", known.LEFT_OUT: "forged"})
-    assert not {"PGHOST", "PYTHONOPTIMIZE", known.LEFT_OUT} & found["environment"].keys()
+    found = shown(
+        {"PATH": os.environ["PATH"], "PGHOST": "x", "PYTHONOPTIMIZE": "2", known_variables.LEFT_OUT: "forged"}
+    )
+    assert not {"PGHOST", "PYTHONOPTIMIZE", known_variables.LEFT_OUT} & found["environment"].keys()
     assert found["optimize"] == 0
 
 
@@ -110,7 +112,7 @@ def test_the_recorded_version_is_that_of_the_checkout_whatever_git_is_told(tmp_p
 
 
 def test_the_table_knows_all_settings() -> None:
-    assert {name.upper() for name in Settings.model_fields} == {*known.SETTING_VARIABLES}
+    assert {name.upper() for name in Settings.model_fields} == {*known_variables.SETTING_VARIABLES}
 
 
 def test_importing_jobs_changes_no_environment() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from nightshift.home.settings import PROJECT_DIR
-from nightshift.home.variables import known
+from nightshift.home.variables import known_variables
 
 ROOMS = ("nightshift", "expectations", "spark_jobs", "training", "scoring", "plugins", "dags", "use_cases")
-FIXED = {each.name for each in known.FIXED}
+FIXED = {each.name for each in known_variables.FIXED}
 # Of the standard library, what looks into the environment.
 LOOKS = {"environ", "environb", "getenv", "getenvb", "gettempdir", "expandvars"}
 UNSAID = "a name that does not stand there"
@@ -27,7 +27,7 @@ FREE = {
     "nightshift/install/setup/class_data.py": "hands its own, which is clean, on to a child",
     "nightshift/install/setup/image.py": "hands its own, which is clean, on to Docker",
     "nightshift/home/variables/entry.py": "cleans it",
-    "nightshift/home/variables/given.py": "the name of a database is a part of the variables' names",
+    "nightshift/home/variables/read_variable.py": "the name of a database is a part of the variables' names",
 }
 
 
@@ -37,7 +37,7 @@ def _name(node: ast.expr) -> str | None:
         case ast.Constant(str(name)):
             return name
         case ast.Name(constant) | ast.Attribute(attr=constant) if constant.isupper():
-            return getattr(known, constant, None)
+            return getattr(known_variables, constant, None)
     return None
 
 
@@ -72,7 +72,10 @@ def _read(code: str) -> Iterator[str]:
     ("code", "read"),
     [
         ("os.environ['A'], os.environ.get('B', 'x'), os.getenv('C'), 'D' in os.environ", ["A", "B", "C", "D"]),
-        ("os.environ.get(RESULT_FILE), os.environ[table.PII_KEY]", [known.RESULT_FILE, known.PII_KEY]),
+        (
+            "os.environ.get(RESULT_FILE), os.environ[table.PII_KEY]",
+            [known_variables.RESULT_FILE, known_variables.PII_KEY],
+        ),
         ("os.environ['A'] = x; os.environ.update(x); cleaned(os.environ)", []),
         ("os.environ.get(variable)", [UNSAID]),
         ("os.environ[f'PG{name}']", [UNSAID]),
@@ -92,8 +95,8 @@ def test_what_is_read_stands_in_the_table() -> None:
     read = {(path, name) for file, path in files.items() for name in _read(file.read_text(encoding="utf-8"))}
     assert {path for path, name in read if name == UNSAID} == FREE.keys()
     said = {(path, name) for path, name in read if name != UNSAID}
-    fixed = {*FIXED, known.LEFT_OUT}
-    assert {(path, name) for path, name in said if not known.is_kept(name) and name not in fixed} == set()
+    fixed = {*FIXED, known_variables.LEFT_OUT}
+    assert {(path, name) for path, name in said if not known_variables.is_kept(name) and name not in fixed} == set()
 
 
 def test_nothing_lets_a_foreign_value_win() -> None:

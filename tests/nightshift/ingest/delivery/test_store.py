@@ -17,7 +17,7 @@ import pytest
 from nightshift.dates import BatchDates
 from nightshift.errors import EXIT_TEMPORARY, NightshiftError, StoreUnreachableError
 from nightshift.home.settings import Settings, get_settings
-from nightshift.home.variables.known import RESULT_FILE
+from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.ingest.delivery import delivered_digests, delivery_folder, is_complete, verify
 from nightshift.ingest.delivery.file_store import Folder
 from nightshift.job import run_job

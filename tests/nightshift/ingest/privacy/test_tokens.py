@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
-from nightshift.home.variables.known import PII_KEY
+from nightshift.home.variables.known_variables import PII_KEY
 from nightshift.ingest.privacy.tokens import fingerprint, is_token, load_key, masked_words, token
 
 KEY = b"a key that is long enough for this"

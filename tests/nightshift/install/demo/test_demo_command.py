@@ -12,7 +12,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DecisionError, UsageError
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.demo.demo_command import _switch_on, _through_the_scheduler, demonstrable
-from nightshift_airflow.kinds import KINDS
+from nightshift_airflow.dag_kinds import KINDS
 
 
 class Airflow:

@@ -11,7 +11,7 @@ import yaml
 
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
-from nightshift.home.variables.known import SERVICE_MARK, dropped
+from nightshift.home.variables.known_variables import SERVICE_MARK, dropped
 from nightshift.install.services import airflow_env, audit_pages
 from nightshift.install.services.ports import Ports
 from nightshift.install.services.supervisor import programs

@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from nightshift.home.variables.known import SERVICE_MARK
+from nightshift.home.variables.known_variables import SERVICE_MARK
 from nightshift.install.services import processes
 
 STUBBORN = (

@@ -14,7 +14,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
-from nightshift.home.variables.known import RESULT_FILE
+from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.job import Job
 from nightshift.ledger import engine
 from nightshift.ledger.attempts import attempt

@@ -20,7 +20,7 @@ from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.ledger.attempts import attempt
 from nightshift.ledger.model_decisions import add, deciding
 from nightshift.ledger.turns import turn_if_free
-from nightshift.models import champions, mlflow_connection, usable_version, which_version
+from nightshift.models import champions, mlflow_connection, resolve_version, usable_version
 from nightshift.models.champions import decide_champion
 from nightshift.models.champions.compared_before import NeverComparedError
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError
@@ -333,14 +333,14 @@ def test_killed_between_ledger_and_alias_the_next_look_repairs_it(use_case):
     assert reigns(use_case)[-1] == (2, D5, None)
     assert alias(use_case) == "1"
     # Scoring goes by the ledger, and fixes.
-    assert which_version.champion(use_case).version == 2
+    assert resolve_version.champion(use_case).version == 2
     assert alias(use_case) == "2"
     assert tags(use_case, 1)["champion_to"] == str(D5)
 
 
 def test_an_alias_that_somebody_moved_is_put_back(two):
     mlflow_connection.client(get_settings()).set_registered_model_alias(two.model_name, ALIAS, "1")
-    assert which_version.champion_version(two) == 2
+    assert resolve_version.champion_version(two) == 2
     champions.repair(two)
     assert alias(two) == "2"
 

@@ -8,7 +8,7 @@ import pytest
 
 from nightshift.errors import SettingsError
 from nightshift.home.settings import Settings
-from nightshift.home.variables.given import given
+from nightshift.home.variables.read_variable import given
 
 NAME = "NIGHTSHIFT_JDBC_CRM_PASSWORD"
 

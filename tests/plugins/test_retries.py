@@ -18,7 +18,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import AuditFailedError, OvertakenError, StoreUnreachableError
 from nightshift.home.settings import get_settings
 from nightshift_airflow.defaults import default_args
-from nightshift_airflow.ending import LINE, TaskFailedError, tells_people, wrapped
+from nightshift_airflow.retries import LINE, TaskFailedError, tells_people, wrapped
 
 RETRIES = 5
 LONG = "the audit of silver/flight_delays/flights 2013-10-01 failed, nothing was published: " + "a check blocks, " * 10

@@ -16,7 +16,7 @@ from nightshift.dates import BatchDates
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
 from nightshift.ledger.model_decisions import ROLLED_BACK, add, taking_turns
-from nightshift.models import champions, mlflow_connection, which_version
+from nightshift.models import champions, mlflow_connection, resolve_version
 from nightshift.models.model_version import load
 from tests.registering import FEATURES, register
 
@@ -29,7 +29,7 @@ def dates(text):
 
 
 def resolved(use_case, wanted, text):
-    return [(str(part), model.version) for part, model in which_version.resolve(use_case, wanted, dates(text))]
+    return [(str(part), model.version) for part, model in resolve_version.resolve(use_case, wanted, dates(text))]
 
 
 @pytest.fixture
@@ -86,14 +86,14 @@ def test_a_champion_that_reigns_twice_scores_both_of_its_times(two):
 
 def test_a_date_before_the_first_champion_is_refused(two):
     with pytest.raises(NightshiftError, match=r"had no champion on 2013-09-29: the first, version 1.*--model 1"):
-        which_version.resolve(two, "as_of", dates("2013-09-29..2013-10-02"))
+        resolve_version.resolve(two, "as_of", dates("2013-09-29..2013-10-02"))
 
 
 def test_a_blocked_version_scores_nothing_however_it_is_asked_for(two):
     champions.block(two, 2, "maria", "it warns of everything", "manual")
     for wanted in ("as_of", "champion", "2"):
         with pytest.raises(NightshiftError, match="version 2 is blocked and nobody may score with it"):
-            which_version.resolve(two, wanted, dates("2013-10-04..2013-10-06"))
+            resolve_version.resolve(two, wanted, dates("2013-10-04..2013-10-06"))
     # The days of the other one are not held up, and a replay reads what was scored then.
     assert resolved(two, "as_of", "2013-10-04") == [("2013-10-04", 1)]
     assert load(two, 2).version == 2
@@ -104,17 +104,17 @@ def test_a_blocked_version_scores_nothing_however_it_is_asked_for(two):
 )
 def test_only_known_words_or_a_number_name_a_model(use_case, wanted):
     with pytest.raises(NightshiftError, match="is not a model"):
-        which_version.resolve(use_case, wanted, dates("2013-10-01"))
+        resolve_version.resolve(use_case, wanted, dates("2013-10-01"))
 
 
 def test_models_are_refused_that_would_not_be_resolved_any_more(two):
-    asked = {wanted: which_version.resolve(two, wanted, dates("2013-10-04..2013-10-06")) for wanted in WANTED}
+    asked = {wanted: resolve_version.resolve(two, wanted, dates("2013-10-04..2013-10-06")) for wanted in WANTED}
 
     def refused():
         found = []
         for wanted, models in asked.items():
             try:
-                which_version.refuse_outdated(two, wanted, models)
+                resolve_version.refuse_outdated(two, wanted, models)
             except NightshiftError as error:
                 found.append((wanted, str(error)))
         return dict(found)
@@ -134,10 +134,10 @@ def test_models_are_refused_that_would_not_be_resolved_any_more(two):
 
 
 def test_whoever_looks_again_waits_for_who_is_deciding(two):
-    models = which_version.resolve(two, "as_of", dates("2013-10-05"))
+    models = resolve_version.resolve(two, "as_of", dates("2013-10-05"))
     with ThreadPoolExecutor(1) as pool:
         with taking_turns(two):
-            looking = pool.submit(which_version.refuse_outdated, two, "as_of", models)
+            looking = pool.submit(resolve_version.refuse_outdated, two, "as_of", models)
             assert wait([looking], timeout=1).not_done
             add(two, 1, ROLLED_BACK, first=D5, who="maria", why="why", run_id="manual")
         with pytest.raises(NightshiftError, match="the champion changed while 2013-10-05 was being scored"):
@@ -147,44 +147,44 @@ def test_whoever_looks_again_waits_for_who_is_deciding(two):
 def test_what_does_not_exist_is_refused_with_the_remedy(use_case):
     for wanted in ("champion", "as_of"):
         with pytest.raises(NightshiftError, match=r"has no champion.*training\.train"):
-            which_version.resolve(use_case, wanted, dates("2013-10-01"))
+            resolve_version.resolve(use_case, wanted, dates("2013-10-01"))
     with pytest.raises(NightshiftError, match="has no version 3"):
-        which_version.resolve(use_case, "3", dates("2013-10-01"))
-    assert which_version.champion(use_case) is None
+        resolve_version.resolve(use_case, "3", dates("2013-10-01"))
+    assert resolve_version.champion(use_case) is None
 
 
 def test_a_champion_that_was_deleted_from_the_registry_is_not_replaced_by_another(two):
     mlflow_connection.client(get_settings()).delete_model_version(two.model_name, "2")
     for wanted in ("champion", "as_of"):
         with pytest.raises(NightshiftError, match="has no version 2"):
-            which_version.resolve(two, wanted, dates("2013-10-05"))
+            resolve_version.resolve(two, wanted, dates("2013-10-05"))
 
 
 def test_a_champion_that_is_gone_for_good_is_blocked_and_no_longer_in_the_way_of_a_training(two):
     mlflow_connection.client(get_settings()).delete_model_version(two.model_name, "2")
     with pytest.raises(NightshiftError, match=r"has no version 2[\s\S]*`nightshift models block 2 --use-case flights_"):
-        which_version.champion(two)
+        resolve_version.champion(two)
     champions.block(two, 2, "maria", "its files are lost", "manual")
-    assert which_version.champion(two) is None
+    assert resolve_version.champion(two) is None
     with pytest.raises(NightshiftError, match="is blocked"):
-        which_version.resolve(two, "as_of", dates("2013-10-05"))
+        resolve_version.resolve(two, "as_of", dates("2013-10-05"))
 
 
 def test_a_champion_whose_files_are_lost_names_the_way_on(two):
     (Path(folder_of(two, 2)) / "model.lgb").unlink()
     with pytest.raises(NightshiftError, match=r"version 2 is not complete[\s\S]*`nightshift models block 2 "):
-        which_version.champion(two)
+        resolve_version.champion(two)
 
 
 def test_a_blocked_champion_is_no_rival_and_scores_nothing(two, caplog):
     champions.block(two, 2, "maria", "it warns of everything", "manual")
-    assert which_version.champion_version(two) == 2
-    assert which_version.champion(two) is None
+    assert resolve_version.champion_version(two) == 2
+    assert resolve_version.champion(two) is None
     assert "version 2 is champion, and blocked: it is no rival" in caplog.text
     with pytest.raises(NightshiftError, match="version 2 is blocked and nobody may score with it"):
-        which_version.resolve(two, "champion", dates("2013-10-05"))
+        resolve_version.resolve(two, "champion", dates("2013-10-05"))
     champions.unblock(two, 2, "maria", "the data were wrong, not the model", "manual")
-    assert which_version.champion(two).version == 2
+    assert resolve_version.champion(two).version == 2
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_version_that_is_not_complete_is_named_and_not_used(two, file, damage)
     (path,) = Path(folder_of(two, 2)).glob(file)
     damage(path)
     with pytest.raises(NightshiftError, match=r"version 2 is not complete"):
-        which_version.resolve(two, "as_of", dates("2013-10-05"))
+        resolve_version.resolve(two, "as_of", dates("2013-10-05"))
 
 
 def folder_of(use_case, version):
@@ -230,7 +230,7 @@ def test_mlflow_that_does_not_answer_is_not_taken_for_one_without_the_model(two,
 
     monkeypatch.setattr(mlflow_connection.client(get_settings()), "get_model_version", unreachable)
     with pytest.raises(NightshiftError, match="MLflow did not answer while reading version 2") as refusal:
-        which_version.champion(two)
+        resolve_version.champion(two)
     assert "models block" not in str(refusal.value)
 
 
@@ -243,7 +243,7 @@ def test_what_mlflow_forbids_is_not_asked_again(two, monkeypatch):
 
     monkeypatch.setattr(mlflow_connection.client(get_settings()), "get_model_version", forbidden)
     with pytest.raises(MlflowException, match="not yours"):
-        which_version.champion(two)
+        resolve_version.champion(two)
     assert calls == [1]
 
 
@@ -254,7 +254,7 @@ def test_a_registry_that_lets_one_only_read_still_scores(two, monkeypatch, caplo
         raise MlflowException("not yours", error_code=PERMISSION_DENIED)
 
     monkeypatch.setattr(mlflow_connection.client(get_settings()), "set_registered_model_alias", forbidden)
-    assert which_version.champion(two).version == 2
+    assert resolve_version.champion(two).version == 2
     assert "may be old: not yours" in caplog.text
 
 

@@ -14,7 +14,7 @@ from nightshift.home.settings import get_settings
 from training import pinned as module
 from training.data.time_split import Periods
 from training.judging.gates import load_gates
-from training.pinned import Pinned
+from training.pinned_declarations import Pinned
 
 
 def tags(job, *, test_days=8, trials=3, rows="as they were"):
