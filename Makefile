@@ -56,7 +56,7 @@ compose-backup:  ## Write all that they hold to FILE=…; they must be down
 compose-restore:  ## Read FILE=… into services that hold nothing yet, also one of the embedded form
 	@$(COMPOSE) restore "$(or $(FILE),$(error name a file: make compose-restore FILE=~/nightshift.tar))"
 
-compose-smoke:  ## Kill services under the demo's nights, and carry its state both ways (half an hour)
+compose-smoke:  ## Kill services under the demo's nights, and carry its state both ways (25 minutes)
 	$(READY)
 	@$(COMPOSE) smoke
 
