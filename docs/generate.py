@@ -19,6 +19,7 @@ from pathlib import Path
 from nightshift import terminal
 from nightshift.catalogue import data_contracts, dbt_sources, error_page, table_pages, use_case_fields, variable_page
 from nightshift.catalogue.feature_registry import feature_pages
+from nightshift.declarations.found_use_cases import warn_once
 from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift_airflow import dag_pages
 
@@ -34,10 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale")
     is_check = parser.parse_args(arguments).check
     everything = [module.generated(get_settings()) for module in GENERATORS]
-    # Each generator that reads a broken use case says so.
-    broken = dict.fromkeys(sentence for generated in everything for sentence in generated.broken)
+    broken = [sentence for generated in everything for sentence in generated.broken]
     for sentence in broken:
-        terminal.echo(sentence, err=True)
+        warn_once(sentence)
     if not is_check:
         for generated in everything:
             generated.write()

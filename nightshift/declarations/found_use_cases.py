@@ -40,7 +40,7 @@ class FoundUseCases:
     def warn(self) -> Self:
         """The same, after standard error has said once which are broken."""
         for sentence in self.sentences:
-            _warn_once(sentence)
+            warn_once(sentence)
         return self
 
     @property
@@ -94,7 +94,8 @@ def asked_use_cases(
 
 
 @functools.cache
-def _warn_once(sentence: str) -> None:
+def warn_once(sentence: str) -> None:
+    """Say on standard error what is wrong with a use case, unless this process has said it."""
     terminal.echo(sentence, mark="nightshift:", err=True, fg="yellow")
 
 

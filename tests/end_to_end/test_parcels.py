@@ -27,7 +27,7 @@ def parcels(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(Path(__file__).parent / "parcels", tmp_path / "use_cases" / "parcels")
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
     get_settings.cache_clear()
-    assert dbt_sources.main([]) == 0
+    dbt_sources.generated(get_settings()).write()
     return demonstrable(get_settings(), None)
 
 

@@ -120,7 +120,7 @@ def catalog(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (models / layer / f"json_{name}.sql").write_text(SQL.format(source=source))
         declared = textwrap.dedent(MODEL.format(name=name, role=role, category=category))
         (models / layer / f"json_{name}.yml").write_text(declared)
-    assert dbt_sources.main([]) == 0
+    dbt_sources.generated(get_settings()).write()
     return Catalog(UseCase.load("json", get_settings()))
 
 
