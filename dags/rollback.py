@@ -42,13 +42,10 @@ def rollback(catalog: Catalog) -> DAG:
     use_case = catalog.use_case
     form = {
         "version": params.version(use_case),
-        "from_date": params.required_date(
-            "From date", f"First batch date that it is champion of again, {span(use_case)}."
-        ),
+        "from_date": params.required_date("From date", f"First batch date that it is champion of, {span(use_case)}."),
         "why": params.why("What is wrong with the model that is live, for whoever asks in a year."),
         "block": params.switch(
-            "Block the live version",
-            "The version that is champion now scores nothing more and is not promoted again.",
+            "Block the live version", "The version that is champion now scores nothing more and is not promoted again."
         ),
         "rescore": params.switch("Rescore", "Make the scores again that another version made from that date on."),
         "announce": params.announce(),
@@ -87,17 +84,16 @@ def rollback(catalog: Catalog) -> DAG:
             unwanted="rescore was not asked for; the log of show_affected says what does it",
             execution_timeout=LONGEST_STAGE,
         )
-        chain(roll_back, show_affected, *rescore)
         # Beside the scores, which are first in the queue for the pool: neither waits for the other to be fixed.
         describe_features = describe_features_task(
             *(catalog, from_date),
             wanted="{{ ti.xcom_pull(task_ids='roll_back', key='decided') }}",
             unwanted="nothing was decided, so the registry says what it said",
         )
-        chain(show_affected, describe_features)
+        chain(roll_back, show_affected, [rescore[0], describe_features])
+        chain(*rescore)
     return dag
 
 
-globals().update(
-    {f"{each.use_case.name}_rollback": rollback(each) for each in find_use_cases(get_settings()).warn().catalogs}
-)
+for each in find_use_cases(get_settings()).warn().catalogs:
+    globals()[f"{each.use_case.name}_rollback"] = rollback(each)

@@ -21,7 +21,6 @@ CONSTANTS = {
     "EPOCH": "where Unix time begins",
     "EXAMPLES": "how many examples a report shows",
     "KINDS": "the kinds of DAGs, in the plugin and in the kernel, which knows no plugin",
-    "MODULE": "what writes a generated file",
     "NAME": "the name of a check",
     "PAGE": "where a generated page lies",
     "PROJECT": "the checkout, in scripts that run before the package is installed",

@@ -11,7 +11,7 @@ from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
-from training import pinned as module
+from training import pinned_declarations as module
 from training.data.time_split import Periods
 from training.judging.gates import load_gates
 from training.pinned_declarations import Pinned
