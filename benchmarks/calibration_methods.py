@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Length
 from nightshift.declarations.tables import PARTITION
 from nightshift.job import Job, run_job
 from training.data.dataset import prepare
@@ -80,7 +80,7 @@ def _origin(job: Job, rows: Rows, month: int) -> ErrorsByMethod:
     last = dt.date(2013 + after // 13, (after - 1) % 12 + 1, 1) - dt.timedelta(days=1)
     within = (pc.field(PARTITION) >= first) & (pc.field(PARTITION) <= last)
     part = Rows(rows.table.filter(within), rows.versions, rows.share, rows.coverage)
-    periods = Periods.at_end(BatchDates(first, last), (test - validation).days, (last - test).days + 1)
+    periods = Periods.at_end(BatchDates(first, last), Length((test - validation).days), Length((last - test).days + 1))
     dataset = prepare(part, job.use_case, job.catalog["gold.features"], periods)
     parts = binned(dataset, job.use_case)
     booster = fit(parts, PARAMETERS)

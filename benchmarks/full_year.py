@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Iterable
 
+from nightshift.dates import Length
 from nightshift.declarations.tables import Table
 from nightshift.job import Job, run_job
 from training.challenger import Budget, Challenger, challenge
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def body(job: Job, arguments: argparse.Namespace) -> None:
     """Read, search, fit, calibrate and evaluate, and print the measures beside those of the constant rate."""
-    periods = Periods.at_end(job.dates, VALIDATION_DAYS, TEST_DAYS)
+    periods = Periods.at_end(job.dates, Length(VALIDATION_DAYS), Length(TEST_DAYS))
     rows, _ = read_rows(job)
     features = job.catalog["gold.features"]
     started = time.monotonic()

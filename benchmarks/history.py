@@ -30,7 +30,7 @@ from typing import Any
 
 from benchmarks.nights import USE_CASE, Cost, deliver, home_of_its_own, lake_bytes, run, run_stages
 from nightshift import lake, ledger
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, shifted
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.declarations.use_case import UseCase
@@ -87,7 +87,7 @@ def main() -> None:
         done = 1
         for multiple in sorted(arguments.multiples):
             for copy in range(done, multiple):
-                repeat(catalog, nights, HISTORY.shifted(-copy * len(HISTORY)))
+                repeat(catalog, nights, shifted(HISTORY, -copy * len(HISTORY)))
             done = multiple
             cost = min((run_stages(STAGES, NIGHT) for _ in range(arguments.rounds)), key=lambda each: each.seconds)
             first = first or cost

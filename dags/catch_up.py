@@ -40,7 +40,8 @@ def catch_up(catalog: Catalog) -> DAG:
     use_case = catalog.use_case
     form = {
         "all_dates": params.switch(
-            "All dates", f"Look at every date, not at the newest {use_case.delivery.late_days} only; it takes longer."
+            "All dates",
+            f"Look at every date, not at the newest {use_case.delivery.length('late')} only; it takes longer.",
         ),
         "leave_out": params.optional_range(
             "Leave out", "Pass over the deliveries of a date, like 2013-10-01, or of 2013-10-01..2013-10-03."

@@ -27,7 +27,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.home.settings import get_settings
 from nightshift_airflow import params
-from nightshift_airflow.defaults import dag_arguments, ticks
+from nightshift_airflow.defaults import batch_date_ticks, dag_arguments
 from nightshift_airflow.deliveries import WaitForDelivery
 from nightshift_airflow.runs import night
 from nightshift_airflow.stage_tasks import ingest_tasks, score_tasks
@@ -37,7 +37,7 @@ def nightly(catalog: Catalog) -> DAG:
     """The nightly DAG of one use case."""
     use_case = catalog.use_case
     form = {"batch_date": params.batch_date(use_case), "model": params.model(), "announce": params.announce()}
-    schedule = ticks(use_case, use_case.nightly.schedule)
+    schedule = batch_date_ticks(use_case)
     with DAG(**dag_arguments(use_case, "nightly", __doc__), schedule=schedule, params=form) as dag:
         chain(
             WaitForDelivery(task_id="wait_for_delivery", use_case=use_case, dates=night),

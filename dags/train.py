@@ -46,7 +46,7 @@ def train(catalog: Catalog) -> DAG:
         "batch_date": params.batch_date(use_case),
         "first_date": params.optional_date(
             "First date",
-            f"First batch date to learn from. Empty: the {training.history_days} days that end with the last one.",
+            f"First batch date to learn from. Empty: the {training.length('history')} that end with the last one.",
         ),
         "last_date": params.optional_date(
             "Last date",
@@ -54,10 +54,10 @@ def train(catalog: Catalog) -> DAG:
         ),
         "trials": params.optional_count("Trials", f"Sets of parameters to try. Empty: {training.trials}.", 1000),
         "validation_days": params.optional_count(
-            "Validation days", f"Days to tune on. Empty: {training.validation_days}.", 366
+            "Validation days", f"Days to tune on. Empty: {training.length('validation')}.", 366
         ),
         "test_days": params.optional_count(
-            "Test days", f"Days to evaluate on, the last ones. Empty: {training.test_days}.", 366, FEWEST_TEST_DAYS
+            "Test days", f"Days to evaluate on, the last ones. Empty: {training.length('test')}.", 366, FEWEST_TEST_DAYS
         ),
     }
     with DAG(

@@ -9,7 +9,7 @@ from typing import Any
 
 from expectations.profile import is_readable
 from nightshift import lake, ledger
-from nightshift.dates import BatchDates
+from nightshift.dates import DAILY, BatchDates, Calendar
 from nightshift.declarations.tables import Table
 from nightshift.declarations.thresholds import Thresholds
 
@@ -23,6 +23,7 @@ class History:
     Slices without rows are not in it: whether a date may be empty is judged where its delivery is taken.
 
     Attributes:
+        calendar: the batch dates; only where they are all days, those of one weekday are like each other.
         of_snapshots: the table comes with some deliveries only, each time as a whole: what it is compared with are the
             snapshots before, whatever the days between them.
     """
@@ -30,22 +31,23 @@ class History:
     profiles: Mapping[dt.date, Profile]
     thresholds: Thresholds
     of_snapshots: bool = False
+    calendar: Calendar = DAILY
 
     def alike(self, date: dt.date) -> list[Profile]:
         """Earlier slices that should have as many rows, newest first: of the weekday of ``date``, or snapshots."""
-        if self.of_snapshots:
+        if self.of_snapshots or self.calendar != DAILY:
             return self.comparable(date)
         return self._found(_weekly(date, self.thresholds))
 
     def recent(self, date: dt.date) -> list[Profile]:
         """The slices of the days before, newest first."""
-        return self._found(_recent(date, self.thresholds))
+        return self._found(_recent(date, self.thresholds, self.calendar))
 
     def comparable(self, date: dt.date) -> list[Profile]:
         """All of them, each once."""
         if self.of_snapshots:
             return self._found(snapshots_before(date, self.profiles, self.thresholds))
-        return self._found(compared_dates(date, self.thresholds))
+        return self._found(compared_dates(date, self.thresholds, self.calendar))
 
     @property
     def at_least(self) -> int:
@@ -73,20 +75,21 @@ def load_earlier(table: Table, dates: BatchDates, own: Mapping[dt.date, Profile]
     if of_snapshots:
         asked = set(snapshots_before(dates.first, lake.published_dates(table), thresholds))
     else:
-        asked = {day for date in dates for day in compared_dates(date, thresholds)}.difference(dates)
+        asked = {day for date in dates for day in compared_dates(date, thresholds, dates.calendar)}.difference(dates)
     published = ledger.profiles(table.use_case, table.short_name, sorted(asked))
     known = {date: each for date, each in {**published, **own}.items() if is_readable(each) and each["rows"]}
-    return History(known, thresholds, of_snapshots)
+    return History(known, thresholds, of_snapshots, dates.calendar)
 
 
-def compared_dates(date: dt.date, thresholds: Thresholds) -> list[dt.date]:
+def compared_dates(date: dt.date, thresholds: Thresholds, calendar: Calendar = DAILY) -> list[dt.date]:
     """The batch dates that ``date`` is compared with, newest first."""
-    recent, weekly = _recent(date, thresholds), _weekly(date, thresholds)
-    return sorted({*recent, *weekly}, reverse=True)
+    weekly = _weekly(date, thresholds) if calendar == DAILY else []
+    return sorted({*_recent(date, thresholds, calendar), *weekly}, reverse=True)
 
 
-def _recent(date: dt.date, thresholds: Thresholds) -> list[dt.date]:
-    return _before(date, range(1, thresholds.recent_days + 1))
+def _recent(date: dt.date, thresholds: Thresholds, calendar: Calendar) -> list[dt.date]:
+    before = (calendar.later(date, -each) for each in range(1, thresholds.recent_days + 1))
+    return [each for each in before if each < date]
 
 
 def _weekly(date: dt.date, thresholds: Thresholds) -> list[dt.date]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nightshift import lake
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Length
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
@@ -44,13 +44,13 @@ def _unexplained(table: Table, dates: BatchDates, empty: Sequence[dt.date]) -> I
         yield from ({"batch_date": str(date)} for date in empty)
         return
     catalog = Catalog(UseCase.load(table.use_case, table.home))
-    rows: dict[tuple[str, int], Mapping[dt.date, int]] = {}
-    for name, days_before in {(agreement.table, agreement.days_before) for agreement in table.agrees_with}:
-        other = catalog[name]
-        rows[name, days_before] = lake.rows_by_date(other, dates.shifted(-days_before)) if other.exists() else {}
+    rows: dict[tuple[str, Length], Mapping[dt.date, int]] = {}
+    for name, step in {(agreement.table, agreement.step) for agreement in table.agrees_with}:
+        theirs = dates.between(*(dates.calendar.last_due(date, step) for date in (dates.first, dates.last)))
+        rows[name, step] = lake.rows_by_date(catalog[name], theirs) if catalog[name].exists() else {}
     for date in empty:
-        for (name, days_before), counts in sorted(rows.items()):
-            other_date = date - dt.timedelta(days=days_before)
+        for (name, step), counts in sorted(rows.items(), key=str):
+            other_date = dates.calendar.last_due(date, step)
             if count := counts.get(other_date, 0):
                 yield {"batch_date": str(date), "rows of " + name: count, "other batch date": str(other_date)}
                 break

@@ -37,55 +37,53 @@ def agreement_checks(rows: DataFrame, table: Table, dates: BatchDates) -> Iterat
     own = _sums(rows, [*(agreement.own for agreement in agreements), "count(*)"], dates)
     filled = {date for date, sums in own.items() if sums[-1]}
     place = 0
-    for (name, days_before), group in groupby(agreements, key=_other_slice):
+    for (name, _, _), group in groupby(agreements, key=_other_slice):
         same = list(group)
         columns = slice(place, place + len(same))
         place += len(same)
         mine = {date: sums[columns] for date, sums in own.items()}
         other = catalog[name]
-        step = dt.timedelta(days=days_before)
+        theirs = {date: dates.calendar.last_due(date, same[0].step) for date in dates}
         # Before the first batch date there is nothing to agree with.
-        judged = [date for date in dates if date - step >= use_case.dates.first]
+        judged = {date: other_date for date, other_date in theirs.items() if other_date >= use_case.dates.first}
         if judged:
             # Where this slice has no rows, the other need not be there either.
-            _refuse_unpublished(other, {date - step for date in judged if date in filled})
-        yield from _against(rows, other, judged, same, mine, step)
+            _refuse_unpublished(other, {other_date for date, other_date in judged.items() if date in filled})
+        yield from _against(rows, other, judged, same, mine)
 
 
-def _other_slice(agreement: Agreement) -> tuple[str, int]:
-    return agreement.table, agreement.days_before
+def _other_slice(agreement: Agreement) -> tuple[str, int, str]:
+    return agreement.table, agreement.step.count, agreement.step.unit
 
 
 def _against(
     rows: DataFrame,
     other: Table,
-    judged: Sequence[dt.date],
+    judged: Mapping[dt.date, dt.date],
     agreements: Sequence[Agreement],
     own: Sums,
-    step: dt.timedelta,
 ) -> Iterator[Check]:
-    """The checks of the agreements with one other table, whose batch dates are a step earlier."""
+    """The checks of the agreements with one other table, whose batch date stands beside each of this one's."""
     if not judged:
         yield from (_check(agreement, [], 0) for agreement in agreements)
         return
-    theirs = BatchDates(judged[0] - step, judged[-1] - step)
+    theirs = BatchDates(min(judged.values()), max(judged.values()))
     found = lake.read(rows.sparkSession, other, theirs) if other.exists() else _empty(rows, other)
-    sums = _sums(found, [agreement.other for agreement in agreements], theirs)
+    sums = _sums(found, [agreement.other for agreement in agreements], judged.values())
     mine = {date: own[date] for date in judged}
     if _overflows(mine) or _overflows(sums):
-        whole = BatchDates(judged[0], judged[-1])
-        mine_small = _sums(_small(rows), [agreement.own for agreement in agreements], whole)
-        sums_small = _sums(_small(found), [agreement.other for agreement in agreements], theirs)
+        mine_small = _sums(_small(rows), [agreement.own for agreement in agreements], judged)
+        sums_small = _sums(_small(found), [agreement.other for agreement in agreements], judged.values())
     for number, agreement in enumerate(agreements):
         differing: list[Mapping[str, Any]] = []
-        for date in judged:
-            one, other_one = mine[date][number], sums[date - step][number]
+        for date, other_date in judged.items():
+            one, other_one = mine[date][number], sums[other_date][number]
             compared = one, other_one
             if not (_is_finite(one) and _is_finite(other_one)) and agreement.is_linear:
-                compared = mine_small[date][number], sums_small[date - step][number]
+                compared = mine_small[date][number], sums_small[other_date][number]
             if not _agree(*compared):
                 differing.append(
-                    {"batch_date": str(date), "own": one, "other": other_one, "other batch date": str(date - step)}
+                    {"batch_date": str(date), "own": one, "other": other_one, "other batch date": str(other_date)}
                 )
         yield _check(agreement, differing, len(judged))
 
@@ -119,7 +117,7 @@ def _small(rows: DataFrame) -> DataFrame:
     return rows.withColumns({name: F.col(name) * F.lit(SHARE) for name in doubles})
 
 
-def _sums(rows: DataFrame, aggregates: Sequence[str], dates: BatchDates) -> Sums:
+def _sums(rows: DataFrame, aggregates: Sequence[str], dates: Iterable[dt.date]) -> Sums:
     """The aggregates of each batch date, in one job; in another, where they are too large for whole numbers."""
     from pyspark.errors import ArithmeticException
     from pyspark.sql import functions as F
@@ -132,7 +130,7 @@ def _sums(rows: DataFrame, aggregates: Sequence[str], dates: BatchDates) -> Sums
         return _computed(rows.withColumns(wide), aggregates, dates)
 
 
-def _computed(rows: DataFrame, aggregates: Sequence[str], dates: BatchDates) -> Sums:
+def _computed(rows: DataFrame, aggregates: Sequence[str], dates: Iterable[dt.date]) -> Sums:
     """The aggregates, in one job; a second, without rows, where a date has none."""
     from pyspark.sql import functions as F
 

@@ -1,20 +1,31 @@
 """Batch dates: the only notion of time below the DAGs.
 
-A batch date names a delivery. Every job takes an inclusive range of them; a night is a range of one.
+A batch date names a delivery. Every job takes an inclusive range of them; a night is a range of one. Which days are
+batch dates is what a calendar says: each day, or one of a week or month, or those of a list. A calendar numbers its
+dates in order, and whatever counts deliveries counts these numbers.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Self
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from calendar import monthrange
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
+from typing import Any, Literal, Self
 
 from nightshift.errors import UsageError
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ALLOWED = "allowed are one date like 2013-10-01 or an inclusive range like 2013-10-01..2013-10-03"
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_EPOCH = dt.date(1970, 1, 1)
+_LAST_ORDINAL = dt.date.max.toordinal()
+# The month before January of year 1, of which a calendar has no day.
+_MONTH_ZERO = 12
 
 
 def parse_date(text: str) -> dt.date:
@@ -31,59 +42,333 @@ def parse_date(text: str) -> dt.date:
         raise UsageError(f"{text!r} is not a day of the calendar: {ALLOWED}") from error
 
 
+@dataclass(frozen=True)
+class Length:
+    """A length of time, in days or in deliveries, as its declaration says.
+
+    Attributes:
+        count: of days, or of batch dates.
+    """
+
+    count: int
+    unit: Literal["days", "deliveries"] = "days"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.count} {self.unit}" if self.count != 1 else {"days": "1 day", "deliveries": "1 delivery"}[self.unit]
+        )
+
+    def __sub__(self, fewer: int) -> Length:
+        return Length(self.count - fewer, self.unit)
+
+    def __add__(self, more: int) -> Length:
+        return Length(self.count + more, self.unit)
+
+
+class Calendar(ABC):
+    """The days that are batch dates, without beginning or end unless they are listed; each has a number."""
+
+    @abstractmethod
+    def number(self, day: dt.date) -> int:
+        """The number of the newest batch date that is not after a day."""
+
+    @abstractmethod
+    def date(self, number: int) -> dt.date:
+        """The batch date of a number; the first or last there is, where the number is beyond it."""
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """Which days are batch dates, as in "batch dates are …"."""
+
+    @abstractmethod
+    def number_sql(self, column: str) -> str:
+        """Spark SQL for the number of a batch date: neighbours differ by one, from whichever number it begins."""
+
+    @property
+    @abstractmethod
+    def longest_gap(self) -> int:
+        """How many days one batch date may be after the one before."""
+
+    def days(self, length: Length) -> int:
+        """How many days a length of time has at most."""
+        return length.count * (self.longest_gap if length.unit == "deliveries" else 1)
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, dt.date) and self.newest(day) == day
+
+    def newest(self, day: dt.date) -> dt.date:
+        """The newest batch date that is not after a day."""
+        return self.date(self.number(day))
+
+    def next(self, day: dt.date) -> dt.date:
+        """The first batch date that is not before a day."""
+        return day if day in self else self.date(self.number(day) + 1)
+
+    def later(self, date: dt.date, deliveries: int) -> dt.date:
+        """The batch date so many deliveries after one, or before it."""
+        return self.date(self.number(date) + deliveries)
+
+    def distance(self, first: dt.date, last: dt.date) -> int:
+        """How many deliveries one batch date is after another."""
+        return self.number(last) - self.number(first)
+
+    def begin(self, last: dt.date, length: Length) -> dt.date:
+        """The first batch date of a window that ends with one, which counts as the first of its days or deliveries."""
+        if length.unit == "deliveries":
+            return self.later(last, 1 - length.count)
+        return self.next(near(last, 1 - length.count))
+
+    def due(self, date: dt.date, length: Length) -> dt.date:
+        """The batch date with which comes what is known a length after one."""
+        if length.unit == "deliveries":
+            return self.later(date, length.count)
+        return self.next(near(date, length.count))
+
+    def last_due(self, date: dt.date, length: Length) -> dt.date:
+        """The newest batch date of which everything has come with one that is known a length later."""
+        if length.unit == "deliveries":
+            return self.later(date, -length.count)
+        return self.newest(near(date, -length.count))
+
+
+@dataclass(frozen=True)
+class Daily(Calendar):
+    """Each day."""
+
+    def number(self, day: dt.date) -> int:
+        """Of the newest batch date that is not after a day."""
+        return day.toordinal()
+
+    def date(self, number: int) -> dt.date:
+        """Of a number."""
+        return _of_ordinal(number)
+
+    @property
+    def words(self) -> str:
+        """Which days are batch dates."""
+        return "every day"
+
+    @property
+    def longest_gap(self) -> int:
+        """Days between batch dates."""
+        return 1
+
+    def number_sql(self, column: str) -> str:
+        """Spark SQL for the number of a batch date."""
+        return f"datediff({column}, date'1970-01-01')"
+
+
+@dataclass(frozen=True)
+class Weekly(Calendar):
+    """One day of each week.
+
+    Attributes:
+        weekday: 0 for Monday.
+    """
+
+    weekday: int
+
+    def number(self, day: dt.date) -> int:
+        """Of the newest batch date that is not after a day."""
+        # Ordinal 1 is a Monday.
+        return (day.toordinal() - 1 - self.weekday) // 7
+
+    def date(self, number: int) -> dt.date:
+        """Of a number."""
+        first = 0
+        latest = (_LAST_ORDINAL - 1 - self.weekday) // 7
+        return _of_ordinal(min(max(number, first), latest) * 7 + 1 + self.weekday)
+
+    @property
+    def words(self) -> str:
+        """Which days are batch dates."""
+        return f"{WEEKDAYS[self.weekday].capitalize()}s"
+
+    @property
+    def longest_gap(self) -> int:
+        """Days between batch dates."""
+        return 7
+
+    def number_sql(self, column: str) -> str:
+        """Spark SQL for the number of a batch date."""
+        return f"datediff({column}, date'{self.newest(_EPOCH)}') div 7"
+
+
+@dataclass(frozen=True)
+class Monthly(Calendar):
+    """One day of each month.
+
+    Attributes:
+        day: from 1 to 28, which each month has; None for the last one.
+    """
+
+    day: int | None
+
+    def number(self, day: dt.date) -> int:
+        """Of the newest batch date that is not after a day."""
+        month = day.year * 12 + day.month - 1
+        return month if self._in(month) <= day else month - 1
+
+    def date(self, number: int) -> dt.date:
+        """Of a number."""
+        return self._in(min(max(number, _MONTH_ZERO), dt.date.max.year * 12 + 11))
+
+    def _in(self, month: int) -> dt.date:
+        year, number = divmod(month, 12)
+        return dt.date(year, number + 1, self.day or monthrange(year, number + 1)[1])
+
+    @property
+    def words(self) -> str:
+        """Which days are batch dates."""
+        return f"day {self.day} of each month" if self.day else "the last day of each month"
+
+    @property
+    def longest_gap(self) -> int:
+        """Days between batch dates."""
+        return 31
+
+    def number_sql(self, column: str) -> str:
+        """Spark SQL for the number of a batch date."""
+        return f"year({column}) * 12 + month({column})"
+
+
+@dataclass(frozen=True)
+class Listed(Calendar):
+    """The dates of a list.
+
+    Attributes:
+        dates: in order, each once.
+        file: the list's name, for people.
+    """
+
+    dates: tuple[dt.date, ...]
+    file: str
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, dt.date) and (place := self.number(day)) >= 0 and self.dates[place] == day
+
+    def number(self, day: dt.date) -> int:
+        """Of the newest batch date that is not after a day; -1 before the first."""
+        return bisect_right(self.dates, day) - 1
+
+    def date(self, number: int) -> dt.date:
+        """Of a number; beyond the list a day that is no batch date, so nothing is ever delivered for it."""
+        beyond = number - len(self.dates) + 1
+        if number < 0 or beyond > 0:
+            return near(self.dates[0], number) if number < 0 else near(self.dates[-1], beyond)
+        return self.dates[number]
+
+    def next(self, day: dt.date) -> dt.date:
+        """The first batch date that is not before a day; the day itself where the list ends before it."""
+        return day if day > self.dates[-1] else super().next(day)
+
+    @property
+    def words(self) -> str:
+        """Which days are batch dates."""
+        return f"the dates of {self.file}, from {self.dates[0]} to {self.dates[-1]}"
+
+    @property
+    def longest_gap(self) -> int:
+        """Days between batch dates."""
+        return max((b - a).days for a, b in pairwise(self.dates)) if len(self.dates) > 1 else 1
+
+    def number_sql(self, column: str) -> str:
+        """Spark SQL for the number of a batch date."""
+        known = ", ".join(f"date'{date}'" for date in self.dates)
+        return f"array_position(array({known}), {column})"
+
+
+DAILY = Daily()
+_CALENDARS: dict[str, type[Calendar]] = {each.__name__: each for each in (Daily, Weekly, Monthly, Listed)}
+
+
+def calendar_values(calendar: Calendar) -> dict[str, Any]:
+    """A calendar as values that JSON can hold."""
+    values = {each.name: getattr(calendar, each.name) for each in fields(calendar)}  # type: ignore[arg-type]
+    if isinstance(calendar, Listed):
+        values["dates"] = [date.isoformat() for date in calendar.dates]
+    return {"kind": type(calendar).__name__, **values}
+
+
+def calendar_from(values: Mapping[str, Any]) -> Calendar:
+    """The other way round of :func:`calendar_values`."""
+    given = {name: value for name, value in values.items() if name != "kind"}
+    if "dates" in given:
+        given["dates"] = tuple(map(dt.date.fromisoformat, given["dates"]))
+    return _CALENDARS[values["kind"]](**given)
+
+
 @dataclass(frozen=True, order=True)
 class BatchDates:
-    """An inclusive range of batch dates; iterating gives each date in order."""
+    """An inclusive range of batch dates; iterating gives each date in order.
+
+    Attributes:
+        first: a day; the range has no batch date before it.
+        last: a day; the range has no batch date after it.
+        calendar: says which days in between are batch dates.
+    """
 
     first: dt.date
     last: dt.date
+    calendar: Calendar = field(default=DAILY, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.last < self.first:
             raise UsageError(f"the range {self} ends before its start: {ALLOWED}")
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``2013-10-01`` or ``2013-10-01..2013-10-03``.
+    def parse(cls, text: str, calendar: Calendar = DAILY) -> Self:
+        """Read ``2013-10-01`` or ``2013-10-01..2013-10-03``; a range begins and ends with a batch date, or is cut.
 
         Raises:
-            NightshiftError: if the text is neither, or the range ends before its start.
+            NightshiftError: if the text is neither, the range ends before its start, or there is no batch date in it.
         """
         first, separator, last = text.strip().partition("..")
-        return cls(parse_date(first), parse_date(last if separator else first))
+        asked = cls(parse_date(first), parse_date(last if separator else first), calendar)
+        if not len(asked):
+            before, after = calendar.newest(asked.first), calendar.later(asked.last, 1)
+            raise UsageError(
+                f"{asked} is no batch date: these are {calendar.words}", remedy=f"take {before}, or {after}"
+            )
+        return cls(calendar.next(asked.first), calendar.newest(asked.last), calendar)
 
     @classmethod
-    def of(cls, date: dt.date) -> Self:
+    def of(cls, date: dt.date, calendar: Calendar = DAILY) -> Self:
         """The range of one night."""
-        return cls(date, date)
+        return cls(date, date, calendar)
 
-    def within(self, limit_days: int) -> Self:
-        """This range, if it has no more than ``limit_days`` dates.
+    def within(self, limit: int) -> Self:
+        """This range, if it has no more than ``limit`` dates.
 
         Raises:
             NightshiftError: if it has more.
         """
-        if len(self) > limit_days:
+        if len(self) > limit:
             raise UsageError(
-                f"the range {self} has {len(self)} dates, and one run may have {limit_days} "
+                f"the range {self} has {len(self)} dates, and one run may have {limit} "
                 "(`max_range_days` in use_case.yaml): split it"
             )
         return self
 
-    def shifted(self, days: int) -> Self:
-        """The range moved by a number of days."""
-        step = dt.timedelta(days=days)
-        return type(self)(self.first + step, self.last + step)
+    def between(self, first: dt.date, last: dt.date) -> Self:
+        """Another range of the same calendar."""
+        return type(self)(first, last, self.calendar)
 
     def __iter__(self) -> Iterator[dt.date]:
-        for offset in range(len(self)):
-            yield self.first + dt.timedelta(days=offset)
+        for number in self._numbers():
+            yield self.calendar.date(number)
 
     def __len__(self) -> int:
-        return (self.last - self.first).days + 1
+        return len(self._numbers())
+
+    def _numbers(self) -> range:
+        last = self.calendar.number(self.last)
+        first = self.calendar.number(self.first)
+        return range(first if self.first in self.calendar else first + 1, last + 1)
 
     def __contains__(self, date: object) -> bool:
-        return isinstance(date, dt.date) and self.first <= date <= self.last
+        return isinstance(date, dt.date) and self.first <= date <= self.last and date in self.calendar
 
     def __str__(self) -> str:
         return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
@@ -93,12 +378,17 @@ class BatchDates:
         return f"{column} >= DATE'{self.first}' AND {column} <= DATE'{self.last}'"
 
 
+def shifted(dates: BatchDates, deliveries: int) -> BatchDates:
+    """A range moved by a number of deliveries."""
+    return dates.between(*(dates.calendar.later(date, deliveries) for date in (dates.first, dates.last)))
+
+
 def near(date: dt.date, days: int) -> dt.date:
-    """The date so many days later, or earlier; the calendar's own first or last where it has none."""
-    return dt.date.fromordinal(min(max(date.toordinal() + days, 1), dt.date.max.toordinal()))
+    """The day so many days later, or earlier; the first or last that Python knows where there is none."""
+    return _of_ordinal(date.toordinal() + days)
 
 
-def as_ranges(dates: Iterable[dt.date], longest: int | None = None) -> list[BatchDates]:
+def as_ranges(dates: Iterable[dt.date], longest: int | None = None, calendar: Calendar = DAILY) -> list[BatchDates]:
     """Batch dates, in any order, as few ranges without gaps.
 
     Args:
@@ -106,9 +396,13 @@ def as_ranges(dates: Iterable[dt.date], longest: int | None = None) -> list[Batc
     """
     made: list[BatchDates] = []
     for date in sorted(set(dates)):
-        follows = bool(made) and date - made[-1].last == dt.timedelta(days=1)
+        follows = bool(made) and calendar.distance(made[-1].last, date) == 1
         if follows and (longest is None or len(made[-1]) < longest):
-            made[-1] = BatchDates(made[-1].first, date)
+            made[-1] = made[-1].between(made[-1].first, date)
         else:
-            made.append(BatchDates.of(date))
+            made.append(BatchDates.of(date, calendar))
     return made
+
+
+def _of_ordinal(number: int) -> dt.date:
+    return dt.date.fromordinal(min(max(number, 1), _LAST_ORDINAL))

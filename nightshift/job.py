@@ -113,7 +113,9 @@ def run_job(
 def _recorded(job: Job) -> Iterator[Job]:
     from nightshift import ledger
     from nightshift.ledger.attempts import reconcile
+    from nightshift.ledger.landings import refuse_other_calendar
 
+    refuse_other_calendar(job.use_case)
     reconcile(lambda _: None, use_case=job.use_case.name, table_name=job.stage)
     with ledger.attempt({**job.entry, "table_name": job.stage}, {date: {} for date in job.dates}) as record:
         yield replace(job, began=record.first_entry)

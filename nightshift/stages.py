@@ -30,21 +30,25 @@ class DateWindow(Enum):
 
     OWN_DATE = "D"
     NEWEST_SNAPSHOT = "the newest date up to D on which the table came"
-    LOOKBACK = "the last `nightly.lookback_days` dates, D included"
-    MATURITY = "the date whose outcomes come with D, `target.maturity_days` before"
-    RECENT = "the `nightly.lookback_days` dates before D, and D"
+    LOOKBACK = "the deliveries that the look-back of `nightly` holds, D included"
+    MATURITY = "the dates whose outcomes come with D, the maturity of `target` before"
+    RECENT = "the deliveries that the look-back of `nightly` holds before D, and D"
 
-    def days_back(self, use_case: UseCase) -> int:
-        """How many days before D the oldest of these dates is; a snapshot may be of any age."""
-        return {
-            DateWindow.LOOKBACK: use_case.nightly.lookback_days - 1,
-            DateWindow.MATURITY: use_case.target.maturity_days,
-            DateWindow.RECENT: use_case.nightly.lookback_days,
-        }.get(self, 0)
+    def begin(self, use_case: UseCase, date: dt.date) -> dt.date:
+        """The oldest of these dates, of one batch date; a snapshot may be of any age."""
+        calendar = use_case.calendar
+        if self is DateWindow.LOOKBACK:
+            return calendar.begin(date, use_case.lookback)
+        if self is DateWindow.RECENT:
+            return calendar.begin(date, use_case.lookback + 1)
+        if self is DateWindow.MATURITY:
+            # With the delivery of D come the outcomes of all that had not come with the one before it.
+            return calendar.later(calendar.last_due(calendar.later(date, -1), use_case.maturity), 1)
+        return date
 
     def dates(self, use_case: UseCase, dates: BatchDates) -> BatchDates:
         """From the oldest date that the slices of some dates are made from to their last one."""
-        return BatchDates(dates.first - dt.timedelta(days=self.days_back(use_case)), dates.last)
+        return dates.between(min(self.begin(use_case, dates.first), dates.first), dates.last)
 
 
 class RedoneBy(Enum):
@@ -171,21 +175,21 @@ def needed(stage: str, use_case: UseCase, tables: Iterable[Table]) -> Iterator[t
 
 def read_window(stage: str, use_case: UseCase, dates: BatchDates) -> BatchDates:
     """All batch dates that a stage may read of any table to make the slices of some dates."""
-    longest = max(STAGE[stage].reads, key=lambda read: read.window.days_back(use_case))
-    return longest.window.dates(use_case, dates)
+    begins = [read.window.dates(use_case, dates).first for read in STAGE[stage].reads]
+    return dates.between(min(begins, default=dates.first), dates.last)
 
 
-def longest_lookback(use_case: UseCase) -> int:
-    """By how many days before the first date that is looked at a slice may make it due."""
+def followed_since(use_case: UseCase, first: dt.date) -> dt.date:
+    """The oldest batch date whose slices may make one due of the first date that is looked at."""
     followed = [read.window for stage in DECLARED for read in stage.reads if read.redone_by is RedoneBy.CATCH_UP]
-    return max(window.days_back(use_case) for window in followed)
+    return min(window.begin(use_case, first) for window in followed)
 
 
 def later_dates(stage: str, use_case: UseCase, dates: BatchDates) -> BatchDates:
     """The dates and, after them, those whose slices of the stage its job makes again with theirs."""
-    windows = [read.window for read in STAGE[stage].reads if read.redone_by is RedoneBy.JOB]
-    days = max((window.days_back(use_case) for window in windows), default=0)
-    return BatchDates(dates.first, dates.last + dt.timedelta(days=days))
+    if not any(read.redone_by is RedoneBy.JOB for read in STAGE[stage].reads):
+        return dates
+    return dates.between(dates.first, use_case.calendar.due(dates.last, use_case.maturity))
 
 
 def asset_uri(use_case: str, table: str) -> str:

@@ -2,7 +2,7 @@
 
     python -m spark_jobs.features --use-case <use case> --dates 2013-10-01
 
-Features look back on `nightly.lookback_days` deliveries, that of the batch date included.
+Features look back on the deliveries that the look-back of `nightly` holds, that of the batch date included.
 """
 
 from __future__ import annotations

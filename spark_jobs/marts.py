@@ -53,7 +53,7 @@ def marts(job: Job, arguments: argparse.Namespace) -> None:
 
 def _summed_up(mart: Table) -> set[str]:
     """The tables whose rows of the same date a mart's sums must agree with."""
-    return {agreement.table for agreement in mart.agrees_with if agreement.days_before == 0}
+    return {agreement.table for agreement in mart.agrees_with if agreement.step.count == 0}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from nightshift import lake
-from nightshift.dates import BatchDates, near
+from nightshift.dates import BatchDates
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import DeclarationError
 from nightshift.ingest.delivery.repeated_files import NATURAL_DIGITS
@@ -42,8 +42,8 @@ def find_input(spark: SparkSession, job: Job, name: str, version: int | None = N
         NightshiftError: if there is no such input, or the stage before has not published it.
     """
     if name == CALENDAR:
-        # The day before is the date of the outcomes.
-        dates = BatchDates(near(job.dates.first, -1), job.dates.last)
+        # All days since the delivery before: that of the outcomes is among them.
+        dates = BatchDates(job.use_case.calendar.later(job.dates.first, -1), job.dates.last)
         return calendar(spark, job.use_case.country, job.use_case.subdivision, dates)
     table = job.catalog[f"bronze.{name}"]
     if table.source is None:
@@ -104,4 +104,4 @@ def _delivered(table: Table, dates: BatchDates, version: int | None) -> set[dt.d
     """The dates of the snapshots that were delivered: those with rows and, where they matter, those without."""
     with_rows = lake.published_dates(table, version)
     first = max((date for date in with_rows if date <= dates.first), default=dates.first)
-    return with_rows | came_without_rows(table, BatchDates(first, dates.last), version)
+    return with_rows | came_without_rows(table, dates.between(first, dates.last), version)

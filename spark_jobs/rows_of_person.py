@@ -80,7 +80,7 @@ def keep_account(spark: SparkSession, job: Job, found: FoundRows, token: str) ->
     """
     quarantine = job.catalog[QUARANTINE]
     version = lake.newest_version(quarantine) if quarantine.exists() else None
-    for dates in as_ranges(found.by_date):
+    for dates in as_ranges(found.by_date, calendar=job.use_case.calendar):
         rows = lake.read(spark, found.table, dates, version=found.version).where(_is_about(found.table, token))
         marked = rows.withColumns({"source": F.lit(found.table.name), **erased_mark()}).select(*quarantine.column_names)
         there = (
@@ -107,8 +107,11 @@ def remove(spark: SparkSession, job: Job, found: FoundRows, token: str) -> None:
         NightshiftError: if a slice does not balance, or a stage published to the table after the audit.
     """
     version, entries = found.version, _entries(job, found.table, found.by_date)
+    calendar = job.use_case.calendar
     counted = [date for date in found.by_date if _has_account(entries.get(date))]
-    for dates in [*as_ranges(counted), *as_ranges(found.by_date.keys() - set(counted))]:
+    for dates in [
+        each for some in (counted, found.by_date.keys() - set(counted)) for each in as_ranges(some, calendar=calendar)
+    ]:
         rest = lake.read(spark, found.table, dates, version=found.version).where(~_is_about(found.table, token))
         audit = _audit(rest, job, found, token, version)
         accounting = _accounting(found, entries, dates)

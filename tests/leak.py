@@ -25,8 +25,7 @@ from spark_jobs.refine import compute, newest, refinements
 from tests.future import deliver_changed, withdraw
 from tests.silver import publish
 
-DAY = dt.timedelta(days=1)
-FUTURE_DAYS = 2
+FUTURE_DELIVERIES = 2
 FROM, AROUND, AGAIN = "a range from it", "a range around it", "a night again"
 
 # By batch date and key.
@@ -34,14 +33,16 @@ Rows = dict[tuple[object, ...], Row]
 
 
 def deliveries_for(catalog: Catalog) -> BatchDates:
-    """The deliveries that the check of a use case needs: from the first of all until some days after `checked_date`."""
-    return BatchDates(catalog.use_case.dates.first, checked_date(catalog) + FUTURE_DAYS * DAY)
+    """The deliveries that the check of a use case needs: from the first of all until some after `checked_date`."""
+    use_case = catalog.use_case
+    return use_case.between(use_case.dates.first, use_case.calendar.later(checked_date(catalog), FUTURE_DELIVERIES))
 
 
 def checked_date(catalog: Catalog) -> dt.date:
     """An early batch date before which every source has come at least twice."""
-    starts = [table.source.first_batch_date_offset for table in catalog.sources if table.source is not None]
-    return catalog.use_case.dates.first + (max(starts, default=0) + 2) * DAY
+    first, calendar = catalog.use_case.dates.first, catalog.use_case.calendar
+    starts = [calendar.next(table.source.starts(first)) for table in catalog.sources if table.source is not None]
+    return calendar.later(max(starts, default=first), 2)
 
 
 def feature_tables(catalog: Catalog) -> list[Table]:
@@ -58,19 +59,21 @@ def leaks(spark: SparkSession, catalog: Catalog) -> dict[str, set[str]]:
         Names like ``gold.features.distance``, and ``gold.features.rows`` if even the rows differ.
     """
     date, whole = checked_date(catalog), deliveries_for(catalog)
-    future = BatchDates(date + DAY, whole.last)
+    before, after = (whole.calendar.later(date, step) for step in (-1, 1))
+    future = whole.between(after, whole.last)
     versions = {table: withdraw(spark, table, future) for table in catalog.sources}
-    refine_into_silver(spark, catalog, BatchDates(whole.first, date - DAY))
-    then = _made(spark, catalog, BatchDates.of(date), date)
+    night = whole.between(date, date)
+    refine_into_silver(spark, catalog, whole.between(whole.first, before))
+    then = _made(spark, catalog, night, date)
     for name, rows in then.items():
         assert rows, f"{name} has no rows of {date}: nothing of it would be compared"
     for table, version in versions.items():
         deliver_changed(spark, table, future, version)
     ways = {
-        FROM: BatchDates(date, whole.last),
-        AROUND: BatchDates(date - DAY, whole.last),
+        FROM: whole.between(date, whole.last),
+        AROUND: whole.between(before, whole.last),
         # The last, when silver holds the future already.
-        AGAIN: BatchDates.of(date),
+        AGAIN: night,
     }
     return {way: _differences(then, _made(spark, catalog, dates, date)) for way, dates in ways.items()}
 

@@ -1,10 +1,26 @@
 {#
-  A predicate that keeps the batch dates of this run, and `days_before` more of them before its first.
+  A predicate that keeps the batch dates of this run, and `days_before` more days before its first.
   The dates are typed before they reach SQL, and stand in it as literals so that partitions are pruned.
 #}
 {% macro batch_dates(column='batch_date', days_before=0) -%}
   {{ column }} >= date_sub({{ nightshift.date_literal('first_date') }}, {{ days_before }})
     and {{ column }} <= {{ nightshift.date_literal('last_date') }}
+{%- endmacro %}
+
+
+{# A predicate that keeps all batch dates that the features of this run may look back on, and those of the run. #}
+{% macro lookback_dates(column='batch_date') -%}
+  {{ column }} >= {{ nightshift.date_literal('lookback_first') }}
+    and {{ column }} <= {{ nightshift.date_literal('last_date') }}
+{%- endmacro %}
+
+
+{#
+  The number of a batch date: consecutive deliveries have consecutive numbers, whatever days lie between them. A window
+  over it counts deliveries: `order by {{ nightshift.delivery_number() }} range between 3 preceding and current row`.
+#}
+{% macro delivery_number(column='batch_date') -%}
+  {{ (var('delivery_number', 'batch_date') if execute else 'batch_date') | replace('batch_date', column) }}
 {%- endmacro %}
 
 
@@ -21,7 +37,13 @@
 {%- endmacro %}
 
 
-{# How many deliveries, that of the batch date included, features may look back on. #}
+{# How many days, that of the batch date included, features may look back on; none where deliveries are counted. #}
 {% macro lookback_days() -%}
-  {{ return(var('lookback_days', 28) | int) }}
+  {{ return(var('lookback', {'days': 28}).get('days')) }}
+{%- endmacro %}
+
+
+{# How many deliveries, that of the batch date included, features may look back on; none where days are counted. #}
+{% macro lookback_deliveries() -%}
+  {{ return(var('lookback', {}).get('deliveries')) }}
 {%- endmacro %}

@@ -83,6 +83,11 @@ def contract(table: Table) -> Yaml:
     }
 
 
+def _unique(table: Table) -> Yaml:
+    reach = table.unique_for
+    return {"uniqueForDays" if reach.unit == "days" else "uniqueForDeliveries": reach.count}
+
+
 def _schema(table: Table) -> Yaml:
     return {
         "name": table.name,
@@ -94,7 +99,7 @@ def _schema(table: Table) -> Yaml:
         "tags": [table.layer],
         "properties": [_property(column, table) for column in all_columns(table)],
         "quality": _quality(table),
-        **_some("customProperties", _custom(uniqueForDays=table.unique_for_days, arrivesAs=in_words.origin(table))),
+        **_some("customProperties", _custom(**_unique(table), arrivesAs=in_words.origin(table))),
     }
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from nightshift.catalogue.data_contracts import place_of
 from nightshift.catalogue.generated_files import MARK, Generated, markdown_link, markdown_table
-from nightshift.dates import BatchDates
 from nightshift.declarations import in_words
 from nightshift.declarations.built_in_columns import all_columns
 from nightshift.declarations.catalog import Catalog
@@ -80,7 +79,7 @@ def page(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) ->
 def example(table: Table, catalog: Catalog) -> str:
     """A query that shows some rows of a batch date that the demo, or a first night, has."""
     use_case = catalog.use_case
-    date = BatchDates.parse(use_case.demo.nights).first if use_case.demo else use_case.dates.first
+    date = use_case.batch_dates(use_case.demo.nights).first if use_case.demo else use_case.dates.first
     others = [column for column in table.data_columns if column.name not in table.keys and column.role != "lineage"]
     # What is measured tells more than a further name.
     others.sort(key=lambda column: column.type not in MEASURED)
@@ -107,8 +106,8 @@ def _facts(table: Table, catalog: Catalog, inputs: Mapping[str, Sequence[str]]) 
     days = f"{table.retention_days} days" if table.retention_days else "for good"
     yield "Grain", table.grain
     yield "Keys", f"{', '.join(f'`{key}`' for key in table.keys)}, within a batch date"
-    if table.unique_for_days:
-        yield "Unique", f"keys occur on none of the {table.unique_for_days} batch dates before, either"
+    if table.unique_for.count:
+        yield "Unique", f"keys do not occur in the {table.unique_for} before, either"
     yield "Owner", table.owner
     yield "Used by", ", ".join(table.consumers)
     yield "To be kept", days

@@ -147,7 +147,7 @@ def _default_first(case: UseCase, version: int) -> Callable[[], dt.date]:
     ).data.tags.get("dates")
     if trained is None:
         raise UsageError(f"MLflow run {run_id} does not name the dates of its training: say --from")
-    return partial(champions.default_first, Catalog(case), BatchDates.parse(trained).last)
+    return partial(champions.default_first, Catalog(case), BatchDates.parse(trained, case.calendar).last)
 
 
 def _rescore(settings: Settings, found: Affected) -> None:

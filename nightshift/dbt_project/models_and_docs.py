@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift.dbt_project.build_models import DbtProject
+from nightshift.dbt_project.publish_models import window_variables
 from nightshift.declarations.built_in_columns import all_columns
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
@@ -76,9 +77,7 @@ def _call(project: DbtProject, use_case: UseCase, *arguments: str, **options: An
     """Run a dbt command with stand-ins for the variables of a run; gives a result per node, or none for `docs`."""
     # As `publish_models.dbt_variables` gives them, with dates of no meaning.
     variables = {
-        "first_date": "2000-01-01",
-        "last_date": "2000-01-01",
-        "lookback_days": use_case.nightly.lookback_days,
+        **window_variables(use_case, use_case.between(use_case.dates.first, use_case.dates.first)),
         "stage_folders": {},
     }
     outcome = project.command(*arguments, "--vars", json.dumps(variables), **options)

@@ -14,9 +14,11 @@ from itertools import chain
 from pathlib import Path
 
 from nightshift import lake
+from nightshift.dates import BatchDates
 from nightshift.dbt_project.build_models import DbtProject
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
+from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
 from nightshift.job import Job
 from nightshift.lake.audit_report import Audit, Check
@@ -151,10 +153,20 @@ def _run_dbt(
 def dbt_variables(job: Job, stages: Mapping[str, Path]) -> dict[str, object]:
     """What the models of a run need to know: its dates, how far they look back, and where to write."""
     return {
-        "first_date": str(job.dates.first),
-        "last_date": str(job.dates.last),
-        "lookback_days": job.use_case.nightly.lookback_days,
+        **window_variables(job.use_case, job.dates),
         "stage_folders": {model: str(folder) for model, folder in stages.items()},
+    }
+
+
+def window_variables(use_case: UseCase, dates: BatchDates) -> dict[str, object]:
+    """The dates of a run, those that its features may look back on, and what numbers deliveries."""
+    lookback, calendar = use_case.lookback, use_case.calendar
+    return {
+        "first_date": str(dates.first),
+        "last_date": str(dates.last),
+        "lookback_first": str(calendar.begin(dates.first, lookback)),
+        "lookback": {lookback.unit: lookback.count},
+        "delivery_number": calendar.number_sql("batch_date"),
     }
 
 

@@ -38,7 +38,7 @@ def _agreements(table: Table, tables: Mapping[str, Table]) -> Iterator[TableFaul
         place = f"agreement {agreement.name}"
         if agreement.table not in tables:
             yield table, f"{place}: there is no table {agreement.table}; there are {', '.join(sorted(tables))}"
-        elif agreement.table == table.short_name and agreement.days_before == 0:
+        elif agreement.table == table.short_name and agreement.step.count == 0:
             yield table, f"{place}: it compares a slice with itself"
 
 
@@ -78,12 +78,13 @@ def _retention(table: Table, use_case: UseCase) -> Iterator[TableFault]:
     """Nothing is thrown away that a later night still reads."""
     if table.retention_days is None:
         return
-    needed = {"unique_for_days": table.unique_for_days}
+    needed = {"unique_for_{}": table.unique_for}
     if table.layer == "silver":
-        needed["nightly.lookback_days of the use case"] = use_case.nightly.lookback_days
+        needed["nightly.lookback_{} of the use case"] = use_case.lookback
     if table.features:
-        needed["training.history_days of the use case"] = use_case.training.history_days
-    for reader, days in needed.items():
+        needed["training.history_{} of the use case"] = use_case.training.length("history")
+    for name, length in needed.items():
+        days, reader = use_case.calendar.days(length), name.format(length.unit)
         if table.retention_days <= days:
             yield table, f"retention_days: {table.retention_days} is not over {days}, which {reader} reads back"
 

@@ -33,8 +33,8 @@ def personal(column: Column, table: Table) -> str:
 def agreement(table: Table, each: Agreement) -> str:
     """What two tables must agree on."""
     day = "the same batch date"
-    if each.days_before:
-        day = f"the batch date {each.days_before} day{'s' if each.days_before > 1 else ''} earlier"
+    if each.step.count:
+        day = f"the batch date {each.step} earlier"
     return f"`{each.own}` of a batch date equals `{each.other}` of `{each.table}` on {day}"
 
 

@@ -16,6 +16,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, PositiveInt, model_validator
 
+from nightshift.dates import Length
 from nightshift.declarations import column_patterns
 from nightshift.declarations.source import DeclaredSource
 from nightshift.declarations.thresholds import Thresholds
@@ -125,6 +126,19 @@ class Agreement(Declared):
     own: str = Field("count(*)", description="SQL aggregate over this table's slice.")
     other: str = Field("count(*)", description="SQL aggregate over the other table's slice.")
     days_before: int = Field(0, ge=0, description="How much earlier the other table's batch date is.")
+    deliveries_before: int | None = Field(None, ge=0, description="The same in deliveries, instead of days.")
+
+    @model_validator(mode="after")
+    def _step_once(self) -> Self:
+        if {"days_before", "deliveries_before"} <= self.model_fields_set:
+            raise ValueError("deliveries_before and days_before say the same twice: keep the one that is meant")
+        return self
+
+    @property
+    def step(self) -> Length:
+        """How much earlier the other table's batch date is."""
+        deliveries = self.deliveries_before
+        return Length(self.days_before) if deliveries is None else Length(deliveries, "deliveries")
 
     @property
     def is_linear(self) -> bool:
@@ -154,9 +168,16 @@ class Table(InHome):
         None, description="How old the newest batch date may be, from its midnight, before someone should look."
     )
     consumers: tuple[str, ...] = Field((), description="Teams, reports and models that read it.")
-    unique_for_days: int = Field(0, ge=0, description="Keys must not occur on this many batch dates before, either.")
+    unique_for_days: int = Field(0, ge=0, description="Keys must not occur in so many days before, either.")
+    unique_for_deliveries: int | None = Field(None, ge=0, description="The same in deliveries, instead of days.")
     agrees_with: tuple[Agreement, ...] = ()
     thresholds: Thresholds = Field(Thresholds(), description="Thresholds for unusual slices.")
+
+    @property
+    def unique_for(self) -> Length:
+        """How long before a batch date its keys must not occur, either."""
+        deliveries = self.unique_for_deliveries
+        return Length(self.unique_for_days) if deliveries is None else Length(deliveries, "deliveries")
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:

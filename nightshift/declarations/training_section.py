@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, PositiveInt, StringConstraints, model_validator
 
+from nightshift.declarations.cadence import HasLengths
 from nightshift.declarations.yaml_form import Cron, Declared, Name
 
 # As Airflow's user names are.
@@ -29,13 +30,18 @@ def _known_task(task: object) -> object:
 Task = Annotated[Literal["binary", "regression"], BeforeValidator(_known_task)]
 
 
-class Target(Declared):
+class Target(HasLengths):
     """What is predicted."""
 
     cases: Name = Field(description="Silver table whose rows of D are what is scored for D.")
     table: Name = Field(description="Silver table that holds the outcome.")
     column: Name = Field(description="Binary: a boolean, true is the event that is predicted. Regression: a number.")
-    maturity_days: PositiveInt = Field(1, description="The label of D comes with the delivery of D + this.")
+    maturity_days: PositiveInt = Field(
+        1, description="The label of D comes with the first delivery that is so many days after D, or more."
+    )
+    maturity_deliveries: PositiveInt | None = Field(
+        None, description="The same in deliveries: 1 is the one that follows that of D."
+    )
 
 
 class Costs(Declared):
@@ -98,18 +104,22 @@ class Approval(Declared):
         return self
 
 
-class Training(Declared):
+class Training(HasLengths):
     """How a model is trained: periods at the end of the asked range, search budget, seeds."""
 
     schedule: Cron | None = Field(None, description="Cron expression in the use case's time zone; unset: by hand.")
     history_days: PositiveInt = Field(365, description="Length of the range that the train DAG takes.")
-    validation_days: PositiveInt = Field(31, description="Batch dates before the test period, to tune and stop on.")
-    test_days: PositiveInt = Field(30, description="The last batch dates of the range, on which the model is judged.")
+    history_deliveries: PositiveInt | None = Field(None, description="The same in deliveries, instead of days.")
+    validation_days: PositiveInt = Field(31, description="Of the period before the test, to tune and stop on.")
+    validation_deliveries: PositiveInt | None = Field(None, description="The same in deliveries, instead of days.")
+    test_days: PositiveInt = Field(30, description="Of the end of the range, on which the model is judged.")
+    test_deliveries: PositiveInt | None = Field(None, description="The same in deliveries, instead of days.")
     embargo_days: int | None = Field(
         None,
         ge=0,
-        description="Batch dates left out between periods; unset: the maturity less one day.",
+        description="Left out between periods; unset: so that all labels of one period are known before the next.",
     )
+    embargo_deliveries: int | None = Field(None, ge=0, description="The same in deliveries, instead of days.")
     sampling: Sampling = Sampling()
     trials: PositiveInt = Field(15, description="Sets of parameters that the search tries.")
     search_seconds: PositiveInt = Field(1800, description="No trial begins after this much time.")
@@ -141,6 +151,11 @@ class Training(Declared):
     )
     limits: tuple[str, ...] = Field((), description="What the model must not be used for; stands on its card.")
     approval: Approval = Approval()
+
+    @property
+    def has_embargo(self) -> bool:
+        """Whether one is declared."""
+        return self.embargo_days is not None or self.embargo_deliveries is not None
 
     @model_validator(mode="after")
     def _weights_are_taken_out_again(self) -> Self:

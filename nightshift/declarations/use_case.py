@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Calendar, Length
+from nightshift.declarations.cadence import Dates, HasLengths, refuse_other_ticks
 from nightshift.declarations.countries import unknown_country, unknown_subdivision
 from nightshift.declarations.training_section import BINARY, ReasonsPlan, Target, Task, Training
 from nightshift.declarations.yaml_form import Cron, Declared, InHome, Name, line_of, load_yaml
@@ -25,7 +26,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 FILES = ("use_case.yaml", "tables.yaml", "gates.yaml", "reasons.yaml")
 
 
-class DeliveryTerms(Declared):
+class DeliveryTerms(HasLengths):
     """How long a night waits for its delivery, and what it tolerates in it."""
 
     poll_seconds: PositiveInt = Field(60, description="Pause between two looks for the manifest.")
@@ -37,17 +38,10 @@ class DeliveryTerms(Declared):
     late_days: PositiveInt = Field(
         35, description="How far before the newest batch date late and corrected deliveries are looked for."
     )
+    late_deliveries: PositiveInt | None = Field(None, description="The same in batch dates, instead of days.")
     catch_up_schedule: Cron | None = Field(
         "0 5 * * *", description="When they are looked for; cron expression in the use case's time zone."
     )
-
-
-class Dates(Declared):
-    """The batch dates that exist, and how many one run may take."""
-
-    first: dt.date = Field(description="Of the first delivery.")
-    last: dt.date | None = Field(None, description="Unset: open-ended, as real sources are.")
-    max_range_days: PositiveInt = Field(366, description="Batch dates that one run may have at most.")
 
 
 class Demo(Declared):
@@ -60,13 +54,20 @@ class Demo(Declared):
     show: str = Field(description="Query on the published tables that is shown at the end.")
 
 
-class Nightly(Declared):
+class Nightly(HasLengths):
     """When the night starts and which feature windows it needs to be complete."""
 
-    schedule: Cron = Field(
-        "0 0 * * *", description="Cron expression in the use case's time zone; it must tick at midnight."
+    schedule: Cron | None = Field(
+        None,
+        description="Unset: at the midnight of each batch date, in the use case's time zone. A cron expression must "
+        "say the same.",
     )
-    lookback_days: PositiveInt = Field(28, description="Deliveries that features of D may read, that of D included.")
+    lookback_days: PositiveInt = Field(
+        28, description="Features of D may read deliveries of so many days, the last of which is D."
+    )
+    lookback_deliveries: PositiveInt | None = Field(
+        None, description="The same in deliveries, that of D included, instead of days."
+    )
 
 
 class UseCase(InHome):
@@ -172,6 +173,21 @@ class UseCase(InHome):
         return self.home.use_cases_dir / self.name
 
     @property
+    def calendar(self) -> Calendar:
+        """Which days are batch dates."""
+        return self.dates.calendar(self.folder if self._home else Path(self.name))
+
+    @property
+    def lookback(self) -> Length:
+        """The deliveries that features of D may read, that of D included."""
+        return self.nightly.length("lookback")
+
+    @property
+    def maturity(self) -> Length:
+        """How long after D the delivery comes that brings the label of D."""
+        return self.target.length("maturity")
+
+    @property
     def lake_pool(self) -> str:
         """The pool of one slot that lets one job at a time write to this use case's tables."""
         return f"lake_{self.name}"
@@ -181,13 +197,17 @@ class UseCase(InHome):
         """Name of the registered model."""
         return self.name
 
+    def between(self, first: dt.date, last: dt.date) -> BatchDates:
+        """The batch dates from one day to another, both included."""
+        return BatchDates(first, last, self.calendar)
+
     def batch_dates(self, text: str) -> BatchDates:
         """Parse a range and check it against the dates that this use case has.
 
         Raises:
             NightshiftError: if it is no range, too long, or outside ``dates``.
         """
-        dates = BatchDates.parse(text).within(self.dates.max_range_days)
+        dates = BatchDates.parse(text, self.calendar).within(self.dates.max_range_days)
         last = self.dates.last
         if dates.first < self.dates.first or (last is not None and dates.last > last):
             raise UsageError(
@@ -224,6 +244,14 @@ class UseCase(InHome):
                 f"{line_of(folder / FILES[0], ['name'])}: name: is {found.name}, and its folder is {name}",
                 remedy="give the folder and `name` one name, which no other use case has",
             )
+        # A list of dates that can't be read is a fault of the use case.
+        calendar = found.calendar
+        if found.nightly.schedule is not None:
+            try:
+                refuse_other_ticks(found.nightly.schedule, calendar, found.dates.first)
+            except ValueError as error:
+                place = line_of(folder / FILES[0], ["nightly", "schedule"])
+                raise DeclarationError(f"{place}: nightly.schedule: {error}") from None
         return found
 
 

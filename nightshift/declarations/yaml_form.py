@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,8 +29,15 @@ def _is_cron(text: str) -> str:
     # Nothing else needs it, and most programs read use cases.
     from croniter import croniter
 
-    if not croniter.is_valid(text):
+    if len(text.split()) != 5 or not croniter.is_valid(text):
         raise ValueError(f"{text!r} is no cron expression, like `0 5 * * *` for five o'clock each day")
+    ticks = croniter(text, dt.datetime(2023, 12, 31, 23, 59))
+    days = [ticks.get_next(dt.datetime).date() for _ in range(50)]
+    if len(set(days)) < len(days):
+        raise ValueError(
+            f"{text!r} ticks more than once a day, and a run stands for a day: name one minute and one hour, like "
+            "`0 5 * * *`"
+        )
     return text
 
 

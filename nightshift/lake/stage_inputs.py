@@ -37,11 +37,12 @@ def refuse_missing(job: Job, table: Table, dates: BatchDates, version: int | Non
     starts = _starts(job, table)
     missing = unpublished(table, [date for date in dates if date >= starts], version)
     if missing:
-        ranges = ", ".join(str(each) for each in as_ranges(missing))
+        missing_ranges = as_ranges(missing, calendar=job.use_case.calendar)
+        ranges = ", ".join(str(each) for each in missing_ranges)
         raise MissingError(
             f"{job.stage} of {job.dates} needs {table.label} of {dates}, and these batch dates are missing: {ranges}\n"
             f"  next: backfill {ranges} in the Airflow UI (DAG {job.use_case.name}_nightly, Trigger, Backfill), or run "
-            f"`{command_to_write(table, as_ranges(missing)[0])}`"
+            f"`{command_to_write(table, missing_ranges[0])}`"
             f"{' after land' if table.layer == 'silver' else ''}; then run this stage again"
         )
 
@@ -67,7 +68,7 @@ def with_later_dates(job: Job) -> Job:
     because nights ran out of order or D was scored again, its marts are made again as well.
     """
     wider = later_dates(job.stage, job.use_case, job.dates)
-    later = BatchDates(job.dates.last, wider.last)
+    later = job.dates.between(job.dates.last, wider.last)
     if any(unpublished(table, later) for table, _ in needed(job.stage, job.use_case, job.catalog)):
         return job
     return replace(job, dates=wider)

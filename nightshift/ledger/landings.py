@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from nightshift.dates import BatchDates
+from nightshift.dates import DAILY, BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import QUARANTINE
+from nightshift.declarations.use_case import UseCase
+from nightshift.errors import DeclarationError
 from nightshift.ledger.entries import SET_ASIDE, visible_attempts
 from nightshift.ledger.ledger_tables import EntryRow, InputRow
 from nightshift.ledger.schema import engine
@@ -180,3 +182,23 @@ def _published(use_case: str, dates: BatchDates) -> sa.Select[str, dt.date, dt.d
 
 def _span(row: sa.Row[str, dt.date, dt.datetime, float | None]) -> Span:
     return Span(row.started_at, row.started_at + dt.timedelta(seconds=row.seconds or 0))
+
+
+def refuse_other_calendar(use_case: UseCase) -> None:
+    """Refuse a calendar in which a landed batch date is none: its slices could neither be made again nor be seen.
+
+    Raises:
+        DeclarationError: naming the first such date, and what to do.
+    """
+    if use_case.calendar == DAILY:
+        return
+    landed = sa.select(EntryRow.batch_date).where(EntryRow.use_case == use_case.name, *_LANDED)
+    with engine().connect() as connection:
+        dates = sorted(connection.scalars(landed.distinct()))
+    if gone := [date for date in dates if date not in use_case.calendar]:
+        raise DeclarationError(
+            f"{gone[0]} was landed as a batch date of {use_case.name}, and is none any more: these are "
+            f"{use_case.calendar.words} ({len(gone)} such dates)",
+            remedy=f"put back what `dates` in {use_case.folder / 'use_case.yaml'} said, or the dates that were taken "
+            "out of the list; another cadence is another use case",
+        )

@@ -113,7 +113,7 @@ def refuse_outdated(use_case: UseCase, wanted: str, resolved: Sequence[tuple[Bat
     Raises:
         NightshiftError: if a version is blocked by now, or another one is champion.
     """
-    dates = BatchDates(resolved[0][0].first, resolved[-1][0].last)
+    dates = use_case.between(resolved[0][0].first, resolved[-1][0].last)
     then = {date: model.version for part, model in resolved for date in part}
     with taking_turns(use_case):
         now = versions_of(use_case, wanted, dates)
@@ -146,4 +146,4 @@ def _reigning(
         )
     of_each = [(date, next(reign.version for reign in reigns if date in reign)) for date in dates]
     parts = [[date for date, _ in part] for _, part in groupby(of_each, key=lambda pair: pair[1])]
-    return [(BatchDates(part[0], part[-1]), dict(of_each)[part[0]]) for part in parts]
+    return [(dates.between(part[0], part[-1]), dict(of_each)[part[0]]) for part in parts]

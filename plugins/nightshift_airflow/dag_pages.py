@@ -97,7 +97,7 @@ def _ticks(dag: DAG) -> list[str]:
         return ["- When: by hand or over REST"]
     bounds = f"from {ticks.first}" + (f" to {ticks.last}" if ticks.last else "")
     return [
-        f"- When: `{ticks.cron}`, {ticks.zone}",
+        f"- When: {ticks.words}, {ticks.zone}",
         f"- Ticks: {bounds}; catch-up is {'on' if dag.catchup else 'off'}",
     ]
 

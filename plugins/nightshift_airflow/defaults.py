@@ -11,7 +11,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR
 from nightshift_airflow.priority import NIGHTS_FIRST, WEIGHTS
 from nightshift_airflow.retries import Retries
-from nightshift_airflow.timetable import BatchDateTicks
+from nightshift_airflow.timetable import BatchDateTicks, BoundedCron
 
 RUNBOOKS = PROJECT_DIR / "docs" / "runbooks"
 # Who may start a DAG, where a backfill makes no sense. Airflow takes the names; its annotation knows an enum only.
@@ -41,19 +41,20 @@ def default_args(use_case: UseCase, kind: str) -> dict[str, Any]:
     }
 
 
-def ticks(use_case: UseCase, cron: str | None) -> BatchDateTicks | None:
-    """A schedule in the use case's zone and on its batch dates, whose ticks have no data interval.
+def batch_date_ticks(use_case: UseCase) -> BatchDateTicks:
+    """The midnight of each batch date, without a data interval: logical date, run id and batch date are one day."""
+    return BatchDateTicks(use_case.calendar, use_case.timezone, use_case.dates.first, use_case.dates.last)
 
-    So the logical date, the run id and the batch date are one and the same day.
-    """
-    return BatchDateTicks(cron, use_case.timezone, use_case.dates.first, use_case.dates.last) if cron else None
+
+def ticks(use_case: UseCase, cron: str | None) -> BoundedCron | None:
+    """A schedule in the use case's zone, from its first to its last batch date."""
+    return BoundedCron(cron, use_case.timezone, use_case.dates.first, use_case.dates.last) if cron else None
 
 
 def dag_arguments(use_case: UseCase, kind: str, text: str | None) -> dict[str, Any]:
     """Arguments of every DAG, apart from its schedule and params.
 
-    There is no ``start_date`` or ``end_date`` among them: :class:`~nightshift_airflow.timetable.BatchDateTicks` says
-    why.
+    There is no ``start_date`` or ``end_date`` among them: `nightshift_airflow.timetable` says why.
 
     Args:
         use_case: the use case that the DAG works for.

@@ -84,7 +84,8 @@ def words(param: str) -> str:
 def span(use_case: UseCase) -> str:
     """The dates that a use case has, in words."""
     first, last = use_case.dates.first, use_case.dates.last
-    return f"from {first} to {last}" if last else f"from {first} on"
+    which = "" if use_case.dates.cadence == "daily" else f"{use_case.calendar.words}, "
+    return f"{which}from {first} to {last}" if last else f"{which}from {first} on"
 
 
 DatesOfRun = Callable[[Run], BatchDates]
@@ -103,28 +104,32 @@ def night(run: Run) -> BatchDates:
 def learned_from(run: Run) -> BatchDates:
     """The range that a training run learns from.
 
-    It ends with the newest date whose labels the run's own delivery brings, ``target.maturity_days`` before the run's
-    batch date, so that a new champion may score that date. It is ``history_days`` long, cut at the use case's first
-    date; ``first_date`` and ``last_date`` replace either end.
+    It ends with the newest date whose labels the run's own delivery brings, the maturity of `target` before the run's
+    batch date, so that a new champion may score that date. It is as long as the history of `training`, cut at the use
+    case's first date; ``first_date`` and ``last_date`` replace either end.
 
     Raises:
         NightshiftError: as :func:`night` does, if the range ends before its start, and if the batch date and the last
             date that were filled in contradict each other.
     """
     first, last = run.asked("first_date"), run.asked("last_date")
-    maturity = dt.timedelta(days=run.use_case.target.maturity_days)
+    calendar, maturity = run.use_case.calendar, run.use_case.maturity
+
+    def learned_up_to(date: dt.date) -> dt.date:
+        # A training may run on any day; what it knows came with the newest delivery.
+        return calendar.last_due(calendar.newest(date), maturity)
+
     if last is None:
-        last = batch_date(run) - maturity
-    elif (asked := run.asked("batch_date")) is not None and asked - maturity != last:
+        last = learned_up_to(batch_date(run))
+    elif (asked := run.asked("batch_date")) is not None and learned_up_to(asked) != last:
         raise UsageError(
             f"Batch date {asked} and Last date {last} contradict each other: the run of that batch date learns up to "
-            f"{asked - maturity}. Leave one of the two empty"
+            f"{learned_up_to(asked)}. Leave one of the two empty"
         )
     else:
-        _refuse_other_day(run, BatchDates.of(last + maturity))
+        _refuse_other_day(run, BatchDates.of(calendar.due(last, maturity)))
     if first is None:
-        longest = last - dt.timedelta(days=run.use_case.training.history_days - 1)
-        first = max(longest, run.use_case.dates.first)
+        first = max(calendar.begin(last, run.use_case.training.length("history")), run.use_case.dates.first)
     return _allowed(run, f"{first}..{last}")
 
 

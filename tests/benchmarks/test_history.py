@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.history import nights_one_by_one, repeat
 from nightshift import lake, ledger
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, shifted
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR, get_settings
@@ -53,7 +53,7 @@ def test_each_night_is_a_commit_with_its_inputs_and_its_profile(catalog):
     nights = nights_one_by_one(catalog, HISTORY)
     assert lake.newest_version(table) >= len(HISTORY), "the range was one commit"
     before = lake.newest_version(table)
-    earlier = HISTORY.shifted(-2)
+    earlier = shifted(HISTORY, -2)
     repeat(catalog, nights, earlier)
     assert lake.newest_version(table) == before + len(HISTORY)
     assert lake.rows_by_date(table, HISTORY) == ROWS

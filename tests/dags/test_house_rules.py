@@ -27,7 +27,7 @@ from nightshift_airflow.plugin import NightshiftPlugin
 from nightshift_airflow.priority import NIGHTS_FIRST
 from nightshift_airflow.retries import Retries
 from nightshift_airflow.runs import words
-from nightshift_airflow.timetable import BatchDateTicks
+from nightshift_airflow.timetable import BatchDateTicks, BoundedCron
 
 DAG_FILES = sorted((PROJECT_DIR / "dags").glob("*.py"))
 HEAVY = ["pyspark", "delta", "mlflow", "pandas", "numpy", "pyarrow", "great_expectations", "dbt", "lightgbm", "optuna"]
@@ -139,23 +139,17 @@ def test_a_schedule_ticks_on_the_dates_and_in_the_zone_of_its_use_case(dag: DAG)
     expected = {
         "backfill": None,
         "catch_up": use_case.delivery.catch_up_schedule,
-        "nightly": use_case.nightly.schedule,
+        "nightly": use_case.calendar,
         "rollback": None,
         "train": use_case.training.schedule,
     }[kind(dag)]
     if expected is None:
         assert dag.schedule is None
     else:
-        assert isinstance(dag.schedule, BatchDateTicks)
-        assert dag.schedule.cron == expected
+        assert isinstance(dag.schedule, BatchDateTicks | BoundedCron)
+        assert (dag.schedule.cron if isinstance(dag.schedule, BoundedCron) else dag.schedule.calendar) == expected
         assert dag.schedule.zone == use_case.timezone
         assert (dag.schedule.first, dag.schedule.last) == (use_case.dates.first, use_case.dates.last)
-
-
-def test_the_night_ticks_at_midnight(dags: dict[str, DAG]) -> None:
-    for use_case in find_use_cases(get_settings()).use_cases:
-        # A later tick leaves the last day out of the Backfill dialog.
-        assert use_case.nightly.schedule.startswith("0 0 ")
 
 
 def test_only_a_night_can_be_backfilled(dag: DAG) -> None:

@@ -150,7 +150,7 @@ def _backfilled(station: Station, day: str) -> dict[str, Any]:
 
 
 def _use_cases(folder: Path) -> Path:
-    """Copies of the real use case: one with a short deadline, one whose night ticks every minute of these days."""
+    """Copies of the real use case: one with a short deadline, one whose newest night is today's."""
     original = PROJECT_DIR / "use_cases" / USE_CASE
     today = dt.datetime.now(dt.UTC).date()
     for name in (USE_CASE, TICKING):
@@ -165,7 +165,6 @@ def _use_cases(folder: Path) -> Path:
         if name == TICKING:
             day = dt.timedelta(days=1)
             declared["dates"] = {"first": today - 2 * day, "last": today + 2 * day, "max_range_days": 10}
-            declared["nightly"] = {**declared["nightly"], "schedule": "* * * * *"}
             _forget_agreements(folder / name / "tables.yaml")
         file.write_text(yaml.safe_dump(declared), encoding="utf-8")
     return folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from expectations.uniqueness import uniqueness_checks
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Weekly
 
 DAY = dt.date(2013, 10, 2)
 STEP = dt.timedelta(days=1)
@@ -44,6 +44,17 @@ def test_dates_of_one_range_are_compared_with_each_other(published):
     far = [published.rows(DAY, flights=(1, 2)), published.rows(DAY + 3 * STEP, flights=(2, 3))]
     (check,) = evaluated(published, far, days=2, dates=BatchDates(DAY, DAY + 3 * STEP))
     assert check.passed
+
+
+def test_deliveries_are_counted_in_the_calendar(published):
+    weeks = [DAY - each * 7 * STEP for each in (2, 1, 0)]
+    for number, date in enumerate(weeks[:2]):
+        published.publish(date, published.rows(date, flights=(7 + number,)))
+    table = published.declared(unique_for_deliveries=1)
+    night = BatchDates.of(DAY, Weekly(DAY.weekday()))
+    (check,) = uniqueness_checks(published.frame(published.rows(DAY, flights=(7, 8))), table, night)
+    assert {(each["flight"], each["also_on"]) for each in check.examples} == {(8, weeks[1])}
+    assert check.observed == "compared with 1 delivery before and after"
 
 
 def test_a_table_that_does_not_ask_is_not_read(published):

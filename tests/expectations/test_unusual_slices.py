@@ -12,7 +12,7 @@ from expectations.earlier_profiles import History, load_earlier
 from expectations.profile import profile
 from expectations.unusual_slices import NO_HISTORY, statistical_checks
 from nightshift import ledger
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Weekly
 from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import Table
 from nightshift.declarations.thresholds import Thresholds
@@ -185,6 +185,15 @@ def test_the_history_of_snapshots_are_the_newest_ones_that_were_published(home, 
     assert sorted(history.profiles) == [*months[3:11], months[11]]
     assert history.last(months[11]) == (months[10], before[months[10]])
     assert [each["rows"] for each in history.alike(months[11])] == [1450] * Thresholds().recent_snapshots
+
+
+def test_deliveries_that_are_not_daily_are_compared_with_those_before(home):
+    weekly = Weekly(6)
+    dates = [weekly.later(dt.date(2013, 10, 6), -each) for each in range(12)]
+    publish({date: slice_of(1000 + number) for number, date in enumerate(dates[1:])})
+    history = load_earlier(TABLE, BatchDates.of(dates[0], weekly), {dates[0]: slice_of(1400)})
+    assert sorted(history.profiles) == sorted(dates[: Thresholds().recent_days + 1])
+    assert [each["rows"] for each in history.alike(dates[0])] == [1000 + each for each in range(7)]
 
 
 @pytest.fixture(scope="module")

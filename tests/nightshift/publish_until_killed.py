@@ -27,7 +27,7 @@ import sqlalchemy as sa
 
 import nightshift
 from nightshift import lake, ledger
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, shifted
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift.job import Job
@@ -97,7 +97,7 @@ def main() -> None:
         reader, writer = os.pipe()
         if (child := os.fork()) == 0:
             killer = Killer(asked["line"])
-            publication(asked["size"], DATES.shifted(asked["days"]), killer)
+            publication(asked["size"], shifted(DATES, asked["days"]), killer)
             os.write(writer, str(killer.executed).encode())
             os._exit(0)
         os.close(writer)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from deltalake import DeltaTable
 
 from nightshift import ledger
+from nightshift.dates import shifted
 from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.ledger.ledger_tables import EntryRow
 from tests.nightshift.publish_until_killed import DATES, ROWS, TABLE
@@ -157,7 +158,7 @@ def test_runs_of_the_same_and_of_other_dates_at_once(home):
             publisher.process.wait()
     assert [answer["status"] for answer in answers] == [0] * 15
     rows = DeltaTable(TABLE.path).to_pyarrow_table(columns=["batch_date", "size"]).to_pylist()
-    assert Counter(row["batch_date"] for row in rows) == dict.fromkeys([*DATES, *DATES.shifted(10)], ROWS)
+    assert Counter(row["batch_date"] for row in rows) == dict.fromkeys([*DATES, *shifted(DATES, 10)], ROWS)
     assert {row["size"] for row in rows if row["batch_date"] not in DATES} == {224}
     (visible_size,) = {row["size"] for row in rows if row["batch_date"] in DATES}  # no mixture of two runs
     # Whoever began last is seen, and the ledger says so.

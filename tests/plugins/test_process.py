@@ -32,12 +32,13 @@ SUPERVISOR = """
 import subprocess, sys
 subprocess.run([sys.executable, "-c", *sys.argv[1:]])
 """
-# A job that starts a process which ignores SIGTERM and has left the session.
+# A job that starts a process which ignores SIGTERM and has left the session. Both write a line at once: `print` of an
+# unbuffered Python writes its parts one by one, between which the other's may come.
 STUBBORN_TREE = """
 import os, subprocess, sys, time
-stubborn = "import os, signal, time; signal.signal(15, signal.SIG_IGN); print('grandchild', os.getpid(), flush=True);"
+stubborn = "import os, time, signal as s; s.signal(15, s.SIG_IGN); os.write(1, b'grandchild %d\\\\n' % os.getpid());"
 subprocess.Popen([sys.executable, "-c", stubborn + "time.sleep(600)"], start_new_session=True)
-print("job", os.getpid(), flush=True)
+os.write(1, b"job %d\\n" % os.getpid())
 time.sleep(1.5)
 """
 SLEEPS = "import time; time.sleep(600)"

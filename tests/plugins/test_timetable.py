@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pendulum
@@ -19,22 +20,34 @@ from airflow.timetables import trigger
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow.utils.types import DagRunType
 
+from nightshift.dates import DAILY, Calendar, Listed, Monthly, Weekly
+from nightshift_airflow import timetable as module
 from nightshift_airflow.plugin import NightshiftPlugin
-from nightshift_airflow.timetable import BatchDateTicks
+from nightshift_airflow.timetable import BatchDateTicks, BoundedCron
 
+LISTED = Listed((dt.date(2013, 1, 2), dt.date(2013, 1, 4), dt.date(2013, 1, 7)), "batch_dates.txt")
+OTHERS = (Weekly(6), Monthly(1), Monthly(None), LISTED)
 FIRST, LAST = dt.date(2013, 1, 1), dt.date(2013, 12, 31)
 NEW_YORK = "America/New_York"
-MIDNIGHT = "0 0 * * *"
+MIDNIGHT = "midnight"
+CRON = "0 0 * * *"
 NOW = "2026-11-21T14:09:31+00:00"
 Clock = Callable[[str], None]
+Ticks = BatchDateTicks | BoundedCron
 
 
-def ticks(cron: str = MIDNIGHT, last: dt.date | None = LAST) -> BatchDateTicks:
-    return BatchDateTicks(cron, NEW_YORK, FIRST, last)
+def ticks(calendar: Calendar = DAILY, last: dt.date | None = LAST) -> BatchDateTicks:
+    return BatchDateTicks(calendar, NEW_YORK, FIRST, last)
+
+
+def made(when: str, zone: str, first: dt.date, last: dt.date) -> Ticks:
+    if when == MIDNIGHT:
+        return BatchDateTicks(DAILY, zone, first, last)
+    return BoundedCron(when, zone, first, last)
 
 
 def after(
-    timetable: BatchDateTicks, tick: pendulum.DateTime | None, catchup: bool = False, latest: str | None = None
+    timetable: Ticks, tick: pendulum.DateTime | None, catchup: bool = False, latest: str | None = None
 ) -> pendulum.DateTime | None:
     """The logical date of the run that follows a tick, or of the first run."""
     found = timetable.next_dagrun_info(
@@ -47,7 +60,7 @@ def after(
     return found.logical_date
 
 
-def all_of(timetable: BatchDateTicks) -> list[str]:
+def all_of(timetable: Ticks) -> list[str]:
     """Every tick there is, in the zone of the timetable."""
     found = []
     tick = after(timetable, None, catchup=True)
@@ -65,7 +78,12 @@ def moment(text: str) -> pendulum.DateTime:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Sets what Airflow's timetables take for the present moment."""
-    return lambda text: monkeypatch.setattr(trigger, "utcnow", lambda: moment(text))
+
+    def set_to(text: str) -> None:
+        monkeypatch.setattr(trigger, "utcnow", lambda: moment(text))
+        monkeypatch.setattr(module, "timezone", SimpleNamespace(utcnow=lambda: moment(text)))
+
+    return set_to
 
 
 @pytest.fixture
@@ -75,7 +93,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins_manager, "get_timetables_plugins", lambda: known)
 
 
-def stored(timetable: BatchDateTicks, catchup: bool = False) -> SerializedDAG:
+def stored(timetable: Ticks, catchup: bool = False) -> SerializedDAG:
     """What the scheduler has of a DAG: it was text in a database before."""
     # Without a date of its own, Airflow refuses a DAG that catches up.
     start_date = dt.datetime(2010, 1, 1, tzinfo=dt.UTC) if catchup else None
@@ -105,7 +123,7 @@ def test_ticks_are_on_the_batch_dates_both_ends_included(
     cron: str, zone: str, first: str, last: str, expected: list[str]
 ) -> None:
     bounds = (dt.date.fromisoformat(day) for day in (first, last))
-    assert all_of(BatchDateTicks(cron, zone, *bounds)) == expected
+    assert all_of(made(cron, zone, *bounds)) == expected
 
 
 def test_a_year_has_each_of_its_days_once() -> None:
@@ -153,14 +171,59 @@ def test_what_airflow_asks_for_narrows_the_bounds() -> None:
 
 
 @pytest.mark.parametrize("last", [LAST, None])
+@pytest.mark.parametrize("calendar", [DAILY, *OTHERS], ids=lambda each: each.words)
 @pytest.mark.usefixtures("plugin")
-def test_the_scheduler_gets_the_same_timetable(last: dt.date | None) -> None:
-    original = ticks(last=last)
-    found = stored(original).timetable
+def test_the_scheduler_gets_the_same_timetable(calendar: Calendar, last: dt.date | None) -> None:
+    found = stored(ticks(calendar, last)).timetable
     assert type(found) is BatchDateTicks
-    assert (found.cron, found.zone, found.first, found.last) == (MIDNIGHT, NEW_YORK, FIRST, last)
-    assert found.summary == MIDNIGHT
-    assert found.description == f"At 00:00, from 2013-01-01 {'to 2013-12-31' if last else 'on'}"
+    assert (found.calendar, found.zone, found.first, found.last) == (calendar, NEW_YORK, FIRST, last)
+    assert found.summary == calendar.words
+    span = f"from 2013-01-01 {'to 2013-12-31' if last else 'on'}"
+    assert found.description == f"At midnight of {calendar.words}, {span}"
+
+
+@pytest.mark.usefixtures("plugin")
+def test_the_scheduler_gets_the_same_cron_expression() -> None:
+    found = stored(BoundedCron(CRON, NEW_YORK, FIRST, None)).timetable
+    assert type(found) is BoundedCron
+    assert (found.cron, found.zone, found.first, found.last) == (CRON, NEW_YORK, FIRST, None)
+    assert (found.summary, found.description) == (CRON, "At 00:00, from 2013-01-01 on")
+
+
+@pytest.mark.parametrize(
+    ("calendar", "first", "last", "expected"),
+    [
+        (Weekly(6), "2013-03-01", "2013-03-17", ["2013-03-03", "2013-03-10", "2013-03-17"]),  # 23 hours on the 10th
+        (Weekly(0), "2013-10-28", "2013-11-11", ["2013-10-28", "2013-11-04", "2013-11-11"]),  # 25 hours on the 3rd
+        (Monthly(1), "2013-01-01", "2013-04-01", ["2013-01-01", "2013-02-01", "2013-03-01", "2013-04-01"]),
+        (Monthly(None), "2013-01-31", "2013-04-30", ["2013-01-31", "2013-02-28", "2013-03-31", "2013-04-30"]),
+        (LISTED, "2013-01-02", "2013-12-31", ["2013-01-02", "2013-01-04", "2013-01-07"]),
+    ],
+)
+def test_there_is_a_tick_at_midnight_of_each_batch_date(
+    calendar: Calendar, first: str, last: str, expected: list[str]
+) -> None:
+    bounds = (dt.date.fromisoformat(day) for day in (first, last))
+    assert all_of(BatchDateTicks(calendar, NEW_YORK, *bounds)) == [f"{day} 00:00" for day in expected]
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "expected"),
+    [
+        ("2013-06-04T12:00:00+00:00", None, "2013-06-02"),
+        # The scheduler was down on Sunday the 9th: on Tuesday the run is made up for, and on the 17th only the newest.
+        ("2013-06-11T12:00:00+00:00", "2013-06-02", "2013-06-09"),
+        ("2013-06-17T12:00:00+00:00", "2013-06-02", "2013-06-16"),
+        ("2013-06-11T12:00:00+00:00", "2013-06-09", "2013-06-16"),
+    ],
+)
+def test_a_week_that_was_missed_is_made_up_for(now: str, before: str | None, expected: str, clock: Clock) -> None:
+    clock(now)
+    zone = ZoneInfo(NEW_YORK)
+    tick = pendulum.instance(dt.datetime.combine(dt.date.fromisoformat(before), dt.time(), zone)) if before else None
+    found = after(ticks(Weekly(6)), tick)
+    assert found is not None
+    assert found.in_timezone(zone).format("YYYY-MM-DD HH:mm") == f"{expected} 00:00"
 
 
 def test_a_timetable_that_no_plugin_registers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,4 +289,4 @@ def test_the_id_of_a_run_by_hand_names_the_batch_date_that_was_chosen(
 
 def test_what_is_no_cron_expression_is_refused() -> None:
     with pytest.raises(AirflowTimetableInvalid):
-        ticks(cron="every night").validate()
+        BoundedCron("every night", NEW_YORK, FIRST).validate()

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.dbt_project.build_models import DbtProject
-from nightshift.dbt_project.publish_models import find_models
+from nightshift.dbt_project.publish_models import find_models, window_variables
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
@@ -159,7 +159,7 @@ def test_dbt_refuses_to_run_without_a_stage_folder(spark: SparkSession, catalog:
     with pytest.raises(NightshiftError, match="no stage folder is given for flight_delays_features"):
         DbtProject.of(catalog.use_case).build(
             ["flight_delays_features"],
-            {"first_date": "2013-01-02", "last_date": "2013-01-02"},
+            window_variables(catalog.use_case, BatchDates.parse("2013-01-02")),
             remedy="none",
             written=lambda model: pytest.fail(f"{model} is not written"),
         )

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Length
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
@@ -146,7 +146,7 @@ def prepared() -> Callable[..., Dataset]:
 
     def of(job: Job, rows: pa.Table | None = None, **made: Any) -> Dataset:
         table = toy_rows(task=job.use_case.task, **made) if rows is None else rows
-        periods = Periods.at_end(job.dates, 8, 8)
+        periods = Periods.at_end(job.dates, Length(8), Length(8))
         return prepare(Rows.complete(table), job.use_case, job.catalog["gold.features"], periods)
 
     return of

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import training.search.parameter_search
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Length
 from nightshift.declarations.training_section import Training
 from nightshift.home.settings import get_settings
 from nightshift.models.encoding import Encoding
@@ -24,7 +24,7 @@ from training.search.study import Study
 
 TRIALS = 10
 STOPPED_AFTER = 5
-PERIODS = Periods.at_end(BatchDates.parse("2024-01-01..2024-01-09"), 1, 7)
+PERIODS = Periods.at_end(BatchDates.parse("2024-01-01..2024-01-09"), Length(1), Length(7))
 
 
 def made(seed: int = 0, **training: object) -> tuple[Parts, SimpleNamespace]:

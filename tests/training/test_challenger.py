@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import log_loss
 
+from nightshift.dates import Length
 from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
 from nightshift.models.model_version import RegisteredModel
@@ -84,7 +85,9 @@ def test_weighed_events_do_not_move_probabilities_where_few_days_prove_nothing(t
     job = toy(days=13, event_weight=weight)
     rows = make_rows(days=13, per_day=60, strength=0.5, seed=2)
     rare = rows.filter(pa.array((rows["label"].to_numpy(zero_copy_only=False) == 0) | (np.arange(780) % 4 == 0)))
-    dataset = prepare(Rows.complete(rare), job.use_case, job.catalog["gold.features"], Periods.at_end(job.dates, 3, 7))
+    dataset = prepare(
+        Rows.complete(rare), job.use_case, job.catalog["gold.features"], Periods.at_end(job.dates, Length(3), Length(7))
+    )
     taken_out = []
     monkeypatch.setattr(module, "calibrate", lambda *given: taken_out.append(given[-1]) or calibrate(*given))
     made = challenged(job, dataset)
@@ -113,7 +116,7 @@ def test_the_interval_of_values_comes_from_train_left_out_and_validation(toy, pr
 
 def test_the_embargo_of_the_split_is_that_of_what_is_left_out(toy, make_rows, monkeypatch):
     job = toy()
-    periods = Periods.at_end(job.dates, 8, 8, embargo_days=2)
+    periods = Periods.at_end(job.dates, Length(8), Length(8), Length(2))
     dataset = prepare(Rows.complete(make_rows()), job.use_case, job.catalog["gold.features"], periods)
     asked = []
 

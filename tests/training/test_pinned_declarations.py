@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 
+from nightshift.dates import Length
 from nightshift.declarations.dbt_files import models_folder
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
@@ -18,7 +19,7 @@ from training.pinned_declarations import Pinned
 
 
 def tags(job, *, test_days=8, trials=3, rows="as they were"):
-    periods = Periods.at_end(job.dates, 8, test_days)
+    periods = Periods.at_end(job.dates, Length(8), Length(test_days))
     return Pinned.of(job.use_case).tags(job, rows, periods, trials)
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from nightshift.dates import Length
 from nightshift.errors import NightshiftError
 from nightshift.home.database import database_url
 from nightshift.home.settings import PROJECT_DIR, get_settings
@@ -48,7 +49,7 @@ VERSION = "delta_version.gold/toy/features"
 
 def train(job, rows, trials=3, version=7):
     read = Rows.complete(rows, {"gold/toy/features": version})
-    train_on(job, Pinned.of(job.use_case), read, Periods.at_end(job.dates, 8, 8), trials)
+    train_on(job, Pinned.of(job.use_case), read, Periods.at_end(job.dates, Length(8), Length(8)), trials)
 
 
 def again(job):
@@ -150,7 +151,7 @@ import os, signal, sys
 sys.path.insert(0, ".")
 from nightshift.declarations.catalog import Catalog
 from nightshift.models.champions import decide_champion
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Length
 from nightshift.job import Job
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
@@ -419,7 +420,7 @@ def test_where_the_world_has_turned_round_the_better_challenger_wins(toy, make_r
 def test_too_few_test_days_end_before_anything_is_read(toy, capsys, declared, asked):
     job = toy(validation_days=8, **declared)
     assert main(["--use-case", job.use_case.name, "--dates", str(job.dates), *asked]) == 65
-    assert "6 test days are too few" in capsys.readouterr().err
+    assert "6 days to test are too few" in capsys.readouterr().err
 
 
 def test_a_phrase_for_what_is_no_feature_ends_before_anything_is_read(toy, capsys):

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from nightshift.dates import Length
 from training.challenger import Budget, challenge
 from training.data.dataset import prepare
 from training.data.point_in_time_rows import Rows
@@ -17,7 +18,12 @@ DAYS, PER_DAY = 30, 100
 
 def judged(job, table):
     """The challenger that these rows make, and its data set."""
-    dataset = prepare(Rows.complete(table), job.use_case, job.catalog["gold.features"], Periods.at_end(job.dates, 8, 8))
+    dataset = prepare(
+        Rows.complete(table),
+        job.use_case,
+        job.catalog["gold.features"],
+        Periods.at_end(job.dates, Length(8), Length(8)),
+    )
     budget = Budget(trials=2, seconds=60, study=f"{job.use_case.name}/1")
     return challenge(job.use_case, dataset, load_gates(job.use_case), budget), dataset
 

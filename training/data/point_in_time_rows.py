@@ -114,21 +114,34 @@ def read(spark: SparkSession, catalog: Catalog, dates: BatchDates) -> Rows:
     if not any(counts.values()):
         raise MissingError(f"{features.label} has no rows in {dates}: run the features stage for it first")
     inputs = lake.read(spark, features, dates, versions[features.label])
-    outcomes = lake.read(spark, labels, dates.shifted(use_case.target.maturity_days), versions[labels.label])
-    labelled = _labelled(inputs, outcomes, catalog)
+    labels_come = {date: use_case.calendar.due(date, use_case.maturity) for date in dates}
+    asked = BatchDates(min(labels_come.values()), max(labels_come.values()))
+    outcomes = lake.read(spark, labels, asked, versions[labels.label])
+    labelled = _labelled(inputs, _on_feature_dates(outcomes, labels_come), catalog)
     if sum(counts.values()) <= use_case.training.sampling.max_rows:
         return Rows.complete(labelled.toArrow(), versions)
     return _sampled(labelled, catalog, versions, counts)
 
 
+def _on_feature_dates(outcomes: DataFrame, labels_come: Mapping[dt.date, dt.date]) -> DataFrame:
+    """Outcomes with the batch date of the features that they are labels of, in place of that with which they came.
+
+    Args:
+        labels_come: with which delivery the labels of each batch date come.
+    """
+    from pyspark.sql import functions as F
+
+    pairs = outcomes.sparkSession.createDataFrame(list(labels_come.items()), f"feature_date date, {PARTITION} date")
+    return outcomes.join(F.broadcast(pairs), on=PARTITION).drop(PARTITION).withColumnRenamed("feature_date", PARTITION)
+
+
 def _labelled(inputs: DataFrame, outcomes: DataFrame, catalog: Catalog) -> DataFrame:
-    """Each feature row with the label that came exactly the maturity later, null where it has not come."""
+    """Each feature row with the label that came with the delivery of its maturity, null where it has not come."""
     from pyspark.sql import functions as F
 
     target, features = catalog.use_case.target, catalog[FEATURE_TABLE]
     keys, carried = [PARTITION, *features.keys], carried_columns(catalog.use_case)
-    feature_date = F.date_sub(F.col(PARTITION), target.maturity_days).alias(PARTITION)
-    labels = outcomes.select(feature_date, *features.keys, F.col(target.column).cast("double").alias(LABEL))
+    labels = outcomes.select(*keys, F.col(target.column).cast("double").alias(LABEL))
     # A float is what the matrix holds; as doubles, the rows would take twice the driver's memory.
     columns = [
         F.col(column.name).cast("float").alias(column.name)

@@ -27,11 +27,11 @@ def refuse_unmatured(rows: Rows, use_case: UseCase) -> None:
     """
     if rows.table.num_rows:
         return
-    total, days = sum(count for count, _ in rows.coverage.values()), use_case.target.maturity_days
+    total = sum(count for count, _ in rows.coverage.values())
     raise DataError(
-        f"none of the {total} rows has a matured label: the label of D comes with the delivery of D + {days}, in "
-        f"silver.{use_case.target.table} ({use_case.target.column} there is null or its row is missing); ingest those "
-        "deliveries, or ask for an earlier range"
+        f"none of the {total} rows has a matured label: the label of D comes with the delivery of D + "
+        f"{use_case.maturity}, in silver.{use_case.target.table} ({use_case.target.column} there is null or its row is "
+        "missing); ingest those deliveries, or ask for an earlier range"
     )
 
 

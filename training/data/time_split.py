@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Self
 
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Length
 from nightshift.declarations.training_section import FEWEST_TEST_DAYS
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError
+
+_NONE = Length(0)
 
 
 @dataclass(frozen=True)
@@ -32,61 +33,61 @@ class Periods:
     ) -> Self:
         """The periods that use_case.yaml declares (`training`), or of other lengths.
 
-        The embargo is the maturity less one day, unless declared: outcomes of the train period are then all known
-        when the validation period begins, and no outcome's window reaches from one period into the next.
+        Unless an embargo is declared, a period ends so early that all its labels come with the first delivery of the
+        next one at the latest: no outcome's window reaches from one period into the next.
 
         Raises:
             NightshiftError: if a period would be empty, or the test period too short to judge by.
         """
         training = use_case.training
-        embargo = training.embargo_days
+        embargo = training.length("embargo") if training.has_embargo else use_case.maturity - 1
         return cls.at_end(
             dates,
-            training.validation_days if validation_days is None else validation_days,
-            training.test_days if test_days is None else test_days,
-            use_case.target.maturity_days - 1 if embargo is None else embargo,
+            training.length("validation") if validation_days is None else Length(validation_days),
+            training.length("test") if test_days is None else Length(test_days),
+            embargo,
         )
 
     @classmethod
-    def at_end(cls, dates: BatchDates, validation_days: int, test_days: int, embargo_days: int = 0) -> Self:
+    def at_end(cls, dates: BatchDates, validation: Length, test: Length, embargo: Length = _NONE) -> Self:
         """Take the test period from the end of the range, validation before it, and train on the rest.
 
         Args:
             dates: the whole range.
-            validation_days: batch dates of the validation period.
-            test_days: batch dates of the test period.
-            embargo_days: batch dates that are left out before the validation and before the test period.
+            validation: length of the validation period.
+            test: length of the test period.
+            embargo: what is left out before the validation and before the test period.
 
         Raises:
             NightshiftError: if a period would be empty, or the test period too short to judge by.
         """
-        if validation_days < 1 or test_days < 1 or embargo_days < 0:
+        if validation.count < 1 or test.count < 1 or embargo.count < 0:
             raise UsageError(
-                f"{validation_days} validation days, {test_days} test days and {embargo_days} days of embargo: each "
-                "period needs at least one, and an embargo has none or more"
+                f"{validation} to validate, {test} to test and {embargo} of embargo: each period needs at least one, "
+                "and an embargo has none or more"
             )
-        if test_days < FEWEST_TEST_DAYS:
+        calendar = dates.calendar
+        test_first = calendar.begin(dates.last, test)
+        validation_last = calendar.last_due(test_first, embargo + 1)
+        validation_first = calendar.begin(validation_last, validation)
+        train_last = calendar.last_due(validation_first, embargo + 1)
+        if len(dates.between(test_first, dates.last)) < FEWEST_TEST_DAYS:
             raise UsageError(
-                f"{test_days} test days are too few: how far chance moves a measure is told by how days differ, and "
-                f"that needs {FEWEST_TEST_DAYS} days. Raise test_days: the option --test-days, the form's field "
+                f"{test} to test are too few: how far chance moves a measure is told by how batch dates differ, and "
+                f"that needs {FEWEST_TEST_DAYS} of them. Raise test_days: the option --test-days, the form's field "
                 "Test days, or `training.test_days` in use_case.yaml"
             )
-        needed = validation_days + test_days + 2 * embargo_days + 1
-        if len(dates) < needed:
-            embargo = f", {embargo_days} of embargo before each of them" if embargo_days else ""
+        if train_last < dates.first or not validation_first <= validation_last < test_first:
+            apart = f", {embargo} of embargo before each of them" if embargo.count else ""
             raise UsageError(
-                f"{dates} has {len(dates)} batch dates; {validation_days} to validate, {test_days} to test{embargo} "
-                f"and at least one to train make {needed}: ask for a longer range, or for fewer days "
+                f"{dates} has {len(dates)} batch dates; {validation} to validate, {test} to test{apart} "
+                f"leave none to train on: ask for a longer range, or for less of them "
                 "(--validation-days, --test-days; `training` in use_case.yaml)"
             )
-        day = dt.timedelta(days=1)
-        test_first = dates.last - (test_days - 1) * day
-        validation_last = test_first - (embargo_days + 1) * day
-        validation_first = validation_last - (validation_days - 1) * day
         return cls(
-            train=BatchDates(dates.first, validation_first - (embargo_days + 1) * day),
-            validation=BatchDates(validation_first, validation_last),
-            test=BatchDates(test_first, dates.last),
+            train=dates.between(dates.first, train_last),
+            validation=dates.between(validation_first, validation_last),
+            test=dates.between(test_first, dates.last),
         )
 
     def items(self) -> tuple[tuple[str, BatchDates], ...]:

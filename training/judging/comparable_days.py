@@ -5,7 +5,6 @@ A champion that was trained or tuned on days of that period is flattered there, 
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -51,7 +50,7 @@ class Footing:
         """
         name, everything = f"champion version {champion.version}", np.ones(len(days), dtype=bool)
         try:
-            first = BatchDates.parse(champion.tags.get(_UNSEEN_FROM, "")).first
+            first = BatchDates.parse(champion.tags.get(_UNSEEN_FROM, ""), test.calendar).first
         except NightshiftError:
             return cls(
                 everything,
@@ -60,7 +59,7 @@ class Footing:
             )
         if first <= test.first:
             return cls(everything, "")
-        seen = BatchDates(test.first, min(test.last, first - dt.timedelta(days=1)))
+        seen = test.between(test.first, min(test.last, test.calendar.later(first, -1)))
         said = (
             f"On {seen} of this test period the measures of {name} flatter it, as it was trained and tuned on days "
             f"before {first}."
@@ -72,4 +71,4 @@ class Footing:
                 f"{said} Fewer than {FEWEST_TEST_DAYS} later days have rows, so the gain over it is measured on all "
                 "days, in its favour.",
             )
-        return cls(later, f"{said} The gain over it is measured on {BatchDates(first, test.last)} alone.")
+        return cls(later, f"{said} The gain over it is measured on {test.between(first, test.last)} alone.")

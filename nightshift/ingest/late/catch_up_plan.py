@@ -59,8 +59,11 @@ def plan(use_case: UseCase, catalog: Catalog, history: LandingHistory | None) ->
         return Changes()
     found = tuple(change for date in history.dates if (change := _change(history, date)))
     dates = due(use_case, catalog, history, {change.date for change in found})
-    longest = use_case.dates.max_range_days
-    return Changes(history.dates, found, {stage: tuple(as_ranges(dates[stage], longest)) for stage in STAGES})
+
+    def ranges(stage: str) -> tuple[BatchDates, ...]:
+        return tuple(as_ranges(dates[stage], use_case.dates.max_range_days, use_case.calendar))
+
+    return Changes(history.dates, found, {stage: ranges(stage) for stage in STAGES})
 
 
 def _change(history: LandingHistory, date: dt.date) -> DeliveryChange | None:

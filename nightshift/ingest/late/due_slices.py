@@ -14,11 +14,10 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.ingest.late.landing_history import LandingHistory
-from nightshift.stages import LAND, REFINE, STAGE, STAGES, DateWindow, RedoneBy, longest_lookback, tables_read
+from nightshift.stages import LAND, REFINE, STAGE, STAGES, DateWindow, RedoneBy, followed_since, tables_read
 
 NEVER_DONE = dt.datetime.min.replace(tzinfo=dt.UTC)
 # Of what is still to be made: after every attempt.
@@ -112,7 +111,7 @@ def _windows(
     """
     for read in STAGE[stage].reads:
         if read.redone_by is RedoneBy.CATCH_UP:
-            days = read.window.dates(use_case, BatchDates.of(date))
+            days = read.window.dates(use_case, use_case.between(date, date))
             yield made[read.stage], [day for day in days if day >= use_case.dates.first]
 
 
@@ -137,8 +136,9 @@ def _landed_states(
         limit = min(landed_first.get(date, PENDING), in_order[date])
         return Content(began.span.finished, began.span.started > limit, began.version)
 
-    for days in range(longest_lookback(use_case), 0, -1):
-        yield history.dates.first - dt.timedelta(days=days), []
+    for date in use_case.between(followed_since(use_case, history.dates.first), history.dates.first):
+        if date < history.dates.first:
+            yield date, []
     for date in history.dates:
         for source in references:
             if history.has_content(date, source):

@@ -13,7 +13,7 @@ from nightshift.declarations.source import FileSource
 from nightshift.declarations.use_case import UseCase
 from nightshift.ingest.delivery import MANIFEST, delivered_digests
 from nightshift.ledger.landings import Landing, SilverInput, Span, first_and_last, landings, reads, stage_spans
-from nightshift.stages import LAND, SCORE, longest_lookback
+from nightshift.stages import LAND, SCORE, followed_since
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ def look_up(
     if landed is None:
         return None
     newest = landed[1]
-    first = newest - dt.timedelta(days=use_case.delivery.late_days - 1)
+    first = use_case.calendar.begin(newest, use_case.delivery.length("late"))
     if all_dates or first < use_case.dates.first:
         first = use_case.dates.first
-    dates = BatchDates(first, newest)
-    back = BatchDates(first - dt.timedelta(days=longest_lookback(use_case)), newest)
+    dates = use_case.between(first, newest)
+    back = use_case.between(followed_since(use_case, first), newest)
     wanted = [date for date in dates if date not in leave_out]
     attempts = stage_spans(use_case.name, back)
     by_table, set_aside = landings(catalog, dates, attempts[LAND])

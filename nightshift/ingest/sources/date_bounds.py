@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from nightshift.dates import DAILY, Calendar
+
 DAY = dt.timedelta(days=1)
 
 
@@ -23,16 +25,22 @@ class BoundedSlice:
         return f"[{first}, {end})"
 
 
-def slices(dates: Sequence[dt.date], zone: ZoneInfo | None, days_before: int = 0) -> list[BoundedSlice]:
-    """The slices of some batch dates.
+def slices(
+    dates: Sequence[dt.date], zone: ZoneInfo | None, days_before: int = 0, calendar: Calendar = DAILY
+) -> list[BoundedSlice]:
+    """The slices of some batch dates: each has the days since the one before, its own included, so none is left out.
 
     Args:
-        days_before: how much earlier the day is whose rows a batch date has.
+        days_before: how much earlier the days are whose rows a batch date has.
         zone: for a column of instants, whose days begin at midnight there and may have 23 or 25 hours; None for a
             column of dates.
     """
-    days = [(date, date - days_before * DAY) for date in dates]
-    return [BoundedSlice(date, _literal(day, zone), _literal(day + DAY, zone)) for date, day in days]
+    shift = (1 - days_before) * DAY
+    before = [calendar.later(date, -1) for date in dates]
+    return [
+        BoundedSlice(date, _literal(last + shift, zone), _literal(date + shift, zone))
+        for last, date in zip(before, dates, strict=True)
+    ]
 
 
 def midnight(date: dt.date, zone: ZoneInfo) -> dt.datetime:

@@ -124,7 +124,12 @@ class Extract:
             f"CAST({dated.sql} AS {'date' if found.is_date else 'timestamptz'})",
             next((name for name in moments if shown[name] in ("date", "timestamp")), None),
             found.is_date,
-            slices(self.dates, None if found.is_date else self.job.use_case.zone, self.source.days_before),
+            slices(
+                self.dates,
+                None if found.is_date else self.job.use_case.zone,
+                self.source.days_before,
+                self.job.use_case.calendar,
+            ),
             part.sql if part is not None else None,
             {each.name: each.sql for each in open_ones if each.type in WHOLE_NUMBERS},
             [each.source.sql for each in found.declared],

@@ -127,7 +127,7 @@ def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], 
         )
     runs: dict[dt.date, dict[str, Any]] = {}
     for date in nights:
-        _deliver(case, BatchDates.of(date), say)
+        _deliver(case, case.between(date, date), say)
         say(f"[bold]night of {date}[/]")
         midnight = dt.datetime.combine(date, dt.time(), case.zone)
         runs[date] = finish_run(api, f"{case.name}_nightly", f"demo__{date}", say, logical_date=midnight)
@@ -139,7 +139,7 @@ def _challenged(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> S
     """A second model, of all dates, beside the first."""
     assert case.demo is not None
     history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))
-    return outcome(api, case, _train(api, case, BatchDates(history.first, nights.last), say))
+    return outcome(api, case, _train(api, case, case.between(history.first, nights.last), say))
 
 
 def _switch_on(api: AirflowApi, case: UseCase) -> None:
@@ -152,9 +152,9 @@ def _switch_on(api: AirflowApi, case: UseCase) -> None:
 def _train(api: AirflowApi, case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> dict[str, Any]:
     """Train on exactly these dates; the run, which may wait for a person."""
     say(f"[bold]train on {dates}[/]")
-    day_after = dates.last + dt.timedelta(days=1)
-    conf = {"first_date": str(dates.first), "last_date": str(dates.last), "batch_date": str(day_after)}
-    return finish_run(api, f"{case.name}_train", f"demo__{day_after}", say, conf=conf)
+    labels_come = case.calendar.due(dates.last, case.maturity)
+    conf = {"first_date": str(dates.first), "last_date": str(dates.last), "batch_date": str(labels_come)}
+    return finish_run(api, f"{case.name}_train", f"demo__{labels_come}", say, conf=conf)
 
 
 def _deliver(case: UseCase, dates: BatchDates, say: Callable[[str], None]) -> None:

@@ -82,7 +82,7 @@ def realised(use_case: UseCase, date: dt.date) -> float | None:
 
 
 def _labels_come(use_case: UseCase, date: dt.date) -> dt.date:
-    return date + dt.timedelta(days=use_case.target.maturity_days)
+    return use_case.calendar.due(date, use_case.maturity)
 
 
 def print_nights(console: Console, use_case: UseCase, nights: list[Night]) -> None:

@@ -60,7 +60,7 @@ def _are_overtaken(job: Job, ready: Sequence[Ready], published: Sequence[Mapping
         return True
     tables = ", ".join(sorted({table.short_name for table, *_ in newer}))
     runs = ", ".join(sorted({other.run_id for *_, other in newer}))
-    ranges = ", ".join(str(dates) for dates in as_ranges(date for _, date, _ in newer))
+    ranges = ", ".join(str(dates) for dates in as_ranges((date for _, date, _ in newer), calendar=job.dates.calendar))
     mine = ", ".join(each.slice.table.short_name for each in ready)
     raise OvertakenError(
         f"run {runs} has published {tables} of {ranges} while this one was computing {job.dates}: {mine} of this run "

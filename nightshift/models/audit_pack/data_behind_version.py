@@ -66,21 +66,21 @@ def behind(use_case: UseCase, versions: Mapping[str, int], dates: BatchDates) ->
     """All slices behind some tables at pinned Delta versions, hop by hop down to the landed files.
 
     A slice is taken at the version that its reader read, and at the newest that any reader of the range read: windows
-    of later features look back at it. For windows that reach back before the range, the `nightly.lookback_days` before
-    it are looked at as well; labels come the maturity later.
+    of later features look back at it. For windows that reach back before the range, the look-back of `nightly` before
+    it is looked at as well; labels come the maturity later.
 
     Args:
         use_case: whose tables they are.
         versions: Delta version by ``layer.table``.
         dates: of the training.
     """
-    day = dt.timedelta(days=1)
-    wide = BatchDates(dates.first - use_case.nightly.lookback_days * day, dates.last)
+    calendar = use_case.calendar
+    wide = dates.between(calendar.begin(dates.first, use_case.lookback + 1), dates.last)
     label = f"silver.{use_case.target.table}"
     wanted = {
         (name, date, version)
         for name, version in versions.items()
-        for date in (dates.shifted(use_case.target.maturity_days) if name == label else dates)
+        for date in ([calendar.due(date, use_case.maturity) for date in dates] if name == label else dates)
     }
     slices: dict[int, Entry] = {}
     inputs: dict[int, list[Input]] = {}

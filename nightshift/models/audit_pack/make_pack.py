@@ -71,7 +71,7 @@ def _data(use_case: UseCase, version: int, tags: Mapping[str, str]) -> tuple[dic
         return files, ["the run does not name the data that it read, so the files behind it cannot be listed"]
     gone = pinned.keys() - by_label
     lacking = [f"{label} is no longer declared, so what it was made of is not listed" for label in gone]
-    found = behind(use_case, versions, BatchDates.parse(tags["dates"]))
+    found = behind(use_case, versions, BatchDates.parse(tags["dates"], use_case.calendar))
     files |= {"data/slices.csv": found.slices_csv(), "data/files.csv": found.files_csv()}
     if not found.slices:
         lacking.append("the ledger knows nothing of the slices that were trained on")

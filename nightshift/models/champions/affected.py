@@ -29,7 +29,7 @@ class Affected:
     @property
     def ranges(self) -> list[BatchDates]:
         """The dates as few ranges, none longer than one run may take."""
-        return as_ranges(self.scored_by, self.use_case.dates.max_range_days)
+        return as_ranges(self.scored_by, self.use_case.dates.max_range_days, self.use_case.calendar)
 
     def lines(self) -> list[str]:
         """In words, a line for each range and version."""
@@ -39,7 +39,7 @@ class Affected:
         return [
             f"{dates} ({len(dates)} batch date{'s' if len(dates) > 1 else ''}): scored by version {version}"
             for version, several in sorted(by_version.items())
-            for dates in as_ranges(several)
+            for dates in as_ranges(several, calendar=self.use_case.calendar)
         ]
 
     def commands(self) -> list[tuple[str, ...]]:

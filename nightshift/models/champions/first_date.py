@@ -7,7 +7,7 @@ import datetime as dt
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.score_names import SCORES
 from nightshift.models.champions.being_scored import being_scored_by
-from nightshift.models.champions.reigns import ONE_DAY, history
+from nightshift.models.champions.reigns import history
 
 
 def default_first(catalog: Catalog, trained_until: dt.date) -> dt.date:
@@ -23,11 +23,11 @@ def default_first(catalog: Catalog, trained_until: dt.date) -> dt.date:
     from nightshift import lake
 
     use_case = catalog.use_case
-    first = trained_until + dt.timedelta(days=use_case.target.maturity_days)
+    first = use_case.calendar.due(trained_until, use_case.maturity)
     if not history(use_case):
         return first
     # In this order: a job that publishes in between is seen at least once.
     running = being_scored_by(catalog)
     # A use case may be trained before its scores are declared.
     scored = {*running, *(lake.published_dates(catalog[SCORES]) if SCORES in catalog else ())}
-    return max(first, max(scored) + ONE_DAY) if scored else first
+    return max(first, use_case.calendar.later(max(scored), 1)) if scored else first

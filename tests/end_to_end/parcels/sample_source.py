@@ -1,4 +1,4 @@
-"""Plays the depot: thirty parcels a day, whose hours follow from distance and country, and from chance."""
+"""Plays the depot: thirty parcels with each delivery, whose hours follow from distance and country, and from chance."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-FIRST = dt.date(2024, 1, 1)
-PER_DAY = 30
+PER_DELIVERY = 30
+LATE = 40
 
 
 def deliver(use_case: Any, dates: Any, landing_root: Path, progress: Any = print, force: bool = False) -> Any:
@@ -19,25 +19,28 @@ def deliver(use_case: Any, dates: Any, landing_root: Path, progress: Any = print
     for date in dates:
         folder = landing_root / use_case.name / date.isoformat()
         folder.mkdir(parents=True, exist_ok=True)
-        entries = [_write(folder / name, lines) for name, lines in _files(date).items()]
+        entries = [_write(folder / name, lines) for name, lines in _files(use_case, date).items()]
         manifest = {"batch_date": date.isoformat(), "files": entries}
         (folder / "manifest.json").write_text(json.dumps(manifest))
         progress(f"{date}: delivered")
     return SimpleNamespace(written=list(dates), unchanged=[])
 
 
-def _files(date: dt.date) -> dict[str, list[str]]:
+def _files(use_case: Any, date: dt.date) -> dict[str, list[str]]:
     files = {"parcels.csv": ["parcel,distance,country", *(f"{n},{km},{to}" for n, km, to, _ in _parcels(date))]}
-    if date > FIRST:
-        yesterday = _parcels(date - dt.timedelta(days=1))
-        files["arrivals.csv"] = ["parcel,hours", *(f"{number},{hours}" for number, _, _, hours in yesterday)]
+    if date > use_case.dates.first:
+        before = _parcels(use_case.calendar.later(date, -1))
+        files["arrivals.csv"] = [
+            "parcel,hours,is_late",
+            *(f"{n},{hours},{str(hours > LATE).lower()}" for n, _, _, hours in before),
+        ]
     return files
 
 
 def _parcels(date: dt.date) -> list[tuple[int, float, str, float]]:
     chance = random.Random(date.toordinal())
     found = []
-    for number in range(PER_DAY):
+    for number in range(PER_DELIVERY):
         distance, country = round(chance.uniform(10, 900), 1), chance.choice(["DE", "NO"])
         hours = 8 + distance / 25 + 20 * (country == "NO") + chance.gauss(0, 4)
         found.append((date.toordinal() * 100 + number, distance, country, round(max(hours, 1), 2)))

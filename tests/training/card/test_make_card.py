@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nightshift.dates import Length
 from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.champions import Decision, Reign
 from tests.training.challenged import challenged
@@ -44,7 +45,8 @@ def make_card(toy, prepared, make_rows, tmp_path):
         drawn = draw(tmp_path / "plots", subject) if pictures else []
         fields = {
             "use_case": job.use_case, "catalog": job.catalog, "challenger": challenger, "dataset": dataset,
-            "periods": Periods.at_end(job.dates, 8, 8), "champion": None, "skew": None, "pictures": drawn,
+            "periods": Periods.at_end(job.dates, Length(8), Length(8)),
+            "champion": None, "skew": None, "pictures": drawn,
             "provenance": {"delta_version.gold/toy/features": "7", "code_version": "abc", "sampled_share": "1.0"},
         }  # fmt: skip
         return Card(**{**fields, **(changed or {})})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Length
 from nightshift.errors import NightshiftError
 from training.data.time_split import Periods
 
@@ -12,12 +12,12 @@ def as_text(periods):
 
 
 def test_september_is_test_august_tunes_and_the_rest_trains():
-    periods = Periods.at_end(BatchDates.parse("2013-01-01..2013-09-30"), validation_days=31, test_days=30)
+    periods = Periods.at_end(BatchDates.parse("2013-01-01..2013-09-30"), Length(31), Length(30))
     assert as_text(periods) == ["2013-01-01..2013-07-31", "2013-08-01..2013-08-31", "2013-09-01..2013-09-30"]
 
 
 def test_an_embargo_is_left_out_before_validation_and_before_test():
-    periods = Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), 7, 7, embargo_days=3)
+    periods = Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), Length(7), Length(7), Length(3))
     assert as_text(periods) == ["2013-01-01..2013-01-11", "2013-01-15..2013-01-21", "2013-01-25..2013-01-31"]
 
 
@@ -44,18 +44,20 @@ def test_other_lengths_than_the_declared_ones_may_be_asked_for(toy):
 
 
 def test_a_range_too_short_for_three_periods_is_refused_with_what_is_needed():
-    with pytest.raises(NightshiftError, match=r"has 9 batch dates; 2 to validate, 7 to test .* make 10"):
-        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-09"), validation_days=2, test_days=7)
-    with pytest.raises(NightshiftError, match=r"2 of embargo before each of them .* make 14"):
-        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-13"), 2, 7, embargo_days=2)
+    with pytest.raises(
+        NightshiftError, match=r"has 9 batch dates; 2 days to validate, 7 days to test leave none to train on"
+    ):
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-09"), Length(2), Length(7))
+    with pytest.raises(NightshiftError, match=r"2 days of embargo before each of them leave none"):
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-13"), Length(2), Length(7), Length(2))
 
 
 @pytest.mark.parametrize("test_days", [1, 6])
 def test_a_test_too_short_to_tell_chance_from_skill_is_refused_by_option_field_and_declaration(test_days):
-    says = rf"{test_days} test days are too few.*--test-days.*Test days.*`training\.test_days`"
+    says = rf"{Length(test_days)} to test are too few.*--test-days.*Test days.*`training\.test_days`"
     with pytest.raises(NightshiftError, match=says):
-        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), 7, test_days)
-    assert len(Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), 7, 7).test) == 7
+        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), Length(7), Length(test_days))
+    assert len(Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), Length(7), Length(7)).test) == 7
 
 
 @pytest.mark.parametrize(
@@ -63,4 +65,6 @@ def test_a_test_too_short_to_tell_chance_from_skill_is_refused_by_option_field_a
 )
 def test_no_period_may_be_empty(validation_days, test_days, embargo_days):
     with pytest.raises(NightshiftError, match="at least one"):
-        Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), validation_days, test_days, embargo_days)
+        Periods.at_end(
+            BatchDates.parse("2013-01-01..2013-01-31"), Length(validation_days), Length(test_days), Length(embargo_days)
+        )

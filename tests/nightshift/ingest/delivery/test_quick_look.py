@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
-from nightshift.dates import BatchDates
+from nightshift.dates import BatchDates, Weekly
 from nightshift.declarations.catalog import Catalog
 from nightshift.errors import NightshiftError
 from nightshift.ingest.delivery.quick_look import glance
@@ -35,6 +36,22 @@ def test_a_size_that_differs_from_the_manifest_blocks(landing: Path, catalog: Ca
     assert str(fault) == f"{DAY}/schedule.csv: has {len(SCHEDULE) - 20:,} bytes, the manifest says {len(SCHEDULE):,}"
     with pytest.raises(NightshiftError, match="1 file of the delivery 2013-01-02 of flight_delays can't be used"):
         found.refuse_faults()
+
+
+@pytest.mark.parametrize(("days", "is_refused"), [(1, True), (6, True), (7, False), (8, False)])
+def test_a_delivery_of_a_day_that_is_no_batch_date_is_refused(
+    landing: Path, catalog: Catalog, days: int, is_refused: bool
+) -> None:
+    folder = deliver(catalog)
+    stray = DAY - dt.timedelta(days=days)
+    folder.rename(folder.with_name(str(stray)))
+    deliver(catalog)
+    week = BatchDates.of(DAY, Weekly(DAY.weekday()))
+    if not is_refused:
+        assert not glance(catalog, week).is_blocked
+        return
+    with pytest.raises(NightshiftError, match=rf"/{stray} holds a delivery, and {stray} is no batch date: these are"):
+        glance(catalog, week)
 
 
 def test_what_is_missing_or_not_listed_blocks(landing: Path, catalog: Catalog) -> None:

@@ -160,7 +160,7 @@ class World:
         return tuple(sorted(value for files in own.values() for value in files.values())), airlines
 
     def _back(self, date: dt.date) -> list[dt.date]:
-        back = [date - dt.timedelta(days=days) for days in range(self.use_case.nightly.lookback_days)]
+        back = [date - dt.timedelta(days=days) for days in range(self.use_case.lookback.count)]
         return [day for day in back if day >= self.use_case.dates.first]
 
     def _publish(self, stage: str, dates: Iterable[dt.date], began: dt.datetime) -> None:

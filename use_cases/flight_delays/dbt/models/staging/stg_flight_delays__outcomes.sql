@@ -1,7 +1,7 @@
 with source as (
 
     select * from {{ source('silver', 'flight_delays_outcomes') }}
-    where {{ nightshift.batch_dates(days_before=nightshift.lookback_days() - 1) }}
+    where {{ nightshift.lookback_dates() }}
 
 ),
 
