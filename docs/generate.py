@@ -23,6 +23,7 @@ from nightshift.declarations.found_use_cases import warn_once
 from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift_airflow import dag_pages
 
+# dbt reads its sources, so they are written before anything asks it.
 GENERATORS = (
     *(dbt_sources, table_pages, data_contracts, feature_pages, dag_pages),
     *(use_case_fields, error_page, variable_page),
@@ -34,17 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m docs.generate", description="Write all generated files.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale")
     is_check = parser.parse_args(arguments).check
-    everything = [module.generated(get_settings()) for module in GENERATORS]
-    broken = [sentence for generated in everything for sentence in generated.broken]
-    for sentence in broken:
-        warn_once(sentence)
-    if not is_check:
-        for generated in everything:
+    stale: list[Path] = []
+    is_broken = False
+    for module in GENERATORS:
+        generated = module.generated(get_settings())
+        for sentence in generated.broken:
+            warn_once(sentence)
+        is_broken |= bool(generated.broken)
+        if is_check:
+            stale += generated.stale()
+        else:
             generated.write()
-    elif stale := [path for generated in everything for path in generated.stale()]:
+    if stale:
         terminal.echo(f"stale: {', '.join(map(_shown, stale))}; run `make docs`", err=True)
-        return 1
-    return 1 if broken else 0
+    return 1 if stale or is_broken else 0
 
 
 def _shown(path: Path) -> str:
