@@ -41,9 +41,3 @@
 {% macro lookback_days() -%}
   {{ return(var('lookback', {'days': 28}).get('days')) }}
 {%- endmacro %}
-
-
-{# How many deliveries, that of the batch date included, features may look back on; none where days are counted. #}
-{% macro lookback_deliveries() -%}
-  {{ return(var('lookback', {}).get('deliveries')) }}
-{%- endmacro %}

@@ -30,9 +30,8 @@ class Length:
     unit: Literal["days", "deliveries"] = "days"
 
     def __str__(self) -> str:
-        return (
-            f"{self.count} {self.unit}" if self.count != 1 else {"days": "1 day", "deliveries": "1 delivery"}[self.unit]
-        )
+        one = {"days": "day", "deliveries": "delivery"}[self.unit]
+        return f"{self.count} {one if self.count == 1 else self.unit}"
 
     def __sub__(self, fewer: int) -> Length:
         return Length(self.count - fewer, self.unit)
@@ -50,7 +49,7 @@ class Calendar(ABC):
 
     @abstractmethod
     def date(self, number: int) -> dt.date:
-        """The batch date of a number; the first or last there is, where the number is beyond it."""
+        """The batch date of a number; where the number is beyond all there are, another day near the first or last."""
 
     @property
     @abstractmethod
@@ -152,9 +151,8 @@ class Weekly(Calendar):
 
     def date(self, number: int) -> dt.date:
         """Of a number."""
-        first = 0
         latest = (_LAST_ORDINAL - 1 - self.weekday) // 7
-        return _of_ordinal(min(max(number, first), latest) * 7 + 1 + self.weekday)
+        return _of_ordinal(min(max(number, 0), latest) * 7 + 1 + self.weekday)
 
     @property
     def words(self) -> str:

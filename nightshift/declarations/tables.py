@@ -18,6 +18,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from nightshift.dates import Length
 from nightshift.declarations import column_patterns
+from nightshift.declarations.cadence import HasLengths
 from nightshift.declarations.source import DeclaredSource
 from nightshift.declarations.thresholds import Thresholds
 from nightshift.declarations.yaml_form import Declared, InHome, Name
@@ -148,7 +149,7 @@ class Agreement(Declared):
         )
 
 
-class Table(InHome):
+class Table(InHome, HasLengths):
     """One table of one use case."""
 
     use_case: Name
@@ -176,8 +177,7 @@ class Table(InHome):
     @property
     def unique_for(self) -> Length:
         """How long before a batch date its keys must not occur, either."""
-        deliveries = self.unique_for_deliveries
-        return Length(self.unique_for_days) if deliveries is None else Length(deliveries, "deliveries")
+        return self.length("unique_for")
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:

@@ -132,6 +132,12 @@ def test_a_length_that_is_given_twice_is_refused(shop: Shop, name: str, line: st
         declared(shop, "first: 2024-01-01", **{name: line})
 
 
+def test_a_length_of_a_table_that_is_given_twice_is_refused(shop: Shop) -> None:
+    shop.change("    source:", "    unique_for_days: 7\n    unique_for_deliveries: 1\n    source:")
+    with pytest.raises(NightshiftError, match="unique_for_deliveries and unique_for_days say the same twice"):
+        shop.catalog()
+
+
 @pytest.mark.parametrize(
     ("dates", "cron"),
     [
