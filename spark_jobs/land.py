@@ -26,16 +26,16 @@ from nightshift import lake
 from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.errors import NightshiftError, TemporaryError
 from nightshift.ingest.delivery import Delivery, expects_manifest
+from nightshift.ingest.delivery.landed_files import SHOWN_FAULTS
 from nightshift.ingest.delivery.quick_look import glance
-from nightshift.ingest.delivery.verified_files import SHOWN_FAULTS
 from nightshift.ingest.privacy.known_key import known_key
 from nightshift.ingest.privacy.tokens import personal_columns
 from nightshift.job import Job, end, run_job
 from nightshift.lake.publication import Slice, publish, publish_all
+from nightshift.ledger.advisory_locks import turn
 from nightshift.ledger.erasures import erased
 from nightshift.ledger.row_accounting import Accounting
 from nightshift.ledger.row_decisions import RowDecision, decisions_of, note_effect
-from nightshift.ledger.turns import turn
 from nightshift.spark_session import session
 
 if TYPE_CHECKING:

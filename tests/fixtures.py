@@ -31,7 +31,7 @@ if not hasattr(__main__, "__file__"):
     __main__.__file__ = str(Path(pytest.__file__).with_name("__main__.py"))
 
 from nightshift import ledger  # noqa: E402
-from nightshift.home import database  # noqa: E402
+from nightshift.home import postgres_server  # noqa: E402
 from nightshift.home.settings import Settings, get_settings  # noqa: E402
 from nightshift.ledger.ledger_tables import Base  # noqa: E402
 
@@ -177,9 +177,9 @@ def _restart(status: int) -> None:
 def database_of_tests() -> str:
     """URL of the embedded server of the test session."""
     settings = Settings(home=Path(_SESSION_HOME.name) / "home")
-    return database.ensure_server(settings).url("ledger", "psycopg2")
+    return postgres_server.ensure_server(settings).url("ledger", "psycopg2")
 
 
 def pytest_sessionfinish() -> None:
     """Stop the database that the tests started."""
-    database.stop(Settings(home=Path(_SESSION_HOME.name) / "home"))
+    postgres_server.stop(Settings(home=Path(_SESSION_HOME.name) / "home"))

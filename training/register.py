@@ -18,8 +18,8 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError
 from nightshift.home.settings import Settings
 from nightshift.job import Job
+from nightshift.ledger.advisory_locks import turn, turn_if_free
 from nightshift.ledger.model_decisions import BY_HAND, decisions
-from nightshift.ledger.turns import turn, turn_if_free
 from nightshift.models.mlflow_connection import client, experiment_id, patiently
 from nightshift.models.model_version import metadata
 from training.data.dataset import Dataset

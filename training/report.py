@@ -148,7 +148,7 @@ def _write_trials(folder: Path, home: Settings, study: str) -> None:
     import optuna
     import sqlalchemy.exc
 
-    from nightshift.home.database import database_url
+    from nightshift.home.postgres_server import database_url
 
     try:
         trials = optuna.load_study(study_name=study, storage=database_url(home, "optuna")).trials_dataframe()

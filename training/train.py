@@ -26,7 +26,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.training_section import FEWEST_TEST_DAYS
 from nightshift.errors import UsageError
-from nightshift.home.database import database_url
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
 from nightshift.job import Job, end, run_job
 from nightshift.ledger.run_environment import described

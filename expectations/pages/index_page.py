@@ -17,7 +17,7 @@ from typing import Any
 from expectations.pages.templates import template
 from nightshift.declarations.tables import LAYERS
 from nightshift.home.settings import Settings
-from nightshift.ledger.turns import turn
+from nightshift.ledger.advisory_locks import turn
 
 # Audits that are listed of each table; the pages of older ones stay where they are.
 LISTED_AUDITS = 12

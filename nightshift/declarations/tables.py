@@ -18,7 +18,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from nightshift.dates import Length
 from nightshift.declarations import column_patterns
-from nightshift.declarations.cadence import HasLengths
+from nightshift.declarations.dates_section import HasLengths
 from nightshift.declarations.source import DeclaredSource
 from nightshift.declarations.thresholds import Thresholds
 from nightshift.declarations.yaml_form import Declared, InHome, Name

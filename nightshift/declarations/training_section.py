@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, PositiveInt, StringConstraints, model_validator
 
-from nightshift.declarations.cadence import HasLengths
+from nightshift.declarations.dates_section import HasLengths
 from nightshift.declarations.yaml_form import Cron, Declared, Name
 
 # As Airflow's user names are.

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from nightshift.dates import BatchDates, Calendar, Length
-from nightshift.declarations.cadence import Dates, HasLengths, refuse_other_ticks
 from nightshift.declarations.countries import unknown_country, unknown_subdivision
+from nightshift.declarations.dates_section import Dates, HasLengths, refuse_other_ticks
 from nightshift.declarations.training_section import BINARY, ReasonsPlan, Target, Task, Training
 from nightshift.declarations.yaml_form import Cron, Declared, InHome, Name, line_of, load_yaml
 from nightshift.errors import DeclarationError, UsageError

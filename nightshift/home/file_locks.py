@@ -1,7 +1,8 @@
 """Locks of the operating system, for what is done while no database is there.
 
 These are the start of the database itself, the choice of ports, scratch folders, and the transfer of a home's state.
-All other locks are PostgreSQL's (`nightshift.ledger.turns`). Both kinds end with their process, however it ends.
+All other locks are PostgreSQL's (`nightshift.ledger.advisory_locks`). Both kinds end with their process, however that
+ends.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import ConflictError, DeclarationError
 from nightshift.lake import delta_log
 from nightshift.lake.staging import Stage, StagedFile
-from nightshift.ledger.turns import refuse_lost, turn
+from nightshift.ledger.advisory_locks import refuse_lost, turn
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable

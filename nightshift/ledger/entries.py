@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from nightshift.home.database import database_url
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
 from nightshift.ledger.ledger_tables import Base, EntryRow, EnvironmentRow, InputRow, ProfileRow
 from nightshift.ledger.schema import engine

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from nightshift.declarations.use_case import UseCase
+from nightshift.ledger.advisory_locks import refuse_lost, turn
 from nightshift.ledger.ledger_tables import ModelDecisionRow
 from nightshift.ledger.schema import engine
-from nightshift.ledger.turns import refuse_lost, turn
 
 ChampionAction = Literal["promoted", "rolled back", "blocked", "unblocked", "declined"]
 PROMOTED: ChampionAction = "promoted"

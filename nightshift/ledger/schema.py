@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from nightshift.figures import from_json, to_json
-from nightshift.home.database import CONNECT_SECONDS, database_url
+from nightshift.home.postgres_server import CONNECT_SECONDS, database_url
 from nightshift.home.settings import get_settings
 
 # One lock number for changing the schema, so that jobs starting together don't race.

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DatabaseUnreachableError, MissingError, ServerUnreachableError
-from nightshift.home.database import database_url
 from nightshift.home.outside_errors import explained
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
 from nightshift.home.variables.known_variables import MLFLOW_VARIABLES
 

@@ -25,7 +25,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.install.demo.dag_runs import ended_or_asking
-from nightshift.install.services import processes
+from nightshift.install.services import home_processes
 from nightshift.install.services.airflow_api import AirflowApi
 
 NIGHTSHIFT = Path(sys.executable).with_name("nightshift")
@@ -141,7 +141,7 @@ class Station:
 
     def services(self) -> set[tuple[int, float]]:
         """The supervisor and its own children: those of Airflow come and go."""
-        running = processes.of_home(self.home)
+        running = home_processes.of_home(self.home)
         [supervisor] = [each for each in running if any("supervisord" in part for part in each.cmdline())]
         return {(each.pid, each.create_time()) for each in (supervisor, *supervisor.children())}
 

@@ -2,7 +2,7 @@
 
 In `make test` one installation serves all of this folder; its services are looked at in `test_services.py`, and what
 tells the processes, ports and databases of two homes apart in `tests/nightshift/install/services` and
-`test_database.py`.
+`test_postgres_server.py`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nightshift.home import database
+from nightshift.home import postgres_server
 from nightshift.home.settings import PROJECT_DIR, Settings
 from nightshift.home.variables.known_variables import SERVICE_MARK
-from nightshift.install.services import processes, service_state
+from nightshift.install.services import home_processes, service_state
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info
 from nightshift.install.services.ports import Ports
@@ -62,7 +62,7 @@ def two_homes() -> Iterator[list[Settings]]:
 
 
 def _components(settings: Settings) -> list[str]:
-    lines = [" ".join(process.cmdline()) for process in processes.of_home(settings.home)]
+    lines = [" ".join(process.cmdline()) for process in home_processes.of_home(settings.home)]
     return [part for line in lines for part in ("scheduler --", "triggerer --", "dag-processor") if part in line]
 
 
@@ -87,7 +87,7 @@ def test_two_homes_start_together_survive_crashes_and_end_alone(two_homes):
     listening = [
         item.laddr.ip
         for settings in two_homes
-        for process in processes.of_home(settings.home)
+        for process in home_processes.of_home(settings.home)
         for item in process.net_connections("tcp")
         if item.status == psutil.CONN_LISTEN
     ]
@@ -112,7 +112,7 @@ def test_two_homes_start_together_survive_crashes_and_end_alone(two_homes):
     os.kill(int((first.run / "supervisord.pid").read_text()), signal.SIGKILL)
     _done(_command(first, "down"))
     assert orphan.wait(5) != 0
-    assert processes.of_home(first.home) == []
-    assert database.running(first) is None
+    assert home_processes.of_home(first.home) == []
+    assert postgres_server.running(first) is None
     assert _health(second) == HEALTHY, "another home's services are left alone"
     assert "Nothing was running" in _done(_command(first, "down"))

@@ -7,7 +7,7 @@ import contextlib
 import psutil
 import pytest
 
-from nightshift.install.services import processes
+from nightshift.install.services import home_processes
 from tests.end_to_end.station import Station, nightshift
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3000)]
@@ -26,7 +26,7 @@ def test_each_use_case_writes_to_its_lake_in_one_slot(station: Station) -> None:
 
 def test_nothing_listens_beyond_this_machine(station: Station) -> None:
     listening = set()
-    for service in processes.of_home(station.home):
+    for service in home_processes.of_home(station.home):
         # A process of Airflow's may have ended meanwhile.
         with contextlib.suppress(psutil.NoSuchProcess):
             sockets = service.net_connections("tcp")

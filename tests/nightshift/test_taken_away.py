@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from nightshift import lake, ledger
 from nightshift.errors import EXIT_TEMPORARY
-from nightshift.home import database
+from nightshift.home import postgres_server
 from nightshift.home.settings import Settings, get_settings
 from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.ingest.delivery import delivery_folder, is_complete
@@ -69,7 +69,7 @@ def statuses() -> list[str]:
 
 
 def stop_postgres() -> None:
-    assert database.stop(Settings(home=Path(fixtures._SESSION_HOME.name) / "home"))
+    assert postgres_server.stop(Settings(home=Path(fixtures._SESSION_HOME.name) / "home"))
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_json_is_json_whatever_it_holds() -> None:
 
 
 # What prints before the environment is there.
-BEFORE = {"bootstrap.py", "locks.py", "secret_files.py", "compose"}
+BEFORE = {"bootstrap.py", "lock_files.py", "secret_files.py", "compose"}
 PRINTING = {"print", "click.echo", "click.secho", "Console"}
 
 

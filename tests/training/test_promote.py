@@ -9,8 +9,8 @@ import pytest
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import EXIT_FINAL
 from nightshift.home.settings import get_settings
+from nightshift.ledger.advisory_locks import turn_if_free
 from nightshift.ledger.model_decisions import deciding
-from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, mlflow_connection
 from tests.registering import register
 from training.promote import main

@@ -10,7 +10,7 @@ import logging
 import pytest
 
 from nightshift.dates import Length
-from nightshift.home.database import database_url
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import get_settings
 from tests.training.challenged import VALUES_GATE
 from training.challenger import Budget, challenge

@@ -20,11 +20,11 @@ import pytest
 
 from nightshift.dates import Length
 from nightshift.errors import NightshiftError
-from nightshift.home.database import database_url
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.home.variables.known_variables import RESULT_FILE
+from nightshift.ledger.advisory_locks import turn_if_free
 from nightshift.ledger.model_decisions import deciding
-from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, resolve_version
 from nightshift.models.mlflow_connection import client, experiment_id, model_version, model_versions
 from nightshift.result import handed_over

@@ -5,6 +5,7 @@ collects the faults of whole files; faults of single records are found later, wh
 """
 
 from nightshift.ingest.delivery.file_store import Folder
+from nightshift.ingest.delivery.landed_files import Delivery, Fault, LandedFile
 from nightshift.ingest.delivery.landing_zone import (
     delivered_digests,
     delivery_folder,
@@ -13,7 +14,6 @@ from nightshift.ingest.delivery.landing_zone import (
     landing_folder,
 )
 from nightshift.ingest.delivery.manifest import MANIFEST, Manifest, ManifestFile, read_manifest
-from nightshift.ingest.delivery.verified_files import Delivery, Fault, LandedFile
 from nightshift.ingest.delivery.verify_delivery import verify
 
 __all__ = [

@@ -8,9 +8,9 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeliveryError
+from nightshift.ingest.delivery.landed_files import Delivery, Fault
 from nightshift.ingest.delivery.landing_zone import READERS, delivery_folder, is_complete
 from nightshift.ingest.delivery.manifest_listing import Listing, listed_files
-from nightshift.ingest.delivery.verified_files import Delivery, Fault
 from nightshift.ingest.delivery.verify_delivery import expected_manifests, weighed
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.source import FileSource
+from nightshift.ingest.delivery.landed_files import Fault, LandedFile
 from nightshift.ingest.delivery.manifest import MANIFEST
-from nightshift.ingest.delivery.verified_files import Fault, LandedFile
 
 # Longer numbers in names are compared as text.
 NATURAL_DIGITS = 40

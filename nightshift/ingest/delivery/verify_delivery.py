@@ -29,6 +29,7 @@ from nightshift.ingest.delivery.column_drift import (
     text_type,
 )
 from nightshift.ingest.delivery.file_store import Folder
+from nightshift.ingest.delivery.landed_files import Delivery, Fault, LandedFile
 from nightshift.ingest.delivery.landing_zone import READERS, delivered_digests, delivery_folder, is_complete
 from nightshift.ingest.delivery.manifest import Manifest, ManifestFile, missing, read_manifest
 from nightshift.ingest.delivery.manifest_listing import FileTask, is_required, listed_files
@@ -42,7 +43,6 @@ from nightshift.ingest.delivery.repeated_files import (
     without_rows,
 )
 from nightshift.ingest.delivery.undeclared_values import unkept
-from nightshift.ingest.delivery.verified_files import Delivery, Fault, LandedFile
 from nightshift.ingest.privacy.tokens import masked_words, personal_columns
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from nightshift.errors import DatabaseUnreachableError, InstallationError, UsageError
-from nightshift.home.database import database_url
+from nightshift.home.postgres_server import database_url
 from nightshift.home.postgres_tools import binaries
 from nightshift.home.settings import Settings
 

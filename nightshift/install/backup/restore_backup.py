@@ -11,7 +11,7 @@ from typing import IO
 from pydantic import ValidationError
 
 from nightshift.errors import UsageError
-from nightshift.home import database, scratch
+from nightshift.home import postgres_server, scratch
 from nightshift.home.home_folder import half_restored, prepare_home, transferred
 from nightshift.home.settings import Settings
 from nightshift.install.backup import database_dumps
@@ -46,7 +46,7 @@ def restore_from(stream: IO[bytes], settings: Settings, say: Say) -> None:
     mark = half_restored(settings)
     is_another_try = mark.exists()
     prepare_home(settings)
-    with transferred(settings), database.kept_as_it_was(settings):
+    with transferred(settings), postgres_server.kept_as_it_was(settings):
         names = database_dumps.own(settings)
         refuse_running(settings, names, "restore")
         database_dumps.refuse_unfit(settings, names)

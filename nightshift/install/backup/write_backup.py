@@ -11,7 +11,7 @@ from typing import IO
 
 from nightshift import ledger
 from nightshift.errors import ConflictError, UsageError
-from nightshift.home import database, scratch
+from nightshift.home import postgres_server, scratch
 from nightshift.home.home_folder import is_home, refuse_transfer, transferred
 from nightshift.home.settings import Settings
 from nightshift.ingest.privacy.tokens import key_is_given
@@ -35,7 +35,7 @@ def write_to(stream: IO[bytes], settings: Settings, say: Say) -> None:
     if not is_home(settings.home):
         raise UsageError(f"{settings.home} is no home of nightshift: there is nothing to back up")
     refuse_transfer(settings)
-    with transferred(settings), database.kept_as_it_was(settings):
+    with transferred(settings), postgres_server.kept_as_it_was(settings):
         names = database_dumps.own(settings)
         refuse_running(settings, names, "backup")
         before = newest_entry(settings)

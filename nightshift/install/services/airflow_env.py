@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.errors import InstallationError, SettingsError
-from nightshift.home.database import database_url
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
 from nightshift.home.variables.cleaning import cleaned, directly_reached
 from nightshift.home.variables.known_variables import DIRECT

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from nightshift import terminal
 from nightshift.errors import NightshiftError, SettingsError, UsageError
-from nightshift.home.database import database_url
 from nightshift.home.outside_errors import explaining
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings, get_settings
 from nightshift.home.variables.cleaning import cleaned
 from nightshift.home.variables.known_variables import MLFLOW_VARIABLES, SPARK_AUTH_SECRET

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nightshift.home.database import database_url
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
 from nightshift.home.variables.known_variables import MLFLOW_VARIABLES
 

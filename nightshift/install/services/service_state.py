@@ -12,7 +12,7 @@ import psutil
 
 from nightshift.home.settings import Settings
 from nightshift.home.sockets import same_file
-from nightshift.install.services import control, processes
+from nightshift.install.services import home_processes, supervisor_client
 from nightshift.install.services.ports import Ports
 
 AGAIN = "when no task runs, run `nightshift down` and `nightshift up`"
@@ -32,27 +32,27 @@ class Services:
     tasks: tuple[str, ...] = ()
 
 
-def look(settings: Settings, seconds: float = control.ANSWER_SECONDS) -> Services:
+def look(settings: Settings, seconds: float = supervisor_client.ANSWER_SECONDS) -> Services:
     """The state of the services; a control socket that was removed is put back, and nothing is started or ended.
 
     Args:
         settings: of the home.
         seconds: how long the supervisor has to answer.
     """
-    marked = processes.of_home(settings.home)
+    marked = home_processes.of_home(settings.home)
     tasks = _tasks([_command(process) for process in marked])
     try:
-        pid = control.ask(settings, "getPID", seconds=seconds)
+        pid = supervisor_client.ask(settings, "getPID", seconds=seconds)
         return _supervised(settings, psutil.Process(pid), tasks)
-    except control.EndingError:
+    except supervisor_client.EndingError:
         return Services("ending", "are being ended", "ask again in half a minute", tasks)
-    except (control.SilentError, psutil.NoSuchProcess):
+    except (supervisor_client.SilentError, psutil.NoSuchProcess):
         pass
     supervisor = next(filter(is_supervisor, marked), None)
     if supervisor is None:
         return _unsupervised(settings, marked, tasks)
     found = (
-        f"the supervisor (process {supervisor.pid}) does not answer at {control.socket_file(settings)}; "
+        f"the supervisor (process {supervisor.pid}) does not answer at {supervisor_client.socket_file(settings)}; "
         f"the services keep running without it{_with(tasks)}"
     )
     return Services("silent", found, f"{AGAIN}; a supervisor that hangs for a moment answers again by itself", tasks)
@@ -74,11 +74,11 @@ def _unsupervised(settings: Settings, marked: list[psutil.Process], tasks: tuple
 
 
 def _supervised(settings: Settings, supervisor: psutil.Process, tasks: tuple[str, ...]) -> Services:
-    home = processes.variable(supervisor, "NIGHTSHIFT_HOME")
+    home = home_processes.variable(supervisor, "NIGHTSHIFT_HOME")
     if os.path.realpath(home) != os.path.realpath(settings.home):
         found = f"run for {home}, where this home was when they were started: they find nothing there{_with(tasks)}"
         return Services("moved", found, "run `nightshift down` and `nightshift up`", tasks)
-    checkout = processes.variable(supervisor, "NIGHTSHIFT_PROJECT_DIR")
+    checkout = home_processes.variable(supervisor, "NIGHTSHIFT_PROJECT_DIR")
     if not same_file(Path(checkout), settings.project_dir):
         found = f"run the code of another checkout, {checkout}"
         return Services("running", found, f"to run this one's, {AGAIN}", tasks)

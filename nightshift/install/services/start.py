@@ -12,10 +12,10 @@ from importlib.metadata import version
 
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.errors import BusyError, InstallationError, ServerUnreachableError
-from nightshift.home import database, file_locks, sockets
+from nightshift.home import file_locks, postgres_server, sockets
 from nightshift.home.home_folder import prepare_home, refuse_transfer
 from nightshift.home.settings import Settings
-from nightshift.install.services import external_services, processes, service_state
+from nightshift.install.services import external_services, home_processes, service_state
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info, environment, load_secrets, local_url, password_file
 from nightshift.install.services.airflow_pools import pools
@@ -38,11 +38,11 @@ def start(say: Say, settings: Settings) -> Addresses:
     external_services.refuse(settings)
     refuse_foreign_address(settings)
     if settings.database_url:
-        database.ask_each(settings)
+        postgres_server.ask_each(settings)
     prepare_home(settings)
     refuse_transfer(settings)
     say("PostgreSQL: Airflow's, MLflow's and Optuna's data and the ledger")
-    database.database_url(settings, "airflow")
+    postgres_server.database_url(settings, "airflow")
     supervisor = Supervisor(settings)
     with contextlib.ExitStack() as turn:
         ports = _running(settings, say)
@@ -50,7 +50,7 @@ def start(say: Say, settings: Settings) -> Addresses:
             turn.enter_context(_one_at_a_time(say))
             # Another one may have started them meanwhile.
             ports = _running(settings, say) or _launched(supervisor, settings, say)
-        supervisor.start("keeper", "mlflow", "data-docs")
+        supervisor.start("housekeeping", "mlflow", "data-docs")
         _migrate(settings, ports, say)
         say("Airflow: API server and DAG processor")
         supervisor.start("api-server", "dag-processor")
@@ -139,7 +139,7 @@ def _running(settings: Settings, say: Say) -> Ports | None:
 
 def _launched(supervisor: Supervisor, settings: Settings, say: Say) -> Ports:
     # What a supervisor that was killed left, without a task: it would hold the ports, and run every task twice.
-    if processes.end(settings.home, grace_seconds=5):
+    if home_processes.end(settings.home, grace_seconds=5):
         say("ended what was left of services whose supervisor was killed, as no task runs")
     ports = Ports.choose(settings)
     load_secrets(settings)

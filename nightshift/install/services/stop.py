@@ -6,10 +6,10 @@ import contextlib
 import shutil
 
 from nightshift.errors import InstallationError
-from nightshift.home import database, sockets
+from nightshift.home import postgres_server, sockets
 from nightshift.home.home_folder import MARKER, is_home
 from nightshift.home.settings import Settings
-from nightshift.install.services import control, processes, service_state
+from nightshift.install.services import home_processes, service_state, supervisor_client
 from nightshift.install.services.supervisor import STOP_SECONDS
 from nightshift.terminal import Say
 
@@ -19,20 +19,20 @@ def stop(say: Say, settings: Settings) -> int:
 
     Works on what a killed supervisor left behind as well.
     """
-    supervised = [process for process in processes.of_home(settings.home) if service_state.is_supervisor(process)]
-    ended = len(processes.of_home(settings.home))
+    supervised = [process for process in home_processes.of_home(settings.home) if service_state.is_supervisor(process)]
+    ended = len(home_processes.of_home(settings.home))
     if supervised:
         say("stopping Airflow, MLflow and Data Docs")
         for process in supervised:
             with contextlib.suppress(Exception):
                 process.terminate()
-        processes.wait_gone(supervised, STOP_SECONDS + 5)
-    if left := processes.end(settings.home, grace_seconds=0 if supervised else STOP_SECONDS):
+        home_processes.wait_gone(supervised, STOP_SECONDS + 5)
+    if left := home_processes.end(settings.home, grace_seconds=0 if supervised else STOP_SECONDS):
         say(f"ended {left} processes that were left")
-    if database.stop(settings):
+    if postgres_server.stop(settings):
         say("stopped PostgreSQL")
         ended += 1
-    for name in (control.SOCKET, control.SPARE):
+    for name in (supervisor_client.SOCKET, supervisor_client.SPARE):
         (settings.run / name).unlink(missing_ok=True)
     sockets.forget(settings.home)
     return ended

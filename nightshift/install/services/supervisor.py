@@ -15,13 +15,13 @@ from typing import Any
 
 from nightshift.errors import InstallationError
 from nightshift.home import sockets
-from nightshift.home.database import database_url
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
 from nightshift.home.variables.known_variables import SERVICE_MARK
-from nightshift.install.services import control, program
+from nightshift.install.services import run_service, supervisor_client
 from nightshift.install.services.airflow_env import environment
+from nightshift.install.services.home_processes import home_mark
 from nightshift.install.services.ports import LOOPBACK, Ports
-from nightshift.install.services.processes import home_mark
 
 GROUP = "nightshift"
 # The scheduler may take a minute to end; what it started is killed with it and resumes from the database.
@@ -48,7 +48,7 @@ def programs(settings: Settings, ports: Ports) -> list[Program]:
     )
     docs = (*_PYTHON, "-m", "nightshift.install.services.audit_pages", str(settings.data_docs), str(ports.data_docs))
     return [
-        Program("keeper", (*_PYTHON, "-m", "nightshift.install.services.keeper")),
+        Program("housekeeping", (*_PYTHON, "-m", "nightshift.install.services.housekeeping")),
         Program("mlflow", mlflow),
         Program("data-docs", docs),
         Program("api-server", (*airflow, "api-server")),
@@ -81,7 +81,7 @@ class Supervisor:
         log_of(settings, "x").parent.mkdir(parents=True, exist_ok=True)
         listed = programs(settings, ports)
         started = {each.name: {"command": each.command, "log": str(log_of(settings, each.name))} for each in listed}
-        (settings.run / program.PROGRAMS_FILE).write_text(json.dumps(started), encoding="utf-8")
+        (settings.run / run_service.PROGRAMS_FILE).write_text(json.dumps(started), encoding="utf-8")
         configuration = settings.run / "supervisord.conf"
         configuration.write_text(self._configuration([each.name for each in listed]), encoding="utf-8")
         done = subprocess.run(
@@ -101,7 +101,7 @@ class Supervisor:
         while True:
             try:
                 self._ask("getState")
-            except control.SilentError as silent:
+            except supervisor_client.SilentError as silent:
                 if done.returncode == 0 and time.monotonic() < deadline:
                     time.sleep(0.1)
                     continue
@@ -135,7 +135,7 @@ class Supervisor:
             raise InstallationError(f"{name} does not stay up; the end of {log}:\n" + "\n".join(tail))
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        return control.ask(self.settings, method, *arguments)
+        return supervisor_client.ask(self.settings, method, *arguments)
 
     def _configuration(self, names: list[str]) -> str:
         """Without a path but the short one of the home, which has no sign that supervisord would read as its own."""
@@ -143,7 +143,7 @@ class Supervisor:
         log = home / log_of(self.settings, "supervisor").relative_to(self.settings.home)
         user = "user=root\n" if os.getuid() == 0 else ""
         head = (
-            f"[unix_http_server]\nfile={control.socket_file(self.settings)}\nchmod=0600\n\n"
+            f"[unix_http_server]\nfile={supervisor_client.socket_file(self.settings)}\nchmod=0600\n\n"
             f"[supervisord]\n{user}logfile={log}\n"
             f"logfile_maxbytes=5MB\nlogfile_backups=1\npidfile={home / self.settings.run.name / 'supervisord.pid'}\n\n"
             "[rpcinterface:supervisor]\n"
@@ -153,7 +153,7 @@ class Supervisor:
         )
         return head + "".join(
             # Found by PATH, which begins with the folder of this interpreter.
-            f"\n[program:{name}]\ncommand={Path(sys.executable).name} -m {program.__name__} {name}\n"
+            f"\n[program:{name}]\ncommand={Path(sys.executable).name} -m {run_service.__name__} {name}\n"
             f"autostart=false\nautorestart=true\nstartsecs=3\nstopasgroup=true\nkillasgroup=true\n"
             f"stopwaitsecs={STOP_SECONDS}\nredirect_stderr=true\nstdout_logfile=NONE\n"
             for name in names

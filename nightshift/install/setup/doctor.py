@@ -20,7 +20,7 @@ from nightshift.home.pass_settings import pass_settings
 from nightshift.home.settings import Settings
 from nightshift.home.variables import entry
 from nightshift.home.variables import without_effect as variables
-from nightshift.install.setup import class_data, jars, java, locks
+from nightshift.install.setup import class_data, jars, java, lock_files
 from nightshift.install.setup.doctor_finding import Finding
 from nightshift.install.setup.toolchain import Toolchain
 
@@ -81,8 +81,8 @@ def _environment(_: Settings) -> Iterator[Finding]:
 
 
 def _packages(settings: Settings) -> Iterator[Finding]:
-    lock = settings.project_dir / locks.RUNTIME
-    pinned = locks.pins(lock)
+    lock = settings.project_dir / lock_files.RUNTIME
+    pinned = lock_files.pins(lock)
     differing, missing = [], []
     for requirement in _needed(lock):
         try:
@@ -106,7 +106,7 @@ def _needed(lock: Path) -> list[str]:
 
     names = []
     for line in lock.read_text(encoding="utf-8").splitlines():
-        if (match := locks.PIN.match(line)) and (not match["marker"] or Marker(match["marker"]).evaluate()):
+        if (match := lock_files.PIN.match(line)) and (not match["marker"] or Marker(match["marker"]).evaluate()):
             names.append(str(canonicalize_name(match["name"])))
     return names
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from nightshift.home import database
+from nightshift.home import postgres_server
 from nightshift.home.settings import Settings
 from nightshift.install.services import service_state
 from nightshift.install.services.airflow_api import AirflowApi
@@ -193,7 +193,9 @@ CHECKS = (
     Question("airflow", _airflow, RESTART),
     Question("pools", _pools, RESTART),
     Question(
-        "database", doctor_stores.databases, f"see that it runs and has the databases {', '.join(database.DATABASES)}"
+        "database",
+        doctor_stores.databases,
+        f"see that it runs and has the databases {', '.join(postgres_server.DATABASES)}",
     ),
     Question("mlflow", _mlflow, RESTART),
     Question(

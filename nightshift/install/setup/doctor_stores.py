@@ -10,7 +10,7 @@ import psycopg2
 from nightshift.dates import parse_date
 from nightshift.declarations.catalog import Catalog
 from nightshift.errors import InstallationError, NightshiftError, SettingsError
-from nightshift.home import database
+from nightshift.home import postgres_server
 from nightshift.home.settings import Settings
 from nightshift.ingest.delivery import MANIFEST, Folder, expects_manifest, is_complete, landing_folder
 from nightshift.install.services.service_state import AGAIN
@@ -27,14 +27,14 @@ def databases(here: Installation) -> Iterator[Finding]:
         return
     log = settings.postgres / "server.log"
     try:
-        server = database.running(settings)
+        server = postgres_server.running(settings)
     except InstallationError as error:
         yield Finding("database", "fail", error.message, error.remedy or AGAIN)
         return
     if server is not None:
         _query(settings.model_copy(update={"database_url": server.url("ledger", "psycopg2")}))
         yield Finding("database", "ok", "embedded PostgreSQL, answers")
-    elif database.serving(settings) is not None:
+    elif postgres_server.serving(settings) is not None:
         yield Finding("database", "warn", "embedded PostgreSQL starts or ends", f"ask again in a minute; log: {log}")
     elif here.serves:
         remedy = f"run `nightshift up`; its log is {log}"
@@ -50,7 +50,7 @@ def _query(settings: Settings) -> None:
         SettingsError: if one does not answer.
     """
     try:
-        database.ask_each(settings)
+        postgres_server.ask_each(settings)
     except psycopg2.Error as error:
         raise SettingsError(first_line(error)) from None
 

@@ -41,4 +41,4 @@ def test_what_is_looked_for_would_be_found():
     """The ledger's own modules are full of it."""
     own = {file.name: file.read_text(encoding="utf-8") for file in LEDGER.glob("*.py")}
     assert SQLALCHEMY.search(own["entries.py"])
-    assert all(INSIDE.search(own[name]) for name in ("entries.py", "turns.py"))
+    assert all(INSIDE.search(own[name]) for name in ("entries.py", "advisory_locks.py"))

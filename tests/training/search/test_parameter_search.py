@@ -11,7 +11,7 @@ import pytest
 
 from nightshift.declarations.training_section import SearchSpace
 from nightshift.errors import NightshiftError
-from nightshift.home.database import database_url
+from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import PROJECT_DIR, get_settings
 from tests.training.searched import STOPPED_AFTER, TRIALS, made, run
 from training.search import study as study_module

@@ -20,7 +20,7 @@ FREE = {
     "nightshift/install/demo/peak_memory.py": "processes of a home are known by their variables",
     "nightshift/ledger/run_environment.py": "notes variables that it lists, with every attempt",
     "nightshift/dbt_project/call.py": "hides the variables of dbt from it",
-    "nightshift/install/services/processes.py": "processes of a home are known by their variables",
+    "nightshift/install/services/home_processes.py": "processes of a home are known by their variables",
     "nightshift/install/setup/bootstrap.py": "hands pip's settings on to uv, before anything is installed",
     "nightshift/install/compose/docker.py": "reads what Compose would read, and runs where nothing is installed",
     "nightshift/install/compose/smoke.py": "gives its composition a name and ports of its own",

@@ -27,7 +27,7 @@ from nightshift.commands.cli import cli
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import BusyError, ConflictError, InstallationError, NightshiftError, UsageError
-from nightshift.home import database, postgres_tools
+from nightshift.home import postgres_server, postgres_tools
 from nightshift.home.home_folder import half_restored, prepare_home, refuse_transfer, transferred
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.backup import backup_format, database_dumps, restore_backup, write_backup
@@ -50,8 +50,8 @@ def new_server() -> Iterator[Path]:
     """The data folder of an embedded server that never ran a job: making one takes longer than most tests here."""
     with tempfile.TemporaryDirectory(prefix="nightshift-tests-") as folder:
         settings = Settings(home=Path(folder, "home"))
-        database.ensure_server(settings)
-        database.stop(settings)
+        postgres_server.ensure_server(settings)
+        postgres_server.stop(settings)
         yield settings.postgres
 
 
@@ -73,7 +73,7 @@ def installation(monkeypatch: pytest.MonkeyPatch, new_server: Path) -> Into:
             try:
                 yield get_settings()
             finally:
-                database.stop(get_settings())
+                postgres_server.stop(get_settings())
         forget()
 
     def forget() -> None:
@@ -98,7 +98,7 @@ def fill(settings: Settings) -> None:
     artifacts = settings.mlflow_artifacts / "flight_delays"
     artifacts.mkdir(parents=True)
     (artifacts / "model.txt").write_text("a tree")
-    with create_engine(database.database_url(get_settings(), "mlflow")).begin() as connection:
+    with create_engine(postgres_server.database_url(get_settings(), "mlflow")).begin() as connection:
         connection.execute(
             text("CREATE TABLE experiments (artifact_location text); INSERT INTO experiments VALUES (:at), ('s3://b')"),
             {"at": artifacts.as_uri()},
@@ -121,7 +121,7 @@ def written() -> io.BytesIO:
 
 
 def artifact_locations() -> list[str]:
-    with create_engine(database.database_url(get_settings(), "mlflow")).begin() as connection:
+    with create_engine(postgres_server.database_url(get_settings(), "mlflow")).begin() as connection:
         found = connection.execute(text("SELECT artifact_location FROM experiments ORDER BY 1"))
         return [row[0] for row in found]
 
@@ -142,7 +142,7 @@ def test_what_is_restored_is_what_was_there_and_knows_its_new_place(installation
     with installation(**NO_AIRFLOW, **other) as settings:
         if served:
             # As in docker-compose.yaml: the server's database is known here, too.
-            address = database.database_url(get_settings(), "mlflow").replace("+psycopg2", "")
+            address = postgres_server.database_url(get_settings(), "mlflow").replace("+psycopg2", "")
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("NIGHTSHIFT_MLFLOW_DATABASE_URL", address)
                 get_settings.cache_clear()

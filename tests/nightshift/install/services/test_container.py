@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.errors import SettingsError, UsageError
-from nightshift.home import database
+from nightshift.home import postgres_server
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.services import airflow_env, container
 from nightshift.install.services.ports import Ports
@@ -107,8 +107,8 @@ def test_mlflow_heeds_only_the_hosts_by_which_it_is_meant_to_be_reached(composed
 
 def test_databases_have_roles_of_their_own(composed: Settings) -> None:
     users = {
-        name: database.database_url(get_settings(), name).partition("//")[2].partition(":")[0]
-        for name in database.DATABASES
+        name: postgres_server.database_url(get_settings(), name).partition("//")[2].partition(":")[0]
+        for name in postgres_server.DATABASES
     }
     assert users == {"airflow": "airflow", "ledger": "nightshift", "mlflow": "mlflow", "optuna": "nightshift"}
 

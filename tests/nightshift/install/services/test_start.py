@@ -16,7 +16,15 @@ import pytest
 from nightshift.errors import NightshiftError
 from nightshift.home import sockets
 from nightshift.home.settings import Settings
-from nightshift.install.services import control, keeper, processes, ready, service_state, start, stop
+from nightshift.install.services import (
+    home_processes,
+    housekeeping,
+    ready,
+    service_state,
+    start,
+    stop,
+    supervisor_client,
+)
 from nightshift.install.services.airflow_env import environment
 from nightshift.install.services.ports import Ports
 from nightshift.install.services.supervisor import Supervisor, log_of
@@ -58,12 +66,12 @@ def services(home: Settings) -> doctor_running.Finding:
 
 
 def pids(home: Settings) -> set[int]:
-    return {process.pid for process in processes.of_home(home.home)}
+    return {process.pid for process in home_processes.of_home(home.home)}
 
 
 def worker(home: Settings, task: str, *job: str) -> subprocess.Popen[str]:
     """A process of Airflow's executor with a task, or with none, in the words of its title; it lives while we do."""
-    marked = environment(home) | {"NIGHTSHIFT_SERVICE": processes.home_mark(home.home)}
+    marked = environment(home) | {"NIGHTSHIFT_SERVICE": home_processes.home_mark(home.home)}
     code = (
         "import setproctitle, subprocess, sys; setproctitle.setproctitle(sys.argv[1]); print(flush=True); "
         "subprocess.run(['bash', '-c', 'read', *sys.argv[2:]])"
@@ -80,7 +88,7 @@ def test_a_control_socket_that_was_removed_is_put_back_whatever_tmpdir_says(
 ) -> None:
     before = pids(home)
     assert services(home).result == "ok"
-    control.socket_file(home).unlink()
+    supervisor_client.socket_file(home).unlink()
     # A link in /tmp, through which a home of a long path is reached, as well.
     sockets.forget(home.home)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
@@ -99,13 +107,13 @@ def test_a_supervisor_that_cannot_be_asked_is_told_and_nothing_is_ended(
     with_task = worker(home, "01a22ceb-c50e", "-m", *TASK.split(), "--run-id", "x")
     until(lambda: service_state.look(home).tasks == (TASK,))
     before = pids(home)
-    supervisor = next(filter(service_state.is_supervisor, processes.of_home(home.home)))
+    supervisor = next(filter(service_state.is_supervisor, home_processes.of_home(home.home)))
     supervisor.send_signal(signal.SIGSTOP)
     assert service_state.look(home, 0.2).state == "silent", "one that hangs"
     supervisor.send_signal(signal.SIGCONT)
     assert service_state.look(home).state == "running"
 
-    for name in (control.SOCKET, control.SPARE):
+    for name in (supervisor_client.SOCKET, supervisor_client.SPARE):
         (home.run / name).unlink()
     finding = services(home)
     assert finding.result == "fail"
@@ -126,7 +134,7 @@ def test_services_whose_supervisor_was_killed_are_started_again_when_no_task_run
 ) -> None:
     with_task, idle = worker(home, "01a22ceb-c50e", "-m", *TASK.split()), worker(home, "<idle>")
     until(lambda: service_state.look(home).tasks == (TASK,))
-    supervisor = next(filter(service_state.is_supervisor, processes.of_home(home.home)))
+    supervisor = next(filter(service_state.is_supervisor, home_processes.of_home(home.home)))
     supervisor.kill()
     supervisor.wait(10)
     before = pids(home)
@@ -142,7 +150,7 @@ def test_services_whose_supervisor_was_killed_are_started_again_when_no_task_run
         list(two.map(lambda _: up(), range(2)))
     assert services(home).result == "ok"
     assert pids(home).isdisjoint(before)
-    assert len([*filter(service_state.is_supervisor, processes.of_home(home.home))]) == 1
+    assert len([*filter(service_state.is_supervisor, home_processes.of_home(home.home))]) == 1
     idle.wait(5)
 
 
@@ -179,19 +187,19 @@ def test_services_of_a_home_that_was_moved_or_of_another_checkout_are_found(
 def test_a_service_outlives_its_supervisor_and_its_log_stays_small(
     home: Settings, started: Callable[..., Supervisor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "LOG_BYTES", 30)
+    monkeypatch.setattr(housekeeping, "LOG_BYTES", 30)
     started(scheduler="while sleep 0.1; do echo one line; done")
     log = log_of(home, "scheduler")
     until(lambda: log.is_file() and log.read_text().count("one line") > 3)
-    supervisor = next(filter(service_state.is_supervisor, processes.of_home(home.home)))
+    supervisor = next(filter(service_state.is_supervisor, home_processes.of_home(home.home)))
     supervisor.kill()
     supervisor.wait(10)
     before = log.read_text().count("one line")
     until(lambda: log.read_text().count("one line") > before + 3)
 
-    control.socket_file(home).unlink()
+    supervisor_client.socket_file(home).unlink()
     sockets.forget(home.home)
-    keeper.look(home)
+    housekeeping.look(home)
     assert "one line" in log.with_suffix(".log.1").read_text()
     assert log.stat().st_size < 30
     until(lambda: "one line" in log.read_text())

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from nightshift.home.settings import Settings, get_settings
-from nightshift.install.setup import doctor, locks
+from nightshift.install.setup import doctor, lock_files
 from nightshift.install.setup.toolchain import Toolchain
 
 
@@ -90,5 +90,5 @@ def test_the_exit_status_and_json_tell_a_program(monkeypatch, settings):
 
 
 def test_every_file_that_set_up_reads_is_checked_in():
-    for name in ("requirements.lock", "requirements-java.lock", locks.RUNTIME, "jars.lock", "Makefile"):
+    for name in ("requirements.lock", "requirements-java.lock", lock_files.RUNTIME, "jars.lock", "Makefile"):
         assert (Path(get_settings().project_dir) / name).is_file()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nightshift.home import database
+from nightshift.home import postgres_server
 from nightshift.home.settings import Settings, get_settings
 from nightshift.install.services.supervisor import Supervisor
 from nightshift.install.setup import doctor_running
@@ -34,7 +34,7 @@ def test_before_the_first_start_nothing_is_wrong_and_nothing_is_started(home: Se
         ("use cases", "ports", "services", "database", "mlflow", "landing"), "ok"
     )
     assert "`make up`" in findings["services"].found
-    assert database.running(embedded) is None
+    assert postgres_server.running(embedded) is None
     assert not home.run.exists()
     assert not home.postgres.exists()
 

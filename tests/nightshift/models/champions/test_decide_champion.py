@@ -17,9 +17,9 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import PROJECT_DIR, get_settings
+from nightshift.ledger.advisory_locks import turn_if_free
 from nightshift.ledger.attempts import attempt
 from nightshift.ledger.model_decisions import add, deciding
-from nightshift.ledger.turns import turn_if_free
 from nightshift.models import champions, mlflow_connection, resolve_version, usable_version
 from nightshift.models.champions import decide_champion
 from nightshift.models.champions.compared_before import NeverComparedError

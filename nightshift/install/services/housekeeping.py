@@ -14,9 +14,9 @@ import shutil
 import time
 
 from nightshift.errors import NightshiftError
-from nightshift.home import database
+from nightshift.home import postgres_server
 from nightshift.home.settings import Settings, get_settings
-from nightshift.install.services import control
+from nightshift.install.services import supervisor_client
 
 EVERY_SECONDS = 60
 LOG_BYTES = 10_000_000
@@ -25,10 +25,10 @@ LOG_BYTES = 10_000_000
 def look(settings: Settings) -> None:
     """Put back a socket, or the link to the home, that was removed; begin logs again that have become long."""
     with contextlib.suppress(NightshiftError):
-        control.ask(settings, "getState")
+        supervisor_client.ask(settings, "getState")
     if settings.database_url is None:
         with contextlib.suppress(NightshiftError):
-            database.running(settings)
+            postgres_server.running(settings)
     for log in (settings.logs / "services").glob("*.log"):
         if log.stat().st_size > LOG_BYTES:
             shutil.copyfile(log, log.with_suffix(".log.1"))

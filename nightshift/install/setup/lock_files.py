@@ -1,4 +1,4 @@
-"""Whether the lock files fit `pyproject.toml`, without a network: ``python -m nightshift.install.setup.locks``."""
+"""Whether the lock files fit `pyproject.toml`, without a network: ``python -m nightshift.install.setup.lock_files``."""
 
 from __future__ import annotations
 

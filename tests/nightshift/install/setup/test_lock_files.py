@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nightshift.install.setup import locks
+from nightshift.install.setup import lock_files
 
 PROJECT = """
 [project]
@@ -29,13 +29,13 @@ def files(tmp_path):
 
 
 def test_the_checked_in_locks_fit():
-    assert locks.main() == 0
+    assert lock_files.main() == 0
 
 
 def test_a_good_lock_has_no_faults(files):
-    assert locks.unmet(*files, groups=("dev",)) == []
-    assert locks.untrusted(files[1]) == []
-    assert locks.pins_that_differ(files[1], files[1]) == []
+    assert lock_files.unmet(*files, groups=("dev",)) == []
+    assert lock_files.untrusted(files[1]) == []
+    assert lock_files.pins_that_differ(files[1], files[1]) == []
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_a_good_lock_has_no_faults(files):
 )
 def test_a_pin_that_does_not_fit_is_named(files, old, new, fault):
     files[1].write_text(GOOD.replace(old, new))
-    (found,) = locks.unmet(*files, groups=("dev",))
+    (found,) = lock_files.unmet(*files, groups=("dev",))
     assert fault in found
 
 
 def test_what_runs_is_pinned_without_the_tests_tools(files):
     files[1].write_text(GOOD.partition("pytest")[0])
-    assert locks.unmet(*files) == []
-    assert locks.unmet(*files, groups=("dev",)) != []
+    assert lock_files.unmet(*files) == []
+    assert lock_files.unmet(*files, groups=("dev",)) != []
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_what_runs_is_pinned_without_the_tests_tools(files):
     ],
 )
 def test_a_pin_that_was_not_tested_is_named(files, tmp_path, old, new):
-    runtime = tmp_path / locks.RUNTIME
+    runtime = tmp_path / lock_files.RUNTIME
     runtime.write_text(GOOD.replace(old, new))
-    (found,) = locks.pins_that_differ(runtime, files[1])
-    assert found.startswith(f"{locks.RUNTIME}: {new.partition('==')[0]} 2.4.")
+    (found,) = lock_files.pins_that_differ(runtime, files[1])
+    assert found.startswith(f"{lock_files.RUNTIME}: {new.partition('==')[0]} 2.4.")
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_a_pin_that_was_not_tested_is_named(files, tmp_path, old, new):
 )
 def test_a_line_that_cannot_be_trusted_is_found(files, old, new):
     files[1].write_text(GOOD.replace(old, new))
-    assert locks.untrusted(files[1])
+    assert lock_files.untrusted(files[1])

@@ -1,9 +1,9 @@
-"""What the keeper does for use cases that are added while the services run."""
+"""What housekeeping does for use cases that are added while the services run."""
 
 from __future__ import annotations
 
 from nightshift.home.settings import Settings, get_settings
-from nightshift.install.services import keeper
+from nightshift.install.services import housekeeping
 from tests.declaring import Shop
 from tests.nightshift.supervised import Pages, was_started
 
@@ -20,14 +20,14 @@ def test_a_use_case_that_is_added_gets_its_pool_once_it_can_be_read(home: Settin
     def pools() -> list[str]:
         return [body["name"] for path, body in pages.posted if path == "/api/v2/pools"]
 
-    known = keeper.with_pools(settings, frozenset())
+    known = housekeeping.with_pools(settings, frozenset())
     assert (known, pools()) == (frozenset(), [])
 
     (shop.folder / "use_case.yaml").write_text(declared)
-    known = keeper.with_pools(settings, known)
+    known = housekeeping.with_pools(settings, known)
     assert (known, pools()) == ({"shop"}, ["lake_shop"])
 
-    assert keeper.with_pools(settings, known) == {"shop"}
+    assert housekeeping.with_pools(settings, known) == {"shop"}
     assert pools() == ["lake_shop"]
 
 
@@ -37,4 +37,4 @@ def test_an_airflow_that_does_not_answer_is_asked_again(home: Settings, pages: P
     was_started(settings, pages.port)
     pages.answers["/api/v2/pools"] = 503
 
-    assert keeper.with_pools(settings, frozenset()) == frozenset()
+    assert housekeeping.with_pools(settings, frozenset()) == frozenset()

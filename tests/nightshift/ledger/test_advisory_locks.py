@@ -13,13 +13,13 @@ import sqlalchemy as sa
 
 from nightshift import ledger
 from nightshift.errors import BusyError, DatabaseUnreachableError
-from nightshift.ledger.turns import Lock, refuse_lost, turn, turn_if_free
+from nightshift.ledger.advisory_locks import Lock, refuse_lost, turn, turn_if_free
 from tests.nightshift.cut_connections import cut_the_locks
 
 NAME = "writing silver/shop/orders"
 TAKES = f"""
 import sys
-from nightshift.ledger.turns import turn
+from nightshift.ledger.advisory_locks import turn
 with turn("{NAME}"):
     print("taken", flush=True)
     sys.stdin.read()
