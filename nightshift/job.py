@@ -77,6 +77,32 @@ def run_job(
         started the job, or is the last thing in the log. Any other exception is a bug and propagates.
     """
     arguments = _parser(stage, description, add_arguments).parse_args(argv)
+
+    def work() -> None:
+        started = time.monotonic()
+        use_case = UseCase.load(arguments.use_case, get_settings())
+        job = Job(
+            stage=stage,
+            use_case=use_case,
+            catalog=Catalog(use_case),
+            dates=use_case.batch_dates(arguments.dates),
+            run_id=_run_id(arguments.run_id),
+        )
+        log.info("%s %s %s, run %s", stage, use_case.name, job.dates, job.run_id)
+        with _recorded(job) if recorded else nullcontext(job) as begun:
+            body(begun, arguments)
+        log.info("%s %s %s done in %.1f s", stage, use_case.name, job.dates, time.monotonic() - started)
+
+    return framed(stage, work)
+
+
+def framed(name: str, work: Callable[[], None]) -> int:
+    """The exit status of a program's work, done with logging set up and errors said as people read them.
+
+    Args:
+        name: of the program in logs.
+        work: raises a `NightshiftError` where it can't be done; any other exception is a bug and propagates.
+    """
     said = logging.StreamHandler()
     said.setFormatter(terminal.PlainFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[said])
@@ -87,25 +113,13 @@ def run_job(
     try:
         with explaining():
             named_user()
-            home = get_settings()
-            refuse_transfer(home)
-            use_case = UseCase.load(arguments.use_case, home)
-            job = Job(
-                stage=stage,
-                use_case=use_case,
-                catalog=Catalog(use_case),
-                dates=use_case.batch_dates(arguments.dates),
-                run_id=_run_id(arguments.run_id),
-            )
-            log.info("%s %s %s, run %s", stage, use_case.name, job.dates, job.run_id)
-            with _recorded(job) if recorded else nullcontext(job) as begun:
-                body(begun, arguments)
+            refuse_transfer(get_settings())
+            work()
     except NightshiftError as error:
-        log.error("%s failed after %.1f s (%s)", stage, time.monotonic() - started, error.kind)
+        log.error("%s failed after %.1f s (%s)", name, time.monotonic() - started, error.kind)
         if not hand_over_failure(error):
             terminal.echo(error, err=True)
         return error.exit_status
-    log.info("%s %s %s done in %.1f s", stage, use_case.name, job.dates, time.monotonic() - started)
     return 0
 
 

@@ -27,15 +27,14 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.source import FileSource, JdbcSource
 from nightshift.declarations.tables import LAYERS, PiiClass
 from nightshift.declarations.use_case import UseCase
-from nightshift.errors import ConflictError, NightshiftError, UsageError
-from nightshift.home.outside_errors import explaining
+from nightshift.errors import ConflictError, UsageError
 from nightshift.home.settings import get_settings
 from nightshift.ingest import archive
 from nightshift.ingest.delivery import landing_folder
 from nightshift.ingest.privacy.known_key import known_key
 from nightshift.ingest.privacy.person_files import files_with, remove_clear_leftovers
 from nightshift.ingest.privacy.tokens import MASK, is_token, personal_columns, token
-from nightshift.job import EXIT_STATUSES, Job, end
+from nightshift.job import EXIT_STATUSES, Job, end, framed
 from nightshift.ledger.erasures import (
     begin_erasure,
     complete_erasure,
@@ -74,18 +73,13 @@ class Wish:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job from the command line; the value is read from standard input."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    for noisy in ("py4j", "great_expectations", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    try:
-        with explaining():
-            value = None if arguments.token else sys.stdin.read().rstrip("\r\n")
-            wish = _wish(Catalog(UseCase.load(arguments.use_case, get_settings())), arguments, value)
-            erase(wish, dry_run=arguments.dry_run)
-    except NightshiftError as error:
-        terminal.echo(error, err=True)
-        return error.exit_status
-    return 0
+
+    def work() -> None:
+        value = None if arguments.token else sys.stdin.read().rstrip("\r\n")
+        wish = _wish(Catalog(UseCase.load(arguments.use_case, get_settings())), arguments, value)
+        erase(wish, dry_run=arguments.dry_run)
+
+    return framed(ERASE, work)
 
 
 def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:

@@ -144,12 +144,7 @@ def in_turn(job: Job) -> Iterator[None]:
     Else, of two runs of the same date that read different editions of its delivery, the quarantine of one could end
     beside the sources of the other.
     """
-    name = job.use_case.name
-
-    def say(who: str) -> None:
-        log.info("another run is landing %s: waiting for the end of its turn (%s)", name, who)
-
-    with turn(f"landing {name}", on_wait=say):
+    with turn(f"landing {job.use_case.name}"):
         yield
 
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -21,6 +22,10 @@ import sqlalchemy as sa
 from nightshift.errors import BusyError, DatabaseUnreachableError
 from nightshift.ledger.schema import engine
 
+log = logging.getLogger("nightshift")
+
+# How long a wait for a turn says nothing: most are over by then.
+SILENT_SECONDS = 2.0
 # Between two looks at a lock that another process holds, in seconds.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.2
 _HOLDER = """
@@ -141,24 +146,23 @@ class Lock:
 
 @contextlib.contextmanager
 def turn(
-    name: str, seconds: float | None = None, *, undone: str = "", on_wait: Callable[[str], object] | None = None
+    name: str, seconds: float | None = None, *, undone: str = "", silent_seconds: float = SILENT_SECONDS
 ) -> Iterator[None]:
-    """Wait for a lock and hold it.
+    """Wait for a lock and hold it; a wait that is not short says in the log whom it is for.
 
     Args:
         name: what is done meanwhile, like ``writing silver/shop/orders``.
         seconds: how long to wait; as long as it takes if None.
         undone: what did not happen where it does not come free in time.
-        on_wait: is told who has it, before the wait.
+        silent_seconds: how long a wait says nothing.
 
     Raises:
         BusyError: if it does not come free in time.
     """
     lock = Lock(name)
-    if not lock.take_if_free():
-        if on_wait is not None:
-            on_wait(lock.holder())
-        if not lock.take(seconds):
+    if not lock.take(silent_seconds if seconds is None else min(silent_seconds, seconds)):
+        log.info("waiting for another process that is %s (%s)", name, lock.holder())
+        if not lock.take(None if seconds is None else max(seconds - silent_seconds, 0.0)):
             raise BusyError(
                 f"another process has been {name} for more than {seconds:.0f} s ({lock.holder()}): {undone}",
                 remedy="see what that process waits for, and run this again",
@@ -189,7 +193,7 @@ def refuse_lost() -> None:
     if lost:
         raise DatabaseUnreachableError(
             f"the connection to PostgreSQL was lost while {lost[0]}, and with it this process's turn: nothing more was "
-            "published",
+            "written",
             remedy="see that it runs (`nightshift doctor`), then run this again",
         )
 

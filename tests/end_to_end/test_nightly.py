@@ -68,6 +68,17 @@ def test_each_scheduled_flight_of_a_night_has_one_score(scored: Station, day: st
     assert pc.max(scores["probability"]).as_py() <= 1
 
 
+def test_a_night_tells_waiting_dags_what_it_published_and_a_backfill_is_silent(scored: Station) -> None:
+    events = scored.api.call("GET", "assets/events", params={"source_dag_id": NIGHTLY, "limit": 100})["asset_events"]
+    by_run = {day: scored.finished[day]["dag_run_id"] for day in (NIGHT, BACKFILLED)}
+    sent = {event["uri"]: event["extra"] for event in events if event["source_run_id"] == by_run[NIGHT]}
+    tables = {f"nightshift://{USE_CASE}/{table.short_name.replace('.', '/')}" for table in Catalog(scored.use_case)}
+    assert sent.keys() <= tables
+    scores = sent[f"nightshift://{USE_CASE}/gold/scores"]
+    assert (scores["batch_dates"], scores["rows"]) == ([NIGHT], scored.scheduled_flights(NIGHT))
+    assert not [event["uri"] for event in events if event["source_run_id"] == by_run[BACKFILLED]]
+
+
 def test_every_batch_balances(scored: Station) -> None:
     """Rows in the landed files are published, quarantined or deduplicated, and none is lost."""
     published = sa.select(EntryRow).where(EntryRow.table_name.like("bronze.%"))

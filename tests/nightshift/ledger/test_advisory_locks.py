@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import subprocess
 import sys
 import time
@@ -52,16 +53,20 @@ def test_who_waits_in_vain_is_told_who_has_the_turn_and_what_was_not_done(other)
         assert (is_free, another_is_free) == (False, True)
 
 
-def test_who_waits_has_the_turn_once_it_is_free(other):
-    waited = []
+def test_who_waits_says_for_whom_and_has_the_turn_once_it_is_free(other, caplog):
+    class EndsTheOther(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            other.stdin.close()
 
-    def end(who: str) -> None:
-        waited.append(who)
-        other.stdin.close()
-
-    with turn(NAME, on_wait=end):
-        assert other.wait() == 0
-    assert waited[0].startswith(f"process {other.pid} on ")
+    caplog.set_level(logging.INFO, "nightshift")
+    ends = EndsTheOther()
+    logging.getLogger("nightshift").addHandler(ends)
+    try:
+        with turn(NAME, silent_seconds=0.1):
+            assert other.wait() == 0
+    finally:
+        logging.getLogger("nightshift").removeHandler(ends)
+    assert f"waiting for another process that is {NAME} (process {other.pid} on " in caplog.text
 
 
 def test_a_killed_process_holds_up_nobody(other):
@@ -97,7 +102,7 @@ def test_what_was_lost_with_its_connection_is_known_and_can_be_taken_again(home)
     with turn(NAME), turn("landing shop"):
         refuse_lost()
         cut_the_locks()
-        with pytest.raises(DatabaseUnreachableError, match=f"was lost while {NAME}, .* nothing more was published"):
+        with pytest.raises(DatabaseUnreachableError, match=f"was lost while {NAME}, .* nothing more was written"):
             refuse_lost()
         with turn_if_free(NAME) as is_free:
             assert is_free, "another process may have it by now"

@@ -181,7 +181,11 @@ def test_of_two_runs_that_read_different_editions_one_is_published_whole(
         shop.deliver([ADA, CY, BOB, OLD])
         other.start()
         until = time.monotonic() + WAIT_SECONDS
-        while other.is_alive() and "another run is landing" not in caplog.text and time.monotonic() < until:
+        while (
+            other.is_alive()
+            and "waiting for another process that is landing" not in caplog.text
+            and time.monotonic() < until
+        ):
             time.sleep(0.1)
         real(*arguments)
 
