@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,25 @@ def weekly(use_case: UseCase) -> UseCase:
         target={"maturity_days": 7},
         training={"validation_days": 70, "test_days": 84, "history_days": 500},
     )
+
+
+def monthly(use_case: UseCase) -> UseCase:
+    """On last days of months; whether it is late is known a month later."""
+    gates = use_case.folder / "gates.yaml"
+    gates.write_text(
+        gates.read_text(encoding="utf-8").replace("number: r2_lower\n    above: 0", "number: auc_lower\n    above: 0.5")
+    )
+    return change(
+        use_case,
+        dates={"first": "2020-01-31", "last": "2024-12-31", "cadence": "monthly", "day": "last"},
+        nightly={"lookback_days": None, "lookback_deliveries": 3},
+        task="binary",
+        target={"column": "is_late", "maturity_days": None, "maturity_deliveries": 1},
+        training={
+            "validation_days": None, "test_days": None, "validation_deliveries": 9, "test_deliveries": 9,
+            "history_deliveries": 48, "costs": {"false_alarm": 1, "missed": 2},
+        },
+    )  # fmt: skip
 
 
 def rows_of(sql: str) -> list[dict[str, Any]]:
@@ -164,11 +184,17 @@ def test_a_weekly_regression_is_scored_as_by_range_so_by_night(parcels: UseCase,
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("cadence", [weekly, monthly])
 @pytest.mark.parametrize(("frame", "sees"), [("1 preceding", False), ("1 following", True)])
 def test_a_window_of_deliveries_sees_the_future_only_where_it_asks_for_it(
-    parcels: UseCase, spark: SparkSession, landed: Landed, frame: str, sees: bool
+    parcels: UseCase,
+    spark: SparkSession,
+    landed: Landed,
+    frame: str,
+    sees: bool,
+    cadence: Callable[[UseCase], UseCase],
 ) -> None:
-    model = weekly(parcels).folder / "dbt" / "models" / "features" / "parcels_features.sql"
+    model = cadence(parcels).folder / "dbt" / "models" / "features" / "parcels_features.sql"
     text = model.read_text(encoding="utf-8")
     if sees:
         # Beyond the run's last date, too.
@@ -217,21 +243,7 @@ def test_the_demo_of_a_weekly_regression_goes_through_the_scheduler(
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_monthly_binary_model_is_scored_as_by_range_so_by_night(parcels: UseCase) -> None:
-    use_case = change(
-        parcels,
-        dates={"first": "2020-01-31", "last": "2024-12-31", "cadence": "monthly", "day": "last"},
-        nightly={"lookback_days": None, "lookback_deliveries": 3},
-        task="binary",
-        target={"column": "is_late", "maturity_days": None, "maturity_deliveries": 1},
-        training={
-            "validation_days": None, "test_days": None, "validation_deliveries": 9, "test_deliveries": 9,
-            "history_deliveries": 48, "costs": {"false_alarm": 1, "missed": 2},
-        },
-    )  # fmt: skip
-    gates = use_case.folder / "gates.yaml"
-    gates.write_text(
-        gates.read_text(encoding="utf-8").replace("number: r2_lower\n    above: 0", "number: auc_lower\n    above: 0.5")
-    )
+    use_case = monthly(parcels)
     work_through(use_case, "2020-01-01..2023-12-31", "2024-01-31..2024-02-29")
     scored = Counter(str(row["batch_date"]) for row in rows_of("SELECT batch_date FROM gold.parcels_scores"))
     assert scored == {"2024-01-31": 30, "2024-02-29": 30}
