@@ -173,6 +173,8 @@ def _dbt_models(use_case: UseCase) -> Iterator[tuple[Path, Place, Table]]:
         for number, model in enumerate(mappings(path, content, "models")):
             place = ("models", number)
             meta = _meta(path, model, place)
+            # Of helpers as well: what was cut off by mistake may have been what makes a model a table.
+            mappings(path, model, "columns", place)
             if "layer" in meta:
                 raw = _from_dbt(use_case, path, model, place)
                 yield path, place, _table({**raw, **meta}, use_case, path, _below(place, _in_dbt))

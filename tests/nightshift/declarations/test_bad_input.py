@@ -68,6 +68,7 @@ def refusal(shop: Shop) -> Callable[..., str]:
         ("totals.yml", TOTALS, "totals\n", "totals\n    name: x\n", "name: shop", "the key name stands twice", ""),
         ("totals.yml", TOTALS, TOTALS, "version: 2\nmodels:\n", "models:", "models: must be a list, and is", "take"),
         ("totals.yml", TOTALS, TOTALS[TOTALS.index("columns:") :], "columns:\n", "columns:", "must be a list", "take"),
+        ("more.yml", TOTALS, TOTALS, "models:\n  - name: m\n    columns:\n", "columns:", "must be a list", "take"),
         (
             "totals.yml",
             TOTALS,
