@@ -28,7 +28,7 @@ from airflow.sdk import DAG, chain
 
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.found_use_cases import find_use_cases
-from nightshift.declarations.training_section import FEWEST_TEST_DAYS, TRAINING_POOL
+from nightshift.declarations.training_section import TRAINING_POOL
 from nightshift.home.settings import get_settings
 from nightshift_airflow import params
 from nightshift_airflow.approval import ApproveModel
@@ -57,7 +57,10 @@ def train(catalog: Catalog) -> DAG:
             "Validation days", f"Days to tune on. Empty: {training.length('validation')}.", 366
         ),
         "test_days": params.optional_count(
-            "Test days", f"Days to evaluate on, the last ones. Empty: {training.length('test')}.", 366, FEWEST_TEST_DAYS
+            "Test days",
+            f"Days to evaluate on, the last ones. Empty: {training.length('test')}.",
+            366,
+            training.fewest_test_dates,
         ),
     }
     with DAG(

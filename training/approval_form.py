@@ -73,6 +73,7 @@ def comparison(use_case: UseCase, run_id: str, outcome: Outcome, first: dt.date 
             "",
             *_table(measures),
             "",
+            *([outcome.intervals, ""] if outcome.intervals else []),
             *_gates(outcome),
         ]
     )

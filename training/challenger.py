@@ -20,7 +20,7 @@ from training.data.dataset import Dataset
 from training.fitting.cross_fit import left_out_scores
 from training.fitting.fit import Parts, binned, event_weight, fit, raw_scores
 from training.fitting.fit_calibration import calibrate, interval
-from training.fitting.fitted import FittedModel
+from training.fitting.fitted import Calibrated, FittedModel
 from training.judging import leaks, stability
 from training.judging.comparable_days import Footing
 from training.judging.evaluate import Evaluation, best_threshold, evaluate
@@ -102,7 +102,7 @@ def challenge(
     rival = None if champion is None else predictions_of(champion, dataset, use_case)
     footing = None
     if champion is not None and rival is not None:
-        footing = Footing.of(champion, dataset.periods.test, dataset.test.days)
+        footing = Footing.of(champion, dataset.periods.test, dataset.test)
         if footing.flattered:
             log.warning("%s", footing.flattered)
     winner, model, curve = develop(use_case, dataset, budget)
@@ -157,43 +157,56 @@ def _deciding(use_case: UseCase, dataset: Dataset, parts: Parts, winner: Winner,
     raw = raw_scores(booster, validation.matrix)
     if use_case.task == BINARY:
         assert training.costs is not None  # held by the declaration
-        calibration = _calibrated(use_case, dataset, parts, winner, raw)
+        calibration, made_of = _calibrated(use_case, dataset, parts, winner, raw)
         probabilities = calibration.apply(raw)
         threshold = best_threshold(validation.labels, probabilities, validation.weights, training.costs)
-        return FittedModel(BINARY, booster, dataset.encoding, calibration, threshold, None)
+        return FittedModel(BINARY, booster, dataset.encoding, calibration, threshold, None, made_of)
     calibration = Calibration("identity")
     held = _held_out(dataset, parts, winner, raw)
     around = interval(held.labels, calibration.apply(held.raw), held.weights, training.interval)
-    return FittedModel(use_case.task, booster, dataset.encoding, calibration, None, around)
+    made_of = Calibrated("none", held.of_train, len(validation))
+    return FittedModel(use_case.task, booster, dataset.encoding, calibration, None, around, made_of)
 
 
 def _calibrated(
     use_case: UseCase, dataset: Dataset, parts: Parts, winner: Winner, raw: NDArray[np.float64]
-) -> Calibration:
+) -> tuple[Calibration, Calibrated]:
     """Fitted on rows that trees did not see: of train, left out in turn, and of validation."""
     training, held = use_case.training, _held_out(dataset, parts, winner, raw)
     weight = event_weight(dataset.train, training)
-    return calibrate(training.calibration, held.labels, held.raw, held.weights, held.days, training.seed, weight)
+    losses: dict[str, float] = {}
+    found = calibrate(
+        training.calibration, held.labels, held.raw, held.weights, held.days, training.seed, weight, held.units, losses
+    )
+    return found, Calibrated(training.calibration, held.of_train, len(dataset.validation), losses)
 
 
 class _HeldOut(NamedTuple):
-    """Rows with raw scores of trees that did not learn from them, each of shape (rows,)."""
+    """Rows with raw scores of trees that did not learn from them, each of shape (rows,); the first are of train."""
 
+    of_train: int
     labels: NDArray[np.float64]
     raw: NDArray[np.float64]
     weights: NDArray[np.float64]
     days: NDArray[np.datetime64]
+    units: NDArray[np.uint64] | None
 
 
 def _held_out(dataset: Dataset, parts: Parts, winner: Winner, raw: NDArray[np.float64]) -> _HeldOut:
     """Train, left out in turn, and validation, whose raw scores are there already."""
     train, validation = dataset.train, dataset.validation
-    left_out, there = left_out_scores(parts, train, winner.parameters, winner.rounds, dataset.embargo_days)
+    calendar = dataset.periods.train.calendar
+    left_out, there = left_out_scores(parts, train, winner.parameters, winner.rounds, dataset.embargo, calendar)
+    units = None
+    if train.units is not None and validation.units is not None:
+        units = np.append(train.units[there], validation.units)
     return _HeldOut(
+        int(there.sum()),
         np.append(train.labels[there], validation.labels),
         np.append(left_out[there], raw),
         np.append(train.weights[there], validation.weights),
         np.append(train.days[there], validation.days),
+        units,
     )
 
 

@@ -29,6 +29,7 @@ class Outcome:
         compared: the champion that it was compared with, or `none`; None where that is not known.
         flattered: what people must know of that champion's measures; empty where nothing flatters them.
         suspects: features that may know the outcome, each with the reason.
+        intervals: what those of the metrics rest on, and what they do not cover.
     """
 
     version: int | None
@@ -38,6 +39,7 @@ class Outcome:
     compared: str | None
     flattered: str
     suspects: Sequence[str] = ()
+    intervals: str = ""
 
     @property
     def refused(self) -> list[Verdict]:
@@ -64,11 +66,12 @@ def registered_before(use_case: UseCase, run_id: str) -> Outcome | None:
 
     tags = model_version(use_case, version).tags
     approval: Who = AUTO if tags.get(APPROVAL_TAG) == AUTO else PERSON
-    judged, verdicts = kept("measures.json")["judged"], kept("gates.json")
-    metrics = {name: math.nan if value is None else value for name, value in judged.items()}
+    measures, verdicts = kept("measures.json"), kept("gates.json")
+    metrics = {name: math.nan if value is None else value for name, value in measures["judged"].items()}
     gates = [_verdict(each) for each in verdicts]
     named = [name for name in tags.get(SUSPECTS_TAG, "").split(", ") if name]
-    return Outcome(version, approval, metrics, gates, tags.get(COMPARED_TAG), _flattered(tags), named)
+    compared, rest_on = tags.get(COMPARED_TAG), measures["intervals"]
+    return Outcome(version, approval, metrics, gates, compared, _flattered(tags), named, rest_on)
 
 
 def _flattered(tags: Mapping[str, str]) -> str:

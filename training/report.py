@@ -103,7 +103,11 @@ def _contents(
     evaluation, model = challenger.evaluation, challenger.model
     return {
         "gates.json": [verdict.to_dict() for verdict in challenger.verdicts],
-        "measures.json": {"judged": challenger.numbers, "side_by_side": evaluation.side_by_side},
+        "measures.json": {
+            "judged": challenger.numbers,
+            "side_by_side": evaluation.side_by_side,
+            "intervals": evaluation.basis.words,
+        },
         "features.json": {
             **dataset.encoding.to_dict(),
             "left_out": dataset.left_out,

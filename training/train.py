@@ -24,7 +24,7 @@ from functools import partial
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.score_names import FEATURE_TABLE
-from nightshift.declarations.training_section import FEWEST_TEST_DAYS
+from nightshift.declarations.training_section import Training
 from nightshift.errors import UsageError
 from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
@@ -44,6 +44,8 @@ from training.data.point_in_time_rows import read
 from training.data.time_split import Periods
 from training.judging.comparable_days import BY_NOTHING, FLATTERED_TAG
 from training.judging.gates import as_table
+from training.judging.interval_basis import IntervalBasis
+from training.judging.metrics import GroupedJackknife
 from training.judging.skew import Skew, compare
 from training.outcome import Outcome, registered_before
 from training.pinned_declarations import Pinned
@@ -111,7 +113,7 @@ def train_on(
     use_case = job.use_case
     dataset = prepare(rows, use_case, job.catalog[FEATURE_TABLE], periods)
     say_what_was_read(dataset, periods)
-    refuse_few_days(dataset, periods)
+    refuse_few_units(dataset, use_case.training)
     made_of = pinned.tags(job, dataset.digest(), periods, trials)
     with tracked_run(job, made_of) as run_id:
         outcome = registered_before(use_case, run_id)
@@ -163,6 +165,7 @@ def _made_and_judged(
     return Outcome(
         *(version, approval, challenger.numbers, challenger.verdicts, compared, challenger.flattered),
         suspects=tuple(map(str, challenger.suspects)),
+        intervals=challenger.evaluation.basis.words,
     )
 
 
@@ -191,19 +194,16 @@ def say_what_was_read(dataset: Dataset, periods: Periods) -> None:
         )  # fmt: skip
 
 
-def refuse_few_days(dataset: Dataset, periods: Periods) -> None:
+def refuse_few_units(dataset: Dataset, training: Training) -> None:
     """Spend no minutes on a model that nobody could judge, as when the newest labels have not come yet.
 
     Raises:
-        NightshiftError: if too few batch dates of the test period have rows.
+        NightshiftError: if too few batch dates or independent units of the test period have rows with a label.
     """
-    days = len(set(dataset.test.days))
-    if days < FEWEST_TEST_DAYS:
-        raise UsageError(
-            f"{days} batch dates of the test period {periods.test} have rows with a matured label, and to tell how far "
-            f"chance moves a measure {FEWEST_TEST_DAYS} are needed: raise test_days (the option --test-days, the "
-            "form's field Test days, or `training.test_days` in use_case.yaml), or let the range end earlier"
-        )
+    test = dataset.test
+    basis = IntervalBasis.of(training, test, GroupedJackknife(test.days, test.weights, test.units))
+    if not basis.is_known:
+        raise UsageError(f"test period {dataset.periods.test}: {basis.lacking}; or let the range end earlier")
 
 
 def _preload(home: Settings) -> None:

@@ -13,9 +13,19 @@ from nightshift.declarations.yaml_form import Cron, Declared, Name
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+-]{1,250}$")]
 BINARY: Final = "binary"
 REGRESSION: Final = "regression"
-# From fewer batch dates than this nobody can tell how far days differ. Drawing rows instead would take what the rows of
-# a day have in common for skill.
-FEWEST_TEST_DAYS: Final = 7
+# The unit of which two are independent, where no column is named.
+BATCH_DATE: Final = "batch_date"
+# From fewer batch dates than this no interval holds the truth as often as it says, where neighbouring dates have a
+# correlation of 0.5 (docs/models.md, `benchmarks.coverage`).
+FEWEST_TEST_DAYS: Final = 14
+# The same of values of a column, which are independent but need not have equally many rows.
+FEWEST_UNITS: Final = 20
+# What to do where a test period has too few batch dates.
+TOO_FEW_DATES: Final = (
+    "raise test_days or test_deliveries (`training` in use_case.yaml, the option --test-days, the form's field Test "
+    "days); or, where dates are few by nature, set `training.independent_unit` to a column whose values are "
+    "independent of each other, like a customer"
+)
 # The pool of one slot that lets one training at a time run, whatever use case it is for.
 TRAINING_POOL: Final = "training"
 
@@ -120,6 +130,11 @@ class Training(HasLengths):
         description="Left out between periods; unset: so that all labels of one period are known before the next.",
     )
     embargo_deliveries: int | None = Field(None, ge=0, description="The same in deliveries, instead of days.")
+    independent_unit: Name = Field(
+        BATCH_DATE,
+        description="What intervals rest on: `batch_date`, or a column of the feature table whose values are "
+        "independent of each other, like a customer or a branch, where dates are few by nature.",
+    )
     sampling: Sampling = Sampling()
     trials: PositiveInt = Field(15, description="Sets of parameters that the search tries.")
     search_seconds: PositiveInt = Field(1800, description="No trial begins after this much time.")
@@ -136,8 +151,8 @@ class Training(HasLengths):
     )
     calibration: Literal["auto", "isotonic", "platt", "none"] = Field(
         "auto",
-        description="Binary: how raw scores become probabilities; `auto`: the simplest that none surely beats on days "
-        "left out.",
+        description="Binary: how raw scores become probabilities; `auto`: by what has the least log-loss on rows left "
+        "out.",
     )
     interval: float = Field(0.8, gt=0, lt=1, description="Regression: share of outcomes that the interval must hold.")
     costs: Costs | None = Field(None, description="Binary: needed.")
@@ -151,6 +166,11 @@ class Training(HasLengths):
     )
     limits: tuple[str, ...] = Field((), description="What the model must not be used for; stands on its card.")
     approval: Approval = Approval()
+
+    @property
+    def fewest_test_dates(self) -> int:
+        """Of how many batch dates a test period consists at least."""
+        return FEWEST_TEST_DAYS if self.independent_unit == BATCH_DATE else 1
 
     @property
     def has_embargo(self) -> bool:

@@ -29,7 +29,7 @@ from nightshift.models.champions import decide_champion
 from nightshift.models.encoding import Encoding
 from scoring.dictionary_of_then import DictionaryOfThen
 from scoring.predict_and_decide import Recipe, scorer
-from training.fitting.fitted import FittedModel
+from training.fitting.fitted import Calibrated, FittedModel
 from training.register import log_model, tracked_run
 from training.register import register as register_version
 
@@ -87,9 +87,14 @@ def fitted(catalog: Catalog, seed: int = 6, rounds: int = 12) -> FittedModel:
         ),
         rounds,
     )
+    made_of = Calibrated("auto", 80, 20)
     if regression:
-        return FittedModel("regression", booster, encoding, Calibration("identity"), None, Interval(-2.5, 4.0, 0.8))
-    return FittedModel("binary", booster, encoding, Calibration("platt", slope=1.1, intercept=-0.2), 0.375, None)
+        return FittedModel(
+            "regression", booster, encoding, Calibration("identity"), None, Interval(-2.5, 4.0, 0.8), made_of
+        )
+    return FittedModel(
+        "binary", booster, encoding, Calibration("platt", slope=1.1, intercept=-0.2), 0.375, None, made_of
+    )
 
 
 def score_rows(catalog: Catalog, model: FittedModel, rows: pa.Table, rows_per_batch: int = 10_000) -> pa.Table:

@@ -69,7 +69,7 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     """Declares the toy use case under a name that no other test has, and gives a training job of it."""
 
     def declare(
-        days: int = 30, max_rows: int = 1_000_000, task: str = "binary", maturity_days: int = 2, **training: Any
+        days: int = 36, max_rows: int = 1_000_000, task: str = "binary", maturity_days: int = 2, **training: Any
     ) -> Job:
         name = f"toy_{next(_numbers)}"
         folder = tmp_path / "use_cases" / name
@@ -107,7 +107,7 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def toy_rows(
-    days: int = 30, per_day: int = 100, *, strength: float = 1.6, seed: int = 0, task: str = "binary"
+    days: int = 36, per_day: int = 100, *, strength: float = 1.6, seed: int = 0, task: str = "binary"
 ) -> pa.Table:
     """Rows of a range, as `training.data.dataset.Rows.complete` takes them; ``strength`` 0 makes the label noise."""
     generator = np.random.default_rng(seed)
@@ -142,11 +142,11 @@ def make_rows() -> Callable[..., pa.Table]:
 
 @pytest.fixture
 def prepared() -> Callable[..., Dataset]:
-    """The data set of a toy job: 14 days of train, 8 of validation and 8 of test, unless other rows are given."""
+    """The data set of a toy job: 14 days of train, 8 of validation and 14 of test, unless other rows are given."""
 
     def of(job: Job, rows: pa.Table | None = None, **made: Any) -> Dataset:
         table = toy_rows(task=job.use_case.task, **made) if rows is None else rows
-        periods = Periods.at_end(job.dates, Length(8), Length(8))
+        periods = Periods.at_end(job.dates, Length(8), Length(14))
         return prepare(Rows.complete(table), job.use_case, job.catalog["gold.features"], periods)
 
     return of

@@ -24,7 +24,7 @@ from training.search.study import Study
 
 TRIALS = 10
 STOPPED_AFTER = 5
-PERIODS = Periods.at_end(BatchDates.parse("2024-01-01..2024-01-09"), Length(1), Length(7))
+PERIODS = Periods.at_end(BatchDates.parse("2024-01-01..2024-01-16"), Length(1), Length(14))
 
 
 def made(seed: int = 0, **training: object) -> tuple[Parts, SimpleNamespace]:

@@ -61,14 +61,17 @@ def test_a_feature_that_does_most_of_the_work_is_a_suspect_until_it_was_looked_a
     assert found == [["signal"], []]
 
 
-def test_a_model_whose_test_has_rows_on_six_days_is_refused_and_it_is_said_why(toy, prepared, make_rows, caplog):
+def test_a_model_whose_test_has_rows_on_too_few_days_is_refused_and_it_is_said_why(toy, prepared, make_rows, caplog):
     rows = make_rows()
-    day = np.repeat(np.arange(30), 100)
+    day = np.repeat(np.arange(36), 100)
     job = toy()
     made = challenged(job, prepared(job, rows.filter(pa.array(~np.isin(day, [23, 26])))))
     refused = {"better_than_constant_rate", "ranks_better_than_chance"}
     assert refused <= {each.name for each in made.refused}
-    assert "rows on 6 days, fewer than 7 days with rows: raise test_days" in caplog.text
+    assert (
+        "12 batch dates of the test period have rows, and to tell how far chance moves a measure 14 are needed"
+        in caplog.text
+    )
     assert made.numbers["auc"] > 0.7
 
 
@@ -82,14 +85,17 @@ def test_a_regression_has_its_own_measure_of_a_leak(toy, prepared):
 @pytest.mark.parametrize("weight", [20, "balanced"])
 def test_weighed_events_do_not_move_probabilities_where_few_days_prove_nothing(toy, make_rows, weight, monkeypatch):
     """Three days to train on and three to calibrate on: hardly enough to choose by."""
-    job = toy(days=13, event_weight=weight)
-    rows = make_rows(days=13, per_day=60, strength=0.5, seed=2)
-    rare = rows.filter(pa.array((rows["label"].to_numpy(zero_copy_only=False) == 0) | (np.arange(780) % 4 == 0)))
+    job = toy(days=20, event_weight=weight)
+    rows = make_rows(days=20, per_day=60, strength=0.5, seed=2)
+    rare = rows.filter(pa.array((rows["label"].to_numpy(zero_copy_only=False) == 0) | (np.arange(1200) % 4 == 0)))
     dataset = prepare(
-        Rows.complete(rare), job.use_case, job.catalog["gold.features"], Periods.at_end(job.dates, Length(3), Length(7))
+        Rows.complete(rare),
+        job.use_case,
+        job.catalog["gold.features"],
+        Periods.at_end(job.dates, Length(3), Length(14)),
     )
     taken_out = []
-    monkeypatch.setattr(module, "calibrate", lambda *given: taken_out.append(given[-1]) or calibrate(*given))
+    monkeypatch.setattr(module, "calibrate", lambda *given: taken_out.append(given[6]) or calibrate(*given))
     made = challenged(job, dataset)
     events = float(dataset.train.labels.sum())
     known = 20.0 if weight == 20 else (len(dataset.train) - events) / events
@@ -116,17 +122,17 @@ def test_the_interval_of_values_comes_from_train_left_out_and_validation(toy, pr
 
 def test_the_embargo_of_the_split_is_that_of_what_is_left_out(toy, make_rows, monkeypatch):
     job = toy()
-    periods = Periods.at_end(job.dates, Length(8), Length(8), Length(2))
+    periods = Periods.at_end(job.dates, Length(8), Length(14), Length(2))
     dataset = prepare(Rows.complete(make_rows()), job.use_case, job.catalog["gold.features"], periods)
     asked = []
 
-    def left_out(parts, train, parameters, rounds, embargo_days):
-        asked.append(embargo_days)
-        return left_out_scores(parts, train, parameters, rounds, embargo_days)
+    def left_out(parts, train, parameters, rounds, embargo, calendar):
+        asked.append(embargo)
+        return left_out_scores(parts, train, parameters, rounds, embargo, calendar)
 
     monkeypatch.setattr(module, "left_out_scores", left_out)
     challenged(job, dataset)
-    assert asked == [dataset.embargo_days] == [2]
+    assert asked == [dataset.embargo] == [2]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from training.data.dataset import Dataset, Part
 from training.data.time_split import Periods
 from training.fitting.fit import binned, fit, raw_scores
 from training.fitting.fit_calibration import calibrate
-from training.fitting.fitted import FittedModel
+from training.fitting.fitted import Calibrated, FittedModel
 from training.judging import leaks, stability
 from training.judging.evaluate import best_threshold, evaluate
 from training.judging.gates import Facts, judge, load_gates
@@ -88,7 +88,9 @@ def verdicts_of(flights, labels, use_case):
     raw, training = raw_scores(booster, tuned.matrix), use_case.training
     calibration = calibrate(training.calibration, tuned.labels, raw, tuned.weights, tuned.days, training.seed)
     threshold = best_threshold(tuned.labels, calibration.apply(raw), tuned.weights, training.costs)
-    model = FittedModel(use_case.task, booster, encoding, calibration, threshold, None)
+    model = FittedModel(
+        use_case.task, booster, encoding, calibration, threshold, None, Calibrated(training.calibration, 0, len(tuned))
+    )
     evaluation = evaluate(model, dataset, use_case)
     numbers = {
         **evaluation.metrics,

@@ -18,7 +18,7 @@ from training.judging.gates import load_gates
 from training.pinned_declarations import Pinned
 
 
-def tags(job, *, test_days=8, trials=3, rows="as they were"):
+def tags(job, *, test_days=14, trials=3, rows="as they were"):
     periods = Periods.at_end(job.dates, Length(8), Length(test_days))
     return Pinned.of(job.use_case).tags(job, rows, periods, trials)
 
@@ -54,7 +54,7 @@ def test_what_did_not_change_has_equal_tags(toy):
 @pytest.mark.parametrize(
     ("change", "differs"),
     [
-        (lambda job: tags(job, test_days=9), {"period.train", "period.validation", "period.test"}),
+        (lambda job: tags(job, test_days=15), {"period.train", "period.validation", "period.test"}),
         (lambda job: tags(job, trials=4), {"trials"}),
         (lambda job: tags(job, rows="others"), {"sha256.rows"}),
     ],

@@ -24,10 +24,11 @@ from nightshift.models import champions, mlflow_connection, resolve_version
 from nightshift.models.calibrated_predictions import Calibration, Interval
 from nightshift.models.encoding import Encoding
 from nightshift.models.model_version import load
-from training.fitting.fitted import FittedModel
+from training.fitting.fitted import Calibrated, FittedModel
 from training.register import decided_by, log_model, log_training, register, tracked_run, version_of_run
 
 FEATURES = ("signal", "other")
+MADE_OF = Calibrated("auto", 80, 20)
 # A stand-in for the data set: only the example comes from it.
 DATASET = SimpleNamespace(test=SimpleNamespace(matrix=np.zeros((8, 2), dtype=np.float32)))
 
@@ -41,9 +42,9 @@ def fitted(task="binary"):
     booster = lgb.train({"objective": objective, "verbosity": -1, "num_threads": 1}, data, num_boost_round=3)
     if task == "binary":
         isotonic = Calibration("isotonic", knots=(-1.1, 0.3, 1.0 / 3), probabilities=(1e-05, 0.1 + 0.2, 0.7))
-        return FittedModel("binary", booster, Encoding(FEATURES, {}), isotonic, 2 / 3, None)
+        return FittedModel("binary", booster, Encoding(FEATURES, {}), isotonic, 2 / 3, None, MADE_OF)
     interval = Interval(-1 / 3, 1e-17, 0.8)
-    return FittedModel("regression", booster, Encoding(FEATURES, {}), Calibration("identity"), None, interval)
+    return FittedModel("regression", booster, Encoding(FEATURES, {}), Calibration("identity"), None, interval, MADE_OF)
 
 
 def runs_of(job):

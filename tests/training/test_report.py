@@ -39,7 +39,7 @@ def reported(job, dataset, storage, skew=None):
     budget = Budget(3, 600, f"{job.use_case.name}/reported", storage)
     gates = load_gates(job.use_case) if job.use_case.task == "binary" else (VALUES_GATE,)
     challenger = challenge(job.use_case, dataset, gates, budget, None, skew)
-    periods = Periods.at_end(job.dates, Length(8), Length(8))
+    periods = Periods.at_end(job.dates, Length(8), Length(14))
     declared = {name: (job.use_case.folder / name).read_bytes() for name in ("use_case.yaml", "gates.yaml")}
     report = write_report(job, challenger, dataset, periods, {"code_version": "abc"}, None, skew, declared)
     (job.use_case.folder / "gates.yaml").write_text("edited: meanwhile\n")
@@ -82,7 +82,7 @@ def test_the_rise_of_missing_values_is_the_one_that_was_judged(toy, prepared):
     _, challenger, declared = reported(job, dataset, None)
     assert challenger.numbers["largest_missing_rise"] == max(challenger.missing_rise.values())
     judged = dataclasses.replace(challenger, missing_rise={"signal": 0.4321, "other": 0.0, "kind": 0.0})
-    periods = Periods.at_end(job.dates, Length(8), Length(8))
+    periods = Periods.at_end(job.dates, Length(8), Length(14))
     with write_report(job, judged, dataset, periods, {"code_version": "abc"}, None, None, declared) as folder:
         assert read(folder / "features.json")["missing_rise"] == judged.missing_rise
         assert "| 43.2% |" in (folder / "card/card.md").read_text()

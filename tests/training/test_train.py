@@ -49,7 +49,7 @@ VERSION = "delta_version.gold/toy/features"
 
 def train(job, rows, trials=3, version=7):
     read = Rows.complete(rows, {"gold/toy/features": version})
-    train_on(job, Pinned.of(job.use_case), read, Periods.at_end(job.dates, Length(8), Length(8)), trials)
+    train_on(job, Pinned.of(job.use_case), read, Periods.at_end(job.dates, Length(8), Length(14)), trials)
 
 
 def again(job):
@@ -137,11 +137,13 @@ def test_a_challenger_that_is_not_better_leaves_the_champion_as_it_was(toy, make
 
 
 def test_newest_days_without_labels_are_said_before_the_search(toy, make_rows):
-    """The period is long enough; of its eight days, two have no labels yet."""
+    """The period is long enough; of its 14 days, two have no labels yet."""
     job = toy()
     rows = make_rows()
     newest = pc.greater(rows["batch_date"], pa.scalar(job.dates.last - dt.timedelta(days=2)))
-    with pytest.raises(NightshiftError, match=r"^6 batch dates of the test period .* 7 are needed: raise test_days"):
+    with pytest.raises(
+        NightshiftError, match=r"12 batch dates of the test period have rows, .* 14 are needed: raise test_days"
+    ):
         train(job, rows.filter(pc.invert(newest)))
     assert runs_of(job) == []
 
@@ -416,7 +418,7 @@ def test_where_the_world_has_turned_round_the_better_challenger_wins(toy, make_r
     assert "no champion that beats a constant" in Path(verdicts).read_text()
 
 
-@pytest.mark.parametrize(("declared", "asked"), [({"test_days": 6}, []), ({"test_days": 8}, ["--test-days", "6"])])
+@pytest.mark.parametrize(("declared", "asked"), [({"test_days": 6}, []), ({"test_days": 14}, ["--test-days", "6"])])
 def test_too_few_test_days_end_before_anything_is_read(toy, capsys, declared, asked):
     job = toy(validation_days=8, **declared)
     assert main(["--use-case", job.use_case.name, "--dates", str(job.dates), *asked]) == 65
@@ -424,7 +426,7 @@ def test_too_few_test_days_end_before_anything_is_read(toy, capsys, declared, as
 
 
 def test_a_phrase_for_what_is_no_feature_ends_before_anything_is_read(toy, capsys):
-    job = toy(validation_days=8, test_days=8)
+    job = toy(validation_days=8, test_days=14)
     (job.use_case.folder / "reasons.yaml").write_text("features:\n  nope: {raises: much of it, lowers: little of it}\n")
     assert main(["--use-case", job.use_case.name, "--dates", str(job.dates)]) == 65
     assert "nope" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def judged(job, table):
         Rows.complete(table),
         job.use_case,
         job.catalog["gold.features"],
-        Periods.at_end(job.dates, Length(8), Length(8)),
+        Periods.at_end(job.dates, Length(8), Length(14)),
     )
     budget = Budget(trials=2, seconds=60, study=f"{job.use_case.name}/1")
     return challenge(job.use_case, dataset, load_gates(job.use_case), budget), dataset

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.figures import number
 from training.card.card_limits import limits
-from training.card.measures_in_words import MEASURES_IN_WORDS, OF_SLICES, PERIODS, Measure, calibration_words
+from training.card.measures_in_words import MEASURES_IN_WORDS, OF_SLICES, Measure, calibration_words, period_words
 from training.judging.evaluate import interval_level
 from training.judging.slice_measures import SMALLEST_CLASS
 
@@ -32,7 +32,7 @@ def template_values(card: Card) -> dict[str, Any]:
         "predicts": _predicts(card),
         "periods": _periods(card),
         "data_versions": _starting(card.provenance, "delta_version."),
-        "calibration": calibration_words(challenger.model.calibration),
+        "calibration": calibration_words(challenger.model),
         "headline": _headline(card),
         "side_by_side": _side_by_side(card),
         "slice_columns": OF_SLICES[challenger.model.task],
@@ -64,7 +64,8 @@ def _periods(card: Card) -> list[dict[str, Any]]:
         made.append(
             {
                 "name": name, "dates": str(dates), "days": len(dates), "rows": len(part), "mean": part.rate,
-                "feature_rows": rows, "covered": matured / rows if rows else None, "role": PERIODS[name],
+                "feature_rows": rows, "covered": matured / rows if rows else None,
+                "role": period_words(name, card.challenger.model),
             }
         )  # fmt: skip
     return made

@@ -11,6 +11,7 @@ from nightshift.figures import share
 from training.judging.slice_measures import SMALLEST_CLASS
 
 if TYPE_CHECKING:
+    from nightshift.dates import BatchDates
     from training.card.make_card import Card
 
 DAYS_OF_A_YEAR = 365
@@ -48,15 +49,20 @@ def _of_time(card: Card) -> Iterator[str]:
     months = np.unique(card.dataset.test.days.astype("datetime64[M]"))
     if len(months) == 1:
         yield f"Tested on one month only ({months[0]}): how it does in other months is not known."
-    elif len(card.periods.test) < DAYS_OF_A_YEAR:
+    elif not _is_a_year(card.periods.test):
         yield f"Tested on {months[0]} to {months[-1]} only: how it does in other seasons is not known."
-    if len(card.periods.train) < DAYS_OF_A_YEAR:
+    if not _is_a_year(card.periods.train):
         yield (
-            f"Learned from {len(card.periods.train)} days, less than a year: seasons and holidays outside "
+            f"Learned from {len(card.periods.train)} batch dates, less than a year: seasons and holidays outside "
             f"{card.periods.train} it has never seen."
         )
     if card.champion is None:
         yield "It is compared with a constant, as there was no champion to compare it with."
+
+
+def _is_a_year(period: BatchDates) -> bool:
+    """Whether the batch date after a period is a year after its first."""
+    return (period.calendar.later(period.last, 1) - period.first).days >= DAYS_OF_A_YEAR
 
 
 def _of_parts(card: Card) -> Iterator[str]:

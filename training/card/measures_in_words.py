@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nightshift.figures import number
 
 if TYPE_CHECKING:
-    from nightshift.models.calibrated_predictions import Calibration
+    from training.fitting.fitted import Calibrated, FittedModel
 
 
 @dataclass(frozen=True)
@@ -67,24 +67,51 @@ OF_SLICES = {
 }  # fmt: skip
 PERIODS = {
     "train": "grew the trees",
-    "validation": "stopped them, chose between trials, calibrated, set what decides",
+    "validation": "stopped them, chose between trials, set what decides",
     "test": "took part in no choice; all that is judged was measured on it",
 }
-NO_MAP_WON = "no map surely saved log-loss on days left out"
-CALIBRATIONS = {
-    "isotonic": "isotonic regression, on train days left out and validation",
-    "platt": "Platt scaling, on train days left out and validation",
-    "none": f"none: {NO_MAP_WON}, or it was declared so",
-    "identity": "none, as values need none",
-}
+MAPS = {"none": "no map", "platt": "Platt scaling", "isotonic": "isotonic regression"}
 
 
-def calibration_words(calibration: Calibration) -> str:
-    """How raw scores became what is published."""
-    # No fit gives exactly this slope: it is the map that takes the weight of events out, and nothing else.
-    if calibration.kind == "platt" and calibration.slope == 1:
-        return f"the shift of the weight of events taken out ({calibration.intercept:+.4g} log-odds); {NO_MAP_WON}"
-    return CALIBRATIONS[calibration.kind]
+def period_words(name: str, model: FittedModel) -> str:
+    """What a period was used for."""
+    made = "calibrated" if model.threshold is not None else "gave the interval"
+    also = {
+        "train": f"; left out in turn, it {made} too" if model.calibrated.train else "",
+        "validation": f", {made}",
+    }
+    # Where no map was fitted, no row calibrated.
+    return PERIODS[name] + (also.get(name, "") if model.threshold is None or _is_fitted(model) else "")
+
+
+def calibration_words(model: FittedModel) -> str:
+    """How raw scores became what is published: what was done, why, and on which rows."""
+    calibration, made = model.calibration, model.calibrated
+    if calibration.kind == "identity":
+        return f"none, as values need none; their interval comes from the residuals of {_rows_of(made)}"
+    done = f"{MAPS[calibration.kind]}, fitted on {_rows_of(made)}"
+    if calibration.kind == "none":
+        done = "none: probabilities are the raw scores' own"
+    elif not _is_fitted(model):
+        done = f"only the known shift of the weight of events is taken out ({calibration.intercept:+.4g} log-odds)"
+    if made.declared != "auto":
+        return f"{done}; declared by training.calibration, not chosen"
+    if len(made.losses) < 2:
+        return f"{done}; no map could be fitted on some of these rows and tried on the others"
+    tried = ", ".join(f"{MAPS[name]} {number(loss, 5)}" for name, loss in made.losses.items())
+    return f"{done}; it had the least log-loss on rows left out of {_rows_of(made)}: {tried}"
+
+
+def _is_fitted(model: FittedModel) -> bool:
+    """Whether a map was fitted; no fit gives exactly the slope of that which takes the weight of events out."""
+    return model.calibration.kind == "isotonic" or (model.calibration.kind == "platt" and model.calibration.slope != 1)
+
+
+def _rows_of(made: Calibrated) -> str:
+    validation = f"{made.validation:,} rows of validation"
+    if not made.train:
+        return f"{validation} alone, as no part of train could be left out"
+    return f"{made.train:,} rows of train, each scored by trees that had not seen it, and {validation}"
 
 
 def interval_in_words(lower: float | None, upper: float | None, digits: int = 4) -> str:

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError
 from nightshift.models.encoding import Encoding
 from training.data.declaration_checks import LABEL, WEIGHT
+from training.data.independent_units import units_of
 from training.data.point_in_time_rows import Rows, read
 from training.data.refusals import (
     refuse_duplicates,
@@ -51,12 +52,14 @@ class Part:
         labels: binary: 1 where the event happened, else 0; regression: the value. Shape (rows,).
         weights: how many rows of the feature table each one stands for, shape (rows,); measures are weighted with it.
         days: batch date of each row, shape (rows,).
+        units: hash of the row's value of `training.independent_unit`, shape (rows,); None where that is the batch date.
     """
 
     matrix: NDArray[np.float32]
     labels: NDArray[np.float64]
     weights: NDArray[np.float64]
     days: NDArray[np.datetime64]
+    units: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,6 +69,11 @@ class Part:
         """Weighted mean of the labels; binary: the share of rows with the event."""
         return float(np.average(self.labels, weights=self.weights))
 
+    def of(self, rows: NDArray[np.bool_]) -> Self:
+        """Some of the rows, by their mask."""
+        units = None if self.units is None else self.units[rows]
+        return type(self)(self.matrix[rows], self.labels[rows], self.weights[rows], self.days[rows], units)
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -73,7 +81,7 @@ class Dataset:
 
     Attributes:
         tables: by the name of the part its rows before they were encoded, in the order of the part: batch date, keys,
-            features, and the columns of `training.slices` and `training.fairness`.
+            features, and the columns of `training` by whose values a model is judged.
         coverage: batch date -> (feature rows, rows with a matured label).
         left_out: features that say nothing in the train period.
         periods: the split, with all batch dates of each period, whether a label has come or not.
@@ -89,9 +97,10 @@ class Dataset:
     periods: Periods
 
     @property
-    def embargo_days(self) -> int:
+    def embargo(self) -> int:
         """Batch dates that were left out between train and validation."""
-        return (self.periods.validation.first - self.periods.train.last).days - 1
+        train, validation = self.periods.train, self.periods.validation
+        return train.calendar.distance(train.last, validation.first) - 1
 
     @property
     def constant(self) -> float:
@@ -127,7 +136,7 @@ def prepare(rows: Rows, use_case: UseCase, features: Table, periods: Periods) ->
 
     Raises:
         NightshiftError: if rows hold duplicate keys, infinite values or features without any value, if no label has
-            matured, or if a period is empty or all its labels are equal.
+            matured, or if a period is empty or all its labels are equal, or if rows lack their independent unit.
     """
     keys = [PARTITION, *features.keys]
     refuse_unmatured(rows, use_case)
@@ -140,7 +149,8 @@ def prepare(rows: Rows, use_case: UseCase, features: Table, periods: Periods) ->
     refuse_empty_features(matured, features)
     kept, left_out = _informative(tables["train"], features.features)
     encoding = Encoding.learned(tables["train"], kept)
-    parts = {name: _part(table, encoding) for name, table in tables.items()}
+    unit = use_case.training.independent_unit
+    parts = {name: _part(table, encoding, unit) for name, table in tables.items()}
     bare = {name: table.drop_columns([LABEL, WEIGHT]) for name, table in tables.items()}
     for name in ("validation", "test"):
         _say_unseen(name, bare[name], parts[name], encoding)
@@ -199,10 +209,11 @@ def _as_parquet(column: pa.Table) -> pa.Buffer:
     return sink.getvalue()
 
 
-def _part(rows: pa.Table, encoding: Encoding) -> Part:
+def _part(rows: pa.Table, encoding: Encoding, unit: str) -> Part:
     return Part(
         matrix=encoding.matrix(rows),
         labels=rows[LABEL].to_numpy().astype(np.float64),
         weights=rows[WEIGHT].to_numpy().astype(np.float64),
         days=rows[PARTITION].to_numpy().astype("datetime64[D]"),
+        units=units_of(rows, unit),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.tables import NUMBERS, Table
-from nightshift.declarations.training_section import BINARY
+from nightshift.declarations.training_section import BATCH_DATE, BINARY
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
 from nightshift.models.encoding import check_types
@@ -16,6 +16,8 @@ from nightshift.models.encoding import check_types
 LABEL, WEIGHT = "label", "_weight"
 # 0 and 1 of a whole number are as good a label as false and true; other values are refused when they are seen.
 _BINARY_LABELS = ("boolean", "int", "bigint")
+# What names a customer or a branch; other types are quantities, or have a handful of values.
+_UNITS = ("string", "int", "bigint")
 
 
 def check_declarations(catalog: Catalog) -> None:
@@ -36,7 +38,9 @@ def check_declarations(catalog: Catalog) -> None:
 
 def carried_columns(use_case: UseCase) -> tuple[str, ...]:
     """Columns of the feature table by whose values a model is judged, features or not."""
-    return tuple(dict.fromkeys([*use_case.training.slices, *use_case.training.fairness]))
+    training = use_case.training
+    units = [] if training.independent_unit == BATCH_DATE else [training.independent_unit]
+    return tuple(dict.fromkeys([*training.slices, *training.fairness, *units]))
 
 
 def _label_faults(use_case: UseCase, features: Table, labels: Table) -> Iterator[str]:
@@ -75,6 +79,23 @@ def _column_faults(use_case: UseCase, features: Table) -> Iterator[str]:
                     f"training.{field}: {name} is no column of {features.label}; columns there: "
                     f"{_listed(features.column_names)}"
                 )
+    yield from _unit_faults(training.independent_unit, features)
+
+
+def _unit_faults(unit: str, features: Table) -> Iterator[str]:
+    if unit == BATCH_DATE:
+        return
+    declared = next((column for column in features.columns if column.name == unit), None)
+    if declared is None:
+        yield (
+            f"training.independent_unit: {unit} is no column of {features.label}; it is {BATCH_DATE}, or one of "
+            f"{_listed(column.name for column in features.columns if column.type in _UNITS)}"
+        )
+    elif declared.type not in _UNITS:
+        yield (
+            f"training.independent_unit: {unit} of {features.label} is a {declared.type}, and what names a unit is one "
+            f"of {', '.join(_UNITS)}"
+        )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from nightshift.dates import BatchDates, Length
-from nightshift.declarations.training_section import FEWEST_TEST_DAYS
+from nightshift.declarations.training_section import FEWEST_TEST_DAYS, TOO_FEW_DATES
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError
 
@@ -46,10 +46,18 @@ class Periods:
             training.length("validation") if validation_days is None else Length(validation_days),
             training.length("test") if test_days is None else Length(test_days),
             embargo,
+            training.fewest_test_dates,
         )
 
     @classmethod
-    def at_end(cls, dates: BatchDates, validation: Length, test: Length, embargo: Length = _NONE) -> Self:
+    def at_end(
+        cls,
+        dates: BatchDates,
+        validation: Length,
+        test: Length,
+        embargo: Length = _NONE,
+        fewest_test_dates: int = FEWEST_TEST_DAYS,
+    ) -> Self:
         """Take the test period from the end of the range, validation before it, and train on the rest.
 
         Args:
@@ -57,6 +65,7 @@ class Periods:
             validation: length of the validation period.
             test: length of the test period.
             embargo: what is left out before the validation and before the test period.
+            fewest_test_dates: that the test period must have.
 
         Raises:
             NightshiftError: if a period would be empty, or the test period too short to judge by.
@@ -71,11 +80,10 @@ class Periods:
         validation_last = calendar.last_due(test_first, embargo + 1)
         validation_first = calendar.begin(validation_last, validation)
         train_last = calendar.last_due(validation_first, embargo + 1)
-        if len(dates.between(test_first, dates.last)) < FEWEST_TEST_DAYS:
+        if len(dates.between(test_first, dates.last)) < fewest_test_dates:
             raise UsageError(
                 f"{test} to test are too few: how far chance moves a measure is told by how batch dates differ, and "
-                f"that needs {FEWEST_TEST_DAYS} of them. Raise test_days: the option --test-days, the form's field "
-                "Test days, or `training.test_days` in use_case.yaml"
+                f"that needs {fewest_test_dates} of them: {TOO_FEW_DATES}"
             )
         if train_last < dates.first or not validation_first <= validation_last < test_first:
             apart = f", {embargo} of embargo before each of them" if embargo.count else ""

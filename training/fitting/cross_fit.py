@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nightshift.dates import DAILY, Calendar
 from training.fitting.fit import Parts, raw_scores, refit
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ STRETCHES = 5
 
 
 def left_out_scores(
-    parts: Parts, train: Part, parameters: Mapping[str, Any], rounds: int, embargo_days: int = 0
+    parts: Parts,
+    train: Part,
+    parameters: Mapping[str, Any],
+    rounds: int,
+    embargo: int = 0,
+    calendar: Calendar = DAILY,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Leave out each stretch of days in turn, grow as many rounds on the others, and score what was left out.
 
@@ -33,30 +39,30 @@ def left_out_scores(
         train: its train part.
         parameters: of the search's winner.
         rounds: after which validation was best.
-        embargo_days: batch dates around a stretch that the trees do not see either, as between the periods.
+        embargo: batch dates around a stretch that the trees do not see either, as between the periods.
+        calendar: of the batch dates.
 
     Returns:
-        Raw scores of the train rows, and which of them there are: none where the days do not make two stretches, or
-        the embargo leaves nothing to grow on.
+        Raw scores of the train rows, and which of them there are: none where neither days nor independent units make
+        two stretches, or the embargo leaves nothing to grow on.
     """
     days, number = np.unique(train.days, return_inverse=True)
-    stretches = min(STRETCHES, len(days))
     raw, there = np.zeros(len(train)), np.zeros(len(train), dtype=bool)
+    # Where a row stands in the calendar; of a single batch date, units are left out instead, and none is near another.
+    place = np.array([calendar.number(day) for day in days.tolist()])[number]
+    if len(days) < 2 and train.units is not None:
+        days, number = np.unique(train.units, return_inverse=True)
+        place, embargo = number, 0
+    stretches = min(STRETCHES, len(days))
     if stretches < 2:
         return raw, there
     stretch = number * stretches // len(days)
     for each in range(stretches):
         left_out = stretch == each
-        seen = np.flatnonzero(_apart(train.days, train.days[left_out], embargo_days))
+        first, last = place[left_out].min(), place[left_out].max()
+        seen = np.flatnonzero((place < first - embargo) | (place > last + embargo))
         if not len(seen):
             continue
         booster = refit(parts, parameters, seen, rounds)
         raw[left_out], there[left_out] = raw_scores(booster, train.matrix[left_out]), True
     return raw, there
-
-
-def _apart(days: NDArray[np.datetime64], left_out: NDArray[np.datetime64], embargo_days: int) -> NDArray[np.bool_]:
-    """Which days are further than the embargo from a stretch of days."""
-    embargo = np.timedelta64(embargo_days, "D")
-    apart: NDArray[np.bool_] = (days < left_out.min() - embargo) | (days > left_out.max() + embargo)
-    return apart

@@ -1,14 +1,14 @@
 """Fit what turns raw scores into probabilities that can be believed, on rows that the trees did not learn from.
 
-Which way is best is found by leaving out blocks of their days in turn: a calibration that only follows the days which
-it was fitted on loses there.
+Which way is best is found by leaving out blocks of their days in turn, or of independent units where days are few: a
+calibration that only follows the rows which it was fitted on loses there.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -41,18 +41,23 @@ def calibrate(
     days: NDArray[np.datetime64],
     seed: int,
     event_weight: float = 1.0,
+    units: NDArray[np.uint64] | None = None,
+    losses: dict[str, float] | None = None,
 ) -> Calibration:
     """The calibration of a binary model.
 
     Args:
         method: ``auto``: whichever of the raw sigmoid (where events weighed more, less the shift that this is known
-            to make), Platt's map and isotonic regression has the least log-loss on days that it was not fitted on.
+            to make), Platt's map and isotonic regression has the least log-loss on blocks of days that it was not
+            fitted on.
         labels: 1 where the event happened, else 0; shape (rows,), as all that follow.
         raw: margins (log-odds) of the model.
         weights: how many rows of the period each row stands for.
         days: batch dates.
-        seed: draws groups of rows where there are fewer days than folds.
+        seed: draws groups of rows where there are fewer days than folds, and no units.
         event_weight: how much an event weighed when the trees were grown.
+        units: hash of the row's independent unit; None where that is the batch date.
+        losses: gets, for ``auto``, the log-loss on rows left out of each way that could be fitted.
 
     Raises:
         NightshiftError: if raw scores are not finite, or the labels know one class only.
@@ -62,7 +67,11 @@ def calibrate(
     if labels.min() == labels.max():
         raise DataError(f"all labels to calibrate on are {labels[0]:g}: choose a longer validation period")
     if method == "auto":
-        return _best(labels, raw, weights, days, seed, event_weight)
+        found = _left_out_losses(labels, raw, weights, list(_blocks(days, units, seed)), event_weight)
+        if losses is not None:
+            losses.update(found)
+        # Of equal ones the first, which is the simplest.
+        return _fits(event_weight)[min(found, key=found.__getitem__, default="none")](labels, raw, weights)
     return _fits(event_weight)[method](labels, raw, weights)
 
 
@@ -88,39 +97,33 @@ def interval(labels: Floats, predicted: Floats, weights: Floats, coverage: float
     return Interval(-_upper_end(-residuals, weights, level), _upper_end(residuals, weights, level), coverage)
 
 
-def _best(
-    labels: Floats, raw: Floats, weights: Floats, days: NDArray[np.datetime64], seed: int, event_weight: float
-) -> Calibration:
-    """By the method that loses least on rows that were left out; of equal ones by the simplest."""
-    fits = _fits(event_weight)
-    best, least = "none", _left_out_loss(fits["none"], labels, raw, days, weights, seed)
-    for name in ("platt", "isotonic"):
-        loss = _left_out_loss(fits[name], labels, raw, days, weights, seed)
-        if loss is None or least is None:
-            continue
-        log.info("calibration: %s saves %.5f of log-loss on days left out against %s", name, least - loss, best)
-        if loss < least:
-            best, least = name, loss
-    return fits[best](labels, raw, weights)
+def _left_out_losses(
+    labels: Floats, raw: Floats, weights: Floats, blocks: Sequence[NDArray[np.bool_]], event_weight: float
+) -> dict[str, float]:
+    """Log-loss of each method by fits that did not see the row's block; without those that could not be fitted."""
+    found = {}
+    for name, fit in _fits(event_weight).items():
+        losses = np.empty(len(labels))
+        for held_out in blocks:
+            seen = labels[~held_out]
+            if not len(seen) or seen.min() == seen.max():
+                break
+            probability = fit(seen, raw[~held_out], weights[~held_out]).apply(raw[held_out])
+            losses[held_out] = -np.log(np.where(labels[held_out] > 0.5, probability, 1 - probability))
+        else:
+            found[name] = float(weights @ losses / weights.sum())
+            log.info("calibration: log-loss of %s on rows left out: %.5f", name, found[name])
+    return found
 
 
-def _left_out_loss(
-    fit: Fit, labels: Floats, raw: Floats, days: NDArray[np.datetime64], weights: Floats, seed: int
-) -> float | None:
-    """Log-loss by fits that did not see the row's block of days; None where a fit was not possible."""
-    losses = np.empty(len(labels))
-    for held_out in _blocks(days, seed):
-        seen = labels[~held_out]
-        if not len(seen) or seen.min() == seen.max():
-            return None
-        probability = fit(seen, raw[~held_out], weights[~held_out]).apply(raw[held_out])
-        losses[held_out] = -np.log(np.where(labels[held_out] > 0.5, probability, 1 - probability))
-    return float(weights @ losses / weights.sum())
+def _blocks(days: NDArray[np.datetime64], units: NDArray[np.uint64] | None, seed: int) -> Iterator[NDArray[np.bool_]]:
+    """Masks of the rows of each fold: neighbouring days, as days that follow each other are alike.
 
-
-def _blocks(days: NDArray[np.datetime64], seed: int) -> Iterator[NDArray[np.bool_]]:
-    """Masks of the rows of each fold: neighbouring days, as days that follow each other are alike."""
+    Of fewer days than folds: all rows of a unit, or rows by lot where batch dates are the units.
+    """
     names, unit = np.unique(days, return_inverse=True)
+    if len(names) < FOLDS and units is not None:
+        names, unit = np.unique(units, return_inverse=True)
     if len(names) < FOLDS:
         fold = np.random.default_rng(seed).permutation(len(days)) % FOLDS
     else:

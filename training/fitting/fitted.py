@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nightshift.declarations.training_section import Task
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Calibrated:
+    """What a calibration or an interval was made from.
+
+    Attributes:
+        declared: `training.calibration`; of values, which need none, ``none``.
+        train: how many train rows it was fitted on, scored by trees that saw neither them nor what is too near.
+        validation: how many rows of validation, whose loss stopped the trees.
+        losses: for ``auto`` the log-loss of each map on rows that it was not fitted on.
+    """
+
+    declared: str
+    train: int
+    validation: int
+    losses: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class FittedModel:
     """Trees, and all that turns their sums into a prediction and a decision.
 
@@ -27,6 +45,7 @@ class FittedModel:
         calibration: how its raw scores become probabilities or values.
         threshold: binary: the probability from which to warn.
         interval: regression: what is added to a value to give the ends of its interval.
+        calibrated: what calibration or interval were made from.
     """
 
     task: Task
@@ -35,6 +54,7 @@ class FittedModel:
     calibration: Calibration
     threshold: float | None
     interval: Interval | None
+    calibrated: Calibrated
 
     def gain_shares(self) -> dict[str, float]:
         """Share of the model's gain that the splits on each feature have, from 0 to 1."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from nightshift.dates import BatchDates
-from nightshift.declarations.training_section import FEWEST_TEST_DAYS
 from nightshift.errors import NightshiftError
+from training.judging.metrics.grouped_jackknife import GroupedJackknife
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nightshift.models.model_version import RegisteredModel
+    from training.data.dataset import Part
 
 # Tag of a run and a version: what flatters the champion that it was compared with. Always there, as a resumed run
 # keeps the tags that are not given again.
@@ -40,35 +41,36 @@ class Footing:
     flattered: str
 
     @classmethod
-    def of(cls, champion: RegisteredModel, test: BatchDates, days: NDArray[np.datetime64]) -> Self:
+    def of(cls, champion: RegisteredModel, period: BatchDates, test: Part) -> Self:
         """Check the champion's own periods against a challenger's test.
 
         Args:
             champion: whose tags say what it was made from.
-            test: the challenger's test period.
-            days: batch date of each test row, shape (rows,).
+            period: the challenger's test period.
+            test: its rows.
         """
-        name, everything = f"champion version {champion.version}", np.ones(len(days), dtype=bool)
+        name, everything = f"champion version {champion.version}", np.ones(len(test), dtype=bool)
         try:
-            first = BatchDates.parse(champion.tags.get(_UNSEEN_FROM, ""), test.calendar).first
+            first = BatchDates.parse(champion.tags.get(_UNSEEN_FROM, ""), period.calendar).first
         except NightshiftError:
             return cls(
                 everything,
                 f"From which days {name} was made is not known, as its tag {_UNSEEN_FROM} is no range of batch dates: "
                 "on those of this test period that it has seen, its measures flatter it.",
             )
-        if first <= test.first:
+        if first <= period.first:
             return cls(everything, "")
-        seen = test.between(test.first, min(test.last, test.calendar.later(first, -1)))
+        seen = period.between(period.first, min(period.last, period.calendar.later(first, -1)))
         said = (
             f"On {seen} of this test period the measures of {name} flatter it, as it was trained and tuned on days "
             f"before {first}."
         )
-        later = days >= np.datetime64(first)
-        if len(np.unique(days[later])) < FEWEST_TEST_DAYS:
+        later = test.days >= np.datetime64(first)
+        rest = test.of(later)
+        if not later.any() or not GroupedJackknife(rest.days, rest.weights, rest.units).is_known:
             return cls(
                 everything,
-                f"{said} Fewer than {FEWEST_TEST_DAYS} later days have rows, so the gain over it is measured on all "
-                "days, in its favour.",
+                f"{said} Too few rows are later to measure the gain over it on them alone: it is measured on all days, "
+                "in its favour.",
             )
-        return cls(later, f"{said} The gain over it is measured on {test.between(first, test.last)} alone.")
+        return cls(later, f"{said} The gain over it is measured on {period.between(first, period.last)} alone.")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightshift.declarations.training_section import FEWEST_TEST_DAYS
 from nightshift.errors import DataError
 from training.data.dataset import Part
 from training.judging.fairness import GroupMetrics, by_group, smallest_ratios
+from training.judging.interval_basis import IntervalBasis
 from training.judging.metrics.arrays import mean
 from training.judging.metrics.decision_costs import NEVER_WARN, best_threshold, cost_curve
-from training.judging.metrics.resampled_days import LEVEL, Bootstrap, ends
+from training.judging.metrics.grouped_jackknife import LEVEL, GroupedJackknife
 from training.judging.slice_measures import SliceMetrics, sliced, worst
 from training.judging.tasks import TaskMeasures, measures_of
 
@@ -54,8 +55,9 @@ class Evaluation:
 
     Attributes:
         metrics: what gates judge and MLflow gets; those without a prefix are the model's on test. ``<name>_lower`` and
-            ``<name>_upper`` are the ends of an interval of :func:`interval_level`; no numbers where fewer than seven
-            days of test have rows.
+            ``<name>_upper`` are the ends of an interval of :func:`interval_level`; no numbers where too few batch dates
+            or units of test have rows.
+        basis: what these intervals rest on.
         predicted: probabilities or values of the rows of ``train``, ``validation`` and ``test``.
         champion: the champion's, of the same rows of ``test``.
         slices: measures of every value of the columns of `training.slices`.
@@ -66,6 +68,7 @@ class Evaluation:
     """
 
     metrics: dict[str, float]
+    basis: IntervalBasis
     predicted: Mapping[str, Floats]
     champion: Floats | None
     slices: Sequence[SliceMetrics]
@@ -119,28 +122,25 @@ def evaluate(
     rival = measures_of(use_case, champion_threshold, champion_interval)
     if champion is not None:
         columns["champion"] = _measured(rival, test, champion)
-    bootstrap = Bootstrap(test.days, training.seed, test.weights)
-    if not bootstrap.is_known:
-        log.warning(
-            "test has rows on %d days, fewer than %d days with rows: raise test_days (--test-days, or `training` in "
-            "use_case.yaml). How far chance moves a measure cannot be told, so gates on ends of intervals fail",
-            bootstrap.days, FEWEST_TEST_DAYS,
-        )  # fmt: skip
-    drawn = task.drawn(bootstrap, test.labels, predicted["test"])
+    jackknife = GroupedJackknife(test.days, test.weights, test.units)
+    basis = IntervalBasis.of(training, test, jackknife)
+    if not basis.is_known:
+        log.warning("gates on ends of intervals fail: %s", basis.lacking)
+    replicates = task.replicates(jackknife, test.labels, predicted["test"])
     slices = sliced(dataset, training, task, predicted["test"])
-    groups = _groups(model, dataset, use_case, bootstrap, predicted["test"])
+    groups = _groups(model, dataset, use_case, jackknife, predicted["test"])
     metrics = {
         **columns["test"],
-        **_ends(drawn),
-        **_gain(task, bootstrap, test, predicted["test"], constant, "gain_over_constant"),
+        **_ends(jackknife, replicates, task),
+        **_gain(task, jackknife, test, predicted["test"], constant, "gain_over_constant"),
         **{f"{name}_{key}": value for name in columns if name != "test" for key, value in columns[name].items()},
         **worst(slices, training, task),
         **smallest_ratios(groups, training),
     }
     if champion is not None:
-        metrics |= _over_champion(task, bootstrap, test, predicted["test"], drawn, champion, champion_rows)
+        metrics |= _over_champion(task, jackknife, test, predicted["test"], replicates, champion, champion_rows)
     by_month = _by_month(test, [("", task, predicted["test"]), ("champion_", rival, champion)])
-    return Evaluation(metrics, predicted, champion, slices, groups, by_month, columns)
+    return Evaluation(metrics, basis, predicted, champion, slices, groups, by_month, columns)
 
 
 def _refuse_not_finite(predicted: Mapping[str, Floats]) -> None:
@@ -163,55 +163,56 @@ def _measured(task: TaskMeasures, part: Part, predicted: Floats) -> dict[str, fl
 
 
 def _gain(
-    task: TaskMeasures, bootstrap: Bootstrap, test: Part, predicted: Floats, other: Floats, name: str
+    task: TaskMeasures, jackknife: GroupedJackknife, test: Part, predicted: Floats, other: Floats, name: str
 ) -> dict[str, float]:
-    """Loss saved per row against another forecast of the same rows, paired row by row and draw by draw."""
+    """Loss saved per row against another forecast of the same rows, paired row by row."""
     saved = task.losses(test.labels, other) - task.losses(test.labels, predicted)
-    return {name: mean(saved, test.weights), **_ends({name: bootstrap.means(saved)})}
+    return {name: mean(saved, test.weights), **_ends(jackknife, {name: jackknife.means(saved)}, task)}
 
 
 def _over_champion(
     task: TaskMeasures,
-    bootstrap: Bootstrap,
+    jackknife: GroupedJackknife,
     test: Part,
     predicted: Floats,
-    drawn: Mapping[str, Floats],
+    replicates: Mapping[str, Floats],
     champion: Floats,
     rows: NDArray[np.bool_] | None,
 ) -> dict[str, float]:
-    """Loss saved against the champion, and differences of other measures to its own, on the same rows and draws."""
+    """Loss saved against the champion, and differences of other measures to its own, on the same rows and groups."""
     if rows is not None and not rows.all():
-        test = Part(test.matrix[rows], test.labels[rows], test.weights[rows], test.days[rows])
+        test = test.of(rows)
         predicted, champion = predicted[rows], champion[rows]
-        bootstrap = Bootstrap(test.days, bootstrap.seed, test.weights)
-        drawn = task.drawn(bootstrap, test.labels, predicted)
-    metrics = _gain(task, bootstrap, test, predicted, champion, "gain_over_champion")
+        jackknife = GroupedJackknife(test.days, test.weights, test.units)
+        replicates = task.replicates(jackknife, test.labels, predicted)
+    metrics = _gain(task, jackknife, test, predicted, champion, "gain_over_champion")
     ours, theirs = (_measured(task, test, each) for each in (predicted, champion))
     finite = bool(np.isfinite(champion).all())
-    champions = task.drawn(bootstrap, test.labels, champion) if task.paired and finite else {}
-    missing = np.full(len(bootstrap.draws), np.nan)
+    champions = task.replicates(jackknife, test.labels, champion) if task.paired and finite else {}
+    missing = np.full(1 + jackknife.groups, np.nan)
     for measure in task.paired:
         name = f"{measure}_gain_over_champion"
         metrics[name] = ours[measure] - theirs[measure]
-        metrics |= _ends({name: drawn[measure] - champions.get(measure, missing)})
+        metrics |= _ends(jackknife, {name: replicates[measure] - champions.get(measure, missing)}, task)
     return metrics
 
 
-def _ends(drawn: Mapping[str, Floats]) -> dict[str, float]:
+def _ends(jackknife: GroupedJackknife, replicates: Mapping[str, Floats], task: TaskMeasures) -> dict[str, float]:
     """Both ends of the interval of each measure."""
     metrics: dict[str, float] = {}
-    for name, values in drawn.items():
-        metrics[f"{name}_lower"], metrics[f"{name}_upper"] = ends(values, interval_level(name))
+    for name, values in replicates.items():
+        both = jackknife.ends(values, interval_level(name), task.ranges.get(name, (-math.inf, math.inf)))
+        metrics[f"{name}_lower"], metrics[f"{name}_upper"] = map(float, both)
     return metrics
 
 
 def _groups(
-    model: FittedModel, dataset: Dataset, use_case: UseCase, bootstrap: Bootstrap, predicted: Floats
+    model: FittedModel, dataset: Dataset, use_case: UseCase, jackknife: GroupedJackknife, predicted: Floats
 ) -> list[GroupMetrics]:
     """Without a threshold no one is warned of, and no group treated unlike another."""
     if model.threshold is None:
         return []
-    return by_group(dataset, use_case.training, bootstrap, predicted, model.threshold)
+    return by_group(dataset, use_case.training, jackknife, predicted, model.threshold)
 
 
 def _by_month(test: Part, forecasts: Sequence[tuple[str, TaskMeasures, Floats | None]]) -> list[MonthMetrics]:

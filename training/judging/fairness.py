@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from training.judging.metrics.arrays import ratio, ratios
-from training.judging.metrics.resampled_days import LEVEL, Bootstrap, ends
+from training.judging.metrics.grouped_jackknife import LEVEL, GroupedJackknife
 from training.judging.slice_measures import grouped
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ RATES: tuple[Rate, ...] = ("selection", "true_positive", "false_positive")
 
 @dataclass(frozen=True)
 class Ratio:
-    """A group's rate over that of the largest group, and the ends of its 95 % interval, days resampled.
+    """A group's rate over that of the largest group, and the ends of its 95 % interval.
 
-    The ends are no numbers where too few days have rows.
+    The ends are no numbers where too few dates or units have rows, or where a rate is zero.
     """
 
     value: float
@@ -73,7 +73,7 @@ class GroupMetrics:
 
 
 def by_group(
-    dataset: Dataset, training: Training, bootstrap: Bootstrap, predicted: Floats, threshold: float
+    dataset: Dataset, training: Training, jackknife: GroupedJackknife, predicted: Floats, threshold: float
 ) -> list[GroupMetrics]:
     """Rates and ratios of every value of every declared attribute, on test.
 
@@ -83,12 +83,14 @@ def by_group(
     groups = []
     for attribute in training.fairness:
         parts = list(grouped(dataset, attribute, "fairness"))
-        known = [_rates(bootstrap, dataset.test.labels > 0.5, predicted >= threshold, mask) for _, mask in parts]
+        known = [_rates(jackknife, dataset.test.labels > 0.5, predicted >= threshold, mask) for _, mask in parts]
         largest = int(np.argmax([dataset.test.weights[mask].sum() for _, mask in parts]))
-        for number, ((value, mask), (rates, drawn)) in enumerate(zip(parts, known, strict=True)):
+        for number, ((value, mask), (rates, replicates)) in enumerate(zip(parts, known, strict=True)):
             rows = int(np.count_nonzero(mask))
             against = {
-                rate: _against(rates[rate], drawn[rate], known[largest][0][rate], known[largest][1][rate])
+                rate: _against(
+                    jackknife, rates[rate], replicates[rate], known[largest][0][rate], known[largest][1][rate]
+                )
                 for rate in RATES
             }
             judged = rows >= training.smallest_slice
@@ -128,19 +130,21 @@ def _compared(groups: Sequence[GroupMetrics], attribute: str) -> list[GroupMetri
 
 
 def _rates(
-    bootstrap: Bootstrap, event: NDArray[np.bool_], warned: NDArray[np.bool_], mask: NDArray[np.bool_]
+    jackknife: GroupedJackknife, event: NDArray[np.bool_], warned: NDArray[np.bool_], mask: NDArray[np.bool_]
 ) -> tuple[dict[Rate, float], dict[Rate, Floats]]:
-    """Each rate of a group, and on each draw."""
+    """Each rate of a group, and its replicates."""
     wholes: dict[Rate, NDArray[np.bool_]] = {
         "selection": mask,
         "true_positive": mask & event,
         "false_positive": mask & ~event,
     }
-    weights = bootstrap.weights
+    weights = jackknife.weights
     rates = {rate: ratio(float(weights @ (whole & warned)), float(weights @ whole)) for rate, whole in wholes.items()}
-    return rates, {rate: bootstrap.ratios(whole & warned, whole) for rate, whole in wholes.items()}
+    return rates, {rate: jackknife.ratios(whole & warned, whole) for rate, whole in wholes.items()}
 
 
-def _against(rate: float, drawn: Floats, largest: float, largest_drawn: Floats) -> Ratio:
-    lower, upper = ends(ratios(drawn, largest_drawn), LEVEL)
-    return Ratio(ratio(rate, largest), lower, upper)
+def _against(jackknife: GroupedJackknife, rate: float, replicates: Floats, largest: float, of_largest: Floats) -> Ratio:
+    """On the scale of logarithms, on which two thirds are as far from one as one and a half (Katz et al. 1978)."""
+    found = ratios(replicates, of_largest)
+    lower, upper = np.exp(jackknife.ends(np.log(found, out=np.full(len(found), np.nan), where=found > 0), LEVEL))
+    return Ratio(ratio(rate, largest), float(lower), float(upper))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from training.judging.metrics import Bootstrap
+from training.judging.metrics import GroupedJackknife
 from training.plots.shap_values import Contributions, contributions
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ class Subject:
         return self.evaluation.predicted["test"]
 
     @functools.cached_property
-    def bootstrap(self) -> Bootstrap:
-        """Days of the test period resampled, as for the intervals of the metrics."""
-        return Bootstrap(self.test.days, self.training.seed, self.test.weights)
+    def jackknife(self) -> GroupedJackknife:
+        """The groups of the test rows that the intervals of the metrics rest on."""
+        return GroupedJackknife(self.test.days, self.test.weights, self.test.units)
 
     @functools.cached_property
     def contributions(self) -> Contributions:

@@ -33,11 +33,11 @@ def discrimination(folder: Path, subject: Subject) -> Picture:
     """ROC and precision-recall curves with their bands, beside the champion's."""
     test, champion = subject.test, subject.evaluation.champion
     left, right = axes = canvas(columns=2)
-    _band(left, roc_band(subject.bootstrap, test.labels, subject.predicted), _measured(subject, "auc", "area"))
+    _band(left, roc_band(subject.jackknife, test.labels, subject.predicted), _measured(subject, "auc", "area"))
     left.plot([0, 1], [0, 1], color=GUIDE, linestyle=":", label="chance, area 0.5")
     _band(
         right,
-        precision_recall_band(subject.bootstrap, test.labels, subject.predicted),
+        precision_recall_band(subject.jackknife, test.labels, subject.predicted),
         _measured(subject, "average_precision", "average"),
     )
     right.axhline(test.rate, color=GUIDE, linestyle=":", label=f"rate of the event, {test.rate:.1%}")
@@ -64,14 +64,14 @@ def discrimination(folder: Path, subject: Subject) -> Picture:
         saved(folder / "roc_and_precision_recall.png", axes),
         "ROC and precision-recall",
         "Left, the further the line bends to the upper left, the better the ranking; right, the higher, the more "
-        "warnings are right. The shaded band holds 95 % of what drawing the test days again would give.",
+        "warnings are right. The shaded band is the 95 % interval at each point.",
     )
 
 
 def calibration(folder: Path, subject: Subject) -> Picture:
     """Observed rates over forecasts with intervals, and how many rows have which forecast."""
     test, predicted = subject.test, subject.predicted
-    band = reliability_band(subject.bootstrap, test.labels, predicted)
+    band = reliability_band(subject.jackknife, test.labels, predicted)
     upper, lower = axes = canvas(rows=2, height=2.9, sharex=True, height_ratios=[2.6, 1])
     top = min(1.0, 1.1 * float(np.nanmax([*band.x, *band.value, *band.upper])))
     upper.plot([0, 1], [0, 1], color=GUIDE, linestyle=":", label="a forecast that comes true")
@@ -93,7 +93,7 @@ def calibration(folder: Path, subject: Subject) -> Picture:
         saved(folder / "reliability.png", axes),
         "Reliability",
         "Points on the dotted line mean that a forecast of 30 % comes true three times in ten; above it the model "
-        "says too little, below too much. Bars are 95 % intervals, days resampled; below, where the forecasts lie.",
+        "says too little, below too much. Bars are 95 % intervals; below, where the forecasts lie.",
     )
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.judging.metrics import Bootstrap, ends
+from training.judging.metrics import LEVEL
 from training.judging.metrics.arrays import ratios
 from training.judging.metrics.calibration_error import calibration_bins
 from training.judging.metrics.regression_measures import covered
-from training.judging.metrics.resampled_days import LEVEL
 from training.plots.plot_canvas import EVENT, GUIDE, MODEL, SCALE, Picture, canvas, figure_of, percent, saved
 from training.plots.plot_subject import Subject
 
@@ -127,14 +126,9 @@ def interval_coverage(folder: Path, subject: Subject) -> Picture:
 
 
 def _shares(subject: Subject, inside: Floats, group: Floats) -> tuple[Floats, Floats, Floats]:
-    """Share of each group that is inside, and the ends of its interval, days resampled."""
+    """Share of each group that is inside, and the ends of its interval."""
     kept = np.unique(group)
     count = int(group.max()) + 1
-
-    def shares(bootstrap: Bootstrap) -> Floats:
-        hits, rows = (bootstrap.totals_in(values, group, count)[:, kept] for values in (inside, np.ones(len(inside))))
-        return ratios(hits, rows)
-
-    (share,) = shares(subject.bootstrap.as_they_are())
-    found = np.array([ends(drawn, LEVEL) for drawn in shares(subject.bootstrap).T])
-    return share, found[:, 0], found[:, 1]
+    found = (subject.jackknife.totals_in(of, group, count)[:, kept] for of in (inside, np.ones(len(inside))))
+    replicates = ratios(*found)
+    return replicates[0], *subject.jackknife.ends(replicates, LEVEL, (0.0, 1.0))

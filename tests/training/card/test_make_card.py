@@ -45,7 +45,7 @@ def make_card(toy, prepared, make_rows, tmp_path):
         drawn = draw(tmp_path / "plots", subject) if pictures else []
         fields = {
             "use_case": job.use_case, "catalog": job.catalog, "challenger": challenger, "dataset": dataset,
-            "periods": Periods.at_end(job.dates, Length(8), Length(8)),
+            "periods": Periods.at_end(job.dates, Length(8), Length(14)),
             "champion": None, "skew": None, "pictures": drawn,
             "provenance": {"delta_version.gold/toy/features": "7", "code_version": "abc", "sampled_share": "1.0"},
         }  # fmt: skip

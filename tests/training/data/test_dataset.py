@@ -16,7 +16,7 @@ from training.data.point_in_time_rows import Rows
 from training.data.time_split import Periods
 
 DATES = BatchDates(dt.date(2024, 1, 1), dt.date(2024, 1, 30))
-PERIODS = Periods.at_end(DATES, Length(8), Length(8))
+PERIODS = Periods.at_end(DATES, Length(8), Length(14))
 
 
 def with_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
@@ -33,7 +33,7 @@ def test_each_row_is_in_the_period_of_its_batch_date(toy, prepared):
 
 def test_rows_of_the_embargo_are_in_no_period(toy, make_rows):
     job = toy()
-    periods = Periods.at_end(DATES, Length(8), Length(8), Length(2))
+    periods = Periods.at_end(DATES, Length(8), Length(14), Length(2))
     dataset = prepare(Rows.complete(make_rows()), job.use_case, job.catalog["gold.features"], periods)
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [1000, 800, 800]
     days = {str(day) for name in ("train", "validation", "test") for day in getattr(dataset, name).days}

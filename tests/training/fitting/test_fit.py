@@ -124,7 +124,9 @@ def weighted(make_rows, weight_of):
 def test_the_loss_is_that_of_weighted_rows(toy, make_rows):
     job = toy()
     rows = weighted(make_rows, lambda labels: np.where(labels == 1, 1.0, 5.0))
-    dataset = prepare(rows, job.use_case, job.catalog["gold.features"], Periods.at_end(job.dates, Length(8), Length(8)))
+    dataset = prepare(
+        rows, job.use_case, job.catalog["gold.features"], Periods.at_end(job.dates, Length(8), Length(14))
+    )
     booster = grow(binned(dataset, job.use_case), PARAMETERS)
     part = dataset.validation
     probability = 1 / (1 + np.exp(-raw_scores(booster, part.matrix)))
@@ -136,7 +138,7 @@ def test_the_loss_is_that_of_weighted_rows(toy, make_rows):
 
 def test_equal_weights_of_a_sample_train_as_no_weights_do(toy, make_rows):
     job = toy()
-    period = Periods.at_end(job.dates, Length(8), Length(8))
+    period = Periods.at_end(job.dates, Length(8), Length(14))
     texts = {
         fit(
             binned(prepare(rows, job.use_case, job.catalog["gold.features"], period), job.use_case), PARAMETERS

@@ -6,7 +6,7 @@ import pytest
 
 from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
-from training.fitting.fitted import FittedModel
+from training.fitting.fitted import Calibrated, FittedModel
 
 GENERATOR = np.random.default_rng(1)
 MATRIX = GENERATOR.normal(size=(500, 2)).astype(np.float32)
@@ -16,7 +16,7 @@ def fitted(objective, calibration):
     labels = (MATRIX[:, 0] > 0).astype(float)
     booster = lgb.train({"objective": objective, "verbosity": -1}, lgb.Dataset(MATRIX, labels), 5)
     task = "binary" if objective == "binary" else "regression"
-    return FittedModel(task, booster, Encoding(("a", "b"), {}), calibration, None, None)
+    return FittedModel(task, booster, Encoding(("a", "b"), {}), calibration, None, None, Calibrated("auto", 400, 100))
 
 
 def test_without_calibration_a_probability_is_lightgbms_own():

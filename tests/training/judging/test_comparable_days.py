@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nightshift.dates import BatchDates
+from training.data.dataset import Part
 from training.judging.comparable_days import Footing
 
 TEST = BatchDates.parse("2013-10-01..2013-12-31")
@@ -14,8 +15,9 @@ TEST = BatchDates.parse("2013-10-01..2013-12-31")
 DAYS = np.repeat(np.arange(TEST.first, TEST.last + dt.timedelta(days=1), dtype="datetime64[D]"), 2)
 
 
-def footing(tags, days=DAYS):
-    return Footing.of(SimpleNamespace(version=3, tags=tags), TEST, days)
+def footing(tags, days=DAYS, units=None):
+    part = Part(np.zeros((len(days), 1), np.float32), np.zeros(len(days)), np.ones(len(days)), days, units)
+    return Footing.of(SimpleNamespace(version=3, tags=tags), TEST, part)
 
 
 @pytest.mark.parametrize("own", ["2013-09-01..2013-09-30", "2013-10-01..2013-12-31", "2013-09-25..2013-10-24"])
@@ -39,21 +41,28 @@ def test_days_that_the_champion_was_tuned_on_are_named_and_left_out():
 @pytest.mark.parametrize(
     ("own", "seen", "is_fair"),
     [
-        ("2013-12-25..2014-01-23", "2013-10-01..2013-12-24", True),
-        ("2013-12-26..2014-01-24", "2013-10-01..2013-12-25", False),
+        ("2013-12-18..2014-01-23", "2013-10-01..2013-12-17", True),
+        ("2013-12-19..2014-01-24", "2013-10-01..2013-12-18", False),
         ("2014-02-01..2014-02-28", "2013-10-01..2013-12-31", False),
     ],
 )
-def test_where_fewer_than_seven_days_are_left_all_are_compared_and_it_is_said(own, seen, is_fair):
+def test_where_too_few_days_are_left_all_are_compared_and_it_is_said(own, seen, is_fair):
     found = footing({"period.test": own})
-    assert found.rows.sum() == (2 * 7 if is_fair else len(DAYS))
+    assert found.rows.sum() == (2 * 14 if is_fair else len(DAYS))
     assert f"On {seen} of this test period" in found.flattered
     assert ("in its favour" in found.flattered) == (not is_fair)
 
 
 def test_days_without_rows_are_no_days():
     with_rows = DAYS[(np.datetime64("2013-12-28") != DAYS)]
-    assert footing({"period.test": "2013-12-25..2014-01-23"}, with_rows).rows.all()
+    assert footing({"period.test": "2013-12-18..2014-01-23"}, with_rows).rows.all()
+
+
+def test_a_single_later_day_is_enough_where_the_unit_is_a_customer():
+    customers = np.arange(len(DAYS), dtype=np.uint64)
+    found = footing({"period.test": "2013-12-22..2014-01-24"}, units=customers)
+    assert found.rows.sum() == 2 * 10
+    assert footing({"period.test": "2013-12-23..2014-01-24"}, units=customers).rows.all()
 
 
 @pytest.mark.parametrize("tags", [{}, {"period.test": "last month"}])

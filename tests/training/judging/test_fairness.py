@@ -8,7 +8,7 @@ import pytest
 
 from tests.training.judged import a_part, dataset, use_case
 from training.judging.fairness import Ratio, by_group, smallest_ratios
-from training.judging.metrics.resampled_days import Bootstrap
+from training.judging.metrics.grouped_jackknife import GroupedJackknife
 
 GENERATOR = np.random.default_rng(1)
 ROWS = 12000
@@ -21,8 +21,8 @@ def measured(forecast, attributes, labels=LABELS, *, smallest=500, weights=None)
     part = a_part(forecast, labels, "2024-01-01", weights)
     columns = {name: pa.array(values) for name, values in attributes.items()}
     training = use_case(fairness=list(attributes), smallest_slice=smallest).training
-    bootstrap = Bootstrap(part.days, 1, part.weights)
-    groups = by_group(dataset(part, {"all": columns}), training, bootstrap, forecast, 0.5)
+    jackknife = GroupedJackknife(part.days, part.weights)
+    groups = by_group(dataset(part, {"all": columns}), training, jackknife, forecast, 0.5)
     return groups, smallest_ratios(groups, training)
 
 

@@ -4,7 +4,6 @@ from training.judging.metrics.binary_measures import (
     auc,
     average_precision,
     brier,
-    concordant_pairs,
     curve,
     lift,
     log_loss,
@@ -13,23 +12,22 @@ from training.judging.metrics.binary_measures import (
 from training.judging.metrics.calibration_error import calibration_error, reliability
 from training.judging.metrics.chance_bands import Band, precision_recall_band, reliability_band, roc_band
 from training.judging.metrics.decision_costs import NEVER_WARN, best_threshold, cost_curve, decision_metrics
+from training.judging.metrics.grouped_jackknife import LEVEL, GroupedJackknife
 from training.judging.metrics.regression_measures import value_metrics
-from training.judging.metrics.resampled_days import Bootstrap, ends
 
 __all__ = [
+    "LEVEL",
     "NEVER_WARN",
     "Band",
-    "Bootstrap",
+    "GroupedJackknife",
     "auc",
     "average_precision",
     "best_threshold",
     "brier",
     "calibration_error",
-    "concordant_pairs",
     "cost_curve",
     "curve",
     "decision_metrics",
-    "ends",
     "lift",
     "log_loss",
     "log_losses",

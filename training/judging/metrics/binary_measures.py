@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -34,65 +35,80 @@ def squared_distances(labels: Floats, predicted: Floats) -> Floats:
     return (predicted.astype(np.float64) - labels) ** 2
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """Rows in the order of their forecasts, the highest first: sorted once, and measured with any weights.
+
+    Attributes:
+        order: of the rows.
+        event: whether the row at each place of the order has the event.
+        last_of_ties: the last place of each distinct forecast, shape (thresholds,).
+        thresholds: these forecasts.
+    """
+
+    order: NDArray[np.intp]
+    event: NDArray[np.bool_]
+    last_of_ties: NDArray[np.intp]
+    thresholds: Floats
+
+    @classmethod
+    def of(cls, labels: Floats, predicted: Floats) -> Self:
+        """Sort the rows."""
+        order = np.argsort(-predicted, kind="stable")
+        ordered = predicted[order]
+        last_of_ties = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+        return cls(order, labels[order] > 0.5, last_of_ties, ordered[last_of_ties])
+
+    def curve(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Weight of true and of false positives at each threshold."""
+        each = weights[self.order]
+        # Two sums and not a difference: what is nothing must be exactly nothing.
+        hits = np.cumsum(np.where(self.event, each, 0.0))[self.last_of_ties]
+        return hits, np.cumsum(np.where(self.event, 0.0, each))[self.last_of_ties]
+
+
 def curve(labels: Floats, predicted: Floats, weights: Floats | None = None) -> tuple[Floats, Floats, Floats]:
     """Weight of true and of false positives at each distinct threshold, highest first, and the thresholds."""
-    order = np.argsort(-predicted, kind="stable")
-    ordered = predicted[order]
-    last_of_ties = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
-    event, each = labels[order] > 0.5, filled(weights, len(labels))[order]
-    # Two sums and not a difference: what is nothing must be exactly nothing.
-    hits = np.cumsum(np.where(event, each, 0.0))[last_of_ties]
-    false_alarms = np.cumsum(np.where(event, 0.0, each))[last_of_ties]
-    return hits, false_alarms, ordered[last_of_ties]
+    ranking = Ranking.of(labels, predicted)
+    return *ranking.curve(filled(weights, len(labels))), ranking.thresholds
 
 
-def auc(labels: Floats, predicted: Floats, weights: Floats | None = None) -> float:
+def area(hits: Floats, false_alarms: Floats) -> float:
     """Area under the ROC curve; ties count half; not a number where only one class occurs."""
-    hits, false_alarms, _ = curve(labels, predicted, weights)
     earlier = np.append(0.0, hits[:-1])
-    area = np.diff(false_alarms, prepend=0.0) @ (hits + earlier) / 2
-    return ratio(float(area), float(hits[-1] * false_alarms[-1]))
+    found = np.diff(false_alarms, prepend=0.0) @ (hits + earlier) / 2
+    return ratio(float(found), float(hits[-1] * false_alarms[-1]))
 
 
-def concordant_pairs(
-    labels: Floats, predicted: Floats, unit: NDArray[np.intp], units: int, weights: Floats | None = None
-) -> Floats:
-    """The weight of the pairs of an event and a non-event that the forecast orders rightly, ties counting half.
-
-    ``unit`` is the number of the unit, like a day, to which each row belongs. The result has the shape
-    (units, units): events of the unit of the row, non-events of that of the column.
-    """
-    weights = filled(weights, len(labels))
-    order = np.argsort(predicted, kind="stable")
-    labels, predicted, unit, weights = labels[order], predicted[order], unit[order], weights[order]
-    event = labels > 0.5
-    forecast, weight, event_unit = predicted[event], weights[event], unit[event]
-    pairs = np.zeros((units, units))
-    for other in range(units):
-        non_events = ~event & (unit == other)
-        total = np.append(0.0, np.cumsum(weights[non_events]))
-        below = total[np.searchsorted(predicted[non_events], forecast, "left")]
-        not_above = total[np.searchsorted(predicted[non_events], forecast, "right")]
-        pairs[:, other] = np.bincount(event_unit, weights=weight * (below + not_above) / 2, minlength=units)
-    return pairs
-
-
-def average_precision(labels: Floats, predicted: Floats, weights: Floats | None = None) -> float:
+def average_of_precision(hits: Floats, false_alarms: Floats) -> float:
     """Precision averaged over the steps of recall, without interpolation; not a number without an event."""
-    hits, false_alarms, _ = curve(labels, predicted, weights)
     warned = np.maximum(hits + false_alarms, np.finfo(np.float64).tiny)
     return ratio(float(np.diff(hits, prepend=0.0) @ (hits / warned)), float(hits[-1]))
 
 
-def lift(labels: Floats, predicted: Floats, weights: Floats | None = None, share: float = TOP_SHARE) -> float:
-    """Rate of the event among the highest forecasts over that of all rows.
+def lift_of(hits: Floats, false_alarms: Floats) -> float:
+    """Rate of the event among the highest tenth of the forecasts over that of all rows.
 
-    Where the last of the ``share`` highest are tied with others, a part of the ties is taken.
+    Where the last of the tenth are tied with others, a part of the ties is taken.
     """
-    hits, false_alarms, _ = curve(labels, predicted, weights)
     warned = hits + false_alarms
-    top = np.interp(share * warned[-1], np.append(0.0, warned), np.append(0.0, hits))
-    return ratio(float(top), share * float(hits[-1]))
+    top = np.interp(TOP_SHARE * warned[-1], np.append(0.0, warned), np.append(0.0, hits))
+    return ratio(float(top), TOP_SHARE * float(hits[-1]))
+
+
+def auc(labels: Floats, predicted: Floats, weights: Floats | None = None) -> float:
+    """The area under the ROC curve of a forecast."""
+    return area(*curve(labels, predicted, weights)[:2])
+
+
+def average_precision(labels: Floats, predicted: Floats, weights: Floats | None = None) -> float:
+    """The average precision of a forecast."""
+    return average_of_precision(*curve(labels, predicted, weights)[:2])
+
+
+def lift(labels: Floats, predicted: Floats, weights: Floats | None = None) -> float:
+    """The lift of the highest tenth of a forecast."""
+    return lift_of(*curve(labels, predicted, weights)[:2])
 
 
 def brier(labels: Floats, predicted: Floats, weights: Floats | None = None) -> float:

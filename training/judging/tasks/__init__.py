@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from nightshift.declarations.training_section import BINARY
-from training.judging.metrics.resampled_days import Bootstrap
+from training.judging.metrics.grouped_jackknife import GroupedJackknife
 from training.judging.tasks.binary import Binary
 from training.judging.tasks.regression import Regression
 
@@ -23,9 +23,11 @@ class TaskMeasures(Protocol):
 
     Attributes:
         paired: measures, the higher the better, of which the difference to the champion is given as well.
+        ranges: the least and the most that measures can be, where they cannot be anything.
     """
 
     paired: ClassVar[tuple[str, ...]]
+    ranges: ClassVar[Mapping[str, tuple[float, float]]]
 
     def counts(self, labels: Floats, weights: Floats) -> dict[str, float]:
         """How much there is to measure on."""
@@ -36,8 +38,8 @@ class TaskMeasures(Protocol):
     def measures(self, labels: Floats, predicted: Floats, weights: Floats) -> dict[str, float]:
         """All measures of a forecast by name; ``loss`` is the mean of what training minimises."""
 
-    def drawn(self, bootstrap: Bootstrap, labels: Floats, predicted: Floats) -> dict[str, Floats]:
-        """The headline measures on each draw."""
+    def replicates(self, jackknife: GroupedJackknife, labels: Floats, predicted: Floats) -> dict[str, Floats]:
+        """Of the headline measures by name, each of shape (1 + groups,)."""
 
     def in_slice(self, labels: Floats, predicted: Floats, weights: Floats, bins: int) -> dict[str, float]:
         """The measures of a part of the rows; calibration in so many bins."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -11,6 +12,7 @@ import numpy as np
 from nightshift.declarations.training_section import Costs
 from training.judging.metrics.arrays import mean
 from training.judging.metrics.binary_measures import (
+    TOP_SHARE,
     auc,
     average_precision,
     brier,
@@ -21,8 +23,8 @@ from training.judging.metrics.binary_measures import (
 )
 from training.judging.metrics.calibration_error import CALIBRATION_BINS, calibration_error
 from training.judging.metrics.decision_costs import decision_metrics, outcomes
-from training.judging.metrics.ranking_draws import average_precisions, calibration_errors, lifts
-from training.judging.metrics.resampled_days import Bootstrap
+from training.judging.metrics.grouped_jackknife import GroupedJackknife
+from training.judging.metrics.ranking_replicates import calibration_errors, ranking_measures
 
 if TYPE_CHECKING:
     from training.judging.metrics.arrays import Floats
@@ -41,6 +43,12 @@ class Binary:
     threshold: float | None
 
     paired: ClassVar[tuple[str, ...]] = ("auc", "average_precision")
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        **dict.fromkeys(("auc", "average_precision", "brier", "calibration_error"), (0.0, 1.0)),
+        **dict.fromkeys(("precision", "recall", "warned_share"), (0.0, 1.0)),
+        **dict.fromkeys(("log_loss", "cost_per_row"), (0.0, math.inf)),
+        "lift_at_10": (0.0, 1 / TOP_SHARE),
+    }
 
     def counts(self, labels: Floats, weights: Floats) -> dict[str, float]:
         """Rows and events as they were counted, and the rate of the event as it is in the period."""
@@ -74,24 +82,22 @@ class Binary:
             measured |= decision_metrics(labels, predicted, weights, self.threshold, self.costs)
         return measured
 
-    def drawn(self, bootstrap: Bootstrap, labels: Floats, predicted: Floats) -> dict[str, Floats]:
-        """The headline measures on each draw, at the threshold and in the bins of the rows as they are."""
-        drawn = {
-            "auc": bootstrap.aucs(labels, predicted),
-            "average_precision": average_precisions(bootstrap, labels, predicted),
-            "log_loss": bootstrap.means(log_losses(labels, predicted)),
-            "brier": bootstrap.means(squared_distances(labels, predicted)),
-            "calibration_error": calibration_errors(bootstrap, labels, predicted),
-            "lift_at_10": lifts(bootstrap, labels, predicted),
+    def replicates(self, jackknife: GroupedJackknife, labels: Floats, predicted: Floats) -> dict[str, Floats]:
+        """Of the headline measures, at the threshold and in the bins of the rows as they are."""
+        found = {
+            **ranking_measures(jackknife, labels, predicted),
+            "log_loss": jackknife.means(log_losses(labels, predicted)),
+            "brier": jackknife.means(squared_distances(labels, predicted)),
+            "calibration_error": calibration_errors(jackknife, labels, predicted),
         }
         if self.threshold is not None:
             decided = outcomes(labels, predicted, self.threshold)
             hits, false_alarms, missed = decided["hits"], decided["false_alarms"], decided["missed"]
-            drawn["precision"] = bootstrap.ratios(hits, hits + false_alarms)
-            drawn["recall"] = bootstrap.ratios(hits, hits + missed)
-            drawn["warned_share"] = bootstrap.means(hits + false_alarms)
-            drawn["cost_per_row"] = bootstrap.means(self.costs.false_alarm * false_alarms + self.costs.missed * missed)
-        return drawn
+            found["precision"] = jackknife.ratios(hits, hits + false_alarms)
+            found["recall"] = jackknife.ratios(hits, hits + missed)
+            found["warned_share"] = jackknife.means(hits + false_alarms)
+            found["cost_per_row"] = jackknife.means(self.costs.false_alarm * false_alarms + self.costs.missed * missed)
+        return found
 
     def in_slice(self, labels: Floats, predicted: Floats, weights: Floats, bins: int) -> dict[str, float]:
         """All measures, and the rate of the event."""

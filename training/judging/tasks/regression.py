@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from training.judging.metrics.arrays import mean, ratios
+from training.judging.metrics.grouped_jackknife import GroupedJackknife
 from training.judging.metrics.regression_measures import covered, pinball_losses, squared_errors, value_metrics
-from training.judging.metrics.resampled_days import Bootstrap
 
 if TYPE_CHECKING:
     from nightshift.models.calibrated_predictions import Interval
@@ -28,6 +29,11 @@ class Regression:
     interval: Interval | None
 
     paired: ClassVar[tuple[str, ...]] = ()
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        **dict.fromkeys(("mae", "mse", "rmse", "pinball_lower", "pinball_upper"), (0.0, math.inf)),
+        "r2": (-math.inf, 1.0),
+        "coverage": (0.0, 1.0),
+    }
 
     def counts(self, labels: Floats, weights: Floats) -> dict[str, float]:
         """Rows as they were counted, and the mean label of the period."""
@@ -43,20 +49,20 @@ class Regression:
         rows = self._of_interval(labels, predicted)
         return {"loss": measured["mse"], **measured, **{name: mean(each, weights) for name, each in rows.items()}}
 
-    def drawn(self, bootstrap: Bootstrap, labels: Floats, predicted: Floats) -> dict[str, Floats]:
-        """The measures on each draw."""
-        squared = bootstrap.means(squared_errors(labels, predicted))
+    def replicates(self, jackknife: GroupedJackknife, labels: Floats, predicted: Floats) -> dict[str, Floats]:
+        """Of the measures."""
+        squared = jackknife.means(squared_errors(labels, predicted))
         # From the overall mean, so that the difference of the sums does not lose the digits that matter.
-        centred = labels - mean(labels, bootstrap.weights)
-        variance = bootstrap.means(centred**2) - bootstrap.means(centred) ** 2
-        drawn = {
-            "mae": bootstrap.means(np.abs(predicted - labels)),
+        centred = labels - mean(labels, jackknife.weights)
+        variance = jackknife.means(centred**2) - jackknife.means(centred) ** 2
+        found = {
+            "mae": jackknife.means(np.abs(predicted - labels)),
             "mse": squared,
             "rmse": np.sqrt(squared),
             "r2": 1 - ratios(squared, variance),
-            "bias": bootstrap.means(predicted - labels),
+            "bias": jackknife.means(predicted - labels),
         }
-        return drawn | {name: bootstrap.means(rows) for name, rows in self._of_interval(labels, predicted).items()}
+        return found | {name: jackknife.means(rows) for name, rows in self._of_interval(labels, predicted).items()}
 
     def in_slice(self, labels: Floats, predicted: Floats, weights: Floats, bins: int) -> dict[str, float]:
         """All measures, and the mean label."""

@@ -10,7 +10,6 @@ from training.judging.metrics.binary_measures import (
     auc,
     average_precision,
     brier,
-    concordant_pairs,
     curve,
     lift,
     log_loss,
@@ -62,20 +61,6 @@ def test_the_curve_is_scikit_learns(weighted):
 def test_auc_counts_ordered_pairs_and_ties_half():
     # Pairs (event, other): 0.4>0.1, 0.4=0.4, 0.8>0.1, 0.8>0.4.
     assert auc(LABELS, FORECAST) == 3.5 / 4
-
-
-def test_pairs_of_two_units_add_up_to_those_of_one():
-    labels, forecast, weights = random_forecast(3, tied=True)
-    unit = np.arange(3000) % 7
-    pairs = concordant_pairs(labels, forecast, unit, 7, weights)
-    events, others = weights[labels == 1].sum(), weights[labels == 0].sum()
-    assert pairs.sum() / (events * others) == pytest.approx(
-        sklearn.roc_auc_score(labels, forecast, sample_weight=weights)
-    )
-    first, second = (unit == 2) & (labels == 1), (unit == 5) & (labels == 0)
-    both = first | second
-    among = sklearn.roc_auc_score(labels[both], forecast[both], sample_weight=weights[both])
-    assert pairs[2, 5] == pytest.approx(among * weights[first].sum() * weights[second].sum())
 
 
 def test_average_precision_steps_through_distinct_thresholds():

@@ -7,7 +7,7 @@ import pytest
 
 from nightshift.declarations.training_section import Costs
 from nightshift.models.calibrated_predictions import Interval
-from training.judging.metrics.resampled_days import Bootstrap, ends
+from training.judging.metrics.grouped_jackknife import GroupedJackknife
 from training.judging.tasks import Binary, Regression
 
 GENERATOR = np.random.default_rng(1)
@@ -16,17 +16,19 @@ LABELS = (GENERATOR.random(3000) < FORECAST).astype(float)
 VALUES = GENERATOR.normal(10, 3, 3000)
 WEIGHTS = GENERATOR.integers(1, 3, 3000).astype(float)
 DAYS = np.datetime64("2024-01-01") + np.repeat(np.arange(30), 100)
+JACKKNIFE = GroupedJackknife(DAYS, WEIGHTS)
 COSTS = Costs(false_alarm=1, missed=3)
 
 
 def test_each_headline_measure_of_a_decision_lies_in_its_interval():
     task = Binary(COSTS, 0.3)
     measured = task.measures(LABELS, FORECAST, WEIGHTS)
-    drawn = task.drawn(Bootstrap(DAYS, 1, WEIGHTS), LABELS, FORECAST)
+    replicates = task.replicates(JACKKNIFE, LABELS, FORECAST)
     headline = {"auc", "average_precision", "log_loss", "brier", "calibration_error", "lift_at_10"}
-    assert drawn.keys() >= headline | {"precision", "recall", "cost_per_row"}
-    for name, values in drawn.items():
-        lower, upper = ends(values, 0.95)
+    assert replicates.keys() >= headline | {"precision", "recall", "cost_per_row"}
+    for name, values in replicates.items():
+        assert values[0] == pytest.approx(measured[name]), name
+        lower, upper = JACKKNIFE.ends(values, 0.95)
         assert lower < measured[name] < upper, name
 
 
@@ -45,23 +47,23 @@ def test_each_measure_of_values_lies_in_its_interval():
     predicted = VALUES + GENERATOR.normal(0.2, 1, 3000)
     task = Regression(Interval(-1.5, 1.5, 0.8))
     measured = task.measures(VALUES, predicted, WEIGHTS)
-    drawn = task.drawn(Bootstrap(DAYS, 1, WEIGHTS), VALUES, predicted)
-    assert drawn.keys() >= {"mae", "rmse", "pinball_lower", "pinball_upper", "coverage", "r2", "bias"}
+    replicates = task.replicates(JACKKNIFE, VALUES, predicted)
+    assert replicates.keys() >= {"mae", "rmse", "pinball_lower", "pinball_upper", "coverage", "r2", "bias"}
     assert measured["loss"] == measured["mse"]
-    for name, values in drawn.items():
-        lower, upper = ends(values, 0.95)
+    for name, values in replicates.items():
+        assert values[0] == pytest.approx(measured[name]), name
+        lower, upper = JACKKNIFE.ends(values, 0.95)
         assert lower < measured[name] < upper, name
 
 
-def test_a_draw_of_r2_is_that_of_weighted_rows():
+def test_a_replicate_of_r2_is_that_of_the_rows_kept():
     from sklearn.metrics import r2_score
 
     predicted = VALUES + 1
-    bootstrap = Bootstrap(DAYS, 1, WEIGHTS)
-    drawn = Regression(None).drawn(bootstrap, VALUES, predicted)["r2"]
-    for draw in range(5):
-        weights = WEIGHTS * bootstrap.draws[draw][bootstrap.unit]
-        assert drawn[draw] == pytest.approx(r2_score(VALUES, predicted, sample_weight=weights))
+    replicates = Regression(None).replicates(JACKKNIFE, VALUES, predicted)["r2"]
+    for number in range(1 + JACKKNIFE.groups):
+        weights = WEIGHTS * (JACKKNIFE.group != number - 1)
+        assert replicates[number] == pytest.approx(r2_score(VALUES, predicted, sample_weight=weights))
 
 
 def test_ends_of_an_interval_lose_least_where_they_hold_what_they_should():

@@ -1,0 +1,70 @@
+"""What the intervals of an evaluation rest on, and what they therefore do not cover, in words for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from nightshift.declarations.training_section import BATCH_DATE, FEWEST_TEST_DAYS, FEWEST_UNITS, TOO_FEW_DATES
+
+if TYPE_CHECKING:
+    from nightshift.declarations.training_section import Training
+    from training.data.dataset import Part
+    from training.judging.metrics.grouped_jackknife import GroupedJackknife
+
+
+@dataclass(frozen=True)
+class IntervalBasis:
+    """What was left out in turn.
+
+    Attributes:
+        unit: `training.independent_unit`.
+        units: how many batch dates, or values of that column, the test rows have.
+        groups: how many groups they made.
+        dates: how many batch dates the test rows have.
+        is_known: whether these were enough for intervals.
+    """
+
+    unit: str
+    units: int
+    groups: int
+    dates: int
+    is_known: bool
+
+    @classmethod
+    def of(cls, training: Training, test: Part, jackknife: GroupedJackknife) -> Self:
+        """Of the test rows of an evaluation."""
+        dates = len(np.unique(test.days))
+        return cls(training.independent_unit, jackknife.units, jackknife.groups, dates, jackknife.is_known)
+
+    @property
+    def lacking(self) -> str:
+        """What there is too little of, and what to do; for people who declare a training."""
+        if self.unit == BATCH_DATE:
+            return (
+                f"{self.dates} batch date{'s' if self.dates > 1 else ''} of the test period have rows, and to tell how "
+                f"far chance moves a measure {FEWEST_TEST_DAYS} are needed: {TOO_FEW_DATES}"
+            )
+        return (
+            f"the test rows have {self.units:,} values of {self.unit} (training.independent_unit), and to tell how far "
+            f"chance moves a measure {FEWEST_UNITS} are needed: name a column of more values, or set test_days or "
+            "test_deliveries to more dates and leave training.independent_unit unset"
+        )
+
+    @property
+    def words(self) -> str:
+        """In two sentences: what the intervals rest on, and what they do not cover."""
+        if not self.is_known:
+            return f"No interval could be computed: {self.lacking}."
+        dates = f"{self.dates} batch date{'s' if self.dates > 1 else ''}"
+        if self.unit == BATCH_DATE:
+            return (
+                f"Intervals rest on {self.groups} groups of neighbouring batch dates, {dates} in all. They do not "
+                "cover seasons and events that the test period has not seen."
+            )
+        return (
+            f"Intervals rest on {self.groups} groups of {self.units:,} {self.unit}. They do not cover a change that "
+            f"hits all {self.unit} at once, like another season or another economy, as the test has {dates} only."
+        )
