@@ -21,12 +21,12 @@ from training.fitting.cross_fit import left_out_scores
 from training.fitting.fit import Parts, binned, event_weight, fit, raw_scores
 from training.fitting.fit_calibration import calibrate, interval
 from training.fitting.fitted import Calibrated, FittedModel
-from training.judging import leaks, stability
+from training.judging import feature_strength, relative_measures, stability
 from training.judging.comparable_days import Footing
 from training.judging.evaluate import Evaluation, best_threshold, evaluate
 from training.judging.gates import Facts, Gate, Verdict, judge
+from training.judging.leak_suspects import UNANSWERED, Signs, Suspect, suspects, unanswered
 from training.judging.skew import Skew
-from training.judging.suspects import Suspect, suspects
 from training.search.parameter_search import Winner, search
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class Challenger:
         verdicts: of all gates.
         flattered: what people must know of the champion's measures, where it has seen days of the test; else empty.
         suspects: features that may know the outcome; with one, only a person lets the model in.
+        cleared: likewise, that `training.cleared_features` names with a reason.
     """
 
     winner: Winner
@@ -82,6 +83,7 @@ class Challenger:
     verdicts: Sequence[Verdict]
     flattered: str
     suspects: Sequence[Suspect] = ()
+    cleared: Sequence[Suspect] = ()
 
     @property
     def refused(self) -> list[Verdict]:
@@ -116,13 +118,18 @@ def challenge(
         champion_rows=footing.rows if footing else None,
     )
     drift, missing_rise = stability.feature_drift(dataset), stability.missing_rises(dataset)
-    strengths = leaks.strengths_by_period(dataset, use_case.task)
-    leader, strength = leaks.strongest(leaks.best(strengths))
-    whole = leaks.model_strengths(dataset, evaluation.predicted, use_case.task)
-    suspected = suspects(strengths, whole, model.gain_shares(), use_case.task, use_case.training.cleared_features)
+    task, cleared = use_case.task, use_case.training.cleared_features
+    signs = Signs.of(use_case, dataset, model, winner.parameters, evaluation.predicted["test"], skew)
+    found = suspects(signs, task)
+    suspected = [each for each in found if each.feature not in cleared]
+    open_questions, remedy = unanswered(signs, suspected, use_case)
+    leader, strength = feature_strength.strongest(signs.alone)
+    strongest = feature_strength.GATED_NUMBERS[task]
     numbers = {
         **evaluation.metrics,
-        leaks.GATED_NUMBERS[use_case.task]: strength,
+        **relative_measures.numbers(evaluation.metrics, dataset.test, evaluation.predicted["test"], model),
+        strongest: strength,
+        UNANSWERED: open_questions,
         **stability.numbers(dataset, evaluation.predicted, evaluation.champion, drift, missing_rise),
         **(skew.numbers() if skew else {}),
         "training_seconds": time.monotonic() - budget.started + winner.seconds_before,
@@ -133,9 +140,13 @@ def challenge(
         champion_fits=numbers.get("champion_loss", 0.0) < numbers["constant_loss"],
         scored_before=skew is not None and skew.scored_before,
     )
-    verdicts = judge(gates, numbers, facts, {leaks.GATED_NUMBERS[use_case.task]: leaks.said(leader, strength)})
-    flattered = footing.flattered if footing else ""
-    return Challenger(winner, model, curve, evaluation, numbers, drift, missing_rise, verdicts, flattered, suspected)
+    verdicts = judge(gates, numbers, facts, {strongest: feature_strength.said(leader, strength), UNANSWERED: remedy})
+    return Challenger(
+        *(winner, model, curve, evaluation, numbers, drift, missing_rise, verdicts),
+        flattered=footing.flattered if footing else "",
+        suspects=suspected,
+        cleared=[each for each in found if each.feature in cleared],
+    )
 
 
 def develop(use_case: UseCase, dataset: Dataset, budget: Budget) -> tuple[Winner, FittedModel, dict[str, list[float]]]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from nightshift.declarations.use_case import UseCase
-from nightshift.models.champions.approvers import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
+from nightshift.models.champions.approvers import APPROVAL_TAG, AUTO, PERSON, Who
 from nightshift.models.champions.compared_before import COMPARED_TAG
 from nightshift.models.mlflow_connection import model_version, patiently
 from training.judging.comparable_days import BY_NOTHING, FLATTERED_TAG
 from training.judging.gates import Verdict
+from training.judging.leak_suspects import Suspect
 from training.register import version_of_run
 
 
@@ -28,7 +29,7 @@ class Outcome:
         verdicts: of its gates.
         compared: the champion that it was compared with, or `none`; None where that is not known.
         flattered: what people must know of that champion's measures; empty where nothing flatters them.
-        suspects: features that may know the outcome, each with the reason.
+        suspects: features that may know the outcome, each with the evidence.
         intervals: what those of the metrics rest on, and what they do not cover.
     """
 
@@ -38,7 +39,7 @@ class Outcome:
     verdicts: Sequence[Verdict]
     compared: str | None
     flattered: str
-    suspects: Sequence[str] = ()
+    suspects: Sequence[Suspect] = ()
     intervals: str = ""
 
     @property
@@ -69,9 +70,9 @@ def registered_before(use_case: UseCase, run_id: str) -> Outcome | None:
     measures, verdicts = kept("measures.json"), kept("gates.json")
     metrics = {name: math.nan if value is None else value for name, value in measures["judged"].items()}
     gates = [_verdict(each) for each in verdicts]
-    named = [name for name in tags.get(SUSPECTS_TAG, "").split(", ") if name]
+    found = [Suspect(each["feature"], tuple(each["evidence"])) for each in kept("suspects.json")["open"]]
     compared, rest_on = tags.get(COMPARED_TAG), measures["intervals"]
-    return Outcome(version, approval, metrics, gates, compared, _flattered(tags), named, rest_on)
+    return Outcome(version, approval, metrics, gates, compared, _flattered(tags), found, rest_on)
 
 
 def _flattered(tags: Mapping[str, str]) -> str:

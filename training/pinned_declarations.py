@@ -13,9 +13,10 @@ from nightshift.errors import ConflictError
 from nightshift.job import Job
 from nightshift.ledger import code_version
 from training.data.time_split import Periods
-from training.judging.gates import Gate, load_gates
+from training.judging.gates import Gate, defaults_of, load_gates
 
 _USE_CASE, _GATES, _REASONS = "use_case.yaml", "gates.yaml", "reasons.yaml"
+_DEFAULT_GATES = "default_gates.yaml"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Pinned:
             raise ConflictError(f"{use_case.folder} was changed while the training began: start it again")
         contents = {
             _USE_CASE: files[_USE_CASE],
-            _GATES: files[_GATES],
+            # A use case need not have any of its own.
+            _GATES: files.get(_GATES, b""),
+            _DEFAULT_GATES: files[_DEFAULT_GATES],
             # Length first: no two lists of files give one text.
             "dbt": b"".join(b"%d %s %d %s" % (len(name), name, len(text), text) for name, text in models.items()),
         }
@@ -76,7 +79,8 @@ class Pinned:
 
 def _files(use_case: UseCase) -> dict[str, bytes]:
     paths = (use_case.folder / name for name in (_USE_CASE, _GATES, _REASONS))
-    return {path.name: path.read_bytes() for path in paths if path.is_file()}
+    own = {path.name: path.read_bytes() for path in paths if path.is_file()}
+    return {**own, _DEFAULT_GATES: defaults_of(use_case.task).read_bytes()}
 
 
 def _models(use_case: UseCase) -> dict[bytes, bytes]:

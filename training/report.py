@@ -102,6 +102,10 @@ def _contents(
     """The content of each JSON file."""
     evaluation, model = challenger.evaluation, challenger.model
     return {
+        "suspects.json": {
+            "open": [each.to_dict() for each in challenger.suspects],
+            "cleared": [each.to_dict() for each in challenger.cleared],
+        },
         "gates.json": [verdict.to_dict() for verdict in challenger.verdicts],
         "measures.json": {
             "judged": challenger.numbers,

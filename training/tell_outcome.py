@@ -27,7 +27,7 @@ def tell(use_case: UseCase, run_id: str, outcome: Outcome, first: dt.date | None
     refused = [verdict.name for verdict in outcome.refused]
     subject = f"May version {version} of {name} become champion?" if version else f"{name}: refused by its gates"
     if outcome.suspects:
-        subject += f" {' and '.join(each.split()[0] for each in outcome.suspects)} may know the outcome"
+        subject += f" {' and '.join(each.feature for each in outcome.suspects)} may know the outcome"
     hand_over(
         {
             "version": version,
@@ -49,14 +49,14 @@ def say_what_follows(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
     if outcome.version is None:
         _say_refused(use_case, run_id, outcome)
     elif outcome.approval == PERSON:
-        people = ", ".join(use_case.training.approval.by) or "a person"
+        people = ", ".join(use_case.training.approval.by)
         for suspect in outcome.suspects:
             log.warning("it may know the outcome: %s", suspect)
         log.warning(
             "%s version %d has passed its gates and waits for approval by %s: in Airflow under Required actions, or\n"
             "  nightshift models promote %d --use-case %s --who <name> --why <reason>%s",
             use_case.model_name, outcome.version, people, outcome.version, use_case.name,
-            "".join(f" --cleared {each.split()[0]}" for each in outcome.suspects),
+            "".join(f" --cleared {each.feature}" for each in outcome.suspects),
         )  # fmt: skip
 
 

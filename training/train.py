@@ -164,7 +164,7 @@ def _made_and_judged(
         version = register(job, logged, {**provenance, "status": status})
     return Outcome(
         *(version, approval, challenger.numbers, challenger.verdicts, compared, challenger.flattered),
-        suspects=tuple(map(str, challenger.suspects)),
+        suspects=tuple(challenger.suspects),
         intervals=challenger.evaluation.basis.words,
     )
 

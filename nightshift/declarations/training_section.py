@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, StringConstraints, field_validator, model_validator
 
 from nightshift.declarations.dates_section import HasLengths
 from nightshift.declarations.yaml_form import Cron, Declared, Name
@@ -161,8 +161,8 @@ class Training(HasLengths):
     smallest_slice: PositiveInt = Field(500, description="Rows under which a slice or group is shown, not judged.")
     cleared_features: dict[Name, str] = Field(
         {},
-        description="Features that know nearly as much as the whole model and that somebody has looked at, with the "
-        "reason why they are known at the cut-off: no person is asked about them again.",
+        description="Features that seem to know the outcome and that somebody has looked at, with the reason why they "
+        "are known at the cut-off: no person is asked about them again.",
     )
     limits: tuple[str, ...] = Field((), description="What the model must not be used for; stands on its card.")
     approval: Approval = Approval()
@@ -176,6 +176,14 @@ class Training(HasLengths):
     def has_embargo(self) -> bool:
         """Whether one is declared."""
         return self.embargo_days is not None or self.embargo_deliveries is not None
+
+    @field_validator("cleared_features")
+    @classmethod
+    def _has_reasons(cls, given: dict[str, str]) -> dict[str, str]:
+        for name, reason in given.items():
+            if not reason.strip():
+                raise ValueError(f"{name} has no reason: say why it is known at the cut-off, and who has looked at it")
+        return {name: reason.strip() for name, reason in given.items()}
 
     @model_validator(mode="after")
     def _weights_are_taken_out_again(self) -> Self:

@@ -92,7 +92,7 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         }
         (folder / "use_case.yaml").write_text(yaml.safe_dump(declared))
         (folder / "tables.yaml").write_text(TABLES.format(column=column, type="boolean" if is_binary else "double"))
-        if GATES.is_file():
+        if is_binary and GATES.is_file():
             shutil.copy(GATES, folder)
         (models / "features.yml").write_text(FEATURES.format(name=name))
         monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))

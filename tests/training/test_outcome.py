@@ -17,6 +17,7 @@ from nightshift.result import hand_over, handed_over
 from tests.registering import register
 from training.approval_form import comparison
 from training.judging.gates import Verdict
+from training.judging.leak_suspects import Suspect
 from training.outcome import Outcome
 from training.tell_outcome import say_what_follows, tell
 
@@ -72,7 +73,8 @@ def test_the_comparison_shows_challenger_champion_and_constant_with_intervals(to
 
 def test_the_form_begins_with_what_changes_in_at_most_ten_lines(toy):
     worse = {"calibration_error": 0.0345, "champion_calibration_error": 0.0212, "rows": 9635.0}
-    made = outcome(approval="person", compared="3", suspects=["duration orders the test period better alone"])
+    suspect = Suspect("duration", ("alone it has 104% of it", "a model without it has 2% of the gain"))
+    made = outcome(approval="person", compared="3", suspects=[suspect])
     made = dataclasses.replace(
         made, metrics=made.metrics | worse, verdicts=[PASSED, dataclasses.replace(PASSED, value=9635.0)]
     )
@@ -84,7 +86,8 @@ def test_the_form_begins_with_what_changes_in_at_most_ten_lines(toy):
     assert "**Gates:** 2 of 2 passed." in said
     assert "**Better:** Area under the ROC curve 0.712 (was 0.69)." in said
     assert "⚠ **Worse:** Calibration error 0.0345 (was 0.0212)." in said
-    assert "⚠ **May know the outcome:** duration orders the test period better alone" in said
+    assert f"⚠ **May know the outcome:** {suspect}." in said
+    assert str(suspect) == "duration: alone it has 104% of it; a model without it has 2% of the gain"
     page = comparison(toy().use_case, "run7", made)
     assert "| Calibration error | lower | 0.0345 |  | 0.0212 | ⚠ worse |" in page
     assert "ranks_better_than_chance 9,635 (above 0.5)" in page

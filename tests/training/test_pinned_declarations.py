@@ -14,7 +14,7 @@ from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
 from training import pinned_declarations as module
 from training.data.time_split import Periods
-from training.judging.gates import load_gates
+from training.judging.gates import defaults_of, load_gates
 from training.pinned_declarations import Pinned
 
 
@@ -38,11 +38,22 @@ def test_gates_files_and_digests_are_those_of_the_same_bytes(toy):
     (use_case.folder / "reasons.yaml").write_text("features: {}\n")
     pinned = Pinned.of(use_case)
     assert pinned.gates == load_gates(use_case)
-    assert set(pinned.files) == {"use_case.yaml", "gates.yaml", "reasons.yaml"}
+    assert set(pinned.files) == {"use_case.yaml", "gates.yaml", "default_gates.yaml", "reasons.yaml"}
+    defaults = defaults_of("binary").read_bytes()
+    assert pinned.files["default_gates.yaml"] == defaults
+    assert pinned.digests["sha256.default_gates.yaml"] == hashlib.sha256(defaults).hexdigest()
     for name in ("use_case.yaml", "gates.yaml"):
         content = (use_case.folder / name).read_bytes()
         assert pinned.files[name] == content
         assert pinned.digests[f"sha256.{name}"] == hashlib.sha256(content).hexdigest()
+
+
+def test_without_gates_of_its_own_the_defaults_are_kept(toy):
+    use_case = toy().use_case
+    (use_case.folder / "gates.yaml").unlink()
+    pinned = Pinned.of(use_case)
+    assert set(pinned.files) == {"use_case.yaml", "default_gates.yaml"}
+    assert pinned.gates == load_gates(use_case)
 
 
 def test_what_did_not_change_has_equal_tags(toy):

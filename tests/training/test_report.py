@@ -12,7 +12,6 @@ import pytest
 from nightshift.dates import Length
 from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import get_settings
-from tests.training.challenged import VALUES_GATE
 from training.challenger import Budget, challenge
 from training.data.time_split import Periods
 from training.judging.gates import load_gates
@@ -22,7 +21,7 @@ from training.report import as_json, write_report
 FILES = {
     "by_month.json", "calibration.json", "card", "data.json", "fairness.json", "features.json", "gates.json",
     "gates.txt", "gates.yaml", "learning_curve.json", "measures.json", "plots", "provenance.json", "search.json",
-    "skew.json", "slices.json", "use_case.yaml",
+    "skew.json", "slices.json", "suspects.json", "use_case.yaml",
 }  # fmt: skip
 
 
@@ -37,9 +36,9 @@ def read(path):
 
 def reported(job, dataset, storage, skew=None):
     budget = Budget(3, 600, f"{job.use_case.name}/reported", storage)
-    gates = load_gates(job.use_case) if job.use_case.task == "binary" else (VALUES_GATE,)
-    challenger = challenge(job.use_case, dataset, gates, budget, None, skew)
+    challenger = challenge(job.use_case, dataset, load_gates(job.use_case), budget, None, skew)
     periods = Periods.at_end(job.dates, Length(8), Length(14))
+    (job.use_case.folder / "gates.yaml").touch()
     declared = {name: (job.use_case.folder / name).read_bytes() for name in ("use_case.yaml", "gates.yaml")}
     report = write_report(job, challenger, dataset, periods, {"code_version": "abc"}, None, skew, declared)
     (job.use_case.folder / "gates.yaml").write_text("edited: meanwhile\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+import json
 import logging
 import signal
 import subprocess
@@ -33,16 +34,6 @@ from training.data.point_in_time_rows import Rows
 from training.data.time_split import Periods
 from training.pinned_declarations import Pinned
 from training.train import main, train_on
-
-REGRESSION_GATES = """
-absolute:
-  - {name: computed, number: numbers_not_finite, at_most: 0, meaning: Every number could be computed.}
-  - {name: better_than_constant, number: gain_over_constant_lower, above: 0, meaning: A model without it is noise.}
-  - {name: explains, number: r2_lower, above: 0, meaning: A model without it is noise.}
-relative:
-  - {name: better, number: gain_over_champion_lower, above: 0, when: champion_exists, meaning: A change brings more.}
-"""
-
 
 VERSION = "delta_version.gold/toy/features"
 
@@ -93,27 +84,58 @@ def test_a_good_model_becomes_champion_with_all_that_scoring_needs(toy, make_row
     assert (reign.first, reign.last, reign.who) == (job.dates.last + dt.timedelta(days=2), None, "auto")
 
 
-def test_the_first_model_waits_for_a_person_too_where_a_feature_may_know_the_outcome(
+def with_leak(rows):
+    """The rows, one feature of which was written with the outcome before one's eyes."""
+    label = rows["label"].to_numpy(zero_copy_only=False)
+    column = label + 0.3 * np.random.default_rng(1).normal(size=len(label))
+    return rows.set_column(rows.column_names.index("other"), "other", pa.array(column.astype(np.float32)))
+
+
+def test_the_first_model_waits_for_a_named_person_where_a_feature_may_know_the_outcome(
     toy, make_rows, tmp_path, monkeypatch
 ):
-    job = toy(cleared_features={})
+    job = toy(approval={"by": ["maria"]})
     monkeypatch.setenv(RESULT_FILE, str(tmp_path / "result.json"))
-    train(job, make_rows())
+    train(job, with_leak(make_rows()))
     assert job.use_case.training.approval.first == "auto"
     assert champions.decisions(job.use_case) == []
     told = handed_over(tmp_path / "result.json")
     assert (told["version"], told["approval"], told["refused"]) == (1, "person", "")
-    assert told["subject"].endswith("become champion? signal may know the outcome")
-    assert "⚠ **May know the outcome:** signal orders the outcomes nearly as well alone" in told["comparison"]
-    tags = model_version(job.use_case, 1).tags
-    assert (tags["leak_suspects"], tags["status"]) == ("signal", "awaiting approval")
-    card = Path(
-        client(get_settings()).download_artifacts(model_version(job.use_case, 1).run_id, "card/card.md")
-    ).read_text()
-    assert "signal orders the outcomes nearly as well alone" in card
+    assert told["subject"].endswith("become champion? other may know the outcome")
+    assert "⚠ **May know the outcome:** other: alone it has" in told["comparison"]
+    version = model_version(job.use_case, 1)
+    assert (version.tags["leak_suspects"], version.tags["status"]) == ("other", "awaiting approval")
+    card = Path(client(get_settings()).download_artifacts(version.run_id, "card/card.md")).read_text()
+    assert "other may know the outcome: alone it has" in card
+    kept = json.loads(Path(client(get_settings()).download_artifacts(version.run_id, "suspects.json")).read_text())
+    assert [each["feature"] for each in kept["open"]] == ["other"]
+    # Resumed, it knows the evidence still.
+    train(job, with_leak(make_rows()))
+    assert handed_over(tmp_path / "result.json")["comparison"] == told["comparison"]
     # Whoever asks in a year finds what the person was asked about.
-    kept = champions.promote(job.use_case, 1, job.dates.last, "maria", "it is known at the cut-off", "run")
-    assert kept.why == "it is known at the cut-off (asked about signal)"
+    decided = champions.promote(job.use_case, 1, job.dates.last, "maria", "it is known at the cut-off", "run")
+    assert decided.why == "it is known at the cut-off (asked about other)"
+
+
+def test_the_first_model_is_refused_where_a_feature_may_know_the_outcome_and_nobody_is_named(toy, make_rows, caplog):
+    job = toy()
+    with pytest.raises(NightshiftError, match=r"suspects_are_answered_for: 1, must be at most 0 \(default\).*other"):
+        train(job, with_leak(make_rows()))
+    assert champions.decisions(job.use_case) == []
+    (run,) = runs_of(job)
+    assert run.data.tags["gates"] == "refused"
+
+
+def test_a_use_case_without_gates_of_its_own_is_judged_by_the_defaults(toy, make_rows):
+    job = toy()
+    (job.use_case.folder / "gates.yaml").unlink()
+    train(job, make_rows())
+    champion = resolve_version.champion(job.use_case)
+    kept = Path(client(get_settings()).download_artifacts(champion.run_id, "default_gates.yaml")).read_bytes()
+    assert champion.tags["sha256.default_gates.yaml"] == hashlib.sha256(kept).hexdigest()
+    verdicts = Path(client(get_settings()).download_artifacts(champion.run_id, "gates.txt")).read_text()
+    assert "level_is_right" in verdicts
+    assert verdicts.count("(default)") == verdicts.count("\n") - 1
 
 
 def test_the_same_data_code_and_seed_give_a_byte_equal_model(toy, make_rows):
@@ -387,7 +409,6 @@ def test_a_model_that_a_person_must_approve_waits(toy, make_rows, caplog):
 
 def test_a_regression_has_an_interval_and_gates_of_its_own(toy, make_rows):
     job = toy(task="regression")
-    (job.use_case.folder / "gates.yaml").write_text(REGRESSION_GATES)
     train(job, make_rows(task="regression"))
     champion = resolve_version.champion(job.use_case)
     assert (champion.task, champion.threshold) == ("regression", None)
@@ -399,7 +420,6 @@ def test_a_regression_has_an_interval_and_gates_of_its_own(toy, make_rows):
 
 def test_a_regression_on_noise_is_refused(toy, make_rows):
     job = toy(task="regression")
-    (job.use_case.folder / "gates.yaml").write_text(REGRESSION_GATES)
     with pytest.raises(NightshiftError, match="NO CHAMPION"):
         train(job, make_rows(task="regression", strength=0.0))
 

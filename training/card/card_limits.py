@@ -35,14 +35,16 @@ def limits(card: Card) -> list[str]:
 def _of_suspects(card: Card) -> Iterator[str]:
     for suspect in card.challenger.suspects:
         yield (
-            f"{suspect}: it may know the outcome. Until somebody has looked at when it is written, this model must not "
-            "be used."
+            f"{suspect.feature} may know the outcome: {'; '.join(suspect.evidence)}. Until somebody has looked at when "
+            "it is written, this model must not be used."
         )
 
 
 def _of_cleared(card: Card) -> Iterator[str]:
+    evidence = {each.feature: each.evidence for each in card.challenger.cleared}
     for name, why in card.use_case.training.cleared_features.items():
-        yield f"{name} alone knows much of the outcome; somebody has looked at it: {why}."
+        said = "; ".join(evidence.get(name, ("nothing in this training speaks against it",)))
+        yield f"Somebody has looked at when {name} is written: {why}. What was measured: {said}."
 
 
 def _of_time(card: Card) -> Iterator[str]:

@@ -72,10 +72,15 @@ class Card:
                 "champion without a person looking at it."
             )
         rule = self.use_case.training.approval
+        if self.challenger.suspects and not rule.by:
+            return (
+                "By nobody: a feature may know the outcome (see the limits), and training.approval.by names no one who "
+                "is asked."
+            )
         if self.challenger.suspects:
             return (
                 "By a person, whatever training.approval says: a feature may know the outcome (see the limits). "
-                f"{', '.join(rule.by) or 'Anybody'} decides; no answer within {rule.timeout_hours} hours is a no."
+                f"{', '.join(rule.by)} decides; no answer within {rule.timeout_hours} hours is a no."
             )
         return (
             f"By a person: {', '.join(rule.by)}. No answer within {rule.timeout_hours} hours is a no "

@@ -72,6 +72,12 @@ def _column_faults(use_case: UseCase, features: Table) -> Iterator[str]:
             yield (
                 f"training.monotone: {name} is no feature of {features.label}; quantities there: {_listed(quantities)}"
             )
+    for name in training.cleared_features:
+        if name not in (*quantities, *categories):
+            yield (
+                f"training.cleared_features: {name} is no feature of {features.label}; features there: "
+                f"{_listed([*quantities, *categories])}"
+            )
     for field, names in (("slices", training.slices), ("fairness", training.fairness)):
         for name in names:
             if name not in features.column_names:

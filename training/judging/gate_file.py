@@ -1,4 +1,4 @@
-"""What may stand in ``use_cases/<name>/gates.yaml``, and what must."""
+"""What a gate may say, and what no use case may do without."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from nightshift.declarations.training_section import BINARY
 from nightshift.declarations.yaml_form import Declared, Name
-from training.judging import leaks
+from training.judging.feature_strength import GATED_NUMBERS
+from training.judging.leak_suspects import UNANSWERED
+from training.judging.relative_measures import RELATIVE_MEASURES
 
 Limit = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -43,7 +45,7 @@ _OF_TEST: Final = {
 _OF_TRAINING: Final = (
     *("numbers_not_finite", "label_coverage", "training_seconds"),
     *("largest_feature_drift", "largest_missing_rise", "score_shift", "score_shift_from_champion"),
-    *("skew_share", "skew_rows_compared"),
+    *("skew_share", "skew_rows_compared", UNANSWERED),
 )
 
 
@@ -88,6 +90,15 @@ class Gate(Declared):
         return self.below is not None and value < self.below
 
 
+class DefaultGate(Gate):
+    """A gate of every use case of a task whose own file does not judge the same number."""
+
+    @property
+    def limit(self) -> str:
+        """Like ``at most 2 (default)``."""
+        return f"{super().limit} (default)"
+
+
 def numbers_of(task: str) -> frozenset[str]:
     """Every number that a training of this task can have.
 
@@ -98,7 +109,7 @@ def numbers_of(task: str) -> frozenset[str]:
     of_test = (*measures, *_OF_TEST[task])
     return frozenset(
         [
-            *(*of_test, *_OF_TRAINING, leaks.GATED_NUMBERS[task]),
+            *(*of_test, *_OF_TRAINING, GATED_NUMBERS[task], *RELATIVE_MEASURES[task]),
             *(f"{prefix}_{name}" for prefix in _PREFIXES for name in measures),
             *(f"{name}_{end}" for end in ("lower", "upper") for name in of_test),
         ]
@@ -162,6 +173,10 @@ _INDISPENSABLE: tuple[tuple[str, Callable[[Gate], bool]], ...] = (
     (
         "a gate on numbers_not_finite, `at_most: 0`, without `when`: what could not be computed would pass",
         lambda gate: gate.number == "numbers_not_finite" and gate.at_most == 0 and gate.when is None,
+    ),
+    (
+        f"a gate on {UNANSWERED}, `at_most: 0`, without `when`: a feature that knows the outcome would pass",
+        lambda gate: gate.number == UNANSWERED and gate.at_most == 0 and gate.when is None,
     ),
 )
 # Beating a constant is not enough: noise that was calibrated in a month whose rate is nearer to the test's than the

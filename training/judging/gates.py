@@ -1,7 +1,8 @@
 """Judge a model: apply the gates to the numbers of its evaluation of the use case.
 
-The gates themselves stand in ``use_cases/<name>/gates.yaml``, written to be read by a risk officer. All of them must
-pass. A number that is missing, infinite or not a number fails its gate: what cannot be shown has not been shown.
+The gates stand in ``training/judging/default_gates`` and, where a use case sets limits of its own, in
+``use_cases/<name>/gates.yaml``; both are written to be read by a risk officer. All of them must pass. A number that is
+missing, infinite or not a number fails its gate: what cannot be shown has not been shown.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from pydantic import ValidationError
 from nightshift import figures
 from nightshift.declarations.yaml_form import faults, line_of, read_yaml
 from nightshift.errors import DeclarationError
-from training.judging.gate_file import GROUPS, Gate, fault_of_gate, lacking
+from training.judging.gate_file import GROUPS, DefaultGate, Gate, fault_of_gate, lacking
 
 if TYPE_CHECKING:
+    from nightshift.declarations.training_section import Task
     from nightshift.declarations.use_case import UseCase
 
-__all__ = ["Facts", "Gate", "Verdict", "as_table", "judge", "load_gates"]
+__all__ = ["Facts", "Gate", "Verdict", "as_table", "defaults_of", "judge", "load_gates"]
 
 
 @dataclass(frozen=True)
@@ -102,28 +104,39 @@ class Verdict:
 
 
 def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
-    """The gates of a use case, in the order of its file.
+    """The gates of a use case: those of its file, then each default gate on a number that its file does not judge.
 
     Raises:
-        DeclarationError: if the file is missing, empty or wrong, names a number that the use case's task does not
-            have, or lacks a gate without which noise or a worse model could become champion; naming file and gate.
+        DeclarationError: if the file is empty or wrong, names a number that the use case's task does not have, or
+            sets a limit by which noise or a worse model could become champion; naming file and gate.
     """
     path = use_case.folder / "gates.yaml"
-    if not path.is_file():
-        raise DeclarationError(
-            f"{path} is missing: without gates no model can be trained; write it as docs/gates.md says, or begin with "
-            "that of another use case"
-        )
-    gates = tuple(_read(path))
-    for number, gate in enumerate(gates):
-        place = [gate.group, sum(other.group == gate.group for other in gates[:number])]
-        if gate.name in {other.name for other in gates[:number]}:
-            raise DeclarationError(f"{line_of(path, place)}: two gates are called {gate.name}: rename one of them")
+    own = _read(path, Gate) if path.is_file() else []
+    judged = {gate.number for gate in own}
+    defaults = [gate for gate in _read(defaults_of(use_case.task), DefaultGate) if gate.number not in judged]
+    names = {gate.name: gate.number for gate in defaults}
+    for number, gate in enumerate(own):
+        place = [gate.group, sum(other.group == gate.group for other in own[:number])]
+        where = f"{line_of(path, place)}: "
+        if gate.name in {other.name for other in own[:number]}:
+            raise DeclarationError(f"{where}two gates are called {gate.name}: rename one of them")
+        if gate.name in names:
+            raise DeclarationError(
+                f"{where}{gate.name} is the name of the default gate on {names[gate.name]}: call this one otherwise"
+            )
         if fault := fault_of_gate(gate, use_case.task):
-            raise DeclarationError(f"{line_of(path, place)}: {gate.group}, gate {gate.name}: {fault}")
-    if missing := lacking(gates, use_case.task):
-        raise DeclarationError(f"{path} lacks what no use case may do without:\n  " + "\n  ".join(missing))
-    return gates
+            raise DeclarationError(f"{where}{gate.group}, gate {gate.name}: {fault}")
+    if missing := lacking([*own, *defaults], use_case.task):
+        raise DeclarationError(
+            f"{path} judges a number by a limit that is not enough. It must have, or leave to the default gate:\n  "
+            + "\n  ".join(missing)
+        )
+    return (*own, *defaults)
+
+
+def defaults_of(task: Task) -> Path:
+    """The file of the default gates of a task."""
+    return Path(__file__).parent / "default_gates" / f"{task}.yaml"
 
 
 def judge(
@@ -156,10 +169,10 @@ def as_table(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _read(path: Path) -> list[Gate]:
+def _read(path: Path, kind: type[Gate]) -> list[Gate]:
     raw = read_yaml(path)
     if not isinstance(raw, dict) or not any(raw.values()):
-        raise DeclarationError(f"{path} holds no gates: without gates no model can be trained (docs/gates.md)")
+        raise DeclarationError(f"{path} holds no gates: write one (docs/gates.md), or delete it, and the defaults hold")
     gates: list[Gate] = []
     for group, entries in raw.items():
         if group not in GROUPS:
@@ -170,18 +183,18 @@ def _read(path: Path) -> list[Gate]:
             raise DeclarationError(
                 f"{line_of(path, [group])}: {group}: must be a list of gates, each beginning with `- name:`"
             )
-        gates.extend(_gate(path, group, position, entry) for position, entry in enumerate(entries, start=1))
+        gates.extend(_gate(path, group, position, entry, kind) for position, entry in enumerate(entries, start=1))
     return gates
 
 
-def _gate(path: Path, group: str, position: int, raw: Any) -> Gate:
+def _gate(path: Path, group: str, position: int, raw: Any, kind: type[Gate]) -> Gate:
     if not isinstance(raw, dict):
         raise DeclarationError(
             f"{line_of(path, [group, position - 1])}: {group}, entry {position}: a gate is a mapping with a name, and "
             f"this is {raw!r:.80}"
         )
     try:
-        return Gate.model_validate({**raw, "group": group})
+        return kind.model_validate({**raw, "group": group})
     except ValidationError as error:
         name = raw.get("name") or f"number {position}"
         lines = [

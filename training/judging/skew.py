@@ -10,8 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.score_names import FEATURE_TABLE
@@ -46,6 +46,20 @@ class Distribution:
     training_missing: float
 
 
+class Difference(NamedTuple):
+    """How one feature differs between scoring and training.
+
+    Attributes:
+        rows: whose value differs, those that training lacks among them.
+        lost: rows that training lacks.
+        distribution: on both sides.
+    """
+
+    rows: int
+    lost: int
+    distribution: Distribution
+
+
 @dataclass(frozen=True)
 class Skew:
     """What a comparison found.
@@ -56,6 +70,7 @@ class Skew:
         distributions: of the features in dates whose files differ; empty where the files are the same ones.
         dates: that were compared.
         lost: scored dates whose rows, as scoring saw them, are no longer there.
+        rewritten: for each feature the share of the rows that training still has whose value differs.
     """
 
     rows: int
@@ -63,6 +78,7 @@ class Skew:
     distributions: Mapping[str, Distribution]
     dates: tuple[dt.date, ...]
     lost: tuple[dt.date, ...]
+    rewritten: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def scored_before(self) -> bool:
@@ -101,19 +117,25 @@ def compare(spark: SparkSession, catalog: Catalog, dates: BatchDates, features_v
     """
     table = catalog[FEATURE_TABLE]
     files = differing_files(table, scored_from(catalog, dates), features_version)
-    changed: dict[str, tuple[float, Distribution]] = {}
+    changed: dict[str, Difference] = {}
     if files.scoring:
         before = parquet(spark, table, table.path, files.scoring)
         now = parquet(spark, table, table.path, files.training)
         changed = differences(before, now, table.keys, table.features, files.without)
     compared = {column.name: files.rows - files.rows_without.get(column.name, 0) for column in table.features}
-    shares = {name: changed[name][0] / rows if name in changed else 0.0 for name, rows in compared.items() if rows}
+    shares = {name: changed[name].rows / rows if name in changed else 0.0 for name, rows in compared.items() if rows}
+    rewritten = {
+        name: (each.rows - each.lost) / (compared[name] - each.lost)
+        for name, each in changed.items()
+        if compared[name] > each.lost
+    }
     if files.lost:
         log.warning(
             "skew is not known of %d of %d scored dates, within %s: the rows that they were scored from are gone",
             *(len(files.lost), len(files.lost) + len(files.dates), BatchDates(min(files.lost), max(files.lost))),
         )
-    skew = Skew(files.rows, shares, {k: v[1] for k, v in changed.items()}, tuple(files.dates), tuple(files.lost))
+    distributions = {name: each.distribution for name, each in changed.items()}
+    skew = Skew(files.rows, shares, distributions, tuple(files.dates), tuple(files.lost), rewritten)
     if shares:
         worst = max(shares, key=lambda name: shares[name])
         log.info("skew: %d rows of %d scored dates, most in %s: %.4f", skew.rows, len(skew.dates), worst, shares[worst])
@@ -126,7 +148,7 @@ def differences(
     keys: Sequence[str],
     features: Sequence[Column],
     without: Mapping[str, Sequence[dt.date]],
-) -> dict[str, tuple[float, Distribution]]:
+) -> dict[str, Difference]:
     """For each feature the number of rows of ``before`` that differ in ``now``, and both distributions; one job.
 
     Null equals null, and NaN equals NaN.
@@ -150,12 +172,15 @@ def differences(
     found = rows.where("compared").groupBy("feature").agg(
         F.count("*").alias("rows"),
         F.count_if("differs").alias("different"),
+        F.count_if("lost").alias("lost"),
         F.avg("scoring_number").alias("scoring_mean"),
         F.avg("training_number").alias("training_mean"),
         F.count_if("scoring_missing").alias("scoring_missing"),
         F.count_if("training_missing").alias("training_missing"),
     )  # fmt: skip
-    return {features[row.feature].name: (float(row.different), _distribution(row)) for row in found.collect()}
+    return {
+        features[row.feature].name: Difference(row.different, row.lost, _distribution(row)) for row in found.collect()
+    }
 
 
 def _record(number: int, column: Column, without: Iterable[dt.date]) -> SparkColumn:
@@ -170,6 +195,7 @@ def _record(number: int, column: Column, without: Iterable[dt.date]) -> SparkCol
         F.lit(number).alias("feature"),
         compared.alias("compared"),
         (F.col("training").isNull() | ~before.eqNullSafe(now)).alias("differs"),
+        F.col("training").isNull().alias("lost"),
         *(_number(column, value).alias(f"{side}_number") for side, value in sides.items()),
         *(_is_missing(column, value).alias(f"{side}_missing") for side, value in sides.items()),
     )

@@ -58,9 +58,18 @@ def refuse_unasked(use_case: UseCase, version: int, who: str, who_id: str = "") 
         who_id: what `training.approval.by` calls the same person, where the ledger keeps another name.
 
     Raises:
-        NightshiftError: if it is somebody else, there is no such version, or MLflow does not answer.
+        NightshiftError: if it is somebody else, nobody is named and a feature may know the outcome, there is no such
+            version, or MLflow does not answer.
     """
-    asked = model_version(use_case, version).tags.get(APPROVAL_TAG, PERSON)
+    tags = model_version(use_case, version).tags
+    if (suspected := tags.get(SUSPECTS_TAG)) and not use_case.training.approval.by:
+        raise DecisionError(
+            f"{use_case.model_name} version {version} may know the outcome by {suspected}, and only a person who is "
+            "named may let it in: `training.approval.by` in use_case.yaml names nobody. Nothing was decided: name a "
+            "user of Airflow there; or write in training.cleared_features why each is known at the cut-off, and train "
+            "again"
+        )
+    asked = tags.get(APPROVAL_TAG, PERSON)
     if asked == AUTO and (who == AUTO or approval_of(use_case) == AUTO):
         return
     _refuse_others(use_case, who_id or who)
@@ -111,7 +120,7 @@ def signed(why: str) -> str:
 
 def _refuse_others(use_case: UseCase, who: str) -> None:
     people = use_case.training.approval.by
-    # Nobody is named where only a suspected feature makes a version wait for a person.
+    # Nobody is named any more where a version waited for a person once.
     if who not in people and (people or who == AUTO):
         raise DecisionError(
             f"--who {who}: the next champion of {use_case.model_name} is let in by {', '.join(people) or 'a person'} "

@@ -5,12 +5,13 @@ import math
 import re
 
 import pytest
+import yaml
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import PROJECT_DIR, get_settings
-from training.judging.gate_file import GROUPS, numbers_of
-from training.judging.gates import Facts, as_table, judge, load_gates
+from training.judging.gate_file import GROUPS, fault_of_gate, numbers_of
+from training.judging.gates import Facts, as_table, defaults_of, judge, load_gates
 
 ALL = Facts(champion_exists=True, champion_fits=True, scored_before=True, has_slices=True, has_fairness=True)
 NONE = Facts(champion_exists=False, champion_fits=False, scored_before=False, has_slices=False, has_fairness=False)
@@ -19,7 +20,7 @@ GOOD = {
     "events": 900.0,
     "rows_of_rarer_class": 900.0,
     "label_coverage": 0.97,
-    "strongest_feature_auc": 0.63,
+    "unanswered_suspects": 0.0,
     "auc": 0.7,
     "auc_lower": 0.66,
     "gain_over_constant": 0.02,
@@ -27,6 +28,8 @@ GOOD = {
     "gain_over_champion": 0.004,
     "gain_over_champion_lower": 0.002,
     "calibration_error": 0.03,
+    "calibration_error_share": 0.15,
+    "level_ratio": 1.1,
     "cost_per_row": 0.4,
     "cost_per_row_never_warning": 0.5,
     "cost_per_row_always_warning": 0.8,
@@ -42,7 +45,7 @@ GOOD = {
     "training_seconds": 100.0,
 }
 # No gate of flights names them.
-NO_GATE = {"events", "gain_over_constant", "gain_over_champion"}
+NO_GATE = {"events", "auc", "gain_over_constant", "gain_over_champion"}
 # Ends of intervals, and what is of slices and groups: only their own gates look at them.
 OF_A_GATE = {name for name in GOOD if name.endswith("_lower") or name.startswith(("worst_slice_", "smallest_"))}
 NEEDED = """
@@ -100,8 +103,9 @@ def test_a_good_model_passes_every_gate(gates):
         ({"rows": 499.0}, "enough_rows"),
         ({"rows_of_rarer_class": 49.0}, "enough_events"),
         ({"label_coverage": 0.5}, "labels_have_come"),
-        ({"strongest_feature_auc": 0.96}, "no_feature_knows_the_answer"),
-        ({"auc": 0.91}, "not_too_good_to_be_true"),
+        ({"unanswered_suspects": 1.0}, "suspects_are_answered_for"),
+        ({"level_ratio": 4.0}, "level_is_right"),
+        ({"calibration_error_share": 0.8}, "calibrated_for_the_base_rate"),
         ({"gain_over_constant_lower": 0.0}, "better_than_constant_rate"),
         ({"auc_lower": 0.5}, "ranks_better_than_chance"),
         ({"gain_over_champion_lower": 0.0}, "better_than_champion"),
@@ -142,7 +146,7 @@ def test_an_end_or_a_part_that_is_not_finite_fails_the_gate_that_names_it_and_no
 
 
 def test_no_gate_means_that_an_end_or_a_part_may_be_unknown(written):
-    gates = written(NEEDED)
+    gates = [gate for gate in written(NEEDED) if not gate.limit.endswith("(default)")]
     unknown = dict.fromkeys(
         ("precision_lower", "precision_upper", "worst_slice_auc", "smallest_selection_ratio",
          "smallest_selection_ratio_lower", "smallest_selection_ratio_upper", "auc_gain_over_champion"), math.nan,
@@ -160,9 +164,9 @@ def test_a_number_that_is_missing_fails(gates, number):
 
 
 def test_a_detail_stands_with_the_gate_of_its_number_and_in_the_report(gates):
-    details = {"strongest_feature_auc": "The feature that knows most: arrival."}
+    details = {"unanswered_suspects": "Suspected: arrival."}
     verdicts = {verdict.name: verdict for verdict in judge(gates, GOOD, ALL, details)}
-    assert verdicts["no_feature_knows_the_answer"].meaning.endswith("The feature that knows most: arrival.")
+    assert verdicts["suspects_are_answered_for"].meaning.endswith("Suspected: arrival.")
     assert as_table(list(verdicts.values())).count("arrival") == 1
 
 
@@ -207,20 +211,57 @@ def test_the_report_names_value_limit_verdict_and_meaning_and_is_json(gates):
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
-def test_the_least_that_a_file_must_hold_is_enough(written, task):
+def test_without_a_file_all_defaults_hold_and_are_called_so(written, task):
+    gates = written(None, task)
+    assert {gate.limit.endswith(" (default)") for gate in gates} == {True}
+    assert {gate.number for gate in gates} == {gate["number"] for gate in listed(task)}
+    assert len({gate.name for gate in gates}) == len(gates)
+    verdict = next(each for each in judge(gates, GOOD, ALL) if each.name == "better_than_champion")
+    assert verdict.limit == "above 0 (default)"
+
+
+def listed(task):
+    groups = yaml.safe_load(defaults_of(task).read_text(encoding="utf-8"))
+    return [gate for gates in groups.values() for gate in gates]
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_file_has_the_last_word_on_what_it_judges_and_a_default_on_all_else(written, task):
     text = NEEDED if task == "binary" else NEEDED.replace("auc_lower, above: 0.5", "r2_lower, above: 0")
-    expected = {"all_numbers_computed", "better_than_constant", "better_than_champion", "ranks"}
-    assert {gate.name for gate in written(text, task)} == expected
+    own = {"all_numbers_computed", "better_than_constant", "better_than_champion", "ranks"}
+    gates = written(text, task)
+    assert {gate.name for gate in gates if not gate.limit.endswith("(default)")} == own
+    judged = {gate.number for gate in gates if gate.name in own}
+    assert {gate.number for gate in gates if gate.name not in own} == {gate["number"] for gate in listed(task)} - judged
+    assert "unanswered_suspects" not in judged
+
+
+def test_a_limit_of_its_own_replaces_the_default(written):
+    text = "calibration: [{name: level, number: level_ratio, at_most: 3, meaning: Rates of storms halve and double.}]"
+    defaults, gates = written(None), written(text)
+    assert failed(defaults, {**GOOD, "level_ratio": 2.5}) == {"level_is_right"}
+    assert [(gate.name, gate.limit) for gate in gates if gate.number == "level_ratio"] == [("level", "at most 3")]
+    assert failed(gates, {**GOOD, "level_ratio": 2.5}) == set()
+
+
+def test_no_default_asks_for_a_number_that_is_not_there(written):
+    """With nothing declared and nothing scored: whatever has no condition is there in every training."""
+    for task in ("binary", "regression"):
+        assert [fault_of_gate(gate, task) for gate in written(None, task)] == [None] * len(listed(task))
+
+
+def test_the_name_of_a_default_belongs_to_its_number(written):
+    text = "calibration: [{name: level_is_right, number: brier, at_most: 3, meaning: Something else altogether.}]"
+    with pytest.raises(NightshiftError, match="level_is_right is the name of the default gate on level_ratio"):
+        written(text)
 
 
 @pytest.mark.parametrize(
     ("task", "old", "new"),
     [
-        ("binary", "auc_lower, above: 0.5", "auc, above: 0.5"),
         ("binary", "auc_lower, above: 0.5", "auc_lower, above: 0.4"),
         ("binary", "auc_lower, above: 0.5", "auc_lower, at_least: 0.5"),
         ("binary", "auc_lower, above: 0.5", "auc_lower, above: 0.5, when: champion_exists"),
-        ("regression", "auc_lower, above: 0.5", "mae, below: 9"),
         ("regression", "auc_lower, above: 0.5", "r2_lower, above: -0.1"),
     ],
 )
@@ -243,7 +284,6 @@ def test_limits_are_met_from_the_right_side(written):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (None, "gates.yaml is missing"),
         ("", "holds no gates"),
         ("absolute: []", "holds no gates"),
         ("- name: a", "holds no gates"),
@@ -274,7 +314,6 @@ def test_a_file_that_is_no_list_of_gates_is_refused_by_name(written, text, says)
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("gain_over_constant_lower", "gain_over_constant", "gain_over_constant_lower"),
         (
             "number: gain_over_constant_lower, above: 0",
             "number: gain_over_constant_lower, above: -1",
@@ -291,7 +330,6 @@ def test_a_file_that_is_no_list_of_gates_is_refused_by_name(written, text, says)
             "gain_over_constant_lower, above: 0, when: champion_exists",
             "noise would pass",
         ),
-        ("number: gain_over_champion_lower", "number: gain_over_champion", "a worse model would pass"),
         ("    above: 0", "    above: -0.1", "a worse model would pass"),
         # A champion that no longer beats a constant is one all the same.
         ("when: champion_exists", "when: champion_fits", "a worse model would pass"),
@@ -303,10 +341,17 @@ def test_a_file_that_is_no_list_of_gates_is_refused_by_name(written, text, says)
         ),
     ],
 )
-def test_a_file_without_a_gate_that_no_use_case_may_do_without_is_refused(written, old, new, says):
+def test_a_file_that_loosens_what_no_use_case_may_do_without_is_refused(written, old, new, says):
     assert old in NEEDED
     with pytest.raises(NightshiftError, match=says):
         written(NEEDED.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("limit", ["at_most: 1", "at_most: 0, when: champion_exists", "at_least: 0"])
+def test_no_file_lets_a_suspect_pass_that_nobody_answers_for(written, limit):
+    text = f"absolute: [{{name: asked, number: unanswered_suspects, {limit}, meaning: Whoever knows the outcome.}}]"
+    with pytest.raises(NightshiftError, match="a feature that knows the outcome would pass"):
+        written(text)
 
 
 @pytest.mark.parametrize(
@@ -342,5 +387,5 @@ def test_the_limits_that_the_docs_give_reasons_for_are_those_of_the_file(gates):
         re.findall(r"^\| `([a-z_0-9]+)`[^|]*\| ((?:above|below|at least|at most) [0-9.]+) \|", text, re.MULTILINE)
     )
     limits = {gate.number: gate.limit for gate in gates}
-    assert {"strongest_feature_auc", "auc", "calibration_error"} <= said.keys()
+    assert {"calibration_error", "largest_feature_drift"} <= said.keys()
     assert said == {number: limits[number] for number in said}

@@ -1,7 +1,5 @@
 """A column that knows the outcome by itself is found, and one that only seems to is not."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -9,8 +7,8 @@ from sklearn.metrics import roc_auc_score
 
 from nightshift.models.encoding import Encoding
 from training.data.dataset import Part
-from training.judging import leaks
-from training.judging.leaks import best, said, strengths_by_period, strongest
+from training.judging import feature_strength
+from training.judging.feature_strength import Strength, above_chance, said, strengths, strongest
 
 ROWS, DAYS = 4000, 20
 GENERATOR = np.random.default_rng(4)
@@ -25,9 +23,7 @@ def strength(values, labels=LABELS, *, category=False, weights=None, days=DAYS):
     matrix = np.asarray(values, dtype=np.float32).reshape(-1, 1)
     part = Part(matrix, labels, np.ones(len(labels)) if weights is None else weights, dates)
     encoding = Encoding(("f",), {"f": tuple(range(ROWS))} if category else {})
-    return best(strengths_by_period(SimpleNamespace(train=part, validation=part, test=part, encoding=encoding), task))[
-        "f"
-    ]
+    return strengths(part, encoding, np.zeros(len(labels)), task)["f"].alone
 
 
 def test_a_quantity_is_as_strong_as_its_area_whichever_way_it_points():
@@ -99,8 +95,9 @@ def test_of_values_it_is_the_squared_rank_correlation():
 
 
 def test_the_strongest_is_named_and_one_that_is_no_number_before_all():
-    assert strongest({"a": 0.5, "b": 0.9, "c": 0.6}) == ("b", 0.9)
-    name, value = strongest({"a": 0.5, "b": float("nan"), "c": 0.6})
+    found = {"a": Strength(0.5, 0.9, 0.1), "b": Strength(0.9, 0.9, 0.1), "c": Strength(0.6, 0.9, 0.1)}
+    assert strongest(found) == ("b", 0.9)
+    name, value = strongest({**found, "b": Strength(float("nan"), 0.9, 0.1)})
     assert name == "b"
     assert np.isnan(value)
 
@@ -108,41 +105,31 @@ def test_the_strongest_is_named_and_one_that_is_no_number_before_all():
 def test_of_very_many_rows_a_part_is_enough(monkeypatch):
     signal = NOISE + LABELS
     whole = strength(signal)
-    monkeypatch.setattr(leaks, "MOST_ROWS", 1500)
+    monkeypatch.setattr(feature_strength, "MOST_ROWS", 1500)
     assert strength(signal) != whole
     assert strength(signal) == pytest.approx(whole, abs=0.05)
 
 
-def months(column_of, events=(800, 2, 2)):
-    """Three periods, each with so many events, and a column made of their labels."""
-    parts, generator = [], np.random.default_rng(5)
-    for count in events:
-        labels = generator.permutation(np.arange(ROWS) < count).astype(np.float64)
-        days = np.datetime64("2024-01-01") + (np.arange(ROWS) % DAYS).astype("timedelta64[D]")
-        parts.append(Part(column_of(labels).astype(np.float32), labels, np.ones(ROWS), days))
-    return dict(zip(("train", "validation", "test"), parts, strict=True))
+def part_of(column_of, events):
+    """Rows with so many events, and columns made of their labels."""
+    labels = np.random.default_rng(5).permutation(np.arange(ROWS) < events).astype(np.float64)
+    days = np.datetime64("2024-01-01") + (np.arange(ROWS) % DAYS).astype("timedelta64[D]")
+    return Part(column_of(labels).astype(np.float32), labels, np.ones(ROWS), days)
 
 
-def strengths(parts, columns, categories=()):
-    encoding = Encoding(tuple(f"f{at}" for at in range(columns)), {f"f{at}": tuple(range(9)) for at in categories})
-    return best(strengths_by_period(SimpleNamespace(**parts, encoding=encoding), "binary"))
+def areas(part, categories=()):
+    names = [f"f{at}" for at in range(part.matrix.shape[1])]
+    encoding = Encoding(tuple(names), {names[at]: tuple(range(9)) for at in categories})
+    return {name: each.alone for name, each in strengths(part, encoding, np.zeros(len(part)), "binary").items()}
 
 
 def test_two_events_that_one_of_forty_features_orders_rightly_by_chance_accuse_none():
     generator = np.random.default_rng(6)
-    noise = months(lambda labels: generator.normal(size=(len(labels), 40)))
-    by_two = {**noise, "train": noise["validation"]}
-    assert max(strengths(noise, 40).values()) < 0.6
-    assert all(np.isnan(value) for value in strengths(by_two, 40).values())
-    areas = [roc_auc_score(noise["test"].labels, column) for column in noise["test"].matrix.T]
-    assert max(np.maximum(areas, np.subtract(1, areas))) > 0.85
-
-
-@pytest.mark.parametrize("category", [False, True])
-@pytest.mark.parametrize("events", [(80, 2, 2), (2, 80, 2), (2, 2, 80)])
-def test_a_leak_shows_in_the_one_period_that_has_events_enough(category, events):
-    copied = months(lambda labels: labels.reshape(-1, 1), events)
-    assert strengths(copied, 1, [0] if category else [])["f0"] == 1
+    few, many = (part_of(lambda labels: generator.normal(size=(len(labels), 40)), events) for events in (2, 800))
+    assert max(areas(many).values()) < 0.6
+    assert all(np.isnan(value) for value in areas(few).values())
+    by_chance = [roc_auc_score(few.labels, column) for column in few.matrix.T]
+    assert max(np.maximum(by_chance, np.subtract(1, by_chance))) > 0.85
 
 
 @pytest.mark.parametrize(("events", "is_enough"), [(19, False), (20, True)])
@@ -151,28 +138,42 @@ def test_a_category_needs_as_many_on_the_days_that_measure_it(events, is_enough)
     # Every other day learns, and has a hundred events.
     labels = (row < np.where(row % 2 == 0, 200, 2 * events)).astype(np.float64)
     days = np.datetime64("2024-01-01") + (row % DAYS).astype("timedelta64[D]")
-    parts = dict.fromkeys(("train", "validation", "test"), Part(labels.reshape(-1, 1), labels, np.ones(ROWS), days))
-    assert np.isfinite(strengths(parts, 1, [0])["f0"]) == is_enough
-    assert strengths(parts, 1)["f0"] == 1
+    part = Part(labels.reshape(-1, 1), labels, np.ones(ROWS), days)
+    assert np.isfinite(areas(part, [0])["f0"]) == is_enough
+    assert areas(part)["f0"] == 1
 
 
 def test_what_could_not_be_measured_is_said_with_the_remedy():
     assert said("a", 0.9) == "The feature that knows most: a."
-    assert said("a", float("nan")).startswith("a could not be measured: in no period do the rows that measure it")
+    assert said("a", float("nan")).startswith("a could not be measured: the test rows that measure it")
 
 
 def test_of_very_many_rows_rare_events_are_kept(monkeypatch):
-    monkeypatch.setattr(leaks, "MOST_ROWS", 400)
-    copied = months(lambda labels: labels.reshape(-1, 1), (30, 2, 2))
-    assert strengths(copied, 1)["f0"] == 1
+    monkeypatch.setattr(feature_strength, "MOST_ROWS", 400)
+    assert areas(part_of(lambda labels: labels.reshape(-1, 1), 30))["f0"] == 1
 
 
-def test_a_column_that_was_filled_lately_shows_in_the_period_that_has_it():
-    dates = np.full(ROWS, np.datetime64("2024-01-01"))
-    blank, copied = (
-        Part(column.reshape(-1, 1).astype(np.float32), LABELS, np.ones(ROWS), dates) for column in (NOISE, LABELS)
-    )
-    encoding = Encoding(("f",), {})
-    late = SimpleNamespace(train=blank, validation=blank, test=copied, encoding=encoding)
-    assert best(strengths_by_period(late, "binary"))["f"] == 1.0
-    assert best(strengths_by_period(SimpleNamespace(**{**vars(late), "test": blank}), "binary"))["f"] < 0.55
+def test_a_feature_and_its_model_are_measured_on_the_same_rows():
+    present = GENERATOR.random(ROWS) < 0.4
+    column = np.where(present, NOISE + LABELS, np.nan).astype(np.float32).reshape(-1, 1)
+    # The model knows more where the feature is there.
+    predicted = np.where(present, NOISE + 2 * LABELS, NOISE + LABELS)
+    part = Part(column, LABELS, np.ones(ROWS), np.full(ROWS, np.datetime64("2024-01-01")))
+    found = strengths(part, Encoding(("f",), {}), predicted, "binary")["f"]
+    assert found.alone == pytest.approx(roc_auc_score(LABELS[present], column[present, 0]))
+    assert found.whole == pytest.approx(roc_auc_score(LABELS[present], predicted[present]))
+    # Where it knows less there, what it knows of all rows counts: little is no measure.
+    other = strengths(part, Encoding(("f",), {}), np.where(present, NOISE, 3 * LABELS + NOISE), "binary")["f"]
+    assert other.whole == pytest.approx(roc_auc_score(LABELS, np.where(present, NOISE, 3 * LABELS + NOISE)))
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_noise_stays_below_what_noise_is_said_to_have(task):
+    generator = np.random.default_rng(7)
+    matrix = generator.normal(size=(ROWS, 300)).astype(np.float32)
+    encoding = Encoding(tuple(f"f{at}" for at in range(300)), {})
+    labels = LABELS if task == "binary" else VALUES
+    days = np.full(ROWS, np.datetime64("2024-01-01"))
+    found = strengths(Part(matrix, labels, np.ones(ROWS), days), encoding, labels, task).values()
+    most = max(above_chance(each.alone, task) for each in found)
+    assert all(most < each.noise < 2 * most for each in found)
