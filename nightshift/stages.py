@@ -31,7 +31,7 @@ class DateWindow(Enum):
     OWN_DATE = "D"
     NEWEST_SNAPSHOT = "the newest date up to D on which the table came"
     LOOKBACK = "the deliveries that the look-back of `nightly` holds, D included"
-    MATURITY = "the dates whose outcomes come with D, the maturity of `target` before"
+    MATURITY = "the dates whose outcomes may come with D, up to the maturity of `target` before"
     RECENT = "the deliveries that the look-back of `nightly` holds before D, and D"
 
     def begin(self, use_case: UseCase, date: dt.date) -> dt.date:

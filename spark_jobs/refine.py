@@ -16,6 +16,7 @@ import argparse
 import datetime as dt
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,7 +36,10 @@ from nightshift.spark_session import session
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
 
+log = logging.getLogger("nightshift")
+
 SHOWN_KEYS = 10
+_COUNTED = ("rows", "records", "older", "differing")
 # Parameters that can be given by their names.
 BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -150,12 +154,22 @@ def compute(spark: SparkSession, job: Job, wanted: Sequence[Refinement]) -> list
     return [
         Refined(
             each.table,
-            ranked(each.function(**{name: inputs[name] for name in each.inputs}), each.table.keys).cache(),
+            ranked(
+                each.function(**{name: inputs[name] for name in each.inputs}),
+                each.table.keys,
+                _label_of(job, each.table),
+            ).cache(),
             inputs[each.inputs[0]],
             {f"bronze.{name}": versions[name] for name in each.inputs if name in versions},
         )
         for each in wanted
     ]
+
+
+def _label_of(job: Job, table: Table) -> str | None:
+    """The column that models learn to predict, where a table holds it."""
+    target = job.use_case.target
+    return target.column if table.name == target.table and target.column in table.column_names else None
 
 
 def newest(refined: Refined) -> DataFrame:
@@ -176,6 +190,7 @@ def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accou
     """
     found = _counts(refined)
     _refuse_other_records(found)
+    _warn_of_two_labels(found)
     inputs: dict[str, dict[dt.date, list[Input]]] = {each.table.name: {date: [] for date in dates} for each in refined}
     for row in found:
         taken = Input("file", row.file, row.sha256, row.rows, deduplicated=row.older)
@@ -191,11 +206,11 @@ def account(refined: Sequence[Refined], dates: BatchDates) -> Mapping[str, Accou
 
 
 def _counts(refined: Sequence[Refined]) -> list[Row]:
-    """Rows in bronze, records made of them and records that are older, by table, batch date and file."""
+    """Rows in bronze, records made of them, those that are older, and of these those whose label is another one."""
     from pyspark.sql import DataFrame
     from pyspark.sql import functions as F
 
-    from spark_jobs.refine_inputs import RANK
+    from spark_jobs.refine_inputs import DIFFERS, RANK
 
     file = (F.col("record.file").alias("file"), F.col("record.file_sha256").alias("sha256"))
     # Of bronze, each record is there once. As many records whose hashes cancel out theirs are these, each once.
@@ -203,14 +218,27 @@ def _counts(refined: Sequence[Refined]) -> list[Row]:
     counts = []
     for each in refined:
         name = F.lit(each.table.name).alias("name")
-        count, older, none = F.count("*"), F.count_if(F.col(RANK) > 1), F.lit(0)
-        bronze = each.bronze.groupBy(name, PARTITION, *file)
-        counts.append(bronze.agg(count.alias("rows"), none.alias("records"), none.alias("older"), mark))
-        records = each.records.groupBy(name, PARTITION, *file)
-        counts.append(records.agg(none.alias("rows"), count.alias("records"), older.alias("older"), mark))
-    sums = [*(F.sum(name).alias(name) for name in ("rows", "records", "older")), F.bit_xor("mark").alias("mark")]
+        made = {
+            "rows": F.lit(0), "records": F.count("*"), "older": F.count_if(F.col(RANK) > 1),
+            "differing": F.count_if(DIFFERS) if DIFFERS in each.records.columns else F.lit(0),
+        }  # fmt: skip
+        landed = {**dict.fromkeys(made, F.lit(0)), "rows": F.count("*")}
+        for rows, aggregates in ((each.bronze, landed), (each.records, made)):
+            named = [aggregate.alias(column) for column, aggregate in aggregates.items()]
+            counts.append(rows.groupBy(name, PARTITION, *file).agg(*named, mark))
+    sums = [*(F.sum(column).alias(column) for column in _COUNTED), F.bit_xor("mark").alias("mark")]
     both = functools.reduce(DataFrame.unionByName, counts).groupBy("name", PARTITION, "file", "sha256")
     return both.agg(*sums).collect()
+
+
+def _warn_of_two_labels(found: Sequence[Row]) -> None:
+    """Say of which deliveries two records of one key differ in the label, of which the newest counts."""
+    for row in sorted((row for row in found if row.differing), key=lambda row: (row.batch_date, row.file)):
+        log.warning(
+            "silver.%s of %s, %s: %d records have another label than a newer record of their key in the same delivery, "
+            "which counts; if it should be another one, name the column that tells with `newest_by` in tables.yaml",
+            row["name"], row.batch_date, row.file, row.differing,
+        )  # fmt: skip
 
 
 def _refuse_other_records(found: Sequence[Row]) -> None:

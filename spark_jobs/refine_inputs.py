@@ -29,6 +29,7 @@ log = logging.getLogger("nightshift")
 
 CALENDAR = "calendar"
 RANK = "_rank"
+DIFFERS = "_differs"
 END_OF_TIME = dt.date(9999, 12, 31)
 
 
@@ -56,10 +57,17 @@ def find_input(spark: SparkSession, job: Job, name: str, version: int | None = N
     return _placed(lake.read(spark, table, job.dates, version), table)
 
 
-def ranked(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
-    """Number the records of each batch date and key, the newest being 1."""
+def ranked(rows: DataFrame, keys: Sequence[str], label: str | None = None) -> DataFrame:
+    """Number the records of each batch date and key, the newest being 1.
+
+    Args:
+        label: a column that models learn to predict; whether that of the newest record is another one is told as well.
+    """
     newest_first = Window.partitionBy(PARTITION, *keys).orderBy(F.desc("record"))
-    return rows.withColumn(RANK, F.row_number().over(newest_first))
+    numbered = rows.withColumn(RANK, F.row_number().over(newest_first))
+    if label is None:
+        return numbered
+    return numbered.withColumn(DIFFERS, ~F.col(label).eqNullSafe(F.first(label).over(newest_first)))
 
 
 def _placed(rows: DataFrame, table: Table) -> DataFrame:

@@ -29,6 +29,8 @@ from nightshift.errors import UsageError
 from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
 from nightshift.job import Job, end, run_job
+from nightshift.ledger import label_maturity
+from nightshift.ledger.label_maturity import LabelMaturity
 from nightshift.ledger.run_environment import described
 from nightshift.models import champions, resolve_version
 from nightshift.models.champions.approvers import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
@@ -87,6 +89,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     with ThreadPoolExecutor(1) as background:
         preloading = background.submit(_preload, job.home)
         rows, skew = read_rows(job)
+        record_maturity(job, rows)
         preloading.result()
     trials, seconds = arguments.trials or training.trials, arguments.search_seconds or training.search_seconds
     train_on(job, pinned, rows, periods, trials, skew, seconds, started)
@@ -179,6 +182,25 @@ def read_rows(job: Job, dates: BatchDates | None = None) -> tuple[Rows, Skew]:
         return rows, compare(spark, job.catalog, dates, rows.versions[features.label])
     finally:
         spark.stop()
+
+
+def record_maturity(job: Job, rows: Rows) -> None:
+    """Keep in the ledger how many labels of each batch date had come."""
+    use_case = job.use_case
+    version = rows.versions[job.catalog[f"silver.{use_case.target.table}"].label]
+    label_maturity.record(
+        LabelMaturity(
+            use_case.name,
+            date,
+            labels_due=use_case.calendar.due(date, use_case.maturity),
+            rows=count,
+            known=rows.left_out.get(date, matured),
+            matured=matured,
+            label_table_version=version,
+            run_id=job.run_id,
+        )
+        for date, (count, matured) in rows.coverage.items()
+    )
 
 
 def say_what_was_read(dataset: Dataset, periods: Periods) -> None:

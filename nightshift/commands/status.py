@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 TITLES = ("batch date", "table", "status", "in", "published", "quarantined", "deduplicated", "version", "model", "run")
 RIGHT_ALIGNED = TITLES[3:8]
+LABEL_TITLES = ("batch date", "use case", "rows", "known", "matured", "share", "last labels come", "version")
 SUMS = ("rows_in", "rows_published", "rows_quarantined", "rows_deduplicated", "delta_version")
 STYLES = {"published": "green", "running": "yellow", "overtaken": "yellow", "refused": "bold red", "failed": "bold red"}
 
@@ -28,9 +30,12 @@ STYLES = {"published": "green", "running": "yellow", "overtaken": "yellow", "ref
 @click.option("--use-case", help="Only this use case.")
 @click.option("--date", help="Only this batch date; without it, the newest dates.")
 @click.option("--dates-shown", default=7, show_default=True, help="How many of the newest batch dates to show.")
+@click.option("--labels", is_flag=True, help="How many labels have matured instead, as the newest training saw it.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
 @pass_settings
-def status(settings: Settings, use_case: str | None, date: str | None, dates_shown: int, as_json: bool) -> None:
+def status(
+    settings: Settings, use_case: str | None, date: str | None, dates_shown: int, labels: bool, as_json: bool
+) -> None:
     """Show the newest attempt of each table and batch date.
 
     Exits with 1 when an attempt shown did not publish, its rows do not balance, or a use case is broken.
@@ -40,6 +45,9 @@ def status(settings: Settings, use_case: str | None, date: str | None, dates_sho
     from nightshift.ledger import latest
 
     found = asked_use_cases(settings, use_case)
+    if labels:
+        _show_labels(use_case, parse_date(date) if date else None, dates_shown, as_json)
+        return
     for catalog in found.catalogs:
         recover_entries(catalog)
     rows = [_row(entry) for entry in latest(use_case, parse_date(date) if date else None, dates_shown)]
@@ -53,6 +61,25 @@ def status(settings: Settings, use_case: str | None, date: str | None, dates_sho
         terminal.echo("the ledger has no entry yet: run `make demo`, or a night from the Airflow UI")
     if found.broken or any(row["status"] in ("refused", "failed") or not row["balances"] for row in rows):
         raise SystemExit(1)
+
+
+def _show_labels(use_case: str | None, date: dt.date | None, dates_shown: int, as_json: bool) -> None:
+    from nightshift.ledger.label_maturity import recorded
+
+    found = recorded(use_case, date, dates_shown)
+    if as_json:
+        terminal.echo_json([{**asdict(each), "share": each.share} for each in found])
+    elif found:
+        cells = [
+            (
+                *(each.batch_date, each.use_case, _number(each.rows), _number(each.known), _number(each.matured)),
+                *(f"{each.share:.1%}", each.labels_due, each.label_table_version),
+            )
+            for each in found
+        ]
+        terminal.print_table(LABEL_TITLES, cells, right=LABEL_TITLES[2:6])
+    else:
+        terminal.echo("no training has read labels yet: it records how many of each batch date have matured")
 
 
 def _overdue(catalog: Catalog) -> Iterator[str]:

@@ -10,6 +10,8 @@ from nightshift.declarations.catalog import Catalog, refuse
 from nightshift.declarations.found_use_cases import FoundUseCases, find_use_cases
 from nightshift.declarations.raising_predicates import DIALECT, REMEDY, function_name, raising
 from nightshift.declarations.tables import PARTITION, Table
+from nightshift.declarations.yaml_form import line_of
+from nightshift.errors import DeclarationError
 from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +31,19 @@ def check_sql(catalog: Catalog) -> None:
         NightshiftError: naming file, table and rule or agreement of everything that is wrong.
     """
     refuse(catalog, [fault for table in catalog for fault in _faults(table, catalog)])
+    if found := list(known_when_faults(catalog)):
+        place = line_of(catalog.use_case.folder / "use_case.yaml", ["target", "known_when"])
+        raise DeclarationError(f"{place}: {'; '.join(found)}")
+
+
+def known_when_faults(catalog: Catalog) -> Iterator[str]:
+    """What is wrong with the predicate that says which rows of the target's table hold a label."""
+    target = catalog.use_case.target
+    # A table that is missing is refused by what reads it.
+    if target.known_when is not None and (name := f"silver.{target.table}") in catalog:
+        types = {column.name: column.type for column in catalog[name].data_columns}
+        for fault in _predicate_faults(target.known_when, types):
+            yield f"target.known_when: {fault} (of {name})"
 
 
 def checked_use_cases(home: Settings) -> FoundUseCases:
@@ -57,7 +72,7 @@ def _predicate_faults(sql: str, columns: Mapping[str, str]) -> Iterator[str]:
         yield tree
         return
     if tree.find(exp.AggFunc, exp.Window):
-        yield f"{sql!r} looks at more than one row, and a rule judges each row by itself"
+        yield f"{sql!r} looks at more than one row, and each row is judged by itself"
     # The parser takes every cast of this dialect for a try_cast: the text tells them apart.
     if found := [*raising(tree, {**columns, PARTITION: "date"}), *RAISING_CAST.findall(sql)]:
         yield f"{', '.join(found)} would end the run at a value for which it has no result: {REMEDY}"

@@ -13,6 +13,8 @@ from nightshift.declarations.yaml_form import Cron, Declared, Name
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+-]{1,250}$")]
 BINARY: Final = "binary"
 REGRESSION: Final = "regression"
+AT_MATURITY: Final = "at_maturity"
+BY_MATURITY: Final = "by_maturity"
 # The unit of which two are independent, where no column is named.
 BATCH_DATE: Final = "batch_date"
 # From fewer batch dates than this no interval holds the truth as often as it says, where neighbouring dates have a
@@ -51,6 +53,20 @@ class Target(HasLengths):
     )
     maturity_deliveries: PositiveInt | None = Field(
         None, description="The same in deliveries: 1 is the one that follows that of D."
+    )
+    arrives: Literal["at_maturity", "by_maturity"] = Field(
+        AT_MATURITY,
+        description="`at_maturity`: with that delivery alone. `by_maturity`: with any delivery after D up to that one; "
+        "of several the newest counts.",
+    )
+    known_when: str | None = Field(
+        None,
+        description="SQL predicate over the columns of `table` and batch_date; where it is not true, the row holds no "
+        "label yet. Unset: where the column is not null.",
+    )
+    if_unknown: bool | int | float | None = Field(
+        None,
+        description="The label of cases of which none is known when the maturity has passed. Unset: they are left out.",
     )
 
 

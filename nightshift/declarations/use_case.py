@@ -160,6 +160,10 @@ class UseCase(InHome):
             raise ValueError(f"training.sampling.keep_events is for binary tasks, and this one is {self.task}")
         if self.task == BINARY and "interval" in training.model_fields_set:
             raise ValueError("training.interval is for regression, and this task is binary")
+        unknown = self.target.if_unknown
+        if unknown is not None and (unknown not in (0, 1) if self.task == BINARY else isinstance(unknown, bool)):
+            wanted = "true or false, or 0 or 1" if self.task == BINARY else "a number"
+            raise ValueError(f"target.if_unknown: a {self.task} label is {wanted}, and this is {unknown!r}")
         return self
 
     @property
@@ -246,6 +250,7 @@ class UseCase(InHome):
             )
         # A list of dates that can't be read is a fault of the use case.
         calendar = found.calendar
+        _refuse_no_label_ever(found, calendar)
         if found.nightly.schedule is not None:
             try:
                 refuse_other_ticks(found.nightly.schedule, calendar, found.dates.first)
@@ -253,6 +258,19 @@ class UseCase(InHome):
                 place = line_of(folder / FILES[0], ["nightly", "schedule"])
                 raise DeclarationError(f"{place}: nightly.schedule: {error}") from None
         return found
+
+
+def _refuse_no_label_ever(use_case: UseCase, calendar: Calendar) -> None:
+    first, last = use_case.dates.first, use_case.dates.last
+    due = calendar.due(first, use_case.maturity)
+    if last is not None and due > last:
+        field = f"maturity_{use_case.maturity.unit}"
+        place = line_of(use_case.folder / FILES[0], ["target", field])
+        raise DeclarationError(
+            f"{place}: target.{field}: no label ever matures: that of dates.first, {first}, comes with the delivery of "
+            f"{due}, and dates.last is {last}",
+            remedy="declare a shorter maturity, or a later dates.last",
+        )
 
 
 def folders(home: Settings) -> list[Path]:

@@ -109,6 +109,24 @@ class ModelDecisionRow(Base):
     )
 
 
+class LabelMaturityRow(Base):
+    """How many labels of one batch date have matured, as the newest training that read them saw it."""
+
+    __tablename__ = "label_maturity"
+
+    use_case: Mapped[str] = mapped_column(primary_key=True)
+    batch_date: Mapped[dt.date] = mapped_column(primary_key=True)
+    labels_due: Mapped[dt.date] = mapped_column(doc="delivery with which the last label comes")
+    rows: Mapped[int] = mapped_column(
+        sa.BigInteger, doc="of the feature table, whose outcome was open when they were to be scored"
+    )
+    known: Mapped[int] = mapped_column(sa.BigInteger, doc="labels that had come")
+    matured: Mapped[int] = mapped_column(sa.BigInteger, doc="labels that count; none of a date that is left out")
+    label_table_version: Mapped[int] = mapped_column(sa.BigInteger, doc="Delta version that was read")
+    run_id: Mapped[str]
+    recorded_at: Mapped[dt.datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+
+
 class EnvironmentRow(Base):
     """What attempts ran in: interpreter, packages, processor."""
 

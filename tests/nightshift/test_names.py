@@ -12,8 +12,8 @@ from nightshift.home.settings import PROJECT_DIR
 
 # Without use cases, whose files have the same names in each.
 ROOMS = ("benchmarks", "dags", "expectations", "image", "nightshift", "plugins", "scoring", "spark_jobs", "training")
-# Files that Python or pytest looks for by name.
-EVERYWHERE = ("__init__", "__main__", "conftest")
+# Files that Python, pytest or a use case looks for by name.
+EVERYWHERE = ("__init__", "__main__", "conftest", "sample_source")
 # Of these rooms a file is named as what it speaks for: a command as its room or job, a DAG as its job.
 SPEAKS_FOR = ("nightshift/commands/", "dags/")
 CONSTANTS = {

@@ -77,6 +77,19 @@ def test_older_records_of_a_key_are_counted_by_file(spark: SparkSession, shop: S
     assert found.inputs[NEXT] == [Input("file", "a.csv", SHA, 1)]
 
 
+def test_a_label_that_comes_twice_in_a_delivery_and_differs_is_told(
+    spark: SparkSession, shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    types = "batch_date date, email string, age int, record struct<file: string, record: int, file_sha256: string>"
+    ages = zip(BRONZE, (1, None, 2, 3), strict=True)
+    rows = spark.createDataFrame([(date, key, age, (*place, SHA)) for (date, key, *place), age in ages], types)
+    table = shop.catalog["silver.customers"]
+    made = Refined(table, ranked(rows, table.keys, "age"), rows, {})
+    account([made], BatchDates(DAY, NEXT))
+    (warned,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned.startswith(f"silver.customers of {DAY}, a.csv: 1 records have another label than a newer record")
+
+
 @pytest.mark.parametrize(
     ("records", "said"),
     [

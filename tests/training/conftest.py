@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,12 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     """Declares the toy use case under a name that no other test has, and gives a training job of it."""
 
     def declare(
-        days: int = 36, max_rows: int = 1_000_000, task: str = "binary", maturity_days: int = 2, **training: Any
+        days: int = 36,
+        max_rows: int = 1_000_000,
+        task: str = "binary",
+        maturity_days: int = 2,
+        target: Mapping[str, Any] | None = None,
+        **training: Any,
     ) -> Job:
         name = f"toy_{next(_numbers)}"
         folder = tmp_path / "use_cases" / name
@@ -81,7 +86,13 @@ def toy(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
             "name": name,
             **USE_CASE,
             "task": task,
-            "target": {"cases": "cases", "table": "results", "column": column, "maturity_days": maturity_days},
+            "target": {
+                "cases": "cases",
+                "table": "results",
+                "column": column,
+                "maturity_days": maturity_days,
+                **(target or {}),
+            },
             "training": {
                 "sampling": {"max_rows": max_rows},
                 # It is most of what there is to know, as a leak would be.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nightshift.declarations.label_deliveries import is_by_maturity
 from nightshift.figures import number
 from training.card.card_limits import limits
 from training.card.measures_in_words import MEASURES_IN_WORDS, OF_SLICES, Measure, calibration_words, period_words
@@ -30,6 +31,7 @@ def template_values(card: Card) -> dict[str, Any]:
         "refused": challenger.refused,
         "verdicts": challenger.verdicts,
         "predicts": _predicts(card),
+        "outcome_known": _outcome_known(card),
         "periods": _periods(card),
         "data_versions": _starting(card.provenance, "delta_version."),
         "calibration": calibration_words(challenger.model),
@@ -52,6 +54,19 @@ def _predicts(card: Card) -> str:
     table = card.catalog[f"silver.{target.table}"]
     found = next((column.description for column in table.columns if column.name == target.column), "")
     return f"{target.column} of silver.{target.table}" + (f": {found}" if found else "")
+
+
+def _outcome_known(card: Card) -> str:
+    """When the label of a case is known."""
+    target, maturity = card.use_case.target, card.use_case.maturity
+    known = f"{maturity} later, for every case alike"
+    if is_by_maturity(card.use_case):
+        known = f"with any delivery up to {maturity} later, of several the newest"
+    if target.known_when is not None:
+        known += f", where {target.known_when}"
+    if target.if_unknown is not None:
+        known += f"; what is not known then counts as {str(target.if_unknown).lower()}"
+    return known
 
 
 def _periods(card: Card) -> list[dict[str, Any]]:

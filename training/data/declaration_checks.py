@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.score_names import FEATURE_TABLE
+from nightshift.declarations.sql_checks import known_when_faults
 from nightshift.declarations.tables import NUMBERS, Table
 from nightshift.declarations.training_section import BATCH_DATE, BINARY
 from nightshift.declarations.use_case import UseCase
@@ -29,7 +30,11 @@ def check_declarations(catalog: Catalog) -> None:
     use_case, features = catalog.use_case, catalog[FEATURE_TABLE]
     check_types(features)
     labels = catalog[f"silver.{use_case.target.table}"]
-    faults = [*_label_faults(use_case, features, labels), *_column_faults(use_case, features)]
+    faults = [
+        *_label_faults(use_case, features, labels),
+        *known_when_faults(catalog),
+        *_column_faults(use_case, features),
+    ]
     if faults:
         raise DeclarationError(
             f"{use_case.folder / 'use_case.yaml'} does not fit its tables:\n  " + "\n  ".join(faults)
@@ -57,8 +62,20 @@ def _label_faults(use_case: UseCase, features: Table, labels: Table) -> Iterator
             f"target.column: {column} of {labels.label} is a {declared.type}, and a {use_case.task} task needs one "
             f"of {', '.join(allowed)}"
         )
+    unknown = use_case.target.if_unknown
+    if declared is not None and unknown is not None and not _fits(unknown, declared.type):
+        yield (
+            f"target.if_unknown: {column} of {labels.label} is a {declared.type}, and {str(unknown).lower()} is none"
+        )
     if LABEL in features.column_names:
         yield f"{features.label} has a column {LABEL!r}, which training adds itself: call it otherwise"
+
+
+def _fits(value: bool | float, kind: str) -> bool:
+    """Whether a value is one of a column's type."""
+    if kind == "boolean" or isinstance(value, bool):
+        return kind == "boolean" and isinstance(value, bool)
+    return kind == "double" or float(value).is_integer()
 
 
 def _column_faults(use_case: UseCase, features: Table) -> Iterator[str]:

@@ -1,17 +1,17 @@
 """The point-in-time rows: features of each batch date beside the label that matured later, at pinned versions.
 
-Features of D were computed from deliveries up to D alone. The label of D is what the delivery of D + maturity says,
-for every case: one that resolves early is not taken before the horizon of all, or early cases would be
-over-represented. Where there are more rows than `training.sampling` allows, they are drawn in Spark, and weights say
-how many rows each one stands for.
+Features of D were computed from deliveries up to D alone; `training.data.labels` says which label is whose. Cases that
+end early are unlike the others: before the maturity of D has passed, D counts only if every label of it is known. Where
+there are more rows than `training.sampling` allows, they are drawn in Spark, and weights say how many rows each one
+stands for.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,7 @@ from nightshift.declarations.tables import PARTITION
 from nightshift.declarations.training_section import Sampling
 from nightshift.errors import DataError, DeclarationError, MissingError
 from training.data.declaration_checks import LABEL, WEIGHT, carried_columns, check_declarations
+from training.data.labels import LabelDates, labelled
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -34,6 +35,8 @@ log = logging.getLogger("nightshift")
 
 # Resolution of the sampled share: keys fall into this many buckets by their hash.
 HASH_BUCKETS = 1 << 40
+# Of more batch dates than this, only the number of the others is named.
+NAMED_DATES = 5
 # With all events kept, the others must still be this part of the sample, or it would hardly tell the two apart.
 LEAST_OTHERS = 0.1
 
@@ -47,24 +50,39 @@ class Rows:
             matured, in no order.
         versions: Delta version of each table that was read, by the table's label.
         share: part of the rows (with `keep_events`: of those without event) that was taken; 1.0 where all were.
-        coverage: batch date -> (feature rows, rows with a matured label), of all rows, taken or not.
+        coverage: batch date -> (feature rows, rows with a matured label), of all rows, taken or not, whose outcome was
+            open when they were to be scored.
+        left_out: batch date -> known labels, of dates that are left out until the others are known.
+        known_before: rows whose outcome was known when they were to be scored; they are left out.
     """
 
     table: pa.Table
     versions: Mapping[str, int]
     share: float
     coverage: Mapping[dt.date, tuple[int, int]]
+    left_out: Mapping[dt.date, int] = field(default_factory=dict)
+    known_before: int = 0
 
     @classmethod
-    def complete(cls, table: pa.Table, versions: Mapping[str, int] | None = None) -> Rows:
-        """All rows of a range, each standing for itself; their label is null where it has not matured."""
+    def complete(
+        cls, table: pa.Table, versions: Mapping[str, int] | None = None, maturing: Iterable[dt.date] = ()
+    ) -> Rows:
+        """All rows of a range, each standing for itself; their label is null where it is not known.
+
+        Args:
+            maturing: batch dates of which labels may still come.
+        """
         counts = table.group_by(PARTITION).aggregate([([], "count_all"), (LABEL, "count")]).to_pylist()
-        coverage = {row[PARTITION]: (row["count_all"], row[f"{LABEL}_count"]) for row in counts}
+        known = {row[PARTITION]: (row["count_all"], row[f"{LABEL}_count"]) for row in counts}
+        coverage, left_out = _coverage(known, maturing)
         matured = table.filter(pc.is_valid(table[LABEL]))
+        if left_out:
+            dates = pa.array(list(left_out), matured[PARTITION].type)
+            matured = matured.filter(pc.invert(pc.is_in(matured[PARTITION], value_set=dates)))
         labels = matured[LABEL].cast(pa.uint8()) if pa.types.is_boolean(matured[LABEL].type) else matured[LABEL]
         matured = matured.set_column(matured.column_names.index(LABEL), LABEL, labels.cast(pa.float64()))
         matured = matured.append_column(WEIGHT, pa.array(np.ones(matured.num_rows)))
-        return cls(matured, versions or {}, 1.0, dict(sorted(coverage.items())))
+        return cls(matured, versions or {}, 1.0, coverage, left_out)
 
 
 @dataclass(frozen=True)
@@ -113,35 +131,27 @@ def read(spark: SparkSession, catalog: Catalog, dates: BatchDates) -> Rows:
     counts = lake.rows_by_date(features, dates, versions[features.label])
     if not any(counts.values()):
         raise MissingError(f"{features.label} has no rows in {dates}: run the features stage for it first")
-    inputs = lake.read(spark, features, dates, versions[features.label])
-    labels_come = {date: use_case.calendar.due(date, use_case.maturity) for date in dates}
-    asked = BatchDates(min(labels_come.values()), max(labels_come.values()))
-    outcomes = lake.read(spark, labels, asked, versions[labels.label])
-    labelled = _labelled(inputs, _on_feature_dates(outcomes, labels_come), catalog)
+    label_dates = LabelDates.of(catalog, dates, versions[labels.label])
+    inputs = _inputs(lake.read(spark, features, dates, versions[features.label]), catalog)
+    found, findings = labelled(spark, inputs, catalog, label_dates, versions[labels.label])
+    maturing = set(dates) - label_dates.matured
     if sum(counts.values()) <= use_case.training.sampling.max_rows:
-        return Rows.complete(labelled.toArrow(), versions)
-    return _sampled(labelled, catalog, versions, counts)
+        rows = Rows.complete(found.toArrow(), versions, maturing)
+    else:
+        rows = _sampled(found, catalog, versions, counts, maturing)
+    if findings is not None:
+        findings.say(catalog)
+        rows = replace(rows, known_before=findings.known_before)
+    _say_left_out(rows)
+    return rows
 
 
-def _on_feature_dates(outcomes: DataFrame, labels_come: Mapping[dt.date, dt.date]) -> DataFrame:
-    """Outcomes with the batch date of the features that they are labels of, in place of that with which they came.
-
-    Args:
-        labels_come: with which delivery the labels of each batch date come.
-    """
+def _inputs(rows: DataFrame, catalog: Catalog) -> DataFrame:
+    """Batch date, keys, features and columns to judge by."""
     from pyspark.sql import functions as F
 
-    pairs = outcomes.sparkSession.createDataFrame(list(labels_come.items()), f"feature_date date, {PARTITION} date")
-    return outcomes.join(F.broadcast(pairs), on=PARTITION).drop(PARTITION).withColumnRenamed("feature_date", PARTITION)
-
-
-def _labelled(inputs: DataFrame, outcomes: DataFrame, catalog: Catalog) -> DataFrame:
-    """Each feature row with the label that came with the delivery of its maturity, null where it has not come."""
-    from pyspark.sql import functions as F
-
-    target, features = catalog.use_case.target, catalog[FEATURE_TABLE]
+    features = catalog[FEATURE_TABLE]
     keys, carried = [PARTITION, *features.keys], carried_columns(catalog.use_case)
-    labels = outcomes.select(*keys, F.col(target.column).cast("double").alias(LABEL))
     # A float is what the matrix holds; as doubles, the rows would take twice the driver's memory.
     columns = [
         F.col(column.name).cast("float").alias(column.name)
@@ -150,22 +160,54 @@ def _labelled(inputs: DataFrame, outcomes: DataFrame, catalog: Catalog) -> DataF
         for column in features.columns
         if column.name not in keys and (column.role == "feature" or column.name in carried)
     ]
-    return inputs.select(*keys, *columns).join(labels, on=keys, how="left")
+    return rows.select(*keys, *columns)
 
 
-def _sampled(labelled: DataFrame, catalog: Catalog, versions: Mapping[str, int], counts: Mapping[dt.date, int]) -> Rows:
+def _coverage(
+    known: Mapping[dt.date, tuple[int, int]], maturing: Iterable[dt.date]
+) -> tuple[dict[dt.date, tuple[int, int]], dict[dt.date, int]]:
+    """Rows and matured labels of each batch date; and the known labels of those that are left out whole.
+
+    Args:
+        known: batch date -> (rows, rows whose label is known).
+        maturing: batch dates of which labels may still come.
+    """
+    open_dates = set(maturing)
+    left_out = {date: some for date, (rows, some) in sorted(known.items()) if date in open_dates and 0 < some < rows}
+    return {date: (rows, 0 if date in left_out else some) for date, (rows, some) in sorted(known.items())}, left_out
+
+
+def _say_left_out(rows: Rows) -> None:
+    if not rows.left_out:
+        return
+    named = [f"{date} ({known} of {rows.coverage[date][0]} known)" for date, known in rows.left_out.items()]
+    more = f" and {len(named) - NAMED_DATES} more" if len(named) > NAMED_DATES else ""
+    log.warning(
+        "left out until their maturity has passed, as cases whose label is known early are unlike the others: %s%s",
+        ", ".join(named[:NAMED_DATES]), more,
+    )  # fmt: skip
+
+
+def _sampled(
+    found: DataFrame,
+    catalog: Catalog,
+    versions: Mapping[str, int],
+    counts: Mapping[dt.date, int],
+    maturing: Iterable[dt.date],
+) -> Rows:
     """About as many rows as allowed, chosen by a hash of their keys: the same ones in every run."""
     from pyspark.sql import functions as F
 
     features, sampling = catalog[FEATURE_TABLE], catalog.use_case.training.sampling
-    coverage, events = _counted(labelled)
-    if surplus := sum(rows for rows, _ in coverage.values()) - sum(counts.values()):
+    known, events = _counted(found)
+    coverage, left_out = _coverage(known, maturing)
+    if (surplus := sum(rows for rows, _ in coverage.values()) - sum(counts.values())) > 0:
         raise DataError(
             f"{surplus} rows of {features.label} have more than one label in silver.{catalog.use_case.target.table}: "
             "its keys are not unique; run `refine` for these dates again"
         )
     matured = sum(rows for _, rows in coverage.values())
-    draw = plan_draw(sampling, matured, events)
+    draw = plan_draw(sampling, matured, sum(count for date, count in events.items() if date not in left_out))
     bucket = F.pmod(F.xxhash64(PARTITION, *features.keys), F.lit(HASH_BUCKETS))
     taken, weight = bucket < F.lit(draw.buckets), F.lit(1 / draw.share)
     if draw.keeps_events:
@@ -175,18 +217,19 @@ def _sampled(labelled: DataFrame, catalog: Catalog, versions: Mapping[str, int],
         "%d rows with a matured label, and max_rows is %d: %.4g%% %s are taken, by key hash",
         matured, sampling.max_rows, 100 * draw.share, "of those without event" if draw.keeps_events else "of them",
     )  # fmt: skip
-    table = labelled.where(F.col(LABEL).isNotNull() & taken).withColumn(WEIGHT, weight).toArrow()
-    return Rows(table, versions, draw.share, coverage)
+    usable = F.col(LABEL).isNotNull() & ~F.col(PARTITION).isin(list(left_out))
+    table = found.where(usable & taken).withColumn(WEIGHT, weight).toArrow()
+    return Rows(table, versions, draw.share, coverage, left_out)
 
 
-def _counted(labelled: DataFrame) -> tuple[dict[dt.date, tuple[int, int]], int]:
-    """Per batch date all rows and those with a label, in one pass; and the events of all dates."""
+def _counted(found: DataFrame) -> tuple[dict[dt.date, tuple[int, int]], dict[dt.date, int]]:
+    """Per batch date all rows and those with a label, and the events, in one pass."""
     from pyspark.sql import functions as F
 
     counts = (
-        labelled.groupBy(PARTITION)
-        .agg(F.count("*").alias("rows"), F.count(LABEL).alias("matured"), F.count_if(F.col(LABEL) == 1).alias("events"))
+        found.groupBy(PARTITION)
+        .agg(F.count("*").alias("rows"), F.count(LABEL).alias("known"), F.count_if(F.col(LABEL) == 1).alias("events"))
         .collect()
     )
-    coverage = {row[PARTITION]: (row["rows"], row["matured"]) for row in sorted(counts)}
-    return coverage, sum(row["events"] for row in counts)
+    known = {row[PARTITION]: (row["rows"], row["known"]) for row in counts}
+    return known, {row[PARTITION]: row["events"] for row in counts}

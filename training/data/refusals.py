@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nightshift.declarations.label_deliveries import is_by_maturity
 from nightshift.declarations.tables import Column, Table
 from nightshift.declarations.training_section import BINARY
 from nightshift.declarations.use_case import UseCase
@@ -28,8 +29,16 @@ def refuse_unmatured(rows: Rows, use_case: UseCase) -> None:
     if rows.table.num_rows:
         return
     total = sum(count for count, _ in rows.coverage.values())
+    if rows.known_before:
+        raise DataError(
+            f"none of the {total + rows.known_before} rows has a label to learn from: the outcome of "
+            f"{rows.known_before} of them had come with their own delivery or before it; have `target.cases` delivered "
+            "without such cases, or declare `arrives: at_maturity` where the same keys have a label of their own for "
+            "each batch date"
+        )
+    by = "by" if is_by_maturity(use_case) else "with"
     raise DataError(
-        f"none of the {total} rows has a matured label: the label of D comes with the delivery of D + "
+        f"none of the {total} rows has a matured label: the label of D comes {by} the delivery of D + "
         f"{use_case.maturity}, in silver.{use_case.target.table} ({use_case.target.column} there is null or its row is "
         "missing); ingest those deliveries, or ask for an earlier range"
     )

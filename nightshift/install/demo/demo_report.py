@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -12,8 +12,9 @@ from rich.table import Table as Grid
 
 from nightshift import ledger, terminal
 from nightshift.declarations.catalog import Catalog
+from nightshift.declarations.label_deliveries import bringing
 from nightshift.declarations.score_names import SCORES
-from nightshift.declarations.tables import QUARANTINE
+from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.declarations.training_section import BINARY
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError
@@ -66,12 +67,10 @@ def realised(use_case: UseCase, date: dt.date) -> float | None:
     if not (scores.exists() and outcomes.exists()):
         return None
     is_binary = use_case.task == BINARY
-    label, keys = f'outcome."{use_case.target.column}"', ", ".join(f'"{key}"' for key in scores.keys)
     rows = query(
-        f"SELECT scored.{'probability' if is_binary else 'value'} AS score, "
-        f"CAST({label} AS DOUBLE) AS label FROM {scores.full_name} AS scored "
-        f"JOIN {outcomes.full_name} AS outcome USING ({keys}) WHERE {label} IS NOT NULL "
-        f"AND scored.batch_date = DATE '{date}' AND outcome.batch_date = DATE '{_labels_come(use_case, date)}'",
+        f"SELECT scored.{'probability' if is_binary else 'value'} AS score, outcome._label AS label "
+        f"FROM {scores.full_name} AS scored JOIN ({_labels(use_case, date, scores, outcomes)}) AS outcome "
+        f"USING ({_quoted(scores.keys)}) WHERE outcome._label IS NOT NULL AND scored.batch_date = DATE '{date}'",
         use_case.home,
     ).to_pydict()
     if not rows["label"]:
@@ -79,6 +78,25 @@ def realised(use_case: UseCase, date: dt.date) -> float | None:
     if not is_binary:
         return float(mean_absolute_error(rows["label"], rows["score"]))
     return float(roc_auc_score(rows["label"], rows["score"])) if len(set(rows["label"])) > 1 else math.nan
+
+
+def _labels(use_case: UseCase, date: dt.date, scores: Table, outcomes: Table) -> str:
+    """SQL for the labels of a batch date by the keys of the scores; of no row until the last of them came."""
+    from sqlglot import transpile
+
+    target, due = use_case.target, _labels_come(use_case, date)
+    (known,) = transpile(target.known_when or "true", read="spark", write="duckdb")
+    return (
+        f"SELECT {_quoted(scores.keys)}, "
+        f"CASE WHEN {known} THEN CAST({_quoted([target.column])} AS DOUBLE) END AS _label "
+        f"FROM {outcomes.full_name} WHERE batch_date BETWEEN DATE '{bringing(use_case, date)[0]}' AND DATE '{due}' "
+        f"AND EXISTS (SELECT 1 FROM {outcomes.full_name} WHERE batch_date = DATE '{due}') "
+        f"QUALIFY row_number() OVER (PARTITION BY {_quoted(scores.keys)} ORDER BY batch_date DESC) = 1"
+    )
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _labels_come(use_case: UseCase, date: dt.date) -> dt.date:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightshift.dates import BatchDates
+from nightshift.declarations.label_deliveries import read_for
 from nightshift.declarations.use_case import UseCase
 from nightshift.ledger.entries import Entry, Input, inputs_of
 from nightshift.ledger.row_origins import seen_by_readers
@@ -67,7 +68,7 @@ def behind(use_case: UseCase, versions: Mapping[str, int], dates: BatchDates) ->
 
     A slice is taken at the version that its reader read, and at the newest that any reader of the range read: windows
     of later features look back at it. For windows that reach back before the range, the look-back of `nightly` before
-    it is looked at as well; labels come the maturity later.
+    it is looked at as well; labels come with the deliveries that the maturity names.
 
     Args:
         use_case: whose tables they are.
@@ -80,7 +81,7 @@ def behind(use_case: UseCase, versions: Mapping[str, int], dates: BatchDates) ->
     wanted = {
         (name, date, version)
         for name, version in versions.items()
-        for date in ([calendar.due(date, use_case.maturity) for date in dates] if name == label else dates)
+        for date in (read_for(use_case, dates) if name == label else dates)
     }
     slices: dict[int, Entry] = {}
     inputs: dict[int, list[Input]] = {}

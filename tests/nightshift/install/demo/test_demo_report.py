@@ -30,11 +30,11 @@ KEY = {"name": "order", "type": "bigint", "required": True, "description": "Numb
 def parcels(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Declares the use case for a task; its labels come two weeks later."""
 
-    def declare(task: str, kind: str) -> UseCase:
+    def declare(task: str, kind: str, **target: Any) -> UseCase:
         declared = {
             "name": "parcels", "title": "Parcels", "description": "How long they take.", "owner": "tests",
             "timezone": "UTC", "dates": {"first": DAY}, "task": task,
-            "target": {"cases": "parcels", "table": "arrivals", "column": "end", "maturity_days": 14},
+            "target": {"cases": "parcels", "table": "arrivals", "column": "end", "maturity_days": 14, **target},
             "training": {"costs": {"false_alarm": 1, "missed": 1}} if task == "binary" else {},
         }  # fmt: skip
         label = {"name": "end", "type": kind, "description": "The label."}
@@ -67,6 +67,17 @@ def test_values_are_told_by_how_far_they_missed_once_their_labels_came(parcels: 
     published(case, "silver.arrivals", DAY + dt.timedelta(days=14), "end", [13.0, 19.0, None])
     assert realised(case, DAY) == pytest.approx(2.0)
     assert realised(case, DAY + dt.timedelta(days=1)) is None
+
+
+def test_of_labels_that_come_by_maturity_the_newest_known_ones_are_told(parcels: Any) -> None:
+    case = parcels("regression", "double", arrives="by_maturity", known_when="`end` <> 99.0")
+    published(case, "gold.scores", DAY, "value", [10.0, 20.0, 30.0])
+    published(case, "silver.arrivals", DAY, "end", [70.0, 70.0, 70.0])
+    published(case, "silver.arrivals", DAY + dt.timedelta(days=3), "end", [15.0, 19.0, 99.0])
+    assert realised(case, DAY) is None, "others may still come"
+    published(case, "silver.arrivals", DAY + dt.timedelta(days=14), "end", [13.0])
+    published(case, "silver.arrivals", DAY + dt.timedelta(days=15), "end", [70.0, 70.0, 70.0])
+    assert realised(case, DAY) == pytest.approx(2.0)
 
 
 def test_events_are_told_by_how_well_they_were_ranked(parcels: Any) -> None:
