@@ -62,7 +62,7 @@ def body(job: Job, arguments: argparse.Namespace) -> None:
     print(f"{'test ' + str(periods.test):<32}{'model':>12}{'constant':>12}")
     for name in SHOWN_MEASURES:
         print(f"{name:<32}{metrics[name]:>12.5f}{metrics['constant_' + name]:>12.5f}")
-    print(f"AUC between {metrics['auc_lower']:.4f} and {metrics['auc_upper']:.4f} (99 %, days resampled)")
+    print(f"AUC between {metrics['auc_lower']:.4f} and {metrics['auc_upper']:.4f} (99 %)")
     if arguments.groups:
         _groups(job, rows, features, periods, whole)
 

@@ -49,7 +49,7 @@ HISTORY = BatchDates(dt.date(2013, 6, 1), dt.date(2013, 7, 23))
 BEFORE = BatchDates(dt.date(2013, 5, 4), dt.date(2013, 5, 31))
 NIGHT = BatchDates.of(dt.date(2013, 7, 24))
 MULTIPLES = (1, 4, 16)
-TRAIN = ("training.train", "--use-case", USE_CASE, "--trials", "1", "--validation-days", "7", "--test-days", "8")
+TRAIN = ("training.train", "--use-case", USE_CASE, "--trials", "1", "--validation-days", "7", "--test-days", "14")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from nightshift_airflow.stage_tasks import ingest_tasks, score_tasks
 def backfill(catalog: Catalog) -> DAG:
     """The backfill DAG of one use case."""
     use_case = catalog.use_case
-    limit = f"{span(use_case)}; at most {use_case.dates.max_range_days} dates in one run."
+    limit = f"{span(use_case)}; at most {use_case.dates.max_range} in one run."
     form = {
         "first_date": params.required_date("First date", f"First batch date, {limit}"),
         "last_date": params.required_date("Last date", "Last batch date; it is included."),

@@ -88,8 +88,8 @@ def compared_dates(date: dt.date, thresholds: Thresholds, calendar: Calendar = D
 
 
 def _recent(date: dt.date, thresholds: Thresholds, calendar: Calendar) -> list[dt.date]:
-    before = (calendar.later(date, -each) for each in range(1, thresholds.recent_days + 1))
-    return [each for each in before if each < date]
+    first, last = calendar.begin(date, thresholds.recent + 1), calendar.later(date, -1)
+    return list(BatchDates(first, last, calendar)) if first <= last < date else []
 
 
 def _weekly(date: dt.date, thresholds: Thresholds) -> list[dt.date]:

@@ -72,7 +72,7 @@ def _usual_rows(date: dt.date, history: History) -> tuple[float | None, str, boo
         what = "snapshots" if history.of_snapshots else f"slices of a {date:%A}"
         return _median_rows(alike), f"{len(alike)} earlier {what}", True
     if len(recent) >= enough:
-        return _median_rows(recent), f"{len(recent)} slices of the {history.thresholds.recent_days} days before", False
+        return _median_rows(recent), f"{len(recent)} slices of the {history.thresholds.recent} before", False
     return None, NO_HISTORY, False
 
 

@@ -127,7 +127,7 @@ def framed(name: str, work: Callable[[], None]) -> int:
 def _recorded(job: Job) -> Iterator[Job]:
     from nightshift import ledger
     from nightshift.ledger.attempts import reconcile
-    from nightshift.ledger.landings import refuse_other_calendar
+    from nightshift.ledger.landed_calendar import refuse_other_calendar
 
     refuse_other_calendar(job.use_case)
     reconcile(lambda _: None, use_case=job.use_case.name, table_name=job.stage)

@@ -21,11 +21,12 @@ from training.fitting.cross_fit import left_out_scores
 from training.fitting.fit import Parts, binned, event_weight, fit, raw_scores
 from training.fitting.fit_calibration import calibrate, interval
 from training.fitting.fitted import Calibrated, FittedModel
-from training.judging import feature_strength, relative_measures, stability
+from training.judging import feature_strength, stability
 from training.judging.comparable_days import Footing
 from training.judging.evaluate import Evaluation, best_threshold, evaluate
 from training.judging.gates import Facts, Gate, Verdict, judge
 from training.judging.leak_suspects import UNANSWERED, Signs, Suspect, suspects, unanswered
+from training.judging.relative_measures import relative_numbers
 from training.judging.skew import Skew
 from training.search.parameter_search import Winner, search
 
@@ -127,7 +128,7 @@ def challenge(
     strongest = feature_strength.GATED_NUMBERS[task]
     numbers = {
         **evaluation.metrics,
-        **relative_measures.numbers(evaluation.metrics, dataset.test, evaluation.predicted["test"], model),
+        **relative_numbers(evaluation.metrics, dataset.test, evaluation.predicted["test"], model),
         strongest: strength,
         UNANSWERED: open_questions,
         **stability.numbers(dataset, evaluation.predicted, evaluation.champion, drift, missing_rise),

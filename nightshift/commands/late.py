@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from nightshift import terminal
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
+from nightshift.errors import UsageError
 from nightshift.home.pass_settings import pass_settings
 from nightshift.home.settings import Settings
 
@@ -33,14 +35,32 @@ def late(settings: Settings, use_case: str | None, all_dates: bool, leave_out: s
     from nightshift.ingest.late import find
     from nightshift.ingest.late.changes_in_words import describe, next_steps
 
-    passed_over = frozenset(BatchDates.parse(leave_out)) if leave_out else frozenset[dt.date]()
     catalogs = asked_use_cases(settings, use_case).catalogs
+    passed_over = _batch_dates(leave_out, [each.use_case for each in catalogs]) if leave_out else frozenset[dt.date]()
     found = [(each.use_case, find(each.use_case, each, all_dates, passed_over)) for each in catalogs]
     if as_json:
         terminal.echo_json([_as_values(case, changes) for case, changes in found])
         return
     for case, changes in found:
         terminal.echo("\n".join([*describe(case, changes), *next_steps(case, changes)]))
+
+
+def _batch_dates(text: str, cases: Sequence[UseCase]) -> frozenset[dt.date]:
+    """The batch dates of a range that any of some use cases has.
+
+    Raises:
+        UsageError: if none has any.
+    """
+    found: set[dt.date] = set()
+    refused: UsageError | None = None
+    for case in cases:
+        try:
+            found.update(BatchDates.parse(text, case.calendar))
+        except UsageError as error:
+            refused = error
+    if refused is not None and not found:
+        raise refused
+    return frozenset(found)
 
 
 def _as_values(case: UseCase, changes: Changes) -> dict[str, Any]:

@@ -46,7 +46,9 @@ def list_counts(
     from nightshift.ingest.quarantine.quarantined_rows import Selection, counts
 
     catalog = _catalog(settings, use_case)
-    found = counts(catalog, Selection(BatchDates.parse(dates), _source(catalog, table), rule))
+    found = counts(
+        catalog, Selection(BatchDates.parse(dates, catalog.use_case.calendar), _source(catalog, table), rule)
+    )
     if as_json:
         terminal.echo_json(found)
     elif not found["tables"]:
@@ -82,7 +84,9 @@ def show(
     from nightshift.ingest.quarantine.quarantined_rows import Selection, rows
 
     catalog = _catalog(settings, use_case)
-    selection = Selection(BatchDates.parse(dates), _source(catalog, table), rule, file, record)
+    selection = Selection(
+        BatchDates.parse(dates, catalog.use_case.calendar), _source(catalog, table), rule, file, record
+    )
     found = rows(catalog, selection, limit)
     if as_json:
         terminal.echo_json(found)
@@ -154,8 +158,8 @@ def _decide(
 
     if record is not None and file is None:
         raise UsageError("--record needs --file: a record's number is its place within a file")
-    dates = BatchDates.of(parse_date(date))
     catalog = _catalog(settings, use_case)
+    dates = BatchDates.parse(str(parse_date(date)), catalog.use_case.calendar)
     done = decide(catalog, action, Selection(dates, _source(catalog, table), rule, file, record), who, why)
     word = {"release": "released", "reject": "rejected"}[action]
     terminal.echo(f"{done.rows} rows {word}{f', {done.already} were so before' if done.already else ''}")

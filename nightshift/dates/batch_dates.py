@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from nightshift.dates.calendars import DAILY, Calendar
+from nightshift.dates.calendars import DAILY, Calendar, Length
 from nightshift.errors import UsageError
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -68,16 +68,16 @@ class BatchDates:
         """The range of one night."""
         return cls(date, date, calendar)
 
-    def within(self, limit: int) -> Self:
-        """This range, if it has no more than ``limit`` dates.
+    def within(self, limit: Length) -> Self:
+        """This range, if it is no longer than ``limit``.
 
         Raises:
-            NightshiftError: if it has more.
+            NightshiftError: if it is.
         """
-        if len(self) > limit:
+        if self.calendar.begin(self.last, limit) > self.first:
             raise UsageError(
                 f"the range {self} has {len(self)} dates, and one run may have {limit} "
-                "(`max_range_days` in use_case.yaml): split it"
+                f"(`max_range_{limit.unit}` in use_case.yaml): split it"
             )
         return self
 
@@ -113,16 +113,16 @@ def shifted(dates: BatchDates, deliveries: int) -> BatchDates:
     return dates.between(*(dates.calendar.later(date, deliveries) for date in (dates.first, dates.last)))
 
 
-def as_ranges(dates: Iterable[dt.date], longest: int | None = None, calendar: Calendar = DAILY) -> list[BatchDates]:
+def as_ranges(dates: Iterable[dt.date], longest: Length | None = None, calendar: Calendar = DAILY) -> list[BatchDates]:
     """Batch dates, in any order, as few ranges without gaps.
 
     Args:
-        longest: no range has more dates than this; None where one may have any number.
+        longest: no range is longer than this; None where one may have any number of dates.
     """
     made: list[BatchDates] = []
     for date in sorted(set(dates)):
         follows = bool(made) and calendar.distance(made[-1].last, date) == 1
-        if follows and (longest is None or len(made[-1]) < longest):
+        if follows and (longest is None or calendar.begin(date, longest) <= made[-1].first):
             made[-1] = made[-1].between(made[-1].first, date)
         else:
             made.append(BatchDates.of(date, calendar))

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from nightshift.declarations.built_in_columns import SCORES_NAME
 from nightshift.declarations.feature_registry_table import REGISTRY_TABLE as REGISTRY
+from nightshift.declarations.label_deliveries import is_by_maturity
 from nightshift.declarations.refine_functions import refine_functions
 from nightshift.declarations.source import FileSource, JdbcSource
 from nightshift.declarations.tables import QUARANTINE, Table
@@ -78,13 +79,18 @@ def _retention(table: Table, use_case: UseCase) -> Iterator[TableFault]:
     """Nothing is thrown away that a later night still reads."""
     if table.retention_days is None:
         return
-    needed = {"unique_for_{}": table.unique_for}
+    calendar, history = use_case.calendar, use_case.training.length("history")
+    needed = [("unique_for_{}", table.unique_for, 0)]
     if table.layer == "silver":
-        needed["nightly.lookback_{} of the use case"] = use_case.lookback
+        needed.append(("nightly.lookback_{} of the use case", use_case.lookback, 0))
     if table.features:
-        needed["training.history_{} of the use case"] = use_case.training.length("history")
-    for name, length in needed.items():
-        days, reader = use_case.calendar.days(length), name.format(length.unit)
+        needed.append(("training.history_{} of the use case", history, 0))
+    if table.layer == "silver" and table.name == use_case.target.table:
+        # Labels that come by maturity are read from one before the first batch date to one after the last.
+        around = 2 * calendar.days(use_case.maturity) if is_by_maturity(use_case) else 0
+        needed.append(("training.history_{} of the use case, for its labels,", history, around))
+    for name, length, more in needed:
+        days, reader = calendar.days(length) + more, name.format(length.unit)
         if table.retention_days <= days:
             yield table, f"retention_days: {table.retention_days} is not over {days}, which {reader} reads back"
 

@@ -28,7 +28,24 @@ def _day_of_month(given: Any) -> Any:
     return given
 
 
-class Dates(Declared):
+class HasLengths(Declared):
+    """Base of declarations with lengths of time, each as `<name>_days` or as `<name>_deliveries`."""
+
+    @model_validator(mode="after")
+    def _each_length_once(self) -> Self:
+        for name in type(self).model_fields:
+            stem = name.removesuffix("_deliveries")
+            if stem != name and {name, f"{stem}_days"} <= self.model_fields_set:
+                raise ValueError(f"{name} and {stem}_days say the same twice: keep the one that is meant")
+        return self
+
+    def length(self, name: str) -> Length:
+        """The length of a name, as it is declared, or its default."""
+        deliveries = getattr(self, f"{name}_deliveries")
+        return Length(getattr(self, f"{name}_days")) if deliveries is None else Length(deliveries, "deliveries")
+
+
+class Dates(HasLengths):
     """The batch dates that exist, and how many one run may take."""
 
     first: dt.date = Field(description="Of the first delivery.")
@@ -40,7 +57,14 @@ class Dates(Declared):
     day: Annotated[Annotated[int, Field(ge=1, le=28)] | Literal["last"] | None, BeforeValidator(_day_of_month)] = Field(
         None, description="Monthly: the day of the month, from 1 to 28, or `last`."
     )
-    max_range_days: PositiveInt = Field(366, description="Batch dates that one run may have at most.")
+    max_range_deliveries: PositiveInt = Field(366, description="Batch dates that one run may have at most.")
+    max_range_days: PositiveInt | None = Field(None, description="The same in days, instead of batch dates.")
+
+    @property
+    def max_range(self) -> Length:
+        """How long the range of one run may be."""
+        days = self.max_range_days
+        return Length(self.max_range_deliveries, "deliveries") if days is None else Length(days)
 
     @model_validator(mode="after")
     def _day_fits_the_cadence(self) -> Self:
@@ -147,20 +171,3 @@ def _next_date(text: str, before: list[dt.date], place: str) -> dt.date:
             remedy="add the dates that are missing; a use case that paused for years goes on as another one",
         )
     return date
-
-
-class HasLengths(Declared):
-    """Base of declarations with lengths of time, each as `<name>_days` or as `<name>_deliveries`."""
-
-    @model_validator(mode="after")
-    def _each_length_once(self) -> Self:
-        for name in type(self).model_fields:
-            stem = name.removesuffix("_deliveries")
-            if stem != name and {name, f"{stem}_days"} <= self.model_fields_set:
-                raise ValueError(f"{name} and {stem}_days say the same twice: keep the one that is meant")
-        return self
-
-    def length(self, name: str) -> Length:
-        """The length of a name, as it is declared, or its default."""
-        deliveries = getattr(self, f"{name}_deliveries")
-        return Length(getattr(self, f"{name}_days")) if deliveries is None else Length(deliveries, "deliveries")

@@ -7,16 +7,20 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
-from nightshift.declarations.yaml_form import Declared
+from nightshift.dates import Length
+from nightshift.declarations.dates_section import HasLengths
 
 Reason = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
-class Thresholds(Declared):
+class Thresholds(HasLengths):
     """Against what a slice is compared, and how far it may be from it."""
 
     weeks: PositiveInt = Field(8, description="How far back slices of the same weekday are looked up.")
-    recent_days: PositiveInt = Field(7, description="How many batch dates before are compared, whatever their weekday.")
+    recent_deliveries: PositiveInt = Field(
+        7, description="How many batch dates before are compared, whatever their weekday."
+    )
+    recent_days: PositiveInt | None = Field(None, description="The same in days, instead of batch dates.")
     recent_snapshots: PositiveInt = Field(
         8, description="How many snapshots before are compared, of a source with `required: false`."
     )
@@ -61,14 +65,22 @@ class Thresholds(Declared):
 
     @model_validator(mode="after")
     def _something_is_judged(self) -> Self:
-        if self.history_at_least > max(self.weeks, self.recent_days):
+        # Of days at most so many are batch dates.
+        recent, name = self.recent.count, f"recent_{self.recent.unit}"
+        if self.history_at_least > max(self.weeks, recent):
             raise ValueError(
-                f"history_at_least {self.history_at_least} is over weeks {self.weeks} and recent_days "
-                f"{self.recent_days}, so that rows would never be judged"
+                f"history_at_least {self.history_at_least} is over weeks {self.weeks} and {name} {recent}, so that "
+                "rows would never be judged"
             )
-        if self.column_history_at_least > self.weeks + self.recent_days - min(self.weeks, self.recent_days // 7):
+        if self.column_history_at_least > self.weeks + recent - min(self.weeks, recent // 7):
             raise ValueError(
-                f"column_history_at_least {self.column_history_at_least} is over what weeks {self.weeks} and "
-                f"recent_days {self.recent_days} look up, so that columns would never be judged"
+                f"column_history_at_least {self.column_history_at_least} is over what weeks {self.weeks} and {name} "
+                f"{recent} look up, so that columns would never be judged"
             )
         return self
+
+    @property
+    def recent(self) -> Length:
+        """How long before a slice those are that it is compared with, whatever their weekday."""
+        days = self.recent_days
+        return Length(self.recent_deliveries, "deliveries") if days is None else Length(days)

@@ -20,7 +20,7 @@ BATCH_DATE: Final = "batch_date"
 # From fewer batch dates than this no interval holds the truth as often as it says, where neighbouring dates have a
 # correlation of 0.5 (docs/models.md, `benchmarks.coverage`).
 FEWEST_TEST_DAYS: Final = 14
-# The same of values of a column, which are independent but need not have equally many rows.
+# The same of values of a column, which are independent: as many as if all had equally many rows.
 FEWEST_UNITS: Final = 20
 # What to do where a test period has too few batch dates.
 TOO_FEW_DATES: Final = (

@@ -49,7 +49,9 @@ class Demo(Declared):
 
     history: str = Field(description="Delivered and ingested as one range.")
     first_model: str = Field(description="The part of it that the first champion learns from.")
-    nights: str = Field(description="Delivered and scored one after the other; a challenger then learns from all.")
+    nights: str = Field(description="Delivered and scored one after the other.")
+    challenger: str | None = Field(None, description="What a challenger learns from at the end; unset: there is none.")
+    default: bool = Field(False, description="Whether `make demo` shows it where no use case is named.")
     show_title: str = Field(description="What the query below shows.")
     show: str = Field(description="Query on the published tables that is shown at the end.")
 
@@ -211,7 +213,7 @@ class UseCase(InHome):
         Raises:
             NightshiftError: if it is no range, too long, or outside ``dates``.
         """
-        dates = BatchDates.parse(text, self.calendar).within(self.dates.max_range_days)
+        dates = BatchDates.parse(text, self.calendar).within(self.dates.max_range)
         last = self.dates.last
         if dates.first < self.dates.first or (last is not None and dates.last > last):
             raise UsageError(

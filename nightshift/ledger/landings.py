@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from nightshift.dates import DAILY, BatchDates
+from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import QUARANTINE
-from nightshift.declarations.use_case import UseCase
-from nightshift.errors import DeclarationError
 from nightshift.ledger.entries import SET_ASIDE, visible_attempts
 from nightshift.ledger.ledger_tables import EntryRow, InputRow
 from nightshift.ledger.schema import engine
@@ -22,7 +20,7 @@ from nightshift.stages import LAND, STAGES
 # Of a source table's inputs, the files and query results whose rows it holds.
 _IS_HELD = sa.and_(InputRow.kind != "table", InputRow.origin.is_distinct_from(SET_ASIDE))
 _CAME = sa.and_(InputRow.attempt_id == EntryRow.attempt_id, InputRow.batch_date == EntryRow.batch_date)
-_LANDED = EntryRow.stage == LAND, EntryRow.table_name != QUARANTINE, EntryRow.delta_version.is_not(None)
+LANDED = EntryRow.stage == LAND, EntryRow.table_name != QUARANTINE, EntryRow.delta_version.is_not(None)
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def delivered(use_case: str, dates: Iterable[dt.date] | None = None) -> dict[dt.
     Args:
         dates: only these; all that were ever landed if None.
     """
-    newest = visible_attempts(use_case, dates).where(*_LANDED).subquery()
+    newest = visible_attempts(use_case, dates).where(*LANDED).subquery()
     query = sa.select(InputRow.batch_date, InputRow.name, InputRow.version).join(
         newest, sa.and_(InputRow.attempt_id == newest.c.attempt_id, InputRow.batch_date == newest.c.batch_date)
     )
@@ -83,7 +81,7 @@ def delivered_before(use_case: str, digests: Iterable[str]) -> dict[dt.date, dic
     """What the source tables hold of the batch dates for which any of some files was ever landed."""
     query = sa.select(EntryRow.batch_date).join(InputRow, _CAME).distinct()
     with engine().connect() as connection:
-        landed = query.where(EntryRow.use_case == use_case, InputRow.version.in_(list(digests)), *_LANDED)
+        landed = query.where(EntryRow.use_case == use_case, InputRow.version.in_(list(digests)), *LANDED)
         dates = list(connection.scalars(landed))
     return delivered(use_case, dates) if dates else {}
 
@@ -182,23 +180,3 @@ def _published(use_case: str, dates: BatchDates) -> sa.Select[str, dt.date, dt.d
 
 def _span(row: sa.Row[str, dt.date, dt.datetime, float | None]) -> Span:
     return Span(row.started_at, row.started_at + dt.timedelta(seconds=row.seconds or 0))
-
-
-def refuse_other_calendar(use_case: UseCase) -> None:
-    """Refuse a calendar in which a landed batch date is none: its slices could neither be made again nor be seen.
-
-    Raises:
-        DeclarationError: naming the first such date, and what to do.
-    """
-    if use_case.calendar == DAILY:
-        return
-    landed = sa.select(EntryRow.batch_date).where(EntryRow.use_case == use_case.name, *_LANDED)
-    with engine().connect() as connection:
-        dates = sorted(connection.scalars(landed.distinct()))
-    if gone := [date for date in dates if date not in use_case.calendar]:
-        raise DeclarationError(
-            f"{gone[0]} was landed as a batch date of {use_case.name}, and is none any more: these are "
-            f"{use_case.calendar.words} ({len(gone)} such dates)",
-            remedy=f"put back what `dates` in {use_case.folder / 'use_case.yaml'} said, or the dates that were taken "
-            "out of the list; another cadence is another use case",
-        )

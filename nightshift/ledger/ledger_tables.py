@@ -127,6 +127,16 @@ class LabelMaturityRow(Base):
     recorded_at: Mapped[dt.datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
 
 
+class BatchDatesRow(Base):
+    """Which days are batch dates of a use case, as its newest job knew them."""
+
+    __tablename__ = "calendars"
+
+    use_case: Mapped[str] = mapped_column(primary_key=True)
+    calendar: Mapped[dict[str, Any]] = mapped_column(JSONB, doc="kind, and which day, or the dates of a list")
+    recorded_at: Mapped[dt.datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+
+
 class EnvironmentRow(Base):
     """What attempts ran in: interpreter, packages, processor."""
 

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from expectations.earlier_profiles import History, load_earlier
+from expectations.earlier_profiles import History, compared_dates, load_earlier
 from expectations.profile import profile
 from expectations.unusual_slices import NO_HISTORY, statistical_checks
 from nightshift import ledger
@@ -192,8 +192,9 @@ def test_deliveries_that_are_not_daily_are_compared_with_those_before(home):
     dates = [weekly.later(dt.date(2013, 10, 6), -each) for each in range(12)]
     publish({date: slice_of(1000 + number) for number, date in enumerate(dates[1:])})
     history = load_earlier(TABLE, BatchDates.of(dates[0], weekly), {dates[0]: slice_of(1400)})
-    assert sorted(history.profiles) == sorted(dates[: Thresholds().recent_days + 1])
+    assert sorted(history.profiles) == sorted(dates[: Thresholds().recent.count + 1])
     assert [each["rows"] for each in history.alike(dates[0])] == [1000 + each for each in range(7)]
+    assert compared_dates(dates[0], Thresholds(recent_days=20, history_at_least=2), weekly) == dates[1:3]
 
 
 @pytest.fixture(scope="module")

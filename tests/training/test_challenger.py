@@ -208,11 +208,12 @@ def test_a_champion_predicts_the_rows_of_the_test(toy, prepared):
 
 
 def test_a_champion_that_was_tuned_on_a_day_of_the_test_is_compared_on_the_others(toy, prepared, caplog):
-    job = toy()
+    """Thirteen later days: too few by themselves, and enough where each row is a unit."""
+    job = toy(independent_unit="id")
     dataset = prepared(job)
     model = challenged(job, dataset).model
     shifted = dataclasses.replace(model, calibration=Calibration("platt", slope=0.5))
-    champion = dataclasses.replace(registered(shifted), tags={"period.test": "2024-01-24..2024-01-30"})
+    champion = dataclasses.replace(registered(shifted), tags={"period.test": "2024-01-24..2024-02-05"})
     with caplog.at_level(logging.WARNING, "nightshift"):
         made = challenged(job, dataset, champion=champion)
     later = dataset.test.days >= np.datetime64("2024-01-24")
@@ -230,8 +231,8 @@ def test_a_champion_that_was_tuned_on_a_day_of_the_test_is_compared_on_the_other
     ("column", "values", "fault"),
     [
         ("signal", None, "no longer has signal"),
-        ("kind", pa.array(np.zeros(3000, np.float32)), "kind is a float now, and it knows it as a category"),
-        ("signal", pa.array(["low", "high", "high"] * 1000), "signal is a string now, and it knows it as a quantity"),
+        ("kind", pa.array(np.zeros(3600, np.float32)), "kind is a float now, and it knows it as a category"),
+        ("signal", pa.array(["low", "high", "high"] * 1200), "signal is a string now, and it knows it as a quantity"),
     ],
     ids=["gone", "category became a number", "number became a category"],
 )

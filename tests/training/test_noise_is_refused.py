@@ -15,9 +15,10 @@ from training.data.time_split import Periods
 from training.fitting.fit import binned, fit, raw_scores
 from training.fitting.fit_calibration import calibrate
 from training.fitting.fitted import Calibrated, FittedModel
-from training.judging import relative_measures, stability
+from training.judging import stability
 from training.judging.evaluate import best_threshold, evaluate
 from training.judging.gates import Facts, judge, load_gates
+from training.judging.relative_measures import relative_numbers
 from use_cases.flight_delays import sample_source
 
 # June and July: to train on, to tune on, to be tested on.
@@ -97,7 +98,7 @@ def verdicts_of(flights, labels, use_case):
         **stability.numbers(
             dataset, evaluation.predicted, None, stability.feature_drift(dataset), stability.missing_rises(dataset)
         ),
-        **relative_measures.numbers(evaluation.metrics, dataset.test, evaluation.predicted["test"], model),
+        **relative_numbers(evaluation.metrics, dataset.test, evaluation.predicted["test"], model),
         "unanswered_suspects": 0.0,
         "training_seconds": 1.0,
     }

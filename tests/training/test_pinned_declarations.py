@@ -59,7 +59,7 @@ def test_without_gates_of_its_own_the_defaults_are_kept(toy):
 def test_what_did_not_change_has_equal_tags(toy):
     job = toy()
     assert tags(job) == tags(again(job))
-    assert tags(job)["period.test"] == "2024-01-23..2024-01-30"
+    assert tags(job)["period.test"] == "2024-01-23..2024-02-05"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_everything_is_there_and_every_number_is_json(toy, prepared):
         assert found["features"]["features"] == ["signal", "other", "kind"]
         assert set(found["features"]["drift"]) == {"signal", "other", "kind"}
         assert sum(each["rows"] for each in found["calibration"]["reliability"]) == len(dataset.test)
-        assert found["data"]["periods"]["test"] == "2024-01-23..2024-01-30"
+        assert found["data"]["periods"]["test"] == "2024-01-23..2024-02-05"
         assert found["data"]["coverage"]["2024-01-01"] == [100, 100]
         assert found["provenance"]["code_version"] == "abc"
         assert {name: (folder / name).read_bytes() for name in declared} == declared

@@ -241,7 +241,7 @@ def test_cut_short_in_its_search_and_a_night_later_it_goes_on_and_the_time_of_bo
     )
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL", "FAIL"]
     study.set_user_attr("seconds", 1000.0)
-    shuffled = make_rows().take(np.random.default_rng(1).permutation(3000))
+    shuffled = make_rows().take(np.random.default_rng(1).permutation(3600))
     train(job, shuffled, version=8)
     (run,) = runs_of(job)
     assert run.info.run_id == begun.info.run_id

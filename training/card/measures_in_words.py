@@ -99,7 +99,8 @@ def calibration_words(model: FittedModel) -> str:
     if len(made.losses) < 2:
         return f"{done}; no map could be fitted on some of these rows and tried on the others"
     tried = ", ".join(f"{MAPS[name]} {number(loss, 5)}" for name, loss in made.losses.items())
-    return f"{done}; it had the least log-loss on rows left out of {_rows_of(made)}: {tried}"
+    rows = "these rows" if _is_fitted(model) else _rows_of(made)
+    return f"{done}; it had the least log-loss when blocks of {rows} were left out in turn: {tried}"
 
 
 def _is_fitted(model: FittedModel) -> bool:

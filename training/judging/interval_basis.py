@@ -22,6 +22,7 @@ class IntervalBasis:
     Attributes:
         unit: `training.independent_unit`.
         units: how many batch dates, or values of that column, the test rows have.
+        equal_units: how many of equally many rows tell as much.
         groups: how many groups they made.
         dates: how many batch dates the test rows have.
         is_known: whether these were enough for intervals.
@@ -29,6 +30,7 @@ class IntervalBasis:
 
     unit: str
     units: int
+    equal_units: float
     groups: int
     dates: int
     is_known: bool
@@ -37,7 +39,14 @@ class IntervalBasis:
     def of(cls, training: Training, test: Part, jackknife: GroupedJackknife) -> Self:
         """Of the test rows of an evaluation."""
         dates = len(np.unique(test.days))
-        return cls(training.independent_unit, jackknife.units, jackknife.groups, dates, jackknife.is_known)
+        return cls(
+            training.independent_unit,
+            jackknife.units,
+            jackknife.equal_units,
+            jackknife.groups,
+            dates,
+            jackknife.is_known,
+        )
 
     @property
     def lacking(self) -> str:
@@ -48,9 +57,10 @@ class IntervalBasis:
                 f"far chance moves a measure {FEWEST_TEST_DAYS} are needed: {TOO_FEW_DATES}"
             )
         return (
-            f"the test rows have {self.units:,} values of {self.unit} (training.independent_unit), and to tell how far "
-            f"chance moves a measure {FEWEST_UNITS} are needed: name a column of more values, or set test_days or "
-            "test_deliveries to more dates and leave training.independent_unit unset"
+            f"the test rows have {self.units:,} values of {self.unit} (training.independent_unit), which tell as much "
+            f"as {int(self.equal_units):,} of equally many rows, and to tell how far chance moves a measure "
+            f"{FEWEST_UNITS} are needed: name a column of more values, or set test_days or test_deliveries to more "
+            "dates and leave training.independent_unit unset"
         )
 
     @property

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from training.fitting.fitted import FittedModel
     from training.judging.metrics.arrays import Floats
 
-# By task, what :func:`numbers` gives.
+# By task, what :func:`relative_numbers` gives.
 RELATIVE_MEASURES: Mapping[str, tuple[str, ...]] = {
     "binary": ("calibration_error_share", "level_ratio"),
     "regression": ("miss_ratio",),
 }
 
 
-def numbers(metrics: Mapping[str, float], test: Part, predicted: Floats, model: FittedModel) -> dict[str, float]:
+def relative_numbers(
+    metrics: Mapping[str, float], test: Part, predicted: Floats, model: FittedModel
+) -> dict[str, float]:
     """The relative measures of a model on the test period.
 
     Args:

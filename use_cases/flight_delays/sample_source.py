@@ -10,23 +10,21 @@ import csv
 import datetime as dt
 import functools
 import gzip
-import hashlib
 import importlib.metadata
 import io
 import json
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from nightshift.dates import BatchDates
-from nightshift.declarations.use_case import UseCase
-from nightshift.errors import InstallationError, UsageError
+from nightshift.errors import InstallationError
+from nightshift.ingest.delivery.sample_delivery import Sample, SampleFile
 
-SAMPLE = BatchDates(dt.date(2013, 1, 1), dt.date(2013, 12, 31))
+FIRST = dt.date(2013, 1, 1)
 ORIGIN_ZONE = ZoneInfo("America/New_York")
 DAY = dt.timedelta(days=1)
 NOT_AVAILABLE = "NA"
@@ -45,70 +43,10 @@ WEATHER_MEASURES = (
 Row = dict[str, str]
 
 
-@dataclass(frozen=True)
-class SampleFile:
-    """One file of a delivery, complete in memory."""
-
-    name: str
-    rows: int
-    content: bytes
-
-    def manifest_entry(self) -> dict[str, Any]:
-        """The file's line in the manifest."""
-        digest = hashlib.sha256(self.content).hexdigest()
-        return {"name": self.name, "bytes": len(self.content), "rows": self.rows, "sha256": digest}
-
-
-@dataclass
-class Delivered:
-    """What a call did: the dates it wrote, and those that it found equal and left alone."""
-
-    written: list[dt.date] = field(default_factory=list)
-    unchanged: list[dt.date] = field(default_factory=list)
-
-
-def deliver(
-    use_case: UseCase,
-    dates: BatchDates,
-    landing_root: Path,
-    progress: Callable[[str], None] = lambda line: None,
-    force: bool = False,
-) -> Delivered:
-    """Deliver each of ``dates`` to ``<landing_root>/<use case>/<batch date>/``.
-
-    Args:
-        use_case: whose landing zone it is.
-        dates: batch dates, within 2013.
-        landing_root: root of the landing zone.
-        progress: told one line per date.
-        force: write a complete delivery again, even when its content differs from the sample's.
-
-    Raises:
-        NightshiftError: if a date is outside the sample, or a delivery of other content is already there.
-    """
-    if dates.first not in SAMPLE or dates.last not in SAMPLE:
-        raise UsageError(
-            f"the sample of {use_case.name} has the batch dates {SAMPLE}, and {dates} is not within them: "
-            "ask for dates of that year"
-        )
-    done = Delivered()
-    for date in dates:
-        folder = landing_root / use_case.name / date.isoformat()
-        files = list(_files(date))
-        if not force and _is_equal(folder, date, files):
-            done.unchanged.append(date)
-            progress(f"{date}: is already there, with equal content; left as it is")
-            continue
-        _write(folder, date, files)
-        done.written.append(date)
-        progress(f"{date}: " + ", ".join(f"{file.name} {file.rows}" for file in files))
-    return done
-
-
 def _files(date: dt.date) -> Iterator[SampleFile]:
     """The data files of one delivery."""
     yield _csv("schedule.csv", SCHEDULE, (_planned(row) for row in _flights()[date]))
-    if date > SAMPLE.first:
+    if date > FIRST:
         yield _outcomes(date)
         yield _weather(date)
     if date.day == 1:
@@ -125,7 +63,6 @@ def _outcomes(date: dt.date) -> SampleFile:
 
 def _weather(date: dt.date) -> SampleFile:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     rows = _observations()[date - DAY]
     columns = {
@@ -133,20 +70,11 @@ def _weather(date: dt.date) -> SampleFile:
         "time_hour": pa.array([_instant(row) for row in rows], pa.timestamp("us", "UTC")),
         **{name: pa.array([_number(row[name], float) for row in rows], pa.float64()) for name in WEATHER_MEASURES},
     }
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer, compression="snappy", version="2.6", store_schema=False)
-    return SampleFile("weather.parquet", len(rows), buffer.getvalue())
+    return SampleFile.of_parquet("weather.parquet", pa.table(columns))
 
 
 def _csv(name: str, columns: tuple[str, ...], rows: Iterable[Row]) -> SampleFile:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    count = 0
-    for row in rows:
-        writer.writerow([_text(row[column]) or "" for column in columns])
-        count += 1
-    return SampleFile(name, count, text.getvalue().encode())
+    return SampleFile.of_csv(name, columns, ([_text(row[column]) for column in columns] for row in rows))
 
 
 def _planned(row: Row) -> Row:
@@ -249,40 +177,4 @@ def _clock(value: str) -> str | None:
     return None if value == NOT_AVAILABLE else value.zfill(4)
 
 
-def _manifest(date: dt.date, files: list[SampleFile]) -> bytes:
-    manifest = {"batch_date": date.isoformat(), "files": [file.manifest_entry() for file in files]}
-    return (json.dumps(manifest, indent=2) + "\n").encode()
-
-
-def _is_equal(folder: Path, date: dt.date, files: list[SampleFile]) -> bool:
-    """Whether a complete delivery of this very content is there; False when there is none or half of one."""
-    manifest = folder / "manifest.json"
-    if not manifest.is_file():
-        return False
-    expected = {file.name: file.content for file in files} | {"manifest.json": _manifest(date, files)}
-    found = {path.name: path.read_bytes() for path in folder.iterdir()}
-    if found == expected:
-        return True
-    differing = sorted(name for name in expected | found if expected.get(name) != found.get(name))
-    raise UsageError(
-        f"{folder} holds a complete delivery that differs from the sample's in {', '.join(differing)}: "
-        "give --force to replace it"
-    )
-
-
-def _write(folder: Path, date: dt.date, files: list[SampleFile]) -> None:
-    """Write the files, then the manifest: until it appears, the delivery is not complete."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").unlink(missing_ok=True)
-    for leftover in folder.iterdir():
-        leftover.unlink()
-    for file in files:
-        _write_whole(folder / file.name, file.content)
-    _write_whole(folder / "manifest.json", _manifest(date, files))
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Let the file appear at once, with all of its content."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+deliver = Sample(BatchDates(FIRST, dt.date(2013, 12, 31)), _files).deliver

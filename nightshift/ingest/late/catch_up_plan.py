@@ -61,7 +61,7 @@ def plan(use_case: UseCase, catalog: Catalog, history: LandingHistory | None) ->
     dates = due(use_case, catalog, history, {change.date for change in found})
 
     def ranges(stage: str) -> tuple[BatchDates, ...]:
-        return tuple(as_ranges(dates[stage], use_case.dates.max_range_days, use_case.calendar))
+        return tuple(as_ranges(dates[stage], use_case.dates.max_range, use_case.calendar))
 
     return Changes(history.dates, found, {stage: ranges(stage) for stage in STAGES})
 

@@ -34,7 +34,7 @@ def main() -> None:
         if "file" in needs:
             added.add_argument("file", type=lambda text: pathlib.Path(text).expanduser().absolute(), help="the backup")
         if "use_case" in needs:
-            added.add_argument("use_case", nargs="?", help="whose demo; without it, of the only one that has a demo")
+            added.add_argument("use_case", nargs="?", help="whose demo; without it, the default one")
     given = vars(parser.parse_args())
     given["engine"] = checks.engine()
     action, needs = ACTIONS[given["action"]]

@@ -47,7 +47,7 @@ KINDS = ("backfill", "catch_up", "nightly", "rollback", "train")
 def demo(settings: Settings, use_case: str | None, challenger: bool) -> None:
     """Deliver the sample of USE_CASE, ingest it, train, score night by night, train a challenger, and show all that.
 
-    Without USE_CASE it is the only one that has a demo.
+    Without USE_CASE it is the only one that has a demo, or the one whose demo is the default.
 
     Run twice, it resumes: what is done stays done. A challenger that deserves it waits for a person's approval, and
     the demo does not wait for that. The services are left running; `make stop` ends them.
@@ -60,11 +60,12 @@ def demo(settings: Settings, use_case: str | None, challenger: bool) -> None:
         console.print(f"[dim]{time.monotonic() - began:4.0f} s[/]  {line}", soft_wrap=True)
 
     embedded = _is_embedded(settings)
+    second = case.demo.challenger if case.demo and challenger else None
     with PeakMemory(settings) as memory:
         addresses = start(say, settings) if embedded else served(say, settings)
         with AirflowApi(connection_info(settings)) as api:
             nights = _through_the_scheduler(api, case, say)
-            challenged = _challenged(api, case, say) if challenger else None
+            challenged = _challenged(api, case, second, say)
     seconds = time.monotonic() - began
     console.print()
     demo_report.print_nights(console, case, nights)
@@ -85,7 +86,7 @@ def demo(settings: Settings, use_case: str | None, challenger: bool) -> None:
 
 
 def demonstrable(settings: Settings, name: str | None) -> UseCase:
-    """The use case of this name, or the only one that has a demo.
+    """The use case of this name; without one the only one that has a demo, or the one whose demo is the default.
 
     Raises:
         UsageError: if there is none of that name, it has no demo, or none was named and there is not exactly one.
@@ -95,9 +96,10 @@ def demonstrable(settings: Settings, name: str | None) -> UseCase:
     }
     remedy = f"name one that has a demo, like `make demo USE_CASE=<name>`; there are: {', '.join(able) or 'none'}"
     if name is None:
-        if len(able) != 1:
-            raise UsageError(f"{len(able)} use cases have a demo, and none was named", remedy=remedy)
-        return next(iter(able.values()))
+        shown = [case for case in able.values() if case.demo and case.demo.default] or list(able.values())
+        if len(shown) != 1:
+            raise UsageError(f"{len(shown)} use cases have a demo, and none was named", remedy=remedy)
+        return shown[0]
     [case] = asked_use_cases(settings, name).use_cases
     if name not in able:
         missing = " and ".join(field for field in ("demo", "sample_source") if getattr(case, field) is None)
@@ -135,11 +137,9 @@ def _through_the_scheduler(api: AirflowApi, case: UseCase, say: Callable[[str], 
     return [demo_report.night(case, date, wall_seconds(run)) for date, run in runs.items()]
 
 
-def _challenged(api: AirflowApi, case: UseCase, say: Callable[[str], None]) -> SecondModel:
-    """A second model, of all dates, beside the first."""
-    assert case.demo is not None
-    history, nights = (case.batch_dates(text) for text in (case.demo.history, case.demo.nights))
-    return outcome(api, case, _train(api, case, case.between(history.first, nights.last), say))
+def _challenged(api: AirflowApi, case: UseCase, dates: str | None, say: Callable[[str], None]) -> SecondModel | None:
+    """A second model beside the first; None where the demo declares none."""
+    return None if dates is None else outcome(api, case, _train(api, case, case.batch_dates(dates), say))
 
 
 def _switch_on(api: AirflowApi, case: UseCase) -> None:

@@ -29,7 +29,7 @@ class Affected:
     @property
     def ranges(self) -> list[BatchDates]:
         """The dates as few ranges, none longer than one run may take."""
-        return as_ranges(self.scored_by, self.use_case.dates.max_range_days, self.use_case.calendar)
+        return as_ranges(self.scored_by, self.use_case.dates.max_range, self.use_case.calendar)
 
     def lines(self) -> list[str]:
         """In words, a line for each range and version."""

@@ -55,7 +55,7 @@ def test_anything_else_is_refused_with_what_is_allowed(text):
 
 def test_a_range_over_the_limit_is_refused():
     with pytest.raises(NightshiftError, match="has 3 dates, and one run may have 2"):
-        BatchDates.parse("2013-10-01..2013-10-03").within(2)
+        BatchDates.parse("2013-10-01..2013-10-03").within(Length(2, "deliveries"))
 
 
 def test_predicate_names_typed_dates():
@@ -78,7 +78,7 @@ def test_non_ascii_digits_are_no_date():
     ],
 )
 def test_dates_become_few_ranges(days, longest, ranges):
-    found = as_ranges((dt.date(2013, 10, day) for day in days), longest)
+    found = as_ranges((dt.date(2013, 10, day) for day in days), longest and Length(longest))
     assert [str(dates) for dates in found] == ranges
 
 
@@ -177,6 +177,23 @@ def test_ranges_without_gaps_follow_the_calendar():
     weeks = [day(text) for text in ("2024-01-07", "2024-01-14", "2024-01-28")]
     assert [str(each) for each in as_ranges(weeks, calendar=SUNDAYS)] == ["2024-01-07..2024-01-14", "2024-01-28"]
     assert len(as_ranges(weeks)) == 3
+
+
+@pytest.mark.parametrize(
+    ("longest", "ranges"),
+    [
+        (Length(2, "deliveries"), ["2024-01-07..2024-01-14", "2024-01-21..2024-01-28"]),
+        (Length(15), ["2024-01-07..2024-01-21", "2024-01-28"]),
+        (Length(14), ["2024-01-07..2024-01-14", "2024-01-21..2024-01-28"]),
+    ],
+)
+def test_a_range_of_weeks_is_as_long_as_it_may_be(longest, ranges):
+    weeks = [dt.date(2024, 1, day) for day in (7, 14, 21, 28)]
+    assert [str(each) for each in as_ranges(weeks, longest, SUNDAYS)] == ranges
+    whole = BatchDates(weeks[0], weeks[-1], SUNDAYS)
+    with pytest.raises(NightshiftError, match=rf"one run may have {longest} \(`max_range_{longest.unit}` in use_case"):
+        whole.within(longest)
+    assert whole.within(Length(4, "deliveries")) == whole.within(Length(22)) == whole
 
 
 @EVERY

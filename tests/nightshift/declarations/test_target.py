@@ -97,3 +97,17 @@ def test_beyond_a_list_of_dates_the_last_label_is_still_awaited(shop: Shop) -> N
     use_case = declared(shop, "arrives: by_maturity, maturity_days: 9", "first: 2024-01-02, cadence: calendar")
     assert list(map(str, bringing(use_case, dt.date(2024, 1, 2)))) == ["2024-01-05", "2024-01-11"]
     assert list(map(str, bringing(use_case, dt.date(2024, 1, 5)))) == ["2024-01-14"]
+
+
+@pytest.mark.parametrize(("arrives", "days"), [("at_maturity", 90), ("by_maturity", 110)])
+def test_labels_are_kept_as_long_as_a_training_reads_them(shop: Shop, arrives: str, days: int) -> None:
+    declared(shop, f"arrives: {arrives}, maturity_days: 10")
+    # The silver table, which is the last.
+    rest, silver = shop.tables.rsplit("    grain:", 1)
+    shop.tables = f"{rest}    retention_days: {days}\n    grain:{silver}"
+    said = (
+        f"retention_days: {days} is not over {days}, which training.history_days of the use case, for its labels, reads"
+    )
+    with pytest.raises(NightshiftError, match=said):
+        shop.catalog()
+    shop.change(f"retention_days: {days}", f"retention_days: {days + 1}").catalog()

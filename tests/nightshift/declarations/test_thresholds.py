@@ -34,7 +34,9 @@ def test_a_table_has_thresholds_of_its_own(shop: Shop) -> None:
         ("{accepted_volumes: {29.11.: sale}}", "thresholds: accepted_volumes: 29.11.: "),
         ("{accepted_volumes: {2024-11-29: }}", "must be text, and is nothing"),
         ("[0.5]", "thresholds: must be a mapping, and is a list"),
-        ("{history_at_least: 9}", "history_at_least 9 is over weeks 8 and recent_days 7, so that rows would never"),
+        ("{history_at_least: 9}", "history_at_least 9 is over weeks 8 and recent_deliveries 7, so that rows would"),
+        ("{history_at_least: 9, recent_days: 8}", "is over weeks 8 and recent_days 8, so that rows"),
+        ("{recent_days: 7, recent_deliveries: 7}", "recent_deliveries and recent_days say the same twice"),
         ("{column_history_at_least: 15}", "so that columns would never be judged"),
     ],
 )

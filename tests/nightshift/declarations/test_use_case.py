@@ -147,3 +147,11 @@ def test_a_schedule_that_no_cron_understands_is_refused(shop: Shop, old: str, ne
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(NightshiftError, match=rf"use_case.yaml, line {line}: [a-z_.]+schedule: '.*' is no cron expr"):
         UseCase.load("shop", get_settings())
+
+
+@pytest.mark.parametrize("reason", ["''", "'   '", '"\\n"'])
+def test_a_feature_is_not_cleared_without_a_reason(shop: Shop, reason: str) -> None:
+    file = shop.folder / "use_case.yaml"
+    file.write_text(file.read_text().replace("training: {", f"training: {{cleared_features: {{price: {reason}}}, "))
+    with pytest.raises(NightshiftError, match=r"line 11: .*cleared_features.*price has no reason: say why it is known"):
+        UseCase.load("shop", get_settings())

@@ -16,8 +16,9 @@ from nightshift.models.champions import Decision, Reign
 from tests.training.challenged import challenged
 from training.card import Card, write_card
 from training.card.card_limits import limits
-from training.card.measures_in_words import calibration_words
+from training.card.measures_in_words import calibration_words, period_words
 from training.data.time_split import Periods
+from training.fitting.fitted import Calibrated
 from training.judging.fairness import Ratio
 from training.judging.skew import Skew
 from training.plots import Subject, draw
@@ -74,7 +75,7 @@ def test_it_says_what_it_is_for_who_owns_it_and_what_it_was_made_from(make_card,
         for words in ("A toy.", "tests", "happened of silver.results: The label.", "gold/toy/features", "abc"):
             assert words in text
         assert "2024-01-01..2024-01-14" in text
-        assert "2024-01-23..2024-01-30" in text
+        assert "2024-01-23..2024-02-05" in text
         for words in ("north", "south", "better_than_constant_rate", "a model without that is noise"):
             assert words in text
         assert re.search(r"selection|warned of", text)
@@ -168,7 +169,8 @@ def test_limits_are_the_declared_ones_and_what_was_not_shown(make_card):
     found = " ".join(limits(make_card(limits=["Not for paying compensation."])))
     assert found.startswith("Not for paying compensation.")
     for words in (
-        "one month only (2024-01)", "Learned from 14 days", "no champion to compare it with", "No columns to slice by",
+        "Tested on 2024-01 to 2024-02 only", "Learned from 14 batch dates", "no champion to compare it with",
+        "No columns to slice by",
         "No attribute of people", "No scored date could be compared",
     ):  # fmt: skip
         assert words in found
@@ -176,10 +178,12 @@ def test_limits_are_the_declared_ones_and_what_was_not_shown(make_card):
 
 def test_limits_that_do_not_hold_are_not_claimed(make_card):
     skew = Skew(100, {"signal": 0.5}, {}, (DAY,), ())
-    found = " ".join(limits(make_card(slices=["region"], fairness=["gender"], changed={"skew": skew})))
+    found = " ".join(
+        limits(make_card(slices=["region"], fairness=["gender"], smallest_slice=1000, changed={"skew": skew}))
+    )
     for words in ("No columns to slice by", "No attribute of people", "No scored date could be compared"):
         assert words not in found
-    # 800 test rows make halves of fewer than 500.
+    # 1,400 test rows make halves of fewer than 1,000.
     assert "region = north" in found
 
 
@@ -201,7 +205,51 @@ def test_slices_show_their_events_and_what_they_lack(make_card, tmp_path):
         assert "too few" not in of_values
 
 
-def test_the_known_shift_of_events_is_not_called_a_fit():
-    assert "taken out (-2.996 log-odds)" in calibration_words(Calibration("platt", intercept=-np.log(20)))
-    assert "Platt scaling" in calibration_words(Calibration("platt", slope=0.97, intercept=-3.0))
-    assert calibration_words(Calibration("none")).startswith("none: no map")
+def model_of(calibration, declared="auto", train=1400, **losses):
+    made_of = Calibrated(declared, train, 800, losses)
+    return SimpleNamespace(calibration=calibration, calibrated=made_of, threshold=0.3)
+
+
+PLATT = Calibration("platt", slope=0.97, intercept=-3.0)
+ROWS = "1,400 rows of train, each scored by trees that had not seen it, and 800 rows of validation"
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (
+            model_of(PLATT, none=0.52, platt=0.51, isotonic=0.515),
+            f"Platt scaling, fitted on {ROWS}; it had the least log-loss when blocks of these rows were left out in "
+            "turn: no map 0.52, Platt scaling 0.51, isotonic regression 0.515",
+        ),
+        (model_of(PLATT, "platt"), f"Platt scaling, fitted on {ROWS}; declared by training.calibration, not chosen"),
+        (
+            model_of(PLATT, "platt", train=0),
+            "Platt scaling, fitted on 800 rows of validation alone, as no part of train could be left out; declared",
+        ),
+        (model_of(Calibration("none"), none=0.51, platt=0.52), "none: probabilities are the raw scores' own; it had"),
+        (model_of(Calibration("none"), "none"), "raw scores' own; declared by training.calibration, not chosen"),
+        (model_of(Calibration("none"), none=0.51), "raw scores' own; no map could be fitted on some of these rows"),
+        (
+            model_of(Calibration("platt", intercept=-np.log(20)), none=0.51, platt=0.52),
+            "only the known shift of the weight of events is taken out (-2.996 log-odds); it had the least log-loss",
+        ),
+    ],
+)
+def test_what_is_said_of_calibration_is_what_was_done(model, says):
+    assert says in calibration_words(model)
+    # Where no map was fitted, no period is said to have calibrated.
+    fitted = says.startswith("Platt scaling")
+    assert ("calibrated" in period_words("validation", model)) == fitted
+    assert ("calibrated" in period_words("train", model)) == (fitted and "validation alone" not in says)
+
+
+def test_the_card_tells_what_calibrated_and_what_its_intervals_rest_on(make_card, tmp_path):
+    by_unit = make_card(calibration="isotonic", independent_unit="id")
+    for text in written(tmp_path, by_unit):
+        assert f"isotonic regression, fitted on {ROWS}; declared by training.calibration" in text
+        assert "Intervals rest on 50 groups of 1,400 id. They do not cover a change that hits all id at once" in text
+        assert "as the test has 14 batch dates only" in text
+    for text in written(tmp_path, make_card("regression")):
+        assert f"none, as values need none; their interval comes from the residuals of {ROWS}" in text
+        assert "Intervals rest on 7 groups of neighbouring batch dates, 14 batch dates in all. They do not" in text

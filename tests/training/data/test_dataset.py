@@ -15,7 +15,7 @@ from training.data.declaration_checks import WEIGHT
 from training.data.point_in_time_rows import Rows
 from training.data.time_split import Periods
 
-DATES = BatchDates(dt.date(2024, 1, 1), dt.date(2024, 1, 30))
+DATES = BatchDates(dt.date(2024, 1, 1), dt.date(2024, 2, 5))
 PERIODS = Periods.at_end(DATES, Length(8), Length(14))
 
 
@@ -28,14 +28,14 @@ def test_each_row_is_in_the_period_of_its_batch_date(toy, prepared):
     for name, period in PERIODS.items():
         days = getattr(dataset, name).days
         assert (str(days.min()), str(days.max())) == (str(period.first), str(period.last))
-    assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [1400, 800, 800]
+    assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [1400, 800, 1400]
 
 
 def test_rows_of_the_embargo_are_in_no_period(toy, make_rows):
     job = toy()
     periods = Periods.at_end(DATES, Length(8), Length(14), Length(2))
     dataset = prepare(Rows.complete(make_rows()), job.use_case, job.catalog["gold.features"], periods)
-    assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [1000, 800, 800]
+    assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [1000, 800, 1400]
     days = {str(day) for name in ("train", "validation", "test") for day in getattr(dataset, name).days}
     assert days.isdisjoint({"2024-01-11", "2024-01-12", "2024-01-21", "2024-01-22"})
 
@@ -105,7 +105,7 @@ def test_unmatured_rows_are_dropped_and_coverage_is_told_by_date(toy, make_rows,
     assert dataset.coverage[DATES.last] == (100, 0)
     assert dataset.coverage[DATES.first] == (100, 100)
     assert list(dataset.coverage) == list(DATES)
-    assert len(dataset.test) == 700
+    assert len(dataset.test) == 1300
 
 
 def test_labels_of_a_regression_are_the_values(toy, make_rows, prepared):
@@ -127,8 +127,8 @@ def test_weights_count_in_the_rate_and_in_the_constant(toy, make_rows):
 
 
 def test_no_matured_label(toy, make_rows, prepared):
-    with pytest.raises(NightshiftError, match=r"none of the 3000 rows has a matured label.* delivery of D \+ 2"):
-        prepared(toy(), with_column(make_rows(), "label", pa.nulls(3000, pa.bool_())))
+    with pytest.raises(NightshiftError, match=r"none of the 3600 rows has a matured label.* delivery of D \+ 2"):
+        prepared(toy(), with_column(make_rows(), "label", pa.nulls(3600, pa.bool_())))
 
 
 def test_one_class(toy, make_rows, prepared):
@@ -141,7 +141,7 @@ def test_one_class(toy, make_rows, prepared):
 def test_a_constant_value_to_predict(toy, make_rows, prepared):
     rows = make_rows(task="regression")
     with pytest.raises(NightshiftError, match=r"all 1400 labels of the train period .* are 7.5"):
-        prepared(toy(task="regression"), with_column(rows, "label", pa.array(np.full(3000, 7.5))))
+        prepared(toy(task="regression"), with_column(rows, "label", pa.array(np.full(3600, 7.5))))
 
 
 def test_a_third_class(toy, make_rows, prepared):
@@ -183,17 +183,17 @@ def test_infinite_values_are_named(toy, make_rows, prepared, value):
         prepared(toy(), with_column(rows, "other", pa.array(values)))
 
 
-@pytest.mark.parametrize("values", [pa.nulls(3000, pa.float32()), pa.array(np.full(3000, np.nan))])
+@pytest.mark.parametrize("values", [pa.nulls(3600, pa.float32()), pa.array(np.full(3600, np.nan))])
 def test_a_feature_without_any_value(toy, make_rows, prepared, values):
-    with pytest.raises(NightshiftError, match="have no value in any of the 3000 rows: other; fix their SQL"):
+    with pytest.raises(NightshiftError, match="have no value in any of the 3600 rows: other; fix their SQL"):
         prepared(toy(), with_column(make_rows(), "other", values))
 
 
 @pytest.mark.parametrize(
     "values",
     [
-        pa.array(np.full(3000, 7.0), pa.float32()),  # constant
-        pa.array([None if row < 1400 else float(row) for row in range(3000)], pa.float32()),  # missing in training
+        pa.array(np.full(3600, 7.0), pa.float32()),  # constant
+        pa.array([None if row < 1400 else float(row) for row in range(3600)], pa.float32()),  # missing in training
     ],
 )
 def test_a_feature_that_says_nothing_in_training_is_left_out_and_named(toy, make_rows, prepared, values, caplog):
@@ -204,13 +204,13 @@ def test_a_feature_that_says_nothing_in_training_is_left_out_and_named(toy, make
 
 
 def test_a_feature_that_is_either_missing_or_one_value_is_kept(toy, make_rows, prepared):
-    values = pa.array([1.0 if row % 2 else None for row in range(3000)], pa.float32())
+    values = pa.array([1.0 if row % 2 else None for row in range(3600)], pa.float32())
     assert prepared(toy(), with_column(make_rows(), "other", values)).left_out == ()
 
 
 def test_features_that_all_say_nothing(toy, make_rows, prepared):
     rows = make_rows()
     for name in ("signal", "other"):
-        rows = with_column(rows, name, pa.array(np.ones(3000), pa.float32()))
+        rows = with_column(rows, name, pa.array(np.ones(3600), pa.float32()))
     with pytest.raises(NightshiftError, match="every feature is constant"):
-        prepared(toy(), with_column(rows, "kind", pa.array(["a"] * 3000)))
+        prepared(toy(), with_column(rows, "kind", pa.array(["a"] * 3600)))

@@ -10,16 +10,25 @@ def test_what_fits_is_accepted(toy):
     job = toy(monotone={"signal": "increasing"}, slices=["region", "kind"], fairness=["gender", "region"])
     check_declarations(job.catalog)
     assert carried_columns(job.use_case) == ("region", "kind", "gender")
+    by_region = toy(slices=["kind"], independent_unit="region")
+    check_declarations(by_region.catalog)
+    assert carried_columns(by_region.use_case) == ("kind", "region")
 
 
 @pytest.mark.parametrize(
     ("training", "message"),
     [
         ({"monotone": {"nothing": "increasing"}}, r"training\.monotone: nothing is no feature .* signal, other"),
+        ({"cleared_features": {"region": "asked"}}, r"cleared_features: region is no feature .* signal, other, kind"),
         ({"monotone": {"region": "increasing"}}, r"training\.monotone: region is no feature"),
         ({"monotone": {"kind": "decreasing"}}, r"training\.monotone: kind is a category"),
         ({"slices": ["nothing"]}, r"training\.slices: nothing is no column of gold/.*; columns there: .*region"),
         ({"fairness": ["nothing"]}, r"training\.fairness: nothing is no column"),
+        (
+            {"independent_unit": "nothing"},
+            r"training\.independent_unit: nothing is no column .*; it is batch_date, or one of id, kind, region",
+        ),
+        ({"independent_unit": "signal"}, r"training\.independent_unit: signal of gold/.* is a double, .* string, int"),
     ],
 )
 def test_a_column_that_does_not_exist_is_named_with_its_field(toy, training, message):

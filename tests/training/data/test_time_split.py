@@ -56,7 +56,7 @@ def test_a_range_too_short_for_three_periods_is_refused_with_what_is_needed():
 
 @pytest.mark.parametrize("test_days", [1, 13])
 def test_a_test_too_short_to_tell_chance_from_skill_is_refused_by_option_field_and_declaration(test_days):
-    says = rf"{Length(test_days)} to test are too few.*that needs 14.*test_deliveries.*--test-days.*Test days.*`training\.independent_unit`"
+    says = rf"{Length(test_days)} to test are too few.*14 of them.*--test-days.*`training\.independent_unit`"
     with pytest.raises(NightshiftError, match=says):
         Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), Length(7), Length(test_days))
     assert len(Periods.at_end(BatchDates.parse("2013-01-01..2013-01-31"), Length(7), Length(14)).test) == 14
@@ -64,11 +64,10 @@ def test_a_test_too_short_to_tell_chance_from_skill_is_refused_by_option_field_a
 
 def test_with_a_unit_of_its_own_one_date_each_validates_and_tests(toy):
     """April to June train, July tunes, August is judged."""
-    job = toy(independent_unit="id", maturity_days=31)
-    monthly = Monthly("last")
-    use_case = SimpleNamespace(training=job.use_case.training, maturity=Length(1, "deliveries"))
-    dates = BatchDates.parse("2005-04-30..2005-08-31", monthly)
-    found = Periods.of(use_case, dates, validation_days=1, test_days=1)
+    training = toy(independent_unit="id", validation_deliveries=1, test_deliveries=1).use_case.training
+    use_case = SimpleNamespace(training=training, maturity=Length(1, "deliveries"))
+    dates = BatchDates.parse("2005-04-30..2005-08-31", Monthly(None))
+    found = Periods.of(use_case, dates)
     assert as_text(found) == ["2005-04-30..2005-06-30", "2005-07-31", "2005-08-31"]
 
 

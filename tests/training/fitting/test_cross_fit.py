@@ -1,8 +1,11 @@
 """Train rows are scored by trees that saw neither them nor what is too near to them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from nightshift.dates import Monthly
 from training.data.dataset import Part
 from training.fitting import cross_fit
 from training.fitting.cross_fit import STRETCHES, left_out_scores
@@ -60,3 +63,23 @@ def test_a_single_day_has_nothing_left_out(grown_on):
     _, part = train(days=1)
     assert not left_out_scores(None, part, {}, 10)[1].any()
     assert grown_on == []
+
+
+def test_of_a_single_day_units_are_left_out_whole(grown_on):
+    _, part = train()
+    customer = np.arange(DAYS * PER_DAY, dtype=np.uint64) % 20
+    one_day = replace(part, days=np.full(len(part), part.days[0]), units=customer)
+    _, there = left_out_scores(None, one_day, {}, 10, 2)
+    assert there.all()
+    assert len(grown_on) == STRETCHES
+    for rows in grown_on:
+        assert len(np.unique(customer[rows])) == 16
+        assert len(rows) == 16 * 3
+
+
+def test_the_embargo_counts_batch_dates_and_not_days(grown_on):
+    """Months are thirty days apart, and neighbours all the same."""
+    months = np.array(["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30", "2024-05-31"], "datetime64[D]")
+    part = Part(np.zeros((5, 1), np.float32), np.zeros(5), np.ones(5), months)
+    assert left_out_scores(None, part, {}, 10, 1, Monthly(None))[1].all()
+    assert [rows.tolist() for rows in grown_on] == [[2, 3, 4], [3, 4], [0, 4], [0, 1], [0, 1, 2]]

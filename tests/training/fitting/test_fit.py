@@ -160,7 +160,7 @@ def test_an_event_weight_is_for_training_and_its_loss_that_of_the_true_rate(toy,
 
 def test_balanced_makes_events_as_heavy_as_the_others(toy, make_rows, prepared):
     rows = make_rows(strength=0.5)
-    rare = rows.filter(pa.array((rows["label"].to_numpy(zero_copy_only=False) == 0) | (np.arange(3000) % 10 == 0)))
+    rare = rows.filter(pa.array((rows["label"].to_numpy(zero_copy_only=False) == 0) | (np.arange(3600) % 10 == 0)))
     job = toy(event_weight="balanced")
     dataset = prepared(job, rare)
     booster = fit(binned(dataset, job.use_case), PARAMETERS)

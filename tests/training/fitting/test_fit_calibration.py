@@ -92,6 +92,25 @@ def test_few_days_are_compared_by_groups_of_rows():
     assert chosen(days=2, distort=lambda margin: 3 * margin).kind == "platt"
 
 
+def test_units_are_left_out_whole_where_there_are_few_days():
+    """Each customer has a hundred rows of one score and one outcome: rows by lot would find every customer again."""
+    generator = np.random.default_rng(4)
+    customer = np.repeat(np.arange(40, dtype=np.uint64), 100)
+    raw = np.repeat(np.sort(generator.normal(-1, 1, 40)), 100)
+    labels = np.repeat((generator.random(40) < 0.3).astype(float), 100)
+    days = np.full(4000, np.datetime64("2024-01-01"))
+
+    def losses(units):
+        found = {}
+        calibrate("auto", labels, raw, np.ones(4000), days, 1, 1.0, units, found)
+        return found
+
+    by_lot, by_customer = losses(None), losses(customer)
+    assert by_lot.keys() == by_customer.keys() == {"none", "platt", "isotonic"}
+    assert by_lot["isotonic"] < by_lot["platt"]
+    assert by_customer["isotonic"] > by_customer["platt"]
+
+
 def test_weights_count_as_rows():
     labels, raw, weights, days = drawn(distort=lambda margin: margin + 1)
     kept = (labels > 0.5) | (np.arange(len(labels)) % 4 == 0)

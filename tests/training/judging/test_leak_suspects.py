@@ -70,7 +70,7 @@ def test_of_values_it_is_the_rank_correlation():
     assert named(signs(0.4096, 0.6561), "regression") is None
 
 
-@pytest.mark.parametrize(("left", "is_named"), [(0.0, True), (0.1, True), (0.11, False), (1.2, False)])
+@pytest.mark.parametrize(("left", "is_named"), [(0.0, True), (0.2, True), (0.21, False), (1.2, False)])
 def test_what_the_gain_is_gone_without_is_a_suspect(left, is_named):
     said = named(signs(gains_left={"f": left}))
     assert (said is not None) is is_named

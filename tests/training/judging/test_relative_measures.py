@@ -12,7 +12,7 @@ from training.data.dataset import Part
 from training.judging.gate_file import DefaultGate
 from training.judging.gates import Facts, defaults_of, judge
 from training.judging.metrics import calibration_error
-from training.judging.relative_measures import level_ratio, numbers
+from training.judging.relative_measures import level_ratio, relative_numbers
 
 ROWS = 20_000
 CALIBRATION = ("level_is_right", "calibrated_for_the_base_rate")
@@ -34,7 +34,7 @@ def failed(defaults, learned, came, spread=1.0, rows=ROWS):
     labels = (generator.random(rows) < truth).astype(np.float64)
     test = Part(np.zeros((rows, 1), np.float32), labels, np.ones(rows), np.zeros(rows, "datetime64[D]"))
     metrics = {"calibration_error": calibration_error(labels, forecast)}
-    found = numbers(metrics, test, forecast, SimpleNamespace(task="binary"))
+    found = relative_numbers(metrics, test, forecast, SimpleNamespace(task="binary"))
     facts = Facts(False, False, False, False, False)
     verdicts = judge([gate for gate in defaults if gate.name in CALIBRATION], found, facts)
     assert [each.name for each in verdicts] == list(CALIBRATION)
@@ -88,4 +88,4 @@ def test_a_forecast_of_never_has_no_level():
 def test_an_interval_is_measured_by_what_it_promised():
     test = Part(np.zeros((4, 1), np.float32), np.arange(4.0), np.ones(4), np.zeros(4, "datetime64[D]"))
     model = SimpleNamespace(task="regression", interval=Interval(-1.0, 1.0, 0.8))
-    assert numbers({"coverage": 0.7}, test, np.zeros(4), model) == {"miss_ratio": pytest.approx(1.5)}
+    assert relative_numbers({"coverage": 0.7}, test, np.zeros(4), model) == {"miss_ratio": pytest.approx(1.5)}

@@ -101,6 +101,8 @@ def test_rows_are_compared_by_key_and_counted_by_feature(catalog, compared):
     assert found.numbers() == {"skew_rows_compared": 8.0, "skew_share": 0.25}
     assert {name: share for name, share in found.shares.items() if share} == {"distance": 0.25}
     assert found.shares.keys() == {"carrier", "origin", "distance", "day_of_week"}
+    # Of the date whose files differ, two of the eight rows.
+    assert {name: share for name, share in found.rewritten.items() if share} == {"distance": 0.25}
     distance = found.distributions["distance"]
     assert (distance.scoring_mean, distance.scoring_missing) == (150.0, 0.5)
     assert (distance.training_mean, distance.training_missing) == (pytest.approx(308 / 3), 0.25)
@@ -111,7 +113,10 @@ def test_a_key_that_training_lacks_differs_in_every_feature(catalog, compared):
     table = catalog["gold.features"]
     score(catalog, day(0), publish(table, day(0), features_of(day(0))))
     publish(table, day(0), features_of(day(0)).slice(1))
-    assert set(compared().shares.values()) == {0.25}
+    found = compared()
+    assert set(found.shares.values()) == {0.25}
+    # And is rewritten in none.
+    assert set(found.rewritten.values()) == {0.0}
 
 
 def test_rows_written_again_with_the_same_values_are_equal(catalog, compared):

@@ -39,6 +39,7 @@ class GroupedJackknife:
 
     Attributes:
         units: how many batch dates have rows, or how many values of `training.independent_unit`.
+        equal_units: how many units of equally many rows tell as much as these (Kish 1965): few large ones decide alone.
         is_known: whether these are enough to tell how far chance moves a statistic. Where they are not, only the
             replicate of all rows is a number, so that no interval is.
         groups: how many groups they make.
@@ -59,7 +60,10 @@ class GroupedJackknife:
         names, number = np.unique(days if units is None else units, return_inverse=True)
         self._are_dates = units is None
         self.units = len(names)
-        self.is_known = self.units >= (FEWEST_TEST_DAYS if self._are_dates else FEWEST_UNITS)
+        counts = np.bincount(number).astype(np.float64)
+        self.equal_units = float(counts.sum() ** 2 / (counts**2).sum())
+        enough = self.units >= FEWEST_TEST_DAYS if self._are_dates else self.equal_units >= FEWEST_UNITS
+        self.is_known = bool(enough)
         self.groups = groups_of_dates(self.units) if self._are_dates else min(self.units, MOST_GROUPS_OF_UNITS)
         # Dates in their order are stretches of them; hashes in their order are units in none.
         self.group: NDArray[np.intp] = number * self.groups // self.units

@@ -11,7 +11,7 @@ import yaml
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DecisionError, UsageError
 from nightshift.home.settings import Settings, get_settings
-from nightshift.install.demo.demo_command import _switch_on, _through_the_scheduler, demonstrable
+from nightshift.install.demo.demo_command import _challenged, _switch_on, _through_the_scheduler, demonstrable
 from nightshift_airflow.dag_kinds import KINDS
 
 
@@ -71,6 +71,18 @@ def test_of_several_one_must_be_named(use_cases: Path) -> None:
     assert demonstrable(get_settings(), "another").name == "another"
 
 
+def test_of_several_the_default_needs_no_name_unless_there_are_two(use_cases: Path) -> None:
+    declare(use_cases, "another", sample_source="sample_source", demo=DEMO | {"default": True})
+    assert demonstrable(get_settings(), None).name == "another"
+    declare(use_cases, "third", sample_source="sample_source", demo=DEMO | {"default": True})
+    with pytest.raises(UsageError, match="2 use cases have a demo, and none was named"):
+        demonstrable(get_settings(), None)
+
+
+def test_the_checkout_has_one_default() -> None:
+    demonstrable(get_settings(), None)
+
+
 def test_one_without_a_sample_or_a_demo_says_what_is_missing_and_which_have_one(use_cases: Path) -> None:
     declare(use_cases, "unplayed", demo=DEMO)
     with pytest.raises(UsageError, match=r"plain/use_case.yaml declares no demo and sample_source(.|\n)*are: shown"):
@@ -105,3 +117,10 @@ def test_without_a_champion_it_ends_at_the_form_about_the_first_model(home: Sett
     form = "http://airflow/dags/shown_train/runs/demo__2024-01-02/tasks/approve/required_actions"
     with pytest.raises(DecisionError, match=rf"waits for a person(.|\n)*{form}, then run `make demo USE_CASE=shown`"):
         _through_the_scheduler(Asking(), demonstrable(get_settings(), "shown"), [].append)  # type: ignore[arg-type]
+
+
+def test_a_demo_that_declares_no_challenger_trains_none(use_cases: Path) -> None:
+    case = demonstrable(get_settings(), "shown")
+    assert case.demo is not None
+    # Anything that it asked of Airflow would fail.
+    assert _challenged(None, case, case.demo.challenger, print) is None  # type: ignore[arg-type]

@@ -111,6 +111,14 @@ def test_units_of_a_column_are_not_torn_apart():
     assert not few.is_known
 
 
+def test_units_of_which_one_has_nearly_all_rows_are_too_few():
+    """Whatever the other ninety-nine do, the mean is that of one."""
+    jackknife = of_units(np.append(np.zeros(1000), np.arange(1, 100)))
+    assert jackknife.units == 100
+    assert jackknife.equal_units == pytest.approx(1099**2 / (1000**2 + 99))
+    assert not jackknife.is_known
+
+
 def alike(seed, days, correlation=0.5):
     """Effects of days, each like that of the day before."""
     effects = np.random.default_rng(seed).normal(size=days)

@@ -1,6 +1,6 @@
 """How often an honest feature is suspected of knowing the outcome, and whether leaks are.
 
-    python -m benchmarks.leak_suspects --use-case flight_delays --dates 2013-01-01..2013-12-31 [--cards FOLDER]
+    python -m benchmarks.false_suspects --use-case flight_delays --dates 2013-01-01..2013-12-31 [--cards FOLDER]
 
 The year must have been ingested, as for `benchmarks.full_year`. Each month from May to October validates, all before it
 trains, and the month after it tests. ``--cards`` is a folder with the credit card clients of Yeh (2009) as
@@ -47,8 +47,8 @@ from training.train import read_rows
 if TYPE_CHECKING:
     from nightshift.declarations.use_case import UseCase
 
-TRIALS = 2
-MONTHS = range(5, 11)
+FEW_TRIALS = 2
+TUNED_MONTHS = range(5, 11)
 SEEDS = range(5)
 Case = tuple[str, "UseCase", Dataset]
 
@@ -77,13 +77,13 @@ def _cases(job: Job, cards: Path | None) -> Iterator[Case]:
     for task in ("binary", "regression"):
         yield from _made_up(_plain(job.use_case, task))
     rows, _ = read_rows(job)
-    for month in MONTHS:
+    for month in TUNED_MONTHS:
         yield _of_month(job, rows, month)
 
 
 def _say(name: str, use_case: UseCase, dataset: Dataset) -> None:
     began = time.process_time()
-    made = challenge(use_case, dataset, (), Budget(TRIALS, 600, f"{use_case.name}/leaks"))
+    made = challenge(use_case, dataset, (), Budget(FEW_TRIALS, 600, f"{use_case.name}/leaks"))
     whole = time.process_time() - began
     began = time.process_time()
     signs = _signs(use_case, dataset, made)

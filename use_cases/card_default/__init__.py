@@ -1,0 +1,1 @@
+"""Credit card clients who fall behind with their payments."""

@@ -1,0 +1,46 @@
+"""Audit of the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import great_expectations.expectations as gxe
+
+from expectations.blocks_or_warns import blocks, warns
+from nightshift.dates import BatchDates
+from nightshift.declarations.tables import Table
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+
+def expectations(table: Table, dates: BatchDates) -> Iterator[Expectation]:
+    """Scores that say something, and not the improbable."""
+    yield blocks(
+        gxe.UnexpectedRowsExpectation,
+        name="scores_differ_between_clients",
+        why="One and the same probability for all clients of a month means that the features did not reach the model.",
+        unexpected_rows_query=(
+            "SELECT batch_date, min(probability) AS lowest, max(probability) AS highest FROM {batch} "
+            "GROUP BY batch_date HAVING count(*) > 50 AND max(probability) - min(probability) < 0.1"
+        ),
+    )
+    yield blocks(
+        gxe.UnexpectedRowsExpectation,
+        name="one_model_per_batch_date",
+        why="A batch date is scored by one model version.",
+        unexpected_rows_query=(
+            "SELECT batch_date, min(model_version) AS one, max(model_version) AS another FROM {batch} "
+            "GROUP BY batch_date HAVING count(DISTINCT model_name, model_version) > 1"
+        ),
+    )
+    yield warns(
+        gxe.UnexpectedRowsExpectation,
+        name="mean_probability_is_plausible",
+        why="In the months of the sample 9 to 15 percent are two or more months late.",
+        unexpected_rows_query=(
+            "SELECT batch_date, avg(probability) AS mean FROM {batch} GROUP BY batch_date "
+            "HAVING avg(probability) NOT BETWEEN 0.05 AND 0.25"
+        ),
+    )
