@@ -21,7 +21,7 @@ from nightshift.errors import NightshiftError, UsageError
 from nightshift.home.home_folder import named_user, refuse_transfer
 from nightshift.home.outside_errors import explaining
 from nightshift.home.settings import Settings, get_settings
-from nightshift.result import hand_over_failure
+from nightshift.job_result import hand_over_failure
 
 log = logging.getLogger("nightshift")
 

@@ -13,7 +13,7 @@ from nightshift.errors import UsageError
 from nightshift.job import Job
 from nightshift.ledger import Entry
 from nightshift.models.reasons_dictionary import REASONS_FILE
-from scoring.dictionary_of_then import DictionaryOfThen
+from scoring.reasons_dictionary_at_scoring import DictionaryOfThen
 
 
 @dataclass(frozen=True)

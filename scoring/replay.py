@@ -33,12 +33,12 @@ from nightshift.lake.recovery import recover_entries
 from nightshift.models import model_version
 from nightshift.spark_session import session
 from scoring.compare_bits import Comparison, compare_rows
-from scoring.dictionary_of_then import DictionaryOfThen
-from scoring.distribute import scored
 from scoring.feature_versions import same_rows
 from scoring.publications import Publication, listed, publication
+from scoring.reasons_dictionary_at_scoring import DictionaryOfThen
 from scoring.replay_report import Replayed, as_text, replay_as_json
 from scoring.score import recipe
+from scoring.score_on_executors import scored
 from scoring.scored_from import Basis, sources_of, sources_without_rows
 
 if TYPE_CHECKING:

@@ -36,11 +36,11 @@ from nightshift.models import resolve_version
 from nightshift.models.model_version import RegisteredModel
 from nightshift.models.usable_version import check_features, check_task
 from nightshift.spark_session import session
-from scoring.dictionary_of_then import DictionaryOfThen
-from scoring.distribute import scored
 from scoring.feature_versions import slice_versions
 from scoring.predict_and_decide import Recipe
+from scoring.reasons_dictionary_at_scoring import DictionaryOfThen
 from scoring.schema_checks import carried_to_scores, refuse_missing_cases
+from scoring.score_on_executors import scored
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

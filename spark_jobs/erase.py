@@ -31,8 +31,8 @@ from nightshift.errors import ConflictError, UsageError
 from nightshift.home.settings import get_settings
 from nightshift.ingest import archive
 from nightshift.ingest.delivery import landing_folder
-from nightshift.ingest.privacy.known_key import known_key
 from nightshift.ingest.privacy.person_files import files_with, remove_clear_leftovers
+from nightshift.ingest.privacy.person_key import known_key
 from nightshift.ingest.privacy.tokens import MASK, is_token, personal_columns, token
 from nightshift.job import EXIT_STATUSES, Job, end, framed
 from nightshift.ledger.erasures import (

@@ -28,7 +28,7 @@ from nightshift.errors import NightshiftError, TemporaryError
 from nightshift.ingest.delivery import Delivery, expects_manifest
 from nightshift.ingest.delivery.landed_files import SHOWN_FAULTS
 from nightshift.ingest.delivery.quick_look import glance
-from nightshift.ingest.privacy.known_key import known_key
+from nightshift.ingest.privacy.person_key import known_key
 from nightshift.ingest.privacy.tokens import personal_columns
 from nightshift.job import Job, end, run_job
 from nightshift.lake.publication import Slice, publish, publish_all

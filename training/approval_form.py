@@ -17,7 +17,7 @@ from nightshift.models.champions.compared_before import never_compared
 from nightshift.models.mlflow_connection import experiment_id
 from nightshift.terminal import markdown_row
 from training.card.measures_in_words import MEASURES_IN_WORDS, interval_in_words
-from training.outcome import Outcome
+from training.training_outcome import Outcome
 
 if TYPE_CHECKING:
     from nightshift.models.champions import Reign

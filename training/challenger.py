@@ -20,7 +20,7 @@ from training.data.dataset import Dataset
 from training.fitting.cross_fit import left_out_scores
 from training.fitting.fit import Parts, binned, event_weight, fit, raw_scores
 from training.fitting.fit_calibration import calibrate, interval
-from training.fitting.fitted import Calibrated, FittedModel
+from training.fitting.fitted_model import Calibrated, FittedModel
 from training.judging import feature_strength, stability
 from training.judging.comparable_days import Footing
 from training.judging.evaluate import Evaluation, best_threshold, evaluate

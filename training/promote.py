@@ -23,11 +23,11 @@ from functools import partial
 from nightshift.dates import parse_date
 from nightshift.errors import UsageError
 from nightshift.job import Job, end, run_job
+from nightshift.job_result import NOTHING_DONE, hand_over
 from nightshift.models import champions
 from nightshift.models.champions.approvers import refuse_unasked
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError
 from nightshift.person import person
-from nightshift.result import NOTHING_DONE, hand_over
 
 log = logging.getLogger("nightshift")
 

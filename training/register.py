@@ -23,7 +23,7 @@ from nightshift.ledger.model_decisions import BY_HAND, decisions
 from nightshift.models.mlflow_connection import client, experiment_id, patiently
 from nightshift.models.model_version import metadata
 from training.data.dataset import Dataset
-from training.fitting.fitted import FittedModel
+from training.fitting.fitted_model import FittedModel
 
 if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo

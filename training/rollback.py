@@ -20,9 +20,9 @@ import logging
 
 from nightshift.errors import UsageError
 from nightshift.job import Job, end, run_job
+from nightshift.job_result import NOTHING_DONE, hand_over
 from nightshift.models.champions.decide_champion import roll_back
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError
-from nightshift.result import NOTHING_DONE, hand_over
 
 log = logging.getLogger("nightshift")
 

@@ -17,8 +17,8 @@ import argparse
 import logging
 
 from nightshift.job import Job, end, run_job
+from nightshift.job_result import hand_over
 from nightshift.models.champions.affected import affected
-from nightshift.result import hand_over
 from nightshift.stages import typed
 
 log = logging.getLogger("nightshift")

@@ -49,7 +49,6 @@ from training.judging.gates import as_table
 from training.judging.interval_basis import IntervalBasis
 from training.judging.metrics import GroupedJackknife
 from training.judging.skew import Skew, compare
-from training.outcome import Outcome, registered_before
 from training.pinned_declarations import Pinned
 from training.register import (
     decided_by,
@@ -61,7 +60,8 @@ from training.register import (
     tracked_run,
 )
 from training.report import write_report
-from training.tell_outcome import say_what_follows, tell
+from training.tell_training_outcome import say_what_follows, tell
+from training.training_outcome import Outcome, registered_before
 
 log = logging.getLogger("nightshift")
 

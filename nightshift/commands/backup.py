@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from nightshift import terminal
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.outside_errors import unusable
-from nightshift.home.pass_settings import pass_settings
 from nightshift.home.settings import Settings
 
 

@@ -8,8 +8,8 @@ from nightshift import terminal
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import UsageError
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.outside_errors import unusable
-from nightshift.home.pass_settings import pass_settings
 from nightshift.home.settings import Settings
 
 

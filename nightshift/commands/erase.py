@@ -8,7 +8,7 @@ import sys
 import click
 
 from nightshift.errors import UsageError
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 
 

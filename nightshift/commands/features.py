@@ -11,7 +11,7 @@ import click
 
 from nightshift import terminal
 from nightshift.figures import share
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 from nightshift.stages import typed
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nightshift import terminal
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:

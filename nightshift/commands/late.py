@@ -13,7 +13,7 @@ from nightshift import terminal
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:

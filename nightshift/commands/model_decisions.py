@@ -16,7 +16,7 @@ from nightshift import stages, terminal
 from nightshift.dates import BatchDates, parse_date
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError, of_status
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from nightshift.commands.model_decisions import block, promote, rollback, unbloc
 from nightshift.commands.model_tables import metrics_of, moment, print_table, reign_row, shown
 from nightshift.commands.models_live_on import live_on
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 
 REIGN_COLUMNS = ("version", "first", "last", "action", "who", "why", "decided_at")

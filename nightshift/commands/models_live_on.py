@@ -11,7 +11,7 @@ from nightshift import terminal
 from nightshift.commands.model_tables import reign_row, shown
 from nightshift.dates import parse_date
 from nightshift.declarations.use_case import UseCase
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from click.decorators import FC
 from nightshift import terminal
 from nightshift.dates import BatchDates, parse_date
 from nightshift.errors import DecisionError, UsageError
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:

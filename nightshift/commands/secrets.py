@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from nightshift import terminal
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.outside_errors import unusable
-from nightshift.home.pass_settings import pass_settings
 from nightshift.home.settings import Settings
 from nightshift.install.setup import secret_files
 

@@ -12,7 +12,7 @@ import click
 
 from nightshift import terminal
 from nightshift.figures import number
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:

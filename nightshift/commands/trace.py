@@ -9,7 +9,7 @@ import click
 
 from nightshift import terminal
 from nightshift.dates import parse_date
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from nightshift.dbt_project import call, data_tests, unrun_tests
+from nightshift.dbt_project import data_tests, run_dbt, unrun_tests
 from nightshift.dbt_project.linked_folder import link
 from nightshift.declarations.dbt_files import project_folder
 from nightshift.declarations.use_case import UseCase
@@ -177,13 +177,13 @@ class DbtProject:
 
         Args:
             target: name of the folder for what dbt writes.
-            flags: as :func:`nightshift.dbt_project.call.invoke` takes them.
+            flags: as :func:`nightshift.dbt_project.run_dbt.invoke` takes them.
         """
         manifest, folder = self.manifest, self._linked
         assert folder is not None
         # A run changes its manifest; the next one parses again, from the cache.
         self._manifest = self._parser = None
-        return call.invoke(
+        return run_dbt.invoke(
             *command, folder=folder, target=self.written(target), manifest=manifest, callback=callback, **flags
         )
 
@@ -194,7 +194,7 @@ class DbtProject:
     def _parse(self) -> None:
         try:
             self._linked = link(self.folder, self._scratch)
-            self._manifest = call.parse(self.folder, self._linked, self._scratch / "target")
+            self._manifest = run_dbt.parse(self.folder, self._linked, self._scratch / "target")
         except Exception as error:
             # Raised by `manifest`, in the thread that needs it.
             self._fault = error

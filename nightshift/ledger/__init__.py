@@ -9,6 +9,7 @@ processes apart. Rows themselves are in `lake`.
 
 from nightshift.ledger.attempts import Attempt, Overtaking, attempt
 from nightshift.ledger.code_of_attempt import code_version
+from nightshift.ledger.engine import engine
 from nightshift.ledger.entries import (
     BY_FILE,
     LOOKED_UP,
@@ -24,7 +25,6 @@ from nightshift.ledger.entries import (
     publications,
 )
 from nightshift.ledger.landings import delivered, delivered_before
-from nightshift.ledger.schema import engine
 
 __all__ = [
     "BY_FILE",

@@ -14,8 +14,8 @@ from sqlalchemy import orm
 
 from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
+from nightshift.ledger.engine import engine
 from nightshift.ledger.ledger_tables import Base, EntryRow, EnvironmentRow, InputRow, ProfileRow
-from nightshift.ledger.schema import engine
 
 # The origin of inputs that give values and no rows, like reference data.
 LOOKED_UP = "looked up"

@@ -12,9 +12,9 @@ from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import insert
 
 from nightshift.declarations.tables import PiiClass
+from nightshift.ledger.engine import engine
 from nightshift.ledger.entries import as_value
 from nightshift.ledger.ledger_tables import EntryRow, ErasureRow, PiiKeyRow, ProfileRow
-from nightshift.ledger.schema import engine
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import insert
 
+from nightshift.ledger.engine import engine
 from nightshift.ledger.ledger_tables import LabelMaturityRow
-from nightshift.ledger.schema import engine
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 from nightshift.dates import Calendar, Listed, calendar_from, calendar_values
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
+from nightshift.ledger.engine import engine
 from nightshift.ledger.landings import LANDED
 from nightshift.ledger.ledger_tables import BatchDatesRow, EntryRow
-from nightshift.ledger.schema import engine
 
 
 def refuse_other_calendar(use_case: UseCase) -> None:

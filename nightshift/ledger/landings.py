@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import QUARANTINE
+from nightshift.ledger.engine import engine
 from nightshift.ledger.entries import SET_ASIDE, visible_attempts
 from nightshift.ledger.ledger_tables import EntryRow, InputRow
-from nightshift.ledger.schema import engine
 from nightshift.stages import LAND, STAGES
 
 # Of a source table's inputs, the files and query results whose rows it holds.

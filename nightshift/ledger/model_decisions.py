@@ -14,8 +14,8 @@ from sqlalchemy import orm
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.ledger.advisory_locks import refuse_lost, turn
+from nightshift.ledger.engine import engine
 from nightshift.ledger.ledger_tables import ModelDecisionRow
-from nightshift.ledger.schema import engine
 
 ChampionAction = Literal["promoted", "rolled back", "blocked", "unblocked", "declined"]
 PROMOTED: ChampionAction = "promoted"

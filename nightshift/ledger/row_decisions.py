@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from nightshift.dates import BatchDates
+from nightshift.ledger.engine import engine
 from nightshift.ledger.entries import as_value
 from nightshift.ledger.ledger_tables import RowDecisionRow
-from nightshift.ledger.schema import engine
 
 Action = Literal["release", "reject"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
-from nightshift_airflow import notes
+from nightshift_airflow import run_notes
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     """Name the batch dates; what was said of an earlier try is gone."""
-    notes.write(dag_run, notes.begun(dag_run))
+    run_notes.write(dag_run, run_notes.begun(dag_run))
 
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
     """Say what was not done, where there is such a thing."""
-    notes.write(dag_run, notes.succeeded(dag_run, notes.left(dag_run)))
+    run_notes.write(dag_run, run_notes.succeeded(dag_run, run_notes.left(dag_run)))
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
     """Say which task failed and why."""
-    notes.write(dag_run, notes.failed(dag_run, notes.left(dag_run)))
+    run_notes.write(dag_run, run_notes.failed(dag_run, run_notes.left(dag_run)))

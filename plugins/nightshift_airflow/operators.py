@@ -18,9 +18,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError, TemporaryError, UsageError
 from nightshift.home.variables.cleaning import cleaned
 from nightshift.home.variables.known_variables import RESULT_FILE
-from nightshift.result import NOTHING_DONE, PUBLISHED, failure, handed_over
+from nightshift.job_result import NOTHING_DONE, PUBLISHED, failure, handed_over
 from nightshift.stages import asset_uri
-from nightshift_airflow.process import Child
+from nightshift_airflow.child_process import Child
 from nightshift_airflow.retries import tells_people
 from nightshift_airflow.runs import DatesOfRun, Run
 
@@ -38,9 +38,9 @@ _KINDS = {EXIT_FINAL: NightshiftError, EXIT_TEMPORARY: TemporaryError, 2: UsageE
 class JobOperator(BaseOperator):
     """Runs ``python -m <module> --use-case … --dates … --run-id …`` and streams its output into the task's log.
 
-    How a job failed stands in what it hands over (`nightshift.result`): a final failure ends the task for good, as a
-    failed audit does not heal by trying again; a temporary one, a crash or a kill is retried (`retries.Retries`). What
-    a job that succeeds hands over stands in the task's XCom, value by value.
+    How a job failed stands in what it hands over (`nightshift.job_result`): a final failure ends the task for good, as
+    a failed audit does not heal by trying again; a temporary one, a crash or a kill is retried (`retries.Retries`).
+    What a job that succeeds hands over stands in the task's XCom, value by value.
 
     Args:
         module: the job, like ``spark_jobs.land``.

@@ -10,7 +10,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from nightshift_airflow import notes
+from nightshift_airflow import run_notes
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -59,4 +59,4 @@ def write_notes(backfill: int) -> None:
             DagRun.end_date.is_(None),
         )
         for dag_run in session.scalars(runs):
-            notes.write(dag_run, notes.stopped(dag_run))
+            run_notes.write(dag_run, run_notes.stopped(dag_run))

@@ -84,7 +84,7 @@ def weekly(use_case: UseCase) -> UseCase:
         dates={"first": "2024-01-07", "last": "2025-06-29", "cadence": "weekly", "weekday": "sunday"},
         nightly={"lookback_days": 21},
         target={"maturity_days": 7},
-        training={"validation_days": 70, "test_days": 84, "history_days": 500},
+        training={"validation_days": 70, "test_days": 98, "history_days": 500},
     )
 
 

@@ -19,11 +19,11 @@ from nightshift.home.settings import Settings, get_settings
 from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.ingest.delivery import delivery_folder, is_complete
 from nightshift.job import Job, run_job
+from nightshift.job_result import failure
 from nightshift.lake.audit_report import AuditReport, Check
 from nightshift.lake.publication import publish
 from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.models import mlflow_connection
-from nightshift.result import failure
 from tests import fixtures
 from tests.declaring import a_table, column
 from tests.servers import answering, free_port

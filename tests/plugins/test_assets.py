@@ -39,7 +39,7 @@ SCORE = """
 import sys
 from nightshift.dates import BatchDates
 from nightshift.errors import DataError
-from nightshift.result import hand_over_failure, hand_over_published
+from nightshift.job_result import hand_over_failure, hand_over_published
 
 version = sys.argv[sys.argv.index("--model") + 1]
 dates = BatchDates.parse(sys.argv[sys.argv.index("--dates") + 1])

@@ -11,7 +11,7 @@ from airflow.models.dagrun import DagRun
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.exc import DetachedInstanceError
 
-from nightshift_airflow import listener, notes
+from nightshift_airflow import listener, run_notes
 
 TICK = dt.datetime.fromisoformat("2013-10-03T04:00:00+00:00")
 RANGE = {"first_date": "2013-08-01", "last_date": "2013-08-04"}
@@ -47,7 +47,7 @@ def test_a_run_that_begins_says_which_batch_dates_it_is_about(
 
 def test_a_night_that_failed_says_why_and_no_more_once_it_is_healed(monkeypatch: pytest.MonkeyPatch) -> None:
     left = {"land": {"cause": "schedule.csv has 1,917 bytes,\n  and its manifest says 1,999"}}
-    monkeypatch.setattr(notes, "left", lambda _: left)
+    monkeypatch.setattr(run_notes, "left", lambda _: left)
     night = run("flight_delays_nightly", TICK)
     listener.on_dag_run_running(night, "")
     listener.on_dag_run_failed(night, "")
@@ -72,7 +72,7 @@ def test_what_a_person_wrote_at_the_start_stands_below_the_batch_date() -> None:
 
 def test_a_decision_that_changed_nothing_stands_in_the_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        notes, "left", lambda _: {"roll_back": {"nothing_done": "nothing was decided: version 1 is live"}}
+        run_notes, "left", lambda _: {"roll_back": {"nothing_done": "nothing was decided: version 1 is live"}}
     )
     made = run("flight_delays_rollback", None, from_date="2013-08-04")
     listener.on_dag_run_success(made, "")
@@ -80,7 +80,7 @@ def test_a_decision_that_changed_nothing_stands_in_the_note(monkeypatch: pytest.
 
 
 def test_a_long_cause_leaves_room_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notes, "left", lambda _: {"land": {"cause": "x" * 5000}})
+    monkeypatch.setattr(run_notes, "left", lambda _: {"land": {"cause": "x" * 5000}})
     made = run("flight_delays_nightly", TICK)
     listener.on_dag_run_failed(made, "")
     assert len(made.note) < 700
@@ -93,4 +93,4 @@ def test_a_run_without_a_session_is_left_alone() -> None:
     make_transient_to_detached(detached)
     with pytest.raises(DetachedInstanceError):
         _ = detached.note
-    notes.write(detached, "Batch date 2013-10-03.")
+    run_notes.write(detached, "Batch date 2013-10-03.")

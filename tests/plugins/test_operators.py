@@ -82,7 +82,7 @@ def test_what_a_job_warns_of_is_a_warning_in_the_log(project: Path, monkeypatch:
 FAILS = """
     import sys
     from nightshift.errors import {kind}
-    from nightshift.result import hand_over_failure
+    from nightshift.job_result import hand_over_failure
     print("12:00:01 ERROR land failed after 1.0 s")
     error = {kind}("3 rows of bronze/flight_delays/schedule break a rule:\\n  line 7: ZZ", remedy="ask the sender")
     assert hand_over_failure(error)
@@ -194,7 +194,7 @@ def test_a_task_that_is_not_wanted_is_skipped(project: Path, monkeypatch: pytest
 
 
 HANDS_OVER = """
-    from nightshift.result import hand_over
+    from nightshift.job_result import hand_over
     hand_over({"version": 3, "dates": "2013-10-01"})
 """
 

@@ -27,9 +27,9 @@ from nightshift.models import mlflow_connection
 from nightshift.models.calibrated_predictions import Calibration, Interval
 from nightshift.models.champions import decide_champion
 from nightshift.models.encoding import Encoding
-from scoring.dictionary_of_then import DictionaryOfThen
 from scoring.predict_and_decide import Recipe, scorer
-from training.fitting.fitted import Calibrated, FittedModel
+from scoring.reasons_dictionary_at_scoring import DictionaryOfThen
+from training.fitting.fitted_model import Calibrated, FittedModel
 from training.register import log_model, tracked_run
 from training.register import register as register_version
 

@@ -17,7 +17,7 @@ from nightshift.errors import NightshiftError
 from nightshift.models.encoding import Encoding
 from scoring.predict_and_decide import Recipe, scorer
 from tests.scoring.conftest import DAY, fitted, made_up, score_rows, use_case_of
-from training.fitting.fitted import FittedModel
+from training.fitting.fitted_model import FittedModel
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from nightshift.commands.sql import sql
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY, NightshiftError
 from nightshift.models import champions, resolve_version
 from nightshift.models.champions.being_scored import being_scored_by
-from scoring.dictionary_of_then import DictionaryOfThen
-from scoring.distribute import ROWS_WORTH_A_TASK, _spread, scored
+from scoring.reasons_dictionary_at_scoring import DictionaryOfThen
 from scoring.schema_checks import carried_to_scores
 from scoring.score import main, recipe
+from scoring.score_on_executors import ROWS_WORTH_A_TASK, _spread, scored
 from tests.scoring.conftest import DAY, FLIGHTS, NEXT, World
 
 BOTH = f"{DAY}..{NEXT}"

@@ -14,7 +14,7 @@ from training.data.dataset import Dataset, Part
 from training.data.time_split import Periods
 from training.fitting.fit import binned, fit, raw_scores
 from training.fitting.fit_calibration import calibrate
-from training.fitting.fitted import Calibrated, FittedModel
+from training.fitting.fitted_model import Calibrated, FittedModel
 from training.judging import stability
 from training.judging.evaluate import best_threshold, evaluate
 from training.judging.gates import Facts, judge, load_gates

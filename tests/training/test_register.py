@@ -24,7 +24,7 @@ from nightshift.models import champions, mlflow_connection, resolve_version
 from nightshift.models.calibrated_predictions import Calibration, Interval
 from nightshift.models.encoding import Encoding
 from nightshift.models.model_version import load
-from training.fitting.fitted import Calibrated, FittedModel
+from training.fitting.fitted_model import Calibrated, FittedModel
 from training.register import decided_by, log_model, log_training, register, tracked_run, version_of_run
 
 FEATURES = ("signal", "other")

@@ -24,11 +24,11 @@ from nightshift.errors import NightshiftError
 from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import PROJECT_DIR, get_settings
 from nightshift.home.variables.known_variables import RESULT_FILE
+from nightshift.job_result import handed_over
 from nightshift.ledger.advisory_locks import turn_if_free
 from nightshift.ledger.model_decisions import deciding
 from nightshift.models import champions, resolve_version
 from nightshift.models.mlflow_connection import client, experiment_id, model_version, model_versions
-from nightshift.result import handed_over
 from training.challenger import challenge
 from training.data.point_in_time_rows import Rows
 from training.data.time_split import Periods

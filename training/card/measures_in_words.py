@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nightshift.figures import number
 
 if TYPE_CHECKING:
-    from training.fitting.fitted import Calibrated, FittedModel
+    from training.fitting.fitted_model import Calibrated, FittedModel
 
 
 @dataclass(frozen=True)

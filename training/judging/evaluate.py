@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nightshift.declarations.use_case import UseCase
     from nightshift.models.calibrated_predictions import Interval
     from training.data.dataset import Dataset
-    from training.fitting.fitted import FittedModel
+    from training.fitting.fitted_model import FittedModel
     from training.judging.metrics.arrays import Floats
 
 __all__ = ["NEVER_WARN", "Evaluation", "MonthMetrics", "best_threshold", "cost_curve", "evaluate", "interval_level"]

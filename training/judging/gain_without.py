@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nightshift.declarations.use_case import UseCase
-    from training.fitting.fitted import FittedModel
+    from training.fitting.fitted_model import FittedModel
 
     Floats = NDArray[np.float64]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from nightshift.declarations.use_case import UseCase
     from training.data.dataset import Dataset
-    from training.fitting.fitted import FittedModel
+    from training.fitting.fitted_model import FittedModel
     from training.judging.skew import Skew
 
 # Share of what the whole model has above chance that a feature has alone, on the same test rows.

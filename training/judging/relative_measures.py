@@ -16,7 +16,7 @@ from training.judging.metrics.arrays import mean, ratio
 
 if TYPE_CHECKING:
     from training.data.dataset import Part
-    from training.fitting.fitted import FittedModel
+    from training.fitting.fitted_model import FittedModel
     from training.judging.metrics.arrays import Floats
 
 # By task, what :func:`relative_numbers` gives.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nightshift.declarations.training_section import Training
     from training.challenger import Challenger
     from training.data.dataset import Dataset, Part
-    from training.fitting.fitted import FittedModel
+    from training.fitting.fitted_model import FittedModel
     from training.judging.evaluate import Evaluation
     from training.judging.metrics.arrays import Floats
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.data.dataset import Part
-    from training.fitting.fitted import FittedModel
+    from training.fitting.fitted_model import FittedModel
     from training.judging.metrics.arrays import Floats
 
 # Enough for pictures; their cost grows with rows, trees and the square of the trees' depth.

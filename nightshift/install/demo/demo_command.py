@@ -15,7 +15,7 @@ from nightshift.declarations.found_use_cases import asked_use_cases, find_use_ca
 from nightshift.declarations.use_case import UseCase
 from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import DecisionError, UsageError
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
 from nightshift.install.demo import demo_report
 from nightshift.install.demo.dag_runs import asks_a_person, finish_run, wall_seconds

@@ -15,12 +15,12 @@ import click
 import psutil
 
 from nightshift import terminal
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.home_folder import foreign_entries, is_home
-from nightshift.home.pass_settings import pass_settings
 from nightshift.home.settings import Settings
 from nightshift.home.variables import entry
 from nightshift.home.variables import without_effect as variables
-from nightshift.install.setup import class_data, jars, java, lock_files
+from nightshift.install.setup import jars, java, jvm_class_archive, lock_files
 from nightshift.install.setup.doctor_finding import Finding
 from nightshift.install.setup.toolchain import Toolchain
 
@@ -144,7 +144,7 @@ def _archive(settings: Settings) -> Iterator[Finding]:
         yield Finding("archive", "warn", "no class-data archive: Spark jobs start slowly", "run `make setup`")
         return
     found = java.inspect(Path(toolchain.java_home))
-    key = class_data.archive_key(found, [Path(jar) for jar in toolchain.jars]) if found else None
+    key = jvm_class_archive.archive_key(found, [Path(jar) for jar in toolchain.jars]) if found else None
     if key != toolchain.archive_key:
         yield Finding("archive", "warn", "made for other files: the JVM ignores it", "run `make setup`")
     else:

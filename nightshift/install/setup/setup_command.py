@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from nightshift import terminal
-from nightshift.home.pass_settings import pass_settings
+from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
-from nightshift.install.setup import class_data, jars, java
+from nightshift.install.setup import jars, java, jvm_class_archive
 from nightshift.install.setup.toolchain import SHORT_RUN_OPTIONS, Toolchain
 
 
@@ -45,10 +45,10 @@ def _archive(settings: Settings, chosen: java.Java, files: list[str], force: boo
     """Record the archive unless the one that is there fits; without one, jobs are slower and correct."""
     terminal.echo("[3/3] Class-data archive, which halves the start of every Spark job")
     paths = [Path(file) for file in files]
-    key = class_data.archive_key(chosen, paths)
+    key = jvm_class_archive.archive_key(chosen, paths)
     known = Toolchain.load(settings)
     if not force and known and known.archive_key == key and known.archive and Path(known.archive).is_file():
-        options = class_data.options_with(Path(known.archive))
+        options = jvm_class_archive.options_with(Path(known.archive))
         known.model_copy(update={"jars": files, "driver_java_options": options}).save(settings.toolchain_dir)
         _step(f"{known.archive} fits")
         return
@@ -58,7 +58,7 @@ def _archive(settings: Settings, chosen: java.Java, files: list[str], force: boo
     _step("recording it from a small application (half a minute) ...")
     started = time.monotonic()
     try:
-        archive = class_data.record(chosen, paths, settings.toolchain_dir)
+        archive = jvm_class_archive.record(chosen, paths, settings.toolchain_dir)
     except (OSError, RuntimeError, TimeoutError) as error:
         terminal.echo(f"      it could not be recorded; jobs work, and start slower.\n{error}", fg="yellow", err=True)
         return
@@ -66,7 +66,7 @@ def _archive(settings: Settings, chosen: java.Java, files: list[str], force: boo
         update={
             "archive": str(archive),
             "archive_key": key,
-            "driver_java_options": class_data.options_with(archive),
+            "driver_java_options": jvm_class_archive.options_with(archive),
         }
     ).save(settings.toolchain_dir)
     _step(f"{archive}, {archive.stat().st_size / 1e6:.0f} MB, recorded in {time.monotonic() - started:.0f} s")

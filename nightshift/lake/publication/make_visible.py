@@ -11,10 +11,10 @@ from nightshift import lake, ledger
 from nightshift.dates import as_ranges
 from nightshift.errors import ConflictError, OvertakenError
 from nightshift.job import Job
+from nightshift.job_result import hand_over_published
 from nightshift.lake.publication.staged_slices import Published, Ready, Slice, again
 from nightshift.lake.recovery import recover
 from nightshift.ledger.row_accounting import Accounting
-from nightshift.result import hand_over_published
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable

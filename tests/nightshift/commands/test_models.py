@@ -27,12 +27,12 @@ from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings, get_settings
 from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.job import Job
+from nightshift.job_result import NOTHING_DONE, handed_over
 from nightshift.ledger import engine
 from nightshift.ledger.attempts import attempt
 from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.models import champions, mlflow_connection
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError
-from nightshift.result import NOTHING_DONE, handed_over
 from tests.registering import a_use_case, register
 from training import rollback
 

@@ -18,15 +18,15 @@ ENTRIES = {
     "benchmarks": "programs",
     "dags": "read by Airflow",
     "docs": "programs",
-    "nightshift/home/pass_settings.py": "the command line",
+    "nightshift/home/command_settings.py": "the command line",
     "nightshift/install/services/container.py": "a service in a container",
     "nightshift/install/services/housekeeping.py": "a service",
-    "nightshift/install/setup/class_data_run.py": "a program of set-up",
+    "nightshift/install/setup/jvm_class_archive_run.py": "a program of set-up",
     "nightshift/install/setup/image.py": "a program of the Makefile",
     "nightshift/install/setup/lock_files.py": "a program of the Makefile",
     "nightshift/job.py": "jobs",
     "plugins/nightshift_airflow/deliveries.py": "a trigger of Airflow's",
-    "plugins/nightshift_airflow/notes.py": "pages of Airflow's",
+    "plugins/nightshift_airflow/run_notes.py": "pages of Airflow's",
     "plugins/nightshift_airflow/pools.py": "a program",
     "plugins/nightshift_airflow/ui_zone.py": "pages of Airflow's",
     "spark_jobs/erase.py": "a job",
@@ -34,7 +34,7 @@ ENTRIES = {
     "nightshift/home/outside_errors.py": "errors of all entries",
     # A process has one connection, made when it is first needed.
     "nightshift/ledger/run_environment.py": "the ledger",
-    "nightshift/ledger/schema.py": "the ledger",
+    "nightshift/ledger/engine.py": "the ledger",
 }
 ROOMS = (
     "benchmarks",

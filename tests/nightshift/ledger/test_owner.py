@@ -14,7 +14,7 @@ OTHERS = {
     "nightshift/home/variables/database_address.py": "writes addresses",
     "nightshift/install/backup/database_dumps.py": "dumps and restores whole databases",
     "training/report.py": "knows errors of Optuna's database",
-    "plugins/nightshift_airflow/notes.py": "reads Airflow's database",
+    "plugins/nightshift_airflow/run_notes.py": "reads Airflow's database",
     "plugins/nightshift_airflow/stopped_backfill.py": "reads Airflow's database",
 }
 SQLALCHEMY = re.compile(r"^\s*(import|from) sqlalchemy\b", re.MULTILINE)

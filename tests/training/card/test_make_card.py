@@ -18,7 +18,7 @@ from training.card import Card, write_card
 from training.card.card_limits import limits
 from training.card.measures_in_words import calibration_words, period_words
 from training.data.time_split import Periods
-from training.fitting.fitted import Calibrated
+from training.fitting.fitted_model import Calibrated
 from training.judging.fairness import Ratio
 from training.judging.skew import Skew
 from training.plots import Subject, draw

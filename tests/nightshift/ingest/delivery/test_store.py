@@ -21,7 +21,7 @@ from nightshift.home.variables.known_variables import RESULT_FILE
 from nightshift.ingest.delivery import delivered_digests, delivery_folder, is_complete, verify
 from nightshift.ingest.delivery.file_store import Folder
 from nightshift.job import run_job
-from nightshift.result import failure
+from nightshift.job_result import failure
 from tests.sent_deliveries import OneSource, lines, manifest, things
 
 DATE = dt.date(2013, 1, 2)

@@ -12,14 +12,14 @@ from nightshift.declarations.training_section import Approval
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
 from nightshift.home.variables.known_variables import RESULT_FILE
+from nightshift.job_result import hand_over, handed_over
 from nightshift.models import champions
-from nightshift.result import hand_over, handed_over
 from tests.registering import register
 from training.approval_form import comparison
 from training.judging.gates import Verdict
 from training.judging.leak_suspects import Suspect
-from training.outcome import Outcome
-from training.tell_outcome import say_what_follows, tell
+from training.tell_training_outcome import say_what_follows, tell
+from training.training_outcome import Outcome
 
 METRICS = {
     "auc": 0.71234,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
-from nightshift.result import NOTHING_DONE
+from nightshift.job_result import NOTHING_DONE
 from nightshift_airflow.dag_kinds import kind_of
 from nightshift_airflow.retries import CAUSE
 from nightshift_airflow.runs import DatesOfRun, Run, asked_range, from_date, learned_from, night

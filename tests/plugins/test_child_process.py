@@ -21,7 +21,7 @@ import pytest
 TASK = """
 import os, sys
 from pathlib import Path
-from nightshift_airflow.process import Child
+from nightshift_airflow.child_process import Child
 child = Child([sys.executable, "-u", "-c", sys.argv[1]], Path.cwd(), os.environ)
 print("task", os.getpid(), flush=True)
 for line in child.lines():
@@ -175,7 +175,7 @@ def test_a_child_sees_the_folder_and_environment_that_it_was_given(tmp_path: Pat
         """
         import sys
         from pathlib import Path
-        from nightshift_airflow.process import Child
+        from nightshift_airflow.child_process import Child
         job = "import os; print(os.getcwd(), sorted(set(os.environ) - {'LC_CTYPE'}))"
         child = Child([sys.executable, "-c", job], Path(sys.argv[1]), {"ONLY": "this"})
         print(*child.lines())

@@ -8,11 +8,11 @@ import logging
 from nightshift import figures
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import GateError
+from nightshift.job_result import hand_over
 from nightshift.models.champions.approvers import PERSON
 from nightshift.models.champions.compared_before import NO_CHAMPION
-from nightshift.result import hand_over
 from training.approval_form import comparison
-from training.outcome import Outcome
+from training.training_outcome import Outcome
 
 log = logging.getLogger("nightshift")
 

@@ -59,7 +59,7 @@ def record(java: Java, jars: list[Path], folder: Path) -> Path:
         work = Path(scratch) / "work"
         work.mkdir()
         done = subprocess.run(
-            [sys.executable, "-m", "nightshift.install.setup.class_data_run", work],
+            [sys.executable, "-m", "nightshift.install.setup.jvm_class_archive_run", work],
             env=os.environ | {"NIGHTSHIFT_TOOLCHAIN_DIR": scratch, "NIGHTSHIFT_HOME": str(Path(scratch) / "home")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@ import pytest
 
 from nightshift.models.calibrated_predictions import Calibration
 from nightshift.models.encoding import Encoding
-from training.fitting.fitted import Calibrated, FittedModel
+from training.fitting.fitted_model import Calibrated, FittedModel
 
 GENERATOR = np.random.default_rng(1)
 MATRIX = GENERATOR.normal(size=(500, 2)).astype(np.float32)

@@ -1,7 +1,7 @@
 """What the class-data archive is recorded from: one small application that does what real jobs do.
 
-`class_data` runs it as ``python -m nightshift.install.setup.class_data_run <folder>``. A class that is not loaded here
-is loaded the slow way in every night.
+`jvm_class_archive` runs it as ``python -m nightshift.install.setup.jvm_class_archive_run <folder>``. A class that is
+not loaded here is loaded the slow way in every night.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from nightshift.home.settings import Settings, get_settings
-from nightshift.install.setup import class_data, setup_command
+from nightshift.install.setup import jvm_class_archive, setup_command
 from nightshift.install.setup.java import Java
 from nightshift.install.setup.toolchain import SHORT_RUN_OPTIONS, Toolchain
 
@@ -16,16 +16,16 @@ def test_the_key_changes_with_java_and_with_each_jar(tmp_path):
     jar = tmp_path / "a.jar"
     jar.write_bytes(b"1")
     java = Java(Path("/jdk"), 17, "17.0.15")
-    first = class_data.archive_key(java, [jar])
-    assert class_data.archive_key(java, [jar]) == first
-    assert class_data.archive_key(Java(Path("/jdk"), 17, "17.0.16"), [jar]) != first
+    first = jvm_class_archive.archive_key(java, [jar])
+    assert jvm_class_archive.archive_key(java, [jar]) == first
+    assert jvm_class_archive.archive_key(Java(Path("/jdk"), 17, "17.0.16"), [jar]) != first
     jar.write_bytes(b"22")
-    assert class_data.archive_key(java, [jar]) != first
+    assert jvm_class_archive.archive_key(java, [jar]) != first
 
 
 def test_each_java_gets_its_own_kind_of_flag():
-    assert "-XX:SharedArchiveFile=/t/classes.jsa" in class_data.options_with(Path("/t/classes.jsa"))
-    assert "-XX:AOTCache=/t/classes.aot" in class_data.options_with(Path("/t/classes.aot"))
+    assert "-XX:SharedArchiveFile=/t/classes.jsa" in jvm_class_archive.options_with(Path("/t/classes.jsa"))
+    assert "-XX:AOTCache=/t/classes.aot" in jvm_class_archive.options_with(Path("/t/classes.aot"))
 
 
 def test_a_recording_that_fails_leaves_a_toolchain_that_works(tmp_path, monkeypatch):
@@ -37,7 +37,7 @@ def test_a_recording_that_fails_leaves_a_toolchain_that_works(tmp_path, monkeypa
     def fails(*_):
         raise RuntimeError("no space left")
 
-    monkeypatch.setattr(class_data, "record", fails)
+    monkeypatch.setattr(jvm_class_archive, "record", fails)
     answer = CliRunner().invoke(setup_command.setup, obj=settings)
 
     assert answer.exit_code == 0
