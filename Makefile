@@ -124,6 +124,7 @@ bench:  ## Quality on the whole year, and what publishing, ranges and history co
 	@$(BIN)/python -m benchmarks.full_year $(YEAR) --groups
 	@$(BIN)/python -m benchmarks.calibration_methods $(YEAR)
 	@$(BIN)/python -m benchmarks.coverage
+	@$(BIN)/python -m benchmarks.false_suspects $(YEAR)
 	@$(BIN)/python -m benchmarks.publish
 	@$(BIN)/nightshift down
 	@$(BIN)/python -m benchmarks.ranges

@@ -89,7 +89,8 @@ def _say(name: str, use_case: UseCase, dataset: Dataset) -> None:
     signs = _signs(use_case, dataset, made)
     cost = time.process_time() - began
     task = use_case.task
-    strongest = max(signs.alone.values(), key=lambda each: each.alone)
+    leader = max(signs.alone.values(), key=lambda each: each.most)
+    strongest = leader if leader.alone == leader.most or leader.where_present is None else leader.where_present
     part = above_chance(strongest.alone, task) / above_chance(strongest.whole, task)
     left = min(signs.gains_left.values(), default=float("nan"))
     found = "; ".join(map(str, suspects(signs, task))) or "none"
@@ -101,7 +102,7 @@ def _say(name: str, use_case: UseCase, dataset: Dataset) -> None:
 
 
 def _signs(use_case: UseCase, dataset: Dataset, made: Challenger) -> Signs:
-    return Signs.of(use_case, dataset, made.model, made.winner.parameters, made.evaluation.predicted["test"], skew=None)
+    return Signs.of(use_case, dataset, made.model, made.winner.parameters, made.evaluation.predicted, skew=None)
 
 
 def _plain(use_case: UseCase, task: Task) -> UseCase:
@@ -159,7 +160,7 @@ def _made_up(use_case: UseCase) -> Iterator[Case]:
                 columns, labels = _drawn(per_day, strength, rate, decay, kind, seed)
                 name = f"{kind}, {title}, {per_day} a day, {strength}, #{seed}"
                 yield name, use_case, _daily(columns, labels, per_day)
-    for leak in LEAKS:
+    for leak in LEAKS if kind == BINARY else LEAKS[:2]:
         columns, labels = _drawn(400, 0.4, 0.2, 0.9, kind, 9)
         columns["leak"] = _leak(leak, labels, kind)
         yield f"{kind}, leak: {leak}", use_case, _daily(columns, labels, 400)
@@ -173,7 +174,14 @@ LEAKS = ("noisy copy", "both ends", "there of one outcome", "0 for the other out
 def _leak(name: str, labels: np.ndarray[Any, Any], task: Task) -> np.ndarray[Any, Any]:
     generator = np.random.default_rng(10)
     noise = generator.normal(size=len(labels))
-    high = labels > 0.5 if task == BINARY else labels > np.quantile(labels, 0.7)
+    if task != BINARY:
+        copy = (
+            labels + 0.3 * labels.std() * noise
+            if name == "noisy copy"
+            else labels * generator.choice([-1, 1], len(labels))
+        )
+        return np.asarray(copy)
+    high = labels > 0.5
     signs = generator.choice([-1.0, 1.0], len(labels))
     return {
         "noisy copy": np.where(high, 1.0, 0.0) + 0.7 * noise,

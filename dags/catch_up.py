@@ -5,8 +5,8 @@ come: find them, land them, and carry them through to features, scores and marts
 deliveries, so one corrected day may touch weeks. Where nothing came late, the first task says so and skips the rest.
 
 **Inputs.** The manifests in `landing/<use case>/<date>/`, compared with the digests that the ledger keeps of what was
-landed. It looks at the newest dates, as many as `delivery.late_days` of the use case says. Dates after the newest
-landed one are the nights' affair.
+landed. It looks at the newest dates, as far back as `late_days` or `late_deliveries` of the use case says. Dates after
+the newest landed one are the nights' affair.
 
 **Outputs.** The slices of the touched dates in the tables of `lake/bronze`, `lake/silver` and `lake/gold`; no other
 date is touched. Of the first task, the log and the XCom `found` list what was found; of each stage, *Rendered

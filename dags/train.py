@@ -5,7 +5,7 @@ step has seen, and register what passes all gates. Where the use case asks for i
 that does not come in time is a no. A model that is no better than the champion does not become champion.
 
 **Inputs.** Features and matured labels, from `lake/gold` and `lake/silver`, as nights or backfills have published them.
-The range ends with the newest date whose labels come with the delivery of D: `target.maturity_days` before D.
+The range ends with the newest date whose labels come with the delivery of D: the maturity of `target` before D.
 
 **Outputs.** A run with metrics, plots and model card in MLflow, and a version of the model `<use case>` where the gates
 let it pass. In the ledger who promoted or declined it, when and why. A champion reigns over the batch dates after those

@@ -30,6 +30,11 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{shown.normalize():,f}" if SMALL <= abs(float(shown)) < LARGE else f"{exact:.{digits - 1}e}"
 
 
+def amount(count: int, thing: str) -> str:
+    """How many of something, like `1 row` or `12 rows`."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
 def share(value: float | None) -> str:
     """A share in per cent; a dash for what could not be computed."""
     return UNKNOWN if value is None or not math.isfinite(value) else f"{value:.1%}"

@@ -79,8 +79,11 @@ def run_job(
     arguments = _parser(stage, description, add_arguments).parse_args(argv)
 
     def work() -> None:
+        from nightshift.ledger.landed_calendar import refuse_other_calendar
+
         started = time.monotonic()
         use_case = UseCase.load(arguments.use_case, get_settings())
+        refuse_other_calendar(use_case)
         job = Job(
             stage=stage,
             use_case=use_case,
@@ -127,9 +130,7 @@ def framed(name: str, work: Callable[[], None]) -> int:
 def _recorded(job: Job) -> Iterator[Job]:
     from nightshift import ledger
     from nightshift.ledger.attempts import reconcile
-    from nightshift.ledger.landed_calendar import refuse_other_calendar
 
-    refuse_other_calendar(job.use_case)
     reconcile(lambda _: None, use_case=job.use_case.name, table_name=job.stage)
     with ledger.attempt({**job.entry, "table_name": job.stage}, {date: {} for date in job.dates}) as record:
         yield replace(job, began=record.first_entry)

@@ -34,6 +34,7 @@ from nightshift.job import Job, end, run_job
 from nightshift.lake.publication import Slice, publish, publish_all
 from nightshift.ledger.advisory_locks import turn
 from nightshift.ledger.erasures import erased
+from nightshift.ledger.landed_calendar import keep_calendar, landing_turn
 from nightshift.ledger.row_accounting import Accounting
 from nightshift.ledger.row_decisions import RowDecision, decisions_of, note_effect
 from nightshift.spark_session import session
@@ -75,6 +76,8 @@ def take_in(job: Job) -> None:
     made = decisions_of(job.use_case.name, job.dates)
     sources = judge(spark, job, delivery, made)
     with in_turn(job):
+        # Another job may have kept another one since this one began.
+        keep_calendar(job.use_case)
         try:
             delivery.refuse_faults()
             refuse_excess(job.use_case, job.dates, sources)
@@ -144,7 +147,7 @@ def in_turn(job: Job) -> Iterator[None]:
     Else, of two runs of the same date that read different editions of its delivery, the quarantine of one could end
     beside the sources of the other.
     """
-    with turn(f"landing {job.use_case.name}"):
+    with turn(landing_turn(job.use_case)):
         yield
 
 

@@ -61,7 +61,7 @@ def ranked(rows: DataFrame, keys: Sequence[str], label: str | None = None) -> Da
     """Number the records of each batch date and key, the newest being 1.
 
     Args:
-        label: a column that models learn to predict; whether that of the newest record is another one is told as well.
+        label: a column that models learn to predict; `DIFFERS` says whether that of the newest record is another one.
     """
     newest_first = Window.partitionBy(PARTITION, *keys).orderBy(F.desc("record"))
     numbered = rows.withColumn(RANK, F.row_number().over(newest_first))

@@ -13,6 +13,7 @@ from nightshift.home.settings import Settings
 from nightshift.install.services.airflow_env import local_url
 from nightshift.install.services.ports import Ports
 from nightshift.models import champions
+from nightshift.models.champions.approvers import cleared_options
 from nightshift.models.champions.compared_before import never_compared
 from nightshift.models.mlflow_connection import experiment_id
 from nightshift.terminal import markdown_row
@@ -94,8 +95,9 @@ def _summary(
         f"- **Champion now:** {against}. **Asked about:** {about}.",
         f"- **Yes:** it scores {begins}, or from the first date that is not scored yet when you answer. Scores that "
         "are there stay as they are.",
-        f"- **No, or no answer:** {stays}. It can still be let in by hand: `nightshift models promote <version> "
-        "--use-case <use case> --who … --why …`.",
+        f"- **No, or no answer:** {stays}. It can still be let in by hand: `nightshift models promote "
+        f"{outcome.version or '<version>'} --use-case {use_case.name} --who … --why …"
+        f"{cleared_options(each.feature for each in outcome.suspects)}`.",
         f"- **Gates:** {passed} of {len(asked)} passed"
         + (f", {len(outcome.verdicts) - len(asked)} not asked." if len(asked) < len(outcome.verdicts) else "."),
     ]

@@ -25,7 +25,7 @@ from training.judging import feature_strength, stability
 from training.judging.comparable_days import Footing
 from training.judging.evaluate import Evaluation, best_threshold, evaluate
 from training.judging.gates import Facts, Gate, Verdict, judge
-from training.judging.leak_suspects import UNANSWERED, Signs, Suspect, suspects, unanswered
+from training.judging.leak_suspects import UNANSWERED, Signs, Suspect, open_and_cleared, unanswered
 from training.judging.relative_measures import relative_numbers
 from training.judging.skew import Skew
 from training.search.parameter_search import Winner, search
@@ -119,13 +119,13 @@ def challenge(
         champion_rows=footing.rows if footing else None,
     )
     drift, missing_rise = stability.feature_drift(dataset), stability.missing_rises(dataset)
-    task, cleared = use_case.task, use_case.training.cleared_features
-    signs = Signs.of(use_case, dataset, model, winner.parameters, evaluation.predicted["test"], skew)
-    found = suspects(signs, task)
-    suspected = [each for each in found if each.feature not in cleared]
-    open_questions, remedy = unanswered(signs, suspected, use_case)
+    signs = Signs.of(use_case, dataset, model, winner.parameters, evaluation.predicted, skew)
+    suspected, cleared = open_and_cleared(signs, use_case.task, use_case.training.cleared_features)
+    if champion is not None:
+        _warn_of_champion(use_case, champion, suspected)
+    open_questions, remedy = unanswered(suspected, use_case)
     leader, strength = feature_strength.strongest(signs.alone)
-    strongest = feature_strength.GATED_NUMBERS[task]
+    strongest = feature_strength.GATED_NUMBERS[use_case.task]
     numbers = {
         **evaluation.metrics,
         **relative_numbers(evaluation.metrics, dataset.test, evaluation.predicted["test"], model),
@@ -146,8 +146,18 @@ def challenge(
         *(winner, model, curve, evaluation, numbers, drift, missing_rise, verdicts),
         flattered=footing.flattered if footing else "",
         suspects=suspected,
-        cleared=[each for each in found if each.feature in cleared],
+        cleared=cleared,
     )
+
+
+def _warn_of_champion(use_case: UseCase, champion: RegisteredModel, suspected: Sequence[Suspect]) -> None:
+    """Say that the model in force reads a suspect, too."""
+    if names := [each.feature for each in suspected if each.feature in champion.encoding.features]:
+        log.warning(
+            "champion version %d reads %s as well, which may know the outcome: look at when it is written, and if it "
+            "knows it:\n  nightshift models block %d --use-case %s --who <name> --why <reason>",
+            champion.version, " and ".join(names), champion.version, use_case.name,
+        )  # fmt: skip
 
 
 def develop(use_case: UseCase, dataset: Dataset, budget: Budget) -> tuple[Winner, FittedModel, dict[str, list[float]]]:

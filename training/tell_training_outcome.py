@@ -9,7 +9,7 @@ from nightshift import figures
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import GateError
 from nightshift.job_result import hand_over
-from nightshift.models.champions.approvers import PERSON
+from nightshift.models.champions.approvers import PERSON, cleared_options
 from nightshift.models.champions.compared_before import NO_CHAMPION
 from training.approval_form import comparison
 from training.training_outcome import Outcome
@@ -27,7 +27,8 @@ def tell(use_case: UseCase, run_id: str, outcome: Outcome, first: dt.date | None
     refused = [verdict.name for verdict in outcome.refused]
     subject = f"May version {version} of {name} become champion?" if version else f"{name}: refused by its gates"
     if outcome.suspects:
-        subject += f" {' and '.join(each.feature for each in outcome.suspects)} may know the outcome"
+        end = "" if version else "."
+        subject += f"{end} {' and '.join(each.feature for each in outcome.suspects)} may know the outcome"
     hand_over(
         {
             "version": version,
@@ -46,17 +47,17 @@ def say_what_follows(use_case: UseCase, run_id: str, outcome: Outcome) -> None:
     Raises:
         NightshiftError: if it was refused and there is no champion.
     """
+    for suspect in outcome.suspects:
+        log.warning("it may know the outcome: %s", suspect)
     if outcome.version is None:
         _say_refused(use_case, run_id, outcome)
     elif outcome.approval == PERSON:
         people = ", ".join(use_case.training.approval.by)
-        for suspect in outcome.suspects:
-            log.warning("it may know the outcome: %s", suspect)
         log.warning(
             "%s version %d has passed its gates and waits for approval by %s: in Airflow under Required actions, or\n"
             "  nightshift models promote %d --use-case %s --who <name> --why <reason>%s",
             use_case.model_name, outcome.version, people, outcome.version, use_case.name,
-            "".join(f" --cleared {each.feature}" for each in outcome.suspects),
+            cleared_options(each.feature for each in outcome.suspects),
         )  # fmt: skip
 
 

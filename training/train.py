@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from nightshift.dates import BatchDates
+from nightshift.declarations.label_deliveries import labels_due
 from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.training_section import Training
 from nightshift.errors import UsageError
@@ -33,7 +34,7 @@ from nightshift.ledger import label_maturity
 from nightshift.ledger.label_maturity import LabelMaturity
 from nightshift.ledger.run_environment import described
 from nightshift.models import champions, resolve_version
-from nightshift.models.champions.approvers import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who
+from nightshift.models.champions.approvers import APPROVAL_TAG, AUTO, PERSON, SUSPECTS_TAG, Who, suspects_tag
 from nightshift.models.champions.compared_before import COMPARED_TAG, NO_CHAMPION, NeverComparedError
 from nightshift.models.champions.mlflow_mirror import AWAITING_APPROVAL, CANDIDATE
 from nightshift.models.mlflow_connection import client
@@ -192,9 +193,9 @@ def record_maturity(job: Job, rows: Rows) -> None:
         LabelMaturity(
             use_case.name,
             date,
-            labels_due=use_case.calendar.due(date, use_case.maturity),
+            labels_due=labels_due(use_case, date),
             rows=count,
-            known=rows.left_out.get(date, matured),
+            known=rows.came[date],
             matured=matured,
             label_table_version=version,
             run_id=job.run_id,
@@ -267,7 +268,7 @@ def _provenance(
         "optuna_study": challenger.winner.study,
         "gates": "refused" if challenger.refused else "passed",
         FLATTERED_TAG: challenger.flattered or BY_NOTHING,
-        SUSPECTS_TAG: ", ".join(each.feature for each in challenger.suspects),
+        SUSPECTS_TAG: suspects_tag([each.feature for each in challenger.suspects]),
         **{f"environment.{name}": value for name, value in described().items()},
     }
 

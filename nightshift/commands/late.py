@@ -46,20 +46,22 @@ def late(settings: Settings, use_case: str | None, all_dates: bool, leave_out: s
 
 
 def _batch_dates(text: str, cases: Sequence[UseCase]) -> frozenset[dt.date]:
-    """The batch dates of a range that any of some use cases has.
+    """The batch dates of a range that any of some use cases has; says which of them have none.
 
     Raises:
         UsageError: if none has any.
     """
     found: set[dt.date] = set()
-    refused: UsageError | None = None
+    refused: dict[str, UsageError] = {}
     for case in cases:
         try:
             found.update(BatchDates.parse(text, case.calendar))
         except UsageError as error:
-            refused = error
-    if refused is not None and not found:
-        raise refused
+            refused[case.name] = error
+    if refused and not found:
+        raise next(iter(refused.values()))
+    for name, reason in refused.items():
+        terminal.echo(f"--leave-out means nothing to {name}: {reason}", err=True)
     return frozenset(found)
 
 

@@ -47,7 +47,7 @@ def status(
     found = asked_use_cases(settings, use_case)
     if labels:
         _show_labels(use_case, parse_date(date) if date else None, dates_shown, as_json)
-        return
+        raise SystemExit(1 if found.broken else 0)
     for catalog in found.catalogs:
         recover_entries(catalog)
     rows = [_row(entry) for entry in latest(use_case, parse_date(date) if date else None, dates_shown)]
@@ -64,6 +64,7 @@ def status(
 
 
 def _show_labels(use_case: str | None, date: dt.date | None, dates_shown: int, as_json: bool) -> None:
+    from nightshift.declarations.label_deliveries import due_in_words
     from nightshift.ledger.label_maturity import recorded
 
     found = recorded(use_case, date, dates_shown)
@@ -73,7 +74,7 @@ def _show_labels(use_case: str | None, date: dt.date | None, dates_shown: int, a
         cells = [
             (
                 *(each.batch_date, each.use_case, _number(each.rows), _number(each.known), _number(each.matured)),
-                *(f"{each.share:.1%}", each.labels_due, each.label_table_version),
+                *(f"{each.share:.1%}", due_in_words(each.labels_due), each.label_table_version),
             )
             for each in found
         ]

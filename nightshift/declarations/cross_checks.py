@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from statistics import median_low
 
+from nightshift.dates import DAILY
 from nightshift.declarations.built_in_columns import SCORES_NAME
 from nightshift.declarations.feature_registry_table import REGISTRY_TABLE as REGISTRY
 from nightshift.declarations.label_deliveries import is_by_maturity
@@ -12,6 +14,10 @@ from nightshift.declarations.refine_functions import refine_functions
 from nightshift.declarations.source import FileSource, JdbcSource
 from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.declarations.use_case import UseCase
+from nightshift.figures import amount
+
+# How many batch dates tell what is usual.
+_DATES_LOOKED_AT = 60
 
 TableFault = tuple[Table, str]
 
@@ -27,6 +33,7 @@ def faults_between(use_case: UseCase, tables: Mapping[str, Table]) -> Iterator[T
         yield from _columns(table)
         yield from _query(table)
         yield from _retention(table, use_case)
+        yield from _comparison(table, use_case)
         yield from _mart(table)
         if table.layer == "bronze" and table.source is None and table.short_name != QUARANTINE:
             yield table, "a bronze table is what a delivery brings: it needs a source"
@@ -93,6 +100,25 @@ def _retention(table: Table, use_case: UseCase) -> Iterator[TableFault]:
         days, reader = calendar.days(length) + more, name.format(length.unit)
         if table.retention_days <= days:
             yield table, f"retention_days: {table.retention_days} is not over {days}, which {reader} reads back"
+
+
+def _comparison(table: Table, use_case: UseCase) -> Iterator[TableFault]:
+    """Of most batch dates, enough deliveries before are looked up; where each day is one, weekdays are as well."""
+    calendar, thresholds = use_case.calendar, table.thresholds
+    recent, is_snapshot = thresholds.recent, table.source is not None and not table.source.required
+    if calendar == DAILY or is_snapshot:
+        return
+    for field, judged in (("history_at_least", "rows"), ("column_history_at_least", "columns")):
+        needed = getattr(thresholds, field)
+        dates = (calendar.later(use_case.dates.first, place) for place in range(needed, needed + _DATES_LOOKED_AT))
+        found = [calendar.distance(calendar.begin(date, recent + 1), date) for date in dates if date in calendar]
+        if found and (held := median_low(found)) < needed:
+            yield (
+                table,
+                f"thresholds: within {recent} before a batch date there is mostly {amount(held, 'earlier one')}, and "
+                f"{field} asks for {needed}, so that {judged} would hardly ever be judged: write "
+                f"`recent_deliveries: {needed}` or more, or a smaller {field}",
+            )
 
 
 def _mart(table: Table) -> Iterator[TableFault]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from nightshift.dates import BatchDates
+from nightshift.declarations.dates_section import CALENDAR_FILE
 from nightshift.declarations.training_section import BY_MATURITY
 from nightshift.declarations.use_case import UseCase
 
@@ -25,12 +26,22 @@ def bringing(use_case: UseCase, date: dt.date) -> list[dt.date]:
     return [*(use_case.between(after, due) if after <= due else ()), *(() if due in calendar else (due,))]
 
 
+def labels_due(use_case: UseCase, date: dt.date) -> dt.date | None:
+    """The delivery with which the last label of a batch date comes; None where the list of dates ends before it."""
+    due = use_case.calendar.due(date, use_case.maturity)
+    return due if due in use_case.calendar else None
+
+
+def due_in_words(due: dt.date | None) -> str:
+    """When labels come, as in "the labels come …"."""
+    return f"after the end of {CALENDAR_FILE}" if due is None else f"on {due}"
+
+
 def read_for(use_case: UseCase, dates: BatchDates) -> BatchDates:
     """The deliveries of the target's table from which a training takes the labels of some batch dates.
 
-    Where any delivery may bring a label, those before the first date, as far back as the maturity, tell which cases
-    were known before they were scored.
+    Where any delivery may bring a label, all those before tell which cases were known before they were scored.
     """
     calendar, maturity = use_case.calendar, use_case.maturity
-    step = calendar.last_due if is_by_maturity(use_case) else calendar.due
-    return use_case.between(step(dates.first, maturity), calendar.due(dates.last, maturity))
+    first = use_case.dates.first if is_by_maturity(use_case) else calendar.due(dates.first, maturity)
+    return use_case.between(first, calendar.due(dates.last, maturity))

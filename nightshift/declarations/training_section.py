@@ -18,10 +18,14 @@ BY_MATURITY: Final = "by_maturity"
 # The unit of which two are independent, where no column is named.
 BATCH_DATE: Final = "batch_date"
 # From fewer batch dates than this no interval holds the truth as often as it says, where neighbouring dates have a
-# correlation of 0.5 (docs/models.md, `benchmarks.coverage`).
+# correlation of 0.5 (docs/intervals.md, `benchmarks.coverage`).
 FEWEST_TEST_DAYS: Final = 14
+# Where their rows are unequal, these must tell as much as so many of equally many rows.
+FEWEST_EQUAL_DATES: Final = 10
 # The same of values of a column, which are independent: as many as if all had equally many rows.
 FEWEST_UNITS: Final = 20
+# Of what clears a feature: "ok" is none.
+SHORTEST_REASON: Final = 20
 # What to do where a test period has too few batch dates.
 TOO_FEW_DATES: Final = (
     "raise test_days or test_deliveries (`training` in use_case.yaml, the option --test-days, the form's field Test "
@@ -178,7 +182,8 @@ class Training(HasLengths):
     cleared_features: dict[Name, str] = Field(
         {},
         description="Features that seem to know the outcome and that somebody has looked at, with the reason why they "
-        "are known at the cut-off: no person is asked about them again.",
+        "are known at the cut-off, in 20 characters or more: no person is asked about them again, unless their "
+        "values were rewritten since they were scored.",
     )
     limits: tuple[str, ...] = Field((), description="What the model must not be used for; stands on its card.")
     approval: Approval = Approval()
@@ -197,8 +202,11 @@ class Training(HasLengths):
     @classmethod
     def _has_reasons(cls, given: dict[str, str]) -> dict[str, str]:
         for name, reason in given.items():
-            if not reason.strip():
-                raise ValueError(f"{name} has no reason: say why it is known at the cut-off, and who has looked at it")
+            if len(reason.strip()) < SHORTEST_REASON:
+                raise ValueError(
+                    f"{name} has {f'the reason {reason!r}' if reason.strip() else 'no reason'}: say in "
+                    f"{SHORTEST_REASON} characters or more why it is known at the cut-off, and who has looked at it"
+                )
         return {name: reason.strip() for name, reason in given.items()}
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_
 
 from nightshift.dates import BatchDates, Calendar, Length
 from nightshift.declarations.countries import unknown_country, unknown_subdivision
-from nightshift.declarations.dates_section import Dates, HasLengths, refuse_other_ticks
+from nightshift.declarations.dates_section import CALENDAR_FILE, Dates, HasLengths, refuse_other_ticks
 from nightshift.declarations.training_section import BINARY, ReasonsPlan, Target, Task, Training
 from nightshift.declarations.yaml_form import Cron, Declared, InHome, Name, line_of, load_yaml
 from nightshift.errors import DeclarationError, UsageError
@@ -268,9 +268,10 @@ def _refuse_no_label_ever(use_case: UseCase, calendar: Calendar) -> None:
     if last is not None and due > last:
         field = f"maturity_{use_case.maturity.unit}"
         place = line_of(use_case.folder / FILES[0], ["target", field])
+        comes = f"with the delivery of {due}" if due in calendar else f"after the end of {CALENDAR_FILE}"
         raise DeclarationError(
-            f"{place}: target.{field}: no label ever matures: that of dates.first, {first}, comes with the delivery of "
-            f"{due}, and dates.last is {last}",
+            f"{place}: target.{field}: no label ever matures: that of dates.first, {first}, comes {comes}, and "
+            f"dates.last is {last}",
             remedy="declare a shorter maturity, or a later dates.last",
         )
 

@@ -9,7 +9,7 @@ processes apart. Rows themselves are in `lake`.
 
 from nightshift.ledger.attempts import Attempt, Overtaking, attempt
 from nightshift.ledger.code_of_attempt import code_version
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.entries import (
     BY_FILE,
     LOOKED_UP,

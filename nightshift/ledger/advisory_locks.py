@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from nightshift.errors import BusyError, DatabaseUnreachableError
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 
 log = logging.getLogger("nightshift")
 

@@ -22,7 +22,7 @@ from nightshift.home.settings import PROJECT_DIR
 from nightshift.ledger import run_environment
 from nightshift.ledger.advisory_locks import Lock, turn_if_free
 from nightshift.ledger.code_of_attempt import code_version
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.entries import Entry, Input, dates_of, entries_of
 from nightshift.ledger.ledger_tables import EntryRow, EnvironmentRow, InputRow, ProfileRow
 from nightshift.stages import ERASE

@@ -14,7 +14,7 @@ from sqlalchemy import orm
 
 from nightshift.home.postgres_server import database_url
 from nightshift.home.settings import Settings
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.ledger_tables import Base, EntryRow, EnvironmentRow, InputRow, ProfileRow
 
 # The origin of inputs that give values and no rows, like reference data.

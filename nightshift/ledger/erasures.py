@@ -12,7 +12,7 @@ from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import insert
 
 from nightshift.declarations.tables import PiiClass
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.entries import as_value
 from nightshift.ledger.ledger_tables import EntryRow, ErasureRow, PiiKeyRow, ProfileRow
 

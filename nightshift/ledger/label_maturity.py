@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import insert
 
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.ledger_tables import LabelMaturityRow
 
 
@@ -19,7 +19,7 @@ class LabelMaturity:
     """The labels of one batch date, as the newest training that read them saw them.
 
     Attributes:
-        labels_due: the delivery with which the last of them comes.
+        labels_due: the delivery with which the last of them comes; None where the list of batch dates ends before it.
         rows: of the feature table, whose outcome was open when they were to be scored.
         known: labels that had come.
         matured: those that count; fewer where some are known early, and the date is left out until all are.
@@ -28,7 +28,7 @@ class LabelMaturity:
 
     use_case: str
     batch_date: dt.date
-    labels_due: dt.date
+    labels_due: dt.date | None
     rows: int
     known: int
     matured: int

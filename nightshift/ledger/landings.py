@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import QUARANTINE
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.entries import SET_ASIDE, visible_attempts
 from nightshift.ledger.ledger_tables import EntryRow, InputRow
 from nightshift.stages import LAND, STAGES

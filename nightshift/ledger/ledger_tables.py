@@ -116,7 +116,9 @@ class LabelMaturityRow(Base):
 
     use_case: Mapped[str] = mapped_column(primary_key=True)
     batch_date: Mapped[dt.date] = mapped_column(primary_key=True)
-    labels_due: Mapped[dt.date] = mapped_column(doc="delivery with which the last label comes")
+    labels_due: Mapped[dt.date | None] = mapped_column(
+        doc="delivery with which the last label comes; null where the list of batch dates ends before it"
+    )
     rows: Mapped[int] = mapped_column(
         sa.BigInteger, doc="of the feature table, whose outcome was open when they were to be scored"
     )

@@ -14,7 +14,7 @@ from sqlalchemy import orm
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.ledger.advisory_locks import refuse_lost, turn
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.ledger_tables import ModelDecisionRow
 
 ChampionAction = Literal["promoted", "rolled back", "blocked", "unblocked", "declined"]

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from nightshift.dates import BatchDates
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.entries import as_value
 from nightshift.ledger.ledger_tables import RowDecisionRow
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from nightshift.declarations.score_names import SCORES
 from nightshift.declarations.use_case import UseCase
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.entries import Entry, entries_of
 from nightshift.ledger.ledger_tables import EntryRow
 

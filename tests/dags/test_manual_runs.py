@@ -144,4 +144,5 @@ def test_the_note_of_a_run_that_failed_says_why_and_that_of_a_stopped_one_that_n
 
 
 def test_switching_a_dag_on_starts_nothing_after_the_last_date(made: dict[str, Any]) -> None:
-    assert made["scheduled"] == {f"flight_delays_{kind}": "None" for kind in KINDS}
+    use_cases = [path.parent.name for path in PROJECT_DIR.glob("use_cases/*/use_case.yaml")]
+    assert made["scheduled"] == {f"{name}_{kind}": "None" for name in use_cases for kind in KINDS}

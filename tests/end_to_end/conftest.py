@@ -160,6 +160,8 @@ def _use_cases(folder: Path) -> Path:
         declared |= {"name": name, "delivery": {**declared["delivery"], "poll_seconds": 2, "deadline_minutes": 1}}
         declared["dates"] = {**declared["dates"], "first": FIRST}
         # A person is asked about the first model, too.
+        # Of eight dates, too few to tell from a lucky week: by flight numbers, as no test here is about their skill.
+        declared["training"]["independent_unit"] = "flight"
         declared["training"]["approval"] = {"first": "person", "later": "person", "by": ["admin"]}
         declared.pop("demo", None)
         if name == TICKING:

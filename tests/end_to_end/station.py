@@ -43,7 +43,7 @@ NIGHTLY = f"{USE_CASE}_nightly"
 # Seconds; each step takes one to two minutes on a machine of two cores that does nothing else.
 PATIENCE = 900
 # Of a training, as small as its gates allow: the labels of the last day are not there yet.
-SMALL = {"trials": 2, "validation_days": 7, "test_days": 20}
+SMALL = {"trials": 2, "validation_days": 7, "test_days": 8}
 # What people say of its models.
 WHY_REJECTED = "The card does not say what storms do to it"
 WHY_APPROVED = "Ranks well; the desk asked for it"

@@ -97,8 +97,8 @@ def monthly(use_case: UseCase) -> UseCase:
         task="binary",
         target={"column": "is_late", "maturity_days": None, "maturity_deliveries": 1},
         training={
-            "validation_days": None, "test_days": None, "validation_deliveries": 9, "test_deliveries": 14,
-            "history_deliveries": 48, "costs": {"false_alarm": 1, "missed": 2},
+            "validation_days": None, "test_days": None, "validation_deliveries": 9, "test_deliveries": 9,
+            "history_deliveries": 48, "independent_unit": "parcel", "costs": {"false_alarm": 1, "missed": 2},
         },
     )  # fmt: skip
 

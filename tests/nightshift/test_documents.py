@@ -55,6 +55,11 @@ def test_every_link_leads_somewhere(file: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("file", [*WRITTEN, *PAGES], ids=lambda file: file.stem)
+def test_no_place_is_left_for_text_to_come(file: Path) -> None:
+    assert re.findall(r"@@[\w@]*|\b(?:TODO|TBD|XXX)\b|^UNITS$", file.read_text(encoding="utf-8"), re.MULTILINE) == []
+
+
 @pytest.mark.parametrize("file", [README, *RUNBOOKS], ids=lambda file: file.stem)
 def test_a_command_names_the_python_that_has_the_packages(file: Path) -> None:
     text = file.read_text(encoding="utf-8")

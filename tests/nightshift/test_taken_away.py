@@ -115,17 +115,17 @@ def test_mlflow_that_is_away_is_waited_for_by_the_scheduler(told: Path, monkeypa
     monkeypatch.setattr(mlflow_connection, "PATIENCE_SECONDS", 0.2)
     mlflow_connection.client.cache_clear()
 
-    def body(job: Job, _: object) -> None:
-        mlflow_connection.model_versions(job.use_case)
+    def asked(before: Hook = nothing) -> int:
+        def body(job: Job, _: object) -> None:
+            before()
+            mlflow_connection.model_versions(job.use_case)
 
-    def asked() -> int:
         argv = ["--use-case", "flight_delays", "--dates", str(DAY)]
         return run_job("score", "A job.", body, argv=argv, recorded=False)
 
     # Its database is that of the home.
     assert asked() == 0
-    stop_postgres()
-    assert asked() == EXIT_TEMPORARY
+    assert asked(before=stop_postgres) == EXIT_TEMPORARY
     error = failure(told)
     assert error is not None
     assert error.kind == "server"

@@ -16,7 +16,7 @@ from nightshift.commands.replay import replay as command
 from nightshift.errors import EXIT_FINAL
 from nightshift.home.settings import get_settings
 from nightshift.ledger import run_environment
-from nightshift.ledger.engine import engine
+from nightshift.ledger.database_engine import engine
 from nightshift.ledger.ledger_tables import InputRow
 from nightshift.models import model_version
 from scoring import replay as job

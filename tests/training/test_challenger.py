@@ -75,6 +75,14 @@ def test_a_leak_is_named_with_its_evidence_and_refused_where_nobody_answers_for_
     assert f"Suspected: {made.suspects[0]}." in verdict.meaning
 
 
+def test_no_reason_clears_what_was_rewritten_since_it_was_scored(toy, prepared):
+    job = toy(cleared_features={"signal": "drawn before the label", "kind": "known at noon of the day before"})
+    skew = Skew(3000, {"kind": 0.05}, {}, (job.dates.first,), (), {"kind": 0.05})
+    made = challenged(job, prepared(job), skew=skew)
+    assert [each.feature for each in made.suspects] == ["kind"]
+    assert "suspects_are_answered_for" in {each.name for each in made.refused}
+
+
 def test_with_a_named_person_or_a_reason_a_suspect_is_not_refused(toy, prepared, make_rows):
     rows = leaking(make_rows(), "noisy copy")
     asked = toy(approval={"by": ["maria"]})
@@ -82,17 +90,29 @@ def test_with_a_named_person_or_a_reason_a_suspect_is_not_refused(toy, prepared,
     assert [each.feature for each in made.suspects] == ["other"]
     cleared = toy(cleared_features={"other": "written at noon of the day before; asked the sender"})
     looked_at = challenged(cleared, prepared(cleared, rows))
-    assert looked_at.suspects == []
+    assert looked_at.suspects == ()
     assert [str(each) for each in looked_at.cleared] == [str(each) for each in made.suspects]
     for each in (made, looked_at):
         assert "suspects_are_answered_for" not in {verdict.name for verdict in each.refused}
 
 
-def test_an_honest_feature_that_is_strong_beside_others_is_none(toy, prepared):
-    job = toy(cleared_features={})
-    made = challenged(job, prepared(job))
+def test_a_champion_that_reads_a_suspect_is_named_with_the_command_that_blocks_it(toy, prepared, make_rows, caplog):
+    job = toy(approval={"by": ["maria"]})
+    dataset = prepared(job, leaking(make_rows(), "noisy copy"))
+    first = challenged(job, dataset)
+    caplog.clear()
+    challenged(job, dataset, champion=registered(first.model))
+    assert "champion version 4 reads other as well, which may know the outcome" in caplog.text
+    assert f"nightshift models block 4 --use-case {job.use_case.name} --who <name> --why <reason>" in caplog.text
+
+
+def test_an_honest_feature_that_is_strong_beside_others_is_none(toy, prepared, make_rows):
+    rows, job = make_rows(), toy(cleared_features={})
+    known = 1.6 * (rows["signal"].to_numpy() + 0.7 * rows["other"].to_numpy())
+    label = np.random.default_rng(1).random(len(known)) < 1 / (1 + np.exp(-known))
+    made = challenged(job, prepared(job, with_column(rows, "label", pa.array(label))))
     assert made.numbers["strongest_feature_auc"] > 0.75
-    assert made.suspects == made.cleared == []
+    assert made.suspects == made.cleared == ()
 
 
 def test_what_was_rewritten_since_it_was_scored_is_a_suspect(toy, prepared):
@@ -107,7 +127,7 @@ def test_what_was_rewritten_since_it_was_scored_is_a_suspect(toy, prepared):
 def test_a_base_rate_that_rises_fourfold_in_the_test_fails_both_defaults_on_calibration(toy, prepared, make_rows):
     rows = make_rows(per_day=200)
     event = rows["label"].to_numpy(zero_copy_only=False).astype(bool)
-    last = np.repeat(np.arange(30) >= 22, 200)
+    last = np.repeat(np.arange(36) >= 22, 200)
     # Of events, few are left before the test.
     kept = np.where(event & ~last, np.random.default_rng(2).random(len(event)) < 0.04, True)
     job = toy()

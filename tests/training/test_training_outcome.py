@@ -61,6 +61,15 @@ def test_a_refused_model_has_no_version_and_names_its_gates(toy, result):
     assert (told["version"], told["approval"], told["refused"]) == (None, None, "better_than_champion")
 
 
+def test_a_suspect_is_logged_and_told_whatever_gate_refuses_the_model(toy, result, caplog):
+    suspect = Suspect("duration", ("a model without it has 2% of the gain",))
+    made = outcome(None, [PASSED, FAILED], compared="3", suspects=[suspect])
+    say_what_follows(toy().use_case, "run7", made)
+    assert f"it may know the outcome: {suspect}" in caplog.text
+    tell(toy().use_case, "run7", made)
+    assert handed_over(result)["subject"].endswith("refused by its gates. duration may know the outcome")
+
+
 def test_the_comparison_shows_challenger_champion_and_constant_with_intervals(toy):
     page = comparison(toy().use_case, "run7", outcome(verdicts=[PASSED, FAILED], compared="3"))
     assert "| Area under the ROC curve | higher | 0.712 | 0.68 to 0.74 | 0.69 | better |" in page
@@ -69,6 +78,12 @@ def test_the_comparison_shows_challenger_champion_and_constant_with_intervals(to
     assert "| rows |" not in page
     assert "- ⚠ **better_than_champion** failed: –, must be above 0. A change must bring something." in page
     assert "same rows of the test period, which no choice in the training of either has seen." in page
+
+
+def test_the_form_says_below_the_measures_what_their_intervals_rest_on(toy):
+    made = dataclasses.replace(outcome(), intervals="Intervals rest on 50 groups of 600 customer.")
+    page = comparison(toy().use_case, "run7", made)
+    assert page.index("| Precision |") < page.index("Intervals rest on 50 groups of 600 customer.")
 
 
 def test_the_form_begins_with_what_changes_in_at_most_ten_lines(toy):
@@ -87,6 +102,7 @@ def test_the_form_begins_with_what_changes_in_at_most_ten_lines(toy):
     assert "**Better:** Area under the ROC curve 0.712 (was 0.69)." in said
     assert "⚠ **Worse:** Calibration error 0.0345 (was 0.0212)." in said
     assert f"⚠ **May know the outcome:** {suspect}." in said
+    assert "--who … --why … --cleared duration`" in said
     assert str(suspect) == "duration: alone it has 104% of it; a model without it has 2% of the gain"
     page = comparison(toy().use_case, "run7", made)
     assert "| Calibration error | lower | 0.0345 |  | 0.0212 | ⚠ worse |" in page

@@ -13,7 +13,7 @@ from training.data.point_in_time_rows import Rows
 from training.data.time_split import Periods
 from training.judging.gates import load_gates
 
-DAYS, PER_DAY = 30, 100
+DAYS, PER_DAY = 36, 100
 
 
 def judged(job, table):
@@ -98,8 +98,8 @@ def test_the_threshold_costs_least_on_validation(toy, make_rows):
 def test_labels_that_mature_late_and_those_that_came_early_are_not_judged_by(toy, make_rows):
     rows = make_rows(per_day=PER_DAY)
     labels, day = rows["label"].to_numpy(zero_copy_only=False), np.repeat(np.arange(DAYS), PER_DAY)
-    # Of the last 8 days half of the events are not known yet: what is known has too few of them.
-    late = (day >= DAYS - 8) & labels & (np.random.default_rng(1).random(len(labels)) < 0.5)
+    # Of the test's 14 days half of the events are not known yet: what is known has too few of them.
+    late = (day >= DAYS - 14) & labels & (np.random.default_rng(1).random(len(labels)) < 0.5)
     known = pa.array(labels, mask=late)
     challenger, _ = judged(toy(), rows.set_column(rows.column_names.index("label"), "label", known))
     assert "labels_have_come" in {verdict.name for verdict in challenger.refused}

@@ -150,7 +150,7 @@ def prepare(rows: Rows, use_case: UseCase, features: Table, periods: Periods) ->
     kept, left_out = _informative(tables["train"], features.features)
     encoding = Encoding.learned(tables["train"], kept)
     unit = use_case.training.independent_unit
-    parts = {name: _part(table, encoding, unit) for name, table in tables.items()}
+    parts = {name: _part(table, encoding, unit, name) for name, table in tables.items()}
     bare = {name: table.drop_columns([LABEL, WEIGHT]) for name, table in tables.items()}
     for name in ("validation", "test"):
         _say_unseen(name, bare[name], parts[name], encoding)
@@ -209,11 +209,11 @@ def _as_parquet(column: pa.Table) -> pa.Buffer:
     return sink.getvalue()
 
 
-def _part(rows: pa.Table, encoding: Encoding, unit: str) -> Part:
+def _part(rows: pa.Table, encoding: Encoding, unit: str, period: str) -> Part:
     return Part(
         matrix=encoding.matrix(rows),
         labels=rows[LABEL].to_numpy().astype(np.float64),
         weights=rows[WEIGHT].to_numpy().astype(np.float64),
         days=rows[PARTITION].to_numpy().astype("datetime64[D]"),
-        units=units_of(rows, unit),
+        units=units_of(rows, unit, period),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def units_of(rows: pa.Table, unit: str) -> NDArray[np.uint64] | None:
+def units_of(rows: pa.Table, unit: str, period: str) -> NDArray[np.uint64] | None:
     """The hash of each row's value, shape (rows,); None where batch dates are the units.
 
     Python's own hash of a text is another one in each process. 64 bits hold a million values apart (one chance in
@@ -29,8 +29,9 @@ def units_of(rows: pa.Table, unit: str) -> NDArray[np.uint64] | None:
     values = rows[unit]
     if values.null_count:
         raise DataError(
-            f"{unit} (training.independent_unit in use_case.yaml) is missing in {values.null_count} of {len(values)} "
-            "rows, so it is not known which of them belong together: fix its SQL, or name another column"
+            f"{unit} (training.independent_unit in use_case.yaml) is missing in {values.null_count:,} of "
+            f"{len(values):,} {period} rows, so it is not known which of them belong together: fix its SQL, or name "
+            "another column"
         )
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)

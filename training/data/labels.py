@@ -16,21 +16,30 @@ from typing import TYPE_CHECKING
 from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.label_deliveries import bringing, is_by_maturity, read_for
+from nightshift.declarations.label_deliveries import bringing, due_in_words, is_by_maturity, labels_due, read_for
 from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError, MissingError
+from nightshift.figures import amount
 from nightshift.lake.missing_dates import unpublished
 from training.data.declaration_checks import LABEL
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, Observation, SparkSession
+    from pyspark.sql import DataFrame, Observation, SparkSession
 
 log = logging.getLogger("nightshift")
 
 # No declared column can begin with "_".
-_DUE, _TOLD, _CORRECTS, _TWICE, _KNOWN_BEFORE, _CHANGED = "_due", "_told", "_corrects", "_twice", "_before", "_changed"
+_LABELS_DUE = "_labels_due"
+_DELIVERED = "_delivered"
+_PREVIOUS = "_previous"
+_CORRECTS = "_corrects"
+_DIFFERS = "_differs"
+_KNOWN_BEFORE = "_known_before"
+_CORRECTED = "_corrected"
+# Where `if_unknown` is declared: not null where a label came.
+CAME = "_came"
 
 
 @dataclass(frozen=True)
@@ -81,21 +90,21 @@ class LabelFindings:
             NightshiftError: if one delivery says two things of one case.
         """
         target = catalog.use_case.target
-        twice, changed = int(self.seen.get["twice"] or 0), int(self.seen.get["changed"] or 0)
-        if twice:
+        differing, corrected = int(self.seen.get["differing"] or 0), int(self.seen.get["corrected"] or 0)
+        if differing:
             raise DataError(
-                f"{twice} rows of {catalog[FEATURE_TABLE].label} have two labels that differ in one delivery of "
-                f"silver.{target.table}: its keys are not unique; have that delivery corrected at its source, and run "
-                "`land` and `refine` for its date again"
+                f"{amount(differing, 'row')} of {catalog[FEATURE_TABLE].label} with two labels that differ in one "
+                f"delivery of silver.{target.table}: its keys are not unique; have that delivery corrected at its "
+                "source, and run `land` and `refine` for its date again"
             )
         if self.known_before:
             log.warning(
-                "%d rows are left out, as their outcome had come with their own delivery or before it: there was "
-                "nothing to predict; have silver.%s (`target.cases` in use_case.yaml) delivered without such cases",
-                self.known_before, target.cases,
+                "left out: %s whose outcome had come with their own delivery or before it, so that there was nothing "
+                "to predict; have silver.%s (`target.cases` in use_case.yaml) delivered without such cases",
+                amount(self.known_before, "row"), target.cases,
             )  # fmt: skip
-        if changed:
-            log.info("the label of %d rows was corrected by a later delivery, which counts", changed)
+        if corrected:
+            log.info("the label of %s was corrected by a later delivery, which counts", amount(corrected, "row"))
 
 
 def labelled(
@@ -103,7 +112,8 @@ def labelled(
 ) -> tuple[DataFrame, LabelFindings | None]:
     """Each row with its label as a double, null where none has come; and what will be found on the way.
 
-    Where labels come by maturity, rows whose outcome was known when they were to be scored are left out.
+    Where labels come by maturity, rows whose outcome was known when they were to be scored are left out. Where
+    `if_unknown` is declared, `CAME` is null where no label came.
 
     Args:
         rows: of the feature table, with batch date and keys.
@@ -114,25 +124,25 @@ def labelled(
 
     use_case, keys = catalog.use_case, [PARTITION, *catalog[FEATURE_TABLE].keys]
     table = catalog[f"silver.{use_case.target.table}"]
-    pairs = F.broadcast(spark.createDataFrame(list(dates.due.items()), f"{PARTITION} date, {_DUE} date"))
-    deliveries = read_for(use_case, use_case.between(min(dates.due), max(dates.due)))
-    outcomes = _stated(lake.read(spark, table, deliveries, version), use_case, keys)
+    pairs = F.broadcast(spark.createDataFrame(list(dates.due.items()), f"{PARTITION} date, {_LABELS_DUE} date"))
+    asked = use_case.between(min(dates.due), max(dates.due))
+    outcomes = _stated(lake.read(spark, table, read_for(use_case, asked), version), use_case, keys)
     if not is_by_maturity(use_case):
-        outcomes = outcomes.withColumnRenamed(PARTITION, _DUE).join(pairs, on=_DUE, how="inner").drop(_DUE)
-        found = rows.join(outcomes, on=keys, how="left")
-        return found.withColumn(LABEL, _or_declared(use_case, dates)), None
+        outcomes = outcomes.withColumnRenamed(PARTITION, _LABELS_DUE).join(pairs, on=_LABELS_DUE, how="inner")
+        return _or_declared(rows.join(outcomes.drop(_LABELS_DUE), on=keys, how="left"), use_case, dates), None
     cases = rows.select(*keys).join(pairs, on=PARTITION, how="inner")
-    found = rows.join(_newest(cases, _news(outcomes, keys[1:]), keys), on=keys, how="left")
+    changes = _changes(_summed_up(outcomes, asked.first, keys[1:]), keys[1:])
+    found = rows.join(_newest(cases, changes, keys), on=keys, how="left")
     is_open = ~F.coalesce(_KNOWN_BEFORE, F.lit(False))
     seen = Observation("labels")
     found = found.observe(
         seen,
         F.count_if(_KNOWN_BEFORE).alias("known_before"),
-        F.count_if(F.col(_CHANGED) & is_open).alias("changed"),
-        F.count_if(_TWICE).alias("twice"),
+        F.count_if(F.col(_CORRECTED) & is_open).alias("corrected"),
+        F.count_if(_DIFFERS).alias("differing"),
     )
-    found = found.where(is_open).withColumn(LABEL, _or_declared(use_case, dates))
-    return found.drop(_KNOWN_BEFORE, _CHANGED, _TWICE), LabelFindings(seen)
+    found = _or_declared(found.where(is_open), use_case, dates)
+    return found.drop(_KNOWN_BEFORE, _CORRECTED, _DIFFERS), LabelFindings(seen)
 
 
 def _stated(outcomes: DataFrame, use_case: UseCase, keys: list[str]) -> DataFrame:
@@ -146,67 +156,80 @@ def _stated(outcomes: DataFrame, use_case: UseCase, keys: list[str]) -> DataFram
     return outcomes.select(*keys, label.alias(LABEL))
 
 
-def _news(outcomes: DataFrame, keys: list[str]) -> DataFrame:
-    """Those deliveries of each case that say something else than the one before.
+def _summed_up(outcomes: DataFrame, first: dt.date, keys: list[str]) -> DataFrame:
+    """Of deliveries before the first batch date only the newest statement of each case, however many they are."""
+    from pyspark.sql import functions as F
+
+    is_earlier = F.col(PARTITION) < F.lit(first)
+    newest = F.max_by(LABEL, F.struct(PARTITION, LABEL)).alias(LABEL)
+    earlier = outcomes.where(is_earlier).groupBy(*keys).agg(F.max(PARTITION).alias(PARTITION), newest)
+    return outcomes.where(~is_earlier).unionByName(earlier)
+
+
+def _changes(outcomes: DataFrame, keys: list[str]) -> DataFrame:
+    """Those statements of each case that differ from the one before.
 
     A snapshot says the same of a case for years: joined as it is, each day would meet each later day.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    told = outcomes.withColumnRenamed(PARTITION, _TOLD)
-    in_order = Window.partitionBy(*keys).orderBy(_TOLD, LABEL)
-    before = F.col("_previous")
+    stated = outcomes.withColumnRenamed(PARTITION, _DELIVERED)
+    in_order = Window.partitionBy(*keys).orderBy(_DELIVERED, LABEL)
+    before = F.col(_PREVIOUS)
     return (
-        told.withColumn("_previous", F.lag(F.struct(_TOLD, LABEL)).over(in_order))
+        stated.withColumn(_PREVIOUS, F.lag(F.struct(_DELIVERED, LABEL)).over(in_order))
         .where(~F.col(LABEL).eqNullSafe(before[LABEL]))
         .withColumn(_CORRECTS, before[LABEL].isNotNull())
-        .withColumn(_TWICE, F.coalesce(before[_TOLD] == F.col(_TOLD), F.lit(False)))
-        .drop("_previous")
+        .withColumn(_DIFFERS, F.coalesce(before[_DELIVERED] == F.col(_DELIVERED), F.lit(False)))
+        .drop(_PREVIOUS)
     )
 
 
-def _newest(cases: DataFrame, news: DataFrame, keys: list[str]) -> DataFrame:
+def _newest(cases: DataFrame, changes: DataFrame, keys: list[str]) -> DataFrame:
     """What was last said of each case up to its maturity, and whether it was known before or corrected since."""
     from pyspark.sql import functions as F
 
-    is_early = F.col(_TOLD) <= F.col(PARTITION)
-    said_early = F.max_by(LABEL, F.when(is_early, F.col(_TOLD)))
+    is_early = F.col(_DELIVERED) <= F.col(PARTITION)
+    said_early = F.max_by(LABEL, F.when(is_early, F.col(_DELIVERED)))
     return (
-        cases.join(news, on=keys[1:], how="inner")
-        .where(F.col(_TOLD) <= F.col(_DUE))
+        cases.join(changes, on=keys[1:], how="inner")
+        .where(F.col(_DELIVERED) <= F.col(_LABELS_DUE))
         .groupBy(*keys)
         .agg(
-            F.max_by(LABEL, _TOLD).alias(LABEL),
+            F.max_by(LABEL, _DELIVERED).alias(LABEL),
             said_early.isNotNull().alias(_KNOWN_BEFORE),
-            F.bool_or(F.col(_CORRECTS) & ~is_early).alias(_CHANGED),
-            F.bool_or(_TWICE).alias(_TWICE),
+            F.bool_or(F.col(_CORRECTS) & ~is_early).alias(_CORRECTED),
+            F.bool_or(_DIFFERS).alias(_DIFFERS),
         )
     )
 
 
-def _or_declared(use_case: UseCase, dates: LabelDates) -> Column:
-    """The label, or where none is known at maturity the one that `if_unknown` declares."""
+def _or_declared(rows: DataFrame, use_case: UseCase, dates: LabelDates) -> DataFrame:
+    """The rows with the label that `if_unknown` declares where none is known at maturity."""
     from pyspark.sql import functions as F
 
     declared = use_case.target.if_unknown
     if declared is None:
-        return F.col(LABEL)
+        return rows
     has_matured = F.col(PARTITION).isin(sorted(dates.matured))
-    return F.when(F.col(LABEL).isNull() & has_matured, float(declared)).otherwise(F.col(LABEL))
+    came = F.when(F.col(LABEL).isNotNull(), True)
+    label = F.when(F.col(LABEL).isNull() & has_matured, float(declared)).otherwise(F.col(LABEL))
+    return rows.withColumn(CAME, came).withColumn(LABEL, label)
 
 
 def _none_came(use_case: UseCase, labels: Table, dates: BatchDates, version: int) -> str:
     """Why no label of a range can be there, and which batch dates could be trained on."""
     calendar, first = use_case.calendar, use_case.dates.first
+    first_due, asked_due = (due_in_words(labels_due(use_case, date)) for date in (first, dates.first))
     newest = max(lake.published_dates(labels, version), default=None)
     trainable = None if newest is None else calendar.last_due(newest, use_case.maturity)
     if trainable is None or trainable < first:
-        can = f"no batch date can be trained on before the delivery of {calendar.due(first, use_case.maturity)}"
+        can = f"no batch date can be trained on before a delivery {first_due}"
     else:
         can = f"batch dates from {first} to {trainable} can be trained on"
     return (
-        f"no label of {dates} has come: those of {dates.first} come with the delivery of "
-        f"{calendar.due(dates.first, use_case.maturity)} (`target` in use_case.yaml), and the newest of {labels.label} "
+        f"no label of {dates} has come: those of {dates.first} come with a delivery {asked_due} "
+        f"(`target` in use_case.yaml), and the newest of {labels.label} "
         f"is of {newest or 'no date'}; {can}: ask for these, or ingest what is missing"
     )

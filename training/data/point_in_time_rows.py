@@ -25,8 +25,9 @@ from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.tables import PARTITION
 from nightshift.declarations.training_section import Sampling
 from nightshift.errors import DataError, DeclarationError, MissingError
+from nightshift.figures import amount
 from training.data.declaration_checks import LABEL, WEIGHT, carried_columns, check_declarations
-from training.data.labels import LabelDates, labelled
+from training.data.labels import CAME, LabelDates, labelled
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -52,7 +53,8 @@ class Rows:
         share: part of the rows (with `keep_events`: of those without event) that was taken; 1.0 where all were.
         coverage: batch date -> (feature rows, rows with a matured label), of all rows, taken or not, whose outcome was
             open when they were to be scored.
-        left_out: batch date -> known labels, of dates that are left out until the others are known.
+        came: batch date -> labels that had come; what `if_unknown` declares is none.
+        left_out: batch dates that are left out until all their labels are known.
         known_before: rows whose outcome was known when they were to be scored; they are left out.
     """
 
@@ -60,7 +62,8 @@ class Rows:
     versions: Mapping[str, int]
     share: float
     coverage: Mapping[dt.date, tuple[int, int]]
-    left_out: Mapping[dt.date, int] = field(default_factory=dict)
+    came: Mapping[dt.date, int] = field(default_factory=dict)
+    left_out: tuple[dt.date, ...] = ()
     known_before: int = 0
 
     @classmethod
@@ -72,17 +75,22 @@ class Rows:
         Args:
             maturing: batch dates of which labels may still come.
         """
-        counts = table.group_by(PARTITION).aggregate([([], "count_all"), (LABEL, "count")]).to_pylist()
+        came = CAME if CAME in table.column_names else LABEL
+        counts = table.group_by(PARTITION).aggregate([([], "count_all"), (LABEL, "count"), (came, "count")]).to_pylist()
+        table = table.drop_columns([CAME]) if came == CAME else table
         known = {row[PARTITION]: (row["count_all"], row[f"{LABEL}_count"]) for row in counts}
         coverage, left_out = _coverage(known, maturing)
         matured = table.filter(pc.is_valid(table[LABEL]))
         if left_out:
-            dates = pa.array(list(left_out), matured[PARTITION].type)
+            dates = pa.array(left_out, matured[PARTITION].type)
             matured = matured.filter(pc.invert(pc.is_in(matured[PARTITION], value_set=dates)))
         labels = matured[LABEL].cast(pa.uint8()) if pa.types.is_boolean(matured[LABEL].type) else matured[LABEL]
         matured = matured.set_column(matured.column_names.index(LABEL), LABEL, labels.cast(pa.float64()))
         matured = matured.append_column(WEIGHT, pa.array(np.ones(matured.num_rows)))
-        return cls(matured, versions or {}, 1.0, coverage, left_out)
+        return cls(
+            *(matured, versions or {}, 1.0, coverage, {row[PARTITION]: row[f"{came}_count"] for row in counts}),
+            left_out,
+        )
 
 
 @dataclass(frozen=True)
@@ -165,22 +173,22 @@ def _inputs(rows: DataFrame, catalog: Catalog) -> DataFrame:
 
 def _coverage(
     known: Mapping[dt.date, tuple[int, int]], maturing: Iterable[dt.date]
-) -> tuple[dict[dt.date, tuple[int, int]], dict[dt.date, int]]:
-    """Rows and matured labels of each batch date; and the known labels of those that are left out whole.
+) -> tuple[dict[dt.date, tuple[int, int]], tuple[dt.date, ...]]:
+    """Rows and matured labels of each batch date; and those that are left out whole.
 
     Args:
         known: batch date -> (rows, rows whose label is known).
         maturing: batch dates of which labels may still come.
     """
     open_dates = set(maturing)
-    left_out = {date: some for date, (rows, some) in sorted(known.items()) if date in open_dates and 0 < some < rows}
+    left_out = tuple(date for date, (rows, some) in sorted(known.items()) if date in open_dates and 0 < some < rows)
     return {date: (rows, 0 if date in left_out else some) for date, (rows, some) in sorted(known.items())}, left_out
 
 
 def _say_left_out(rows: Rows) -> None:
     if not rows.left_out:
         return
-    named = [f"{date} ({known} of {rows.coverage[date][0]} known)" for date, known in rows.left_out.items()]
+    named = [f"{date} ({rows.came[date]} of {rows.coverage[date][0]} known)" for date in rows.left_out]
     more = f" and {len(named) - NAMED_DATES} more" if len(named) > NAMED_DATES else ""
     log.warning(
         "left out until their maturity has passed, as cases whose label is known early are unlike the others: %s%s",
@@ -199,12 +207,12 @@ def _sampled(
     from pyspark.sql import functions as F
 
     features, sampling = catalog[FEATURE_TABLE], catalog.use_case.training.sampling
-    known, events = _counted(found)
+    known, came, events = _counted(found)
     coverage, left_out = _coverage(known, maturing)
     if (surplus := sum(rows for rows, _ in coverage.values()) - sum(counts.values())) > 0:
         raise DataError(
-            f"{surplus} rows of {features.label} have more than one label in silver.{catalog.use_case.target.table}: "
-            "its keys are not unique; run `refine` for these dates again"
+            f"{amount(surplus, 'row')} of {features.label} with more than one label in "
+            f"silver.{catalog.use_case.target.table}: its keys are not unique; run `refine` for these dates again"
         )
     matured = sum(rows for _, rows in coverage.values())
     draw = plan_draw(sampling, matured, sum(count for date, count in events.items() if date not in left_out))
@@ -218,18 +226,19 @@ def _sampled(
         matured, sampling.max_rows, 100 * draw.share, "of those without event" if draw.keeps_events else "of them",
     )  # fmt: skip
     usable = F.col(LABEL).isNotNull() & ~F.col(PARTITION).isin(list(left_out))
-    table = found.where(usable & taken).withColumn(WEIGHT, weight).toArrow()
-    return Rows(table, versions, draw.share, coverage, left_out)
+    table = found.where(usable & taken).withColumn(WEIGHT, weight).drop(CAME).toArrow()
+    return Rows(table, versions, draw.share, coverage, came, left_out)
 
 
-def _counted(found: DataFrame) -> tuple[dict[dt.date, tuple[int, int]], dict[dt.date, int]]:
-    """Per batch date all rows and those with a label, and the events, in one pass."""
+def _counted(found: DataFrame) -> tuple[dict[dt.date, tuple[int, int]], dict[dt.date, int], dict[dt.date, int]]:
+    """Per batch date all rows and those with a label; the labels that came; and the events, in one pass."""
     from pyspark.sql import functions as F
 
+    came, events = F.count(CAME if CAME in found.columns else LABEL), F.count_if(F.col(LABEL) == 1)
     counts = (
         found.groupBy(PARTITION)
-        .agg(F.count("*").alias("rows"), F.count(LABEL).alias("known"), F.count_if(F.col(LABEL) == 1).alias("events"))
+        .agg(F.count("*").alias("rows"), F.count(LABEL).alias("known"), came.alias("came"), events.alias("events"))
         .collect()
     )
     known = {row[PARTITION]: (row["rows"], row["known"]) for row in counts}
-    return known, {row[PARTITION]: row["events"] for row in counts}
+    return known, {row[PARTITION]: row["came"] for row in counts}, {row[PARTITION]: row["events"] for row in counts}

@@ -13,6 +13,7 @@ from nightshift.declarations.tables import Column, Table
 from nightshift.declarations.training_section import BINARY
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DataError
+from nightshift.figures import amount
 from training.data.point_in_time_rows import Rows
 from training.data.time_split import Periods
 
@@ -31,14 +32,14 @@ def refuse_unmatured(rows: Rows, use_case: UseCase) -> None:
     total = sum(count for count, _ in rows.coverage.values())
     if rows.known_before:
         raise DataError(
-            f"none of the {total + rows.known_before} rows has a label to learn from: the outcome of "
-            f"{rows.known_before} of them had come with their own delivery or before it; have `target.cases` delivered "
+            f"of {amount(total + rows.known_before, 'row')}, none has a label to learn from: the outcome of "
+            f"{rows.known_before} had come with their own delivery or before it; have `target.cases` delivered "
             "without such cases, or declare `arrives: at_maturity` where the same keys have a label of their own for "
             "each batch date"
         )
     by = "by" if is_by_maturity(use_case) else "with"
     raise DataError(
-        f"none of the {total} rows has a matured label: the label of D comes {by} the delivery of D + "
+        f"of {amount(total, 'row')}, none has a matured label: the label of D comes {by} the delivery of D + "
         f"{use_case.maturity}, in silver.{use_case.target.table} ({use_case.target.column} there is null or its row is "
         "missing); ingest those deliveries, or ask for an earlier range"
     )
@@ -102,7 +103,7 @@ def refuse_infinite(rows: pa.Table, columns: Sequence[Column]) -> None:
         for column in columns
         if pa.types.is_floating(rows[column.name].type)
     }
-    found = [f"  {name}: {count} rows" for name, count in counts.items() if count]
+    found = [f"  {name}: {amount(count, 'row')}" for name, count in counts.items() if count]
     if found:
         raise DataError("these features hold infinite values: fix their SQL (`try_divide`)\n" + "\n".join(found))
 

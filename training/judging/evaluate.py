@@ -189,11 +189,11 @@ def _over_champion(
     ours, theirs = (_measured(task, test, each) for each in (predicted, champion))
     finite = bool(np.isfinite(champion).all())
     champions = task.replicates(jackknife, test.labels, champion) if task.paired and finite else {}
-    missing = np.full(1 + jackknife.groups, np.nan)
     for measure in task.paired:
         name = f"{measure}_gain_over_champion"
         metrics[name] = ours[measure] - theirs[measure]
-        metrics |= _ends(jackknife, {name: replicates[measure] - champions.get(measure, missing)}, task)
+        of_champion = champions.get(measure, np.full_like(replicates[measure], np.nan))
+        metrics |= _ends(jackknife, {name: replicates[measure] - of_champion}, task)
     return metrics
 
 

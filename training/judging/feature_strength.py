@@ -6,6 +6,7 @@ Only how much it knows by itself gives it away.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -34,6 +35,11 @@ MOST_ROWS = 200_000
 FEWEST_PRESENT = 50
 # So many standard errors from nothing are more than the strongest of a thousand features of noise has.
 STANDARD_ERRORS = 4
+# Why a strength is not a number.
+NOT_MEASURED: Final = (
+    f"the test rows that measure it (of a category, half of them) do not have {SMALLEST_CLASS} of either outcome, or "
+    "no outcomes that differ"
+)
 # Below every float32, and finite: infinite values differ from each other by no number.
 MISSING_VALUE = np.float64(-1e300)
 
@@ -47,11 +53,18 @@ class Strength:
             Regression: the squared rank correlation (Spearman), from 0 to 1. Not a number where it can't be told.
         whole: the same of the model's predictions of these rows, or of all rows of the period if that is more.
         noise: what a feature without any signal hardly ever has of `above_chance`.
+        where_present: the same of the rows that have a value; not a number where too few do, and None where all do.
     """
 
     alone: float
     whole: float
     noise: float
+    where_present: Strength | None = None
+
+    @property
+    def most(self) -> float:
+        """The larger of both strengths alone."""
+        return self.alone if self.where_present is None else float(np.fmax(self.alone, self.where_present.alone))
 
 
 def strengths(part: Part, encoding: Encoding, predicted: Floats, task: Task) -> dict[str, Strength]:
@@ -61,8 +74,8 @@ def strengths(part: Part, encoding: Encoding, predicted: Floats, task: Task) -> 
     which one of many features orders rightly by chance, or all one outcome.
 
     A quantity counts as it is, missing ones as the smallest, and once more without the rows that lack it. A category
-    counts as the mean outcome of its rows on every other day, measured on the days between: on its own rows a rare
-    category would know everything.
+    counts as the mean outcome of its rows on every other day (of a single day: of every other independent unit),
+    measured on the rest: on its own rows a rare category would know everything.
 
     Args:
         part: the period.
@@ -72,7 +85,7 @@ def strengths(part: Part, encoding: Encoding, predicted: Floats, task: Task) -> 
     """
     some = _some(part.labels, task)
     rows = _Rows(part.labels[some], part.weights[some], predicted[some], task)
-    learned = _every_other(part.days[some])
+    learned = _every_other(part.days[some], None if part.units is None else part.units[some])
     return {
         name: rows.of_category(values, learned) if name in encoding.categories else rows.of_quantity(values)
         for name, values in ((name, part.matrix[some, at]) for at, name in enumerate(encoding.features))
@@ -86,17 +99,14 @@ def above_chance(strength: float, task: Task) -> float:
 
 def strongest(strengths: Mapping[str, Strength]) -> tuple[str, float]:
     """The feature that knows most, and how much; one that could not be measured comes before all others."""
-    name = max(strengths, key=lambda each: (np.isnan(strengths[each].alone), strengths[each].alone))
-    return name, strengths[name].alone
+    name = max(strengths, key=lambda each: (np.isnan(strengths[each].most), strengths[each].most))
+    return name, strengths[name].most
 
 
 def said(name: str, strength: float) -> str:
     """What stands with a gate on the strongest feature."""
     if np.isnan(strength):
-        return (
-            f"{name} could not be measured: the test rows that measure it (of a category, those of every other day) "
-            f"do not have {SMALLEST_CLASS} of either outcome, or no outcomes that differ; choose a longer test period."
-        )
+        return f"{name} could not be measured: {NOT_MEASURED}; choose a longer test period."
     return f"The feature that knows most: {name}."
 
 
@@ -112,10 +122,12 @@ class _Rows:
     def of_quantity(self, values: NDArray[np.float32]) -> Strength:
         present = ~np.isnan(values)
         every = self._strength(np.where(present, values, MISSING_VALUE))
-        if present.all() or not _enough(self.labels[present], self.task, FEWEST_PRESENT):
+        if present.all():
             return every
-        having = self._at(present)._strength(values[present], every.whole)
-        return having if having.alone > every.alone else every
+        having = Strength(np.nan, every.whole, np.nan)
+        if _enough(self.labels[present], self.task, FEWEST_PRESENT):
+            having = self._at(present)._strength(values[present], every.whole)
+        return dataclasses.replace(every, where_present=having)
 
     def of_category(self, codes: NDArray[np.float32], learned: NDArray[np.bool_]) -> Strength:
         known = np.where(np.isnan(codes), 0, codes + 1).astype(np.intp)
@@ -180,8 +192,10 @@ def _enough(labels: Floats, task: Task, least: int) -> bool:
     return (min(events, len(labels) - events) if task == BINARY else len(np.unique(labels))) >= least
 
 
-def _every_other(days: NDArray[np.datetime64]) -> NDArray[np.bool_]:
-    """Mask of the rows of every other day; of a single day, of every other row."""
-    names, unit = np.unique(days, return_inverse=True)
-    learned: NDArray[np.bool_] = (unit if len(names) > 1 else np.arange(len(days))) % 2 == 0
+def _every_other(days: NDArray[np.datetime64], units: NDArray[np.uint64] | None) -> NDArray[np.bool_]:
+    """Mask of the rows of every other day; of a single day, of every other unit, or row where that is the day."""
+    names, number = np.unique(days, return_inverse=True)
+    if len(names) == 1:
+        number = np.arange(len(days)) if units is None else np.unique(units, return_inverse=True)[1]
+    learned: NDArray[np.bool_] = number % 2 == 0
     return learned

@@ -60,15 +60,27 @@ def gains_left(
     test, shares = dataset.test, model.gain_shares()
     asked = sorted((name for name in shares if name not in passed_over), key=lambda name: -shares[name])[:MOST_ASKED]
     whole = _attainable_gain(test, raw_scores(model.booster, test.matrix), use_case)
-    if not whole > 0:
-        return {}
     found = {}
-    for name in asked:
+    for name in asked if whole > 0 else ():
         shuffled = raw_scores(model.booster, _shuffled(dataset, name, use_case.training.seed))
         if _attainable_gain(test, shuffled, use_case) <= gone * whole:
-            found[name] = max(_gain_without(dataset, use_case, parameters, name), 0.0) / whole
-            log.info("a model without %s has %.0f%% of the gain", name, 100 * found[name])
+            found[name] = gain_left(dataset, use_case, model, parameters, [name])
     return found
+
+
+def gain_left(
+    dataset: Dataset, use_case: UseCase, model: FittedModel, parameters: Mapping[str, Any], names: Collection[str]
+) -> float:
+    """Share of the gain on the test period that a model without some features has; arguments as above."""
+    whole = _attainable_gain(dataset.test, raw_scores(model.booster, dataset.test.matrix), use_case)
+    kept = [at for at, name in enumerate(dataset.encoding.features) if name not in names]
+    if not (kept and whole > 0):
+        return 0.0
+    fewer = _only(dataset, kept)
+    booster = fit(binned(fewer, use_case), parameters)
+    left = max(_attainable_gain(fewer.test, raw_scores(booster, fewer.test.matrix), use_case), 0.0) / whole
+    log.info("a model without %s has %.0f%% of the gain", ", ".join(sorted(names)), 100 * left)
+    return left
 
 
 def _shuffled(dataset: Dataset, name: str, seed: int) -> NDArray[np.float32]:
@@ -77,15 +89,6 @@ def _shuffled(dataset: Dataset, name: str, seed: int) -> NDArray[np.float32]:
     at = dataset.encoding.features.index(name)
     matrix[:, at] = np.random.default_rng(seed).permutation(matrix[:, at])
     return matrix
-
-
-def _gain_without(dataset: Dataset, use_case: UseCase, parameters: Mapping[str, Any], name: str) -> float:
-    kept = [at for at, each in enumerate(dataset.encoding.features) if each != name]
-    if not kept:
-        return 0.0
-    fewer = _only(dataset, kept)
-    booster = fit(binned(fewer, use_case), parameters)
-    return _attainable_gain(fewer.test, raw_scores(booster, fewer.test.matrix), use_case)
 
 
 def _only(dataset: Dataset, kept: list[int]) -> Dataset:

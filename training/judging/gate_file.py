@@ -79,6 +79,18 @@ class Gate(Declared):
         found = next(name for name in ("at_least", "above", "at_most", "below") if getattr(self, name) is not None)
         return f"{found.replace('_', ' ')} {getattr(self, found):g}"
 
+    def replaces(self, default: Gate) -> bool:
+        """Whether it limits the same number on the same side, and is asked whenever the default would be."""
+        return (
+            self.number == default.number
+            and self._is_lower_bound == default._is_lower_bound
+            and self.when in (None, default.when)
+        )
+
+    @property
+    def _is_lower_bound(self) -> bool:
+        return self.at_least is not None or self.above is not None
+
     def holds(self, value: float) -> bool:
         """Whether a finite number is on the right side of the limit."""
         if self.at_least is not None:
@@ -91,7 +103,7 @@ class Gate(Declared):
 
 
 class DefaultGate(Gate):
-    """A gate of every use case of a task whose own file does not judge the same number."""
+    """A gate of every use case of a task whose own file has none that stands in for it."""
 
     @property
     def limit(self) -> str:

@@ -104,7 +104,7 @@ class Verdict:
 
 
 def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
-    """The gates of a use case: those of its file, then each default gate on a number that its file does not judge.
+    """The gates of a use case: those of its file, then each default gate that none of these stands in for.
 
     Raises:
         DeclarationError: if the file is empty or wrong, names a number that the use case's task does not have, or
@@ -112,8 +112,9 @@ def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
     """
     path = use_case.folder / "gates.yaml"
     own = _read(path, Gate) if path.is_file() else []
-    judged = {gate.number for gate in own}
-    defaults = [gate for gate in _read(defaults_of(use_case.task), DefaultGate) if gate.number not in judged]
+    defaults = [
+        gate for gate in _read(defaults_of(use_case.task), DefaultGate) if not any(each.replaces(gate) for each in own)
+    ]
     names = {gate.name: gate.number for gate in defaults}
     for number, gate in enumerate(own):
         place = [gate.group, sum(other.group == gate.group for other in own[:number])]
@@ -122,7 +123,8 @@ def load_gates(use_case: UseCase) -> tuple[Gate, ...]:
             raise DeclarationError(f"{where}two gates are called {gate.name}: rename one of them")
         if gate.name in names:
             raise DeclarationError(
-                f"{where}{gate.name} is the name of the default gate on {names[gate.name]}: call this one otherwise"
+                f"{where}{gate.name} is the name of the default gate on {names[gate.name]}, which holds beside it: "
+                "call this one otherwise"
             )
         if fault := fault_of_gate(gate, use_case.task):
             raise DeclarationError(f"{where}{gate.group}, gate {gate.name}: {fault}")
@@ -208,11 +210,11 @@ def _not_finite(numbers: Mapping[str, float]) -> list[str]:
     """The model's own numbers that could not be computed.
 
     What the champion or a constant leaves uncomputed, like the precision of never warning, says nothing of the model.
-    Nor need all slices, groups and intervals be known: that a few days hold all warnings leaves the ends of its
-    precision unknown, and not what it is worth; and few days are left where the champion has seen the others. A gate on
-    one of these fails by itself.
+    Nor need all slices, groups, features and intervals be known: that a few days hold all warnings leaves the ends
+    of its precision unknown, and not what it is worth; and few days are left where the champion has seen the others. A
+    gate on one of these fails by itself.
     """
-    uncounted = ("champion_", "constant_", "worst_slice_", "smallest_")
+    uncounted = ("champion_", "constant_", "worst_slice_", "smallest_", "strongest_feature_")
     own = {
         name: value
         for name, value in numbers.items()

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from nightshift.declarations.training_section import BATCH_DATE, FEWEST_TEST_DAYS, FEWEST_UNITS, TOO_FEW_DATES
+from nightshift.declarations.training_section import (
+    BATCH_DATE,
+    FEWEST_EQUAL_DATES,
+    FEWEST_TEST_DAYS,
+    FEWEST_UNITS,
+    TOO_FEW_DATES,
+)
 
 if TYPE_CHECKING:
     from nightshift.declarations.training_section import Training
@@ -25,6 +31,7 @@ class IntervalBasis:
         equal_units: how many of equally many rows tell as much.
         groups: how many groups they made.
         dates: how many batch dates the test rows have.
+        date_groups: how many the dates made beside those of a column; 0 where dates were too few.
         is_known: whether these were enough for intervals.
     """
 
@@ -33,6 +40,7 @@ class IntervalBasis:
     equal_units: float
     groups: int
     dates: int
+    date_groups: int
     is_known: bool
 
     @classmethod
@@ -45,12 +53,19 @@ class IntervalBasis:
             jackknife.equal_units,
             jackknife.groups,
             dates,
+            jackknife.date_groups,
             jackknife.is_known,
         )
 
     @property
     def lacking(self) -> str:
         """What there is too little of, and what to do; for people who declare a training."""
+        if self.unit == BATCH_DATE and self.dates >= FEWEST_TEST_DAYS:
+            return (
+                f"the {self.dates} batch dates of the test period tell as much as {int(self.equal_units)} of equally "
+                f"many rows, and to tell how far chance moves a measure {FEWEST_EQUAL_DATES} are needed: "
+                f"{TOO_FEW_DATES}"
+            )
         if self.unit == BATCH_DATE:
             return (
                 f"{self.dates} batch date{'s' if self.dates > 1 else ''} of the test period have rows, and to tell how "
@@ -72,6 +87,12 @@ class IntervalBasis:
         if self.unit == BATCH_DATE:
             return (
                 f"Intervals rest on {self.groups} groups of neighbouring batch dates, {dates} in all. They do not "
+                "cover seasons and events that the test period has not seen."
+            )
+        if self.date_groups:
+            return (
+                f"Intervals rest on {self.groups} groups of {self.units:,} {self.unit}, or on {self.date_groups} "
+                f"groups of neighbouring batch dates, {dates} in all, where these give the wider one. They do not "
                 "cover seasons and events that the test period has not seen."
             )
         return (

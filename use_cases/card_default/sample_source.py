@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift.dates import BatchDates, Monthly
-from nightshift.ingest.delivery.sample_delivery import Sample, SampleFile
+from nightshift.ingest.delivery.sample_delivery import SampleFile, SampleSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,6 +77,6 @@ def _read(name: str) -> pa.Table:
 
 
 DATES = BatchDates(dt.date(2005, 4, 30), dt.date(2005, 9, 30), Monthly(None))
-deliver = Sample(DATES, _files).deliver
+deliver = SampleSource(DATES, _files).deliver
 # Of 600 clients, for tests.
-deliver_few = Sample(DATES, functools.partial(_files, every=50)).deliver
+deliver_few = SampleSource(DATES, functools.partial(_files, every=50)).deliver

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 from nightshift.dates import BatchDates
 from nightshift.errors import InstallationError
-from nightshift.ingest.delivery.sample_delivery import Sample, SampleFile
+from nightshift.ingest.delivery.sample_delivery import SampleFile, SampleSource
 
 FIRST = dt.date(2013, 1, 1)
 ORIGIN_ZONE = ZoneInfo("America/New_York")
@@ -177,4 +177,4 @@ def _clock(value: str) -> str | None:
     return None if value == NOT_AVAILABLE else value.zfill(4)
 
 
-deliver = Sample(BatchDates(FIRST, dt.date(2013, 12, 31)), _files).deliver
+deliver = SampleSource(BatchDates(FIRST, dt.date(2013, 12, 31)), _files).deliver

@@ -13,6 +13,7 @@ from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeliveryError
+from nightshift.figures import amount
 from nightshift.ingest.delivery.column_drift import delivered_names
 from nightshift.ingest.delivery.landing_zone import landing_folder
 from nightshift.stages import LAND, command
@@ -142,7 +143,7 @@ class Delivery:
         if len(self.faults) > len(shown):
             shown.append(f"  and {len(self.faults) - len(shown)} more, in bronze/{self.use_case.name}/quarantine")
         remedies = [remedy for rule, remedy in _REMEDIES.items() if any(fault.rule == rule for fault in self.faults)]
-        files = f"{len(self.faults)} file{'s' if len(self.faults) > 1 else ''}"
+        files = amount(len(self.faults), "file")
         raise DeliveryError(
             f"{files} of the delivery {self.dates} of {self.use_case.name} can't be used, {tolerated} of each batch "
             "date are tolerated (`delivery.tolerated_corrupt_files` in use_case.yaml), "

@@ -68,7 +68,7 @@ class Delivered:
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleSource:
     """All deliveries that a sample source can play.
 
     Attributes:

@@ -96,10 +96,14 @@ def demonstrable(settings: Settings, name: str | None) -> UseCase:
     }
     remedy = f"name one that has a demo, like `make demo USE_CASE=<name>`; there are: {', '.join(able) or 'none'}"
     if name is None:
-        shown = [case for case in able.values() if case.demo and case.demo.default] or list(able.values())
-        if len(shown) != 1:
-            raise UsageError(f"{len(shown)} use cases have a demo, and none was named", remedy=remedy)
-        return shown[0]
+        defaults = [case for case in able.values() if case.demo and case.demo.default]
+        shown = defaults or list(able.values())
+        if len(shown) == 1:
+            return shown[0]
+        several = f"{len(shown)} use cases have a demo"
+        if defaults:
+            several = f"{' and '.join(case.name for case in defaults)} each declare `default: true` for their demo"
+        raise UsageError(f"{several}, and none was named", remedy=remedy)
     [case] = asked_use_cases(settings, name).use_cases
     if name not in able:
         missing = " and ".join(field for field in ("demo", "sample_source") if getattr(case, field) is None)

@@ -12,13 +12,14 @@ from rich.table import Table as Grid
 
 from nightshift import ledger, terminal
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.label_deliveries import bringing
+from nightshift.declarations.label_deliveries import bringing, due_in_words, is_by_maturity, labels_due
 from nightshift.declarations.score_names import SCORES
 from nightshift.declarations.tables import QUARANTINE, Table
 from nightshift.declarations.training_section import BINARY
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError
 from nightshift.figures import number
+from nightshift.lake.missing_dates import unpublished
 from nightshift.lake.sql_queries import query
 from nightshift.models import champions
 
@@ -58,49 +59,49 @@ def night(use_case: UseCase, date: dt.date, seconds: float) -> Night:
 def realised(use_case: UseCase, date: dt.date) -> float | None:
     """How near the scores of a batch date came to what then happened; None until its labels came.
 
-    The area under the ROC curve of a binary task (not a number where all labels are one), else the mean absolute error.
+    The area under the ROC curve of a binary task, else the mean absolute error; not a number where labels tell neither.
+    Which label counts is what `training.data.labels` makes of `target`.
     """
     from sklearn.metrics import mean_absolute_error, roc_auc_score
 
     catalog = Catalog(use_case)
     scores, outcomes = catalog[SCORES], catalog[f"silver.{use_case.target.table}"]
-    if not (scores.exists() and outcomes.exists()):
+    deliveries, declared = bringing(use_case, date), use_case.target.if_unknown
+    if not (scores.exists() and outcomes.exists()) or unpublished(outcomes, deliveries):
         return None
-    is_binary = use_case.task == BINARY
+    is_binary, by_keys = use_case.task == BINARY, f"USING ({_quoted(scores.keys)})"
+    label = "outcome._label" if declared is None else f"coalesce(outcome._label, {float(declared)})"
+    known_before = _newest(use_case, outcomes, scores.keys, f"batch_date <= DATE '{date}'")
+    came = f"batch_date BETWEEN DATE '{deliveries[0]}' AND DATE '{deliveries[-1]}'"
     rows = query(
-        f"SELECT scored.{'probability' if is_binary else 'value'} AS score, outcome._label AS label "
-        f"FROM {scores.full_name} AS scored JOIN ({_labels(use_case, date, scores, outcomes)}) AS outcome "
-        f"USING ({_quoted(scores.keys)}) WHERE outcome._label IS NOT NULL AND scored.batch_date = DATE '{date}'",
+        f"SELECT scored.{'probability' if is_binary else 'value'} AS score, {label} AS label "
+        f"FROM {scores.full_name} AS scored LEFT JOIN ({_newest(use_case, outcomes, scores.keys, came)}) AS outcome "
+        f"{by_keys} {f'ANTI JOIN ({known_before}) AS before {by_keys}' if is_by_maturity(use_case) else ''} "
+        f"WHERE {label} IS NOT NULL AND scored.batch_date = DATE '{date}'",
         use_case.home,
     ).to_pydict()
-    if not rows["label"]:
-        return None
     if not is_binary:
-        return float(mean_absolute_error(rows["label"], rows["score"]))
+        return float(mean_absolute_error(rows["label"], rows["score"])) if rows["label"] else math.nan
     return float(roc_auc_score(rows["label"], rows["score"])) if len(set(rows["label"])) > 1 else math.nan
 
 
-def _labels(use_case: UseCase, date: dt.date, scores: Table, outcomes: Table) -> str:
-    """SQL for the labels of a batch date by the keys of the scores; of no row until the last of them came."""
+def _newest(use_case: UseCase, outcomes: Table, keys: Iterable[str], which: str) -> str:
+    """SQL for the label that the newest of some deliveries says, by the keys of a case; without those that say none."""
     from sqlglot import transpile
 
-    target, due = use_case.target, _labels_come(use_case, date)
+    target = use_case.target
     (known,) = transpile(target.known_when or "true", read="spark", write="duckdb")
     return (
-        f"SELECT {_quoted(scores.keys)}, "
+        f"SELECT * FROM (SELECT {_quoted(keys)}, "
         f"CASE WHEN {known} THEN CAST({_quoted([target.column])} AS DOUBLE) END AS _label "
-        f"FROM {outcomes.full_name} WHERE batch_date BETWEEN DATE '{bringing(use_case, date)[0]}' AND DATE '{due}' "
-        f"AND EXISTS (SELECT 1 FROM {outcomes.full_name} WHERE batch_date = DATE '{due}') "
-        f"QUALIFY row_number() OVER (PARTITION BY {_quoted(scores.keys)} ORDER BY batch_date DESC) = 1"
+        f"FROM {outcomes.full_name} WHERE {which} "
+        f"QUALIFY row_number() OVER (PARTITION BY {_quoted(keys)} ORDER BY batch_date DESC) = 1) "
+        "WHERE _label IS NOT NULL"
     )
 
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-
-
-def _labels_come(use_case: UseCase, date: dt.date) -> dt.date:
-    return use_case.calendar.due(date, use_case.maturity)
 
 
 def print_nights(console: Console, use_case: UseCase, nights: list[Night]) -> None:
@@ -110,7 +111,7 @@ def print_nights(console: Console, use_case: UseCase, nights: list[Night]) -> No
     for column in grid.columns[1:]:
         column.justify = "right"
     for each in nights:
-        coming = f"labels come on {_labels_come(use_case, each.date)}"
+        coming = f"labels come {due_in_words(labels_due(use_case, each.date))}"
         measured = coming if each.realised is None else number(each.realised, 3)
         numbers = (f"{each.landed:,}", f"{each.quarantined:,}", f"{each.scored:,}", f"{each.seconds:.0f}", measured)
         grid.add_row(str(each.date), *numbers)

@@ -34,7 +34,7 @@ def archive_key(java: Java, jars: list[Path]) -> str:
         importlib.metadata.version("pyspark"),
         *(f"{jar}:{jar.stat().st_mtime_ns}:{jar.stat().st_size}" for jar in (*jars, *_spark_jars())),
         *SHORT_RUN_OPTIONS,
-        Path(__file__).with_name("class_data_run.py").read_text(encoding="utf-8"),
+        Path(__file__).with_name("jvm_class_archive_run.py").read_text(encoding="utf-8"),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

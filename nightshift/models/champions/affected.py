@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nightshift.dates import BatchDates, as_ranges
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
+from nightshift.figures import amount
 from nightshift.ledger.scores import published_by
 from nightshift.models.champions.being_scored import being_scored_by
 from nightshift.models.champions.reigns import history
@@ -37,7 +38,7 @@ class Affected:
         for date, version in self.scored_by.items():
             by_version.setdefault(version, []).append(date)
         return [
-            f"{dates} ({len(dates)} batch date{'s' if len(dates) > 1 else ''}): scored by version {version}"
+            f"{dates} ({amount(len(dates), 'batch date')}): scored by version {version}"
             for version, several in sorted(by_version.items())
             for dates in as_ranges(several, calendar=self.use_case.calendar)
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from nightshift.declarations.use_case import UseCase
@@ -19,8 +19,27 @@ Who = Literal["auto", "person"]
 APPROVAL_TAG = "approval"
 # Tag of a version: the features that may know the outcome, separated by commas; none where nothing is suspected.
 SUSPECTS_TAG = "leak_suspects"
+# MLflow cuts a run's tag after 8000 characters; suspects.json of the run has all names.
+LONGEST_TAG = 8000
+_BETWEEN: Final = ", "
 AUTO: Final = "auto"
 PERSON: Final = "person"
+
+
+def suspects_tag(features: Sequence[str]) -> str:
+    """What `SUSPECTS_TAG` says of these features: their names, or how many they are where these are too long."""
+    names = _BETWEEN.join(features)
+    return names if len(names) <= LONGEST_TAG else f"{len(features)} features in suspects.json"
+
+
+def tagged_suspects(tags: Mapping[str, str]) -> list[str]:
+    """The suspects that a version's tags name; where their names are too long, one entry with their count."""
+    return [each for each in tags.get(SUSPECTS_TAG, "").split(_BETWEEN) if each]
+
+
+def cleared_options(features: Iterable[str]) -> str:
+    """The options by which a person says to have looked at these features, each after a blank."""
+    return "".join(f" --cleared {shlex.quote(feature)}" for feature in features)
 
 
 def approval_of(use_case: UseCase) -> Who:
@@ -103,9 +122,7 @@ def refuse_uncleared(
     if not set(suspected) - set(cleared):
         return
     by, reason = ("…", "…") if who == AUTO else (shlex.quote(who), shlex.quote(why))
-    rest = "".join(
-        [f" --from {first}" if first else "", *(f" --cleared {shlex.quote(feature)}" for feature in suspected)]
-    )
+    rest = (f" --from {first}" if first else "") + cleared_options(suspected)
     raise DecisionError(
         f"{use_case.model_name} version {version} may know the outcome by {' and '.join(suspected)}: a person must "
         f"look at when each is written. Nothing was decided. If all are known at the cut-off: `nightshift models "

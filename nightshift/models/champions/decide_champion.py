@@ -29,7 +29,7 @@ from nightshift.ledger.model_decisions import (
     decisions,
     taking_turns,
 )
-from nightshift.models.champions.approvers import AUTO, SUSPECTS_TAG, refuse_uncleared, signed
+from nightshift.models.champions.approvers import AUTO, refuse_uncleared, signed, tagged_suspects
 from nightshift.models.champions.compared_before import COMPARED_TAG, refuse_never_compared
 from nightshift.models.champions.decisions_without_effect import NothingDecidedError, holds, superseded
 from nightshift.models.champions.mlflow_mirror import repair
@@ -195,7 +195,7 @@ def _crown(
             if action == PROMOTED:
                 by_hand = run_id == BY_HAND and who != AUTO
                 refuse_never_compared(use_case, made, version, model.tags.get(COMPARED_TAG), by_hand=by_hand)
-                suspected = [each for each in model.tags.get(SUSPECTS_TAG, "").split(", ") if each]
+                suspected = tagged_suspects(model.tags)
                 # The form of a run has shown each of them, with its figures, to the person who answered.
                 seen = cleared if by_hand or who == AUTO else suspected
                 date = "" if callable(first) else str(first)

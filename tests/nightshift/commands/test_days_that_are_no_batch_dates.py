@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from click.testing import CliRunner
 
@@ -12,6 +14,14 @@ from nightshift.home.settings import Settings
 from tests.declaring import Shop
 
 ROW = ("--table", "orders", "--who", "ada", "--why", "checked")
+
+
+def sundays(shop: Shop) -> None:
+    file = shop.folder / "use_case.yaml"
+    file.write_text(
+        file.read_text().replace("first: 2024-01-01", "first: 2024-01-07, cadence: weekly, weekday: sunday")
+    )
+    shop.catalog()
 
 
 @pytest.mark.parametrize(
@@ -26,10 +36,7 @@ ROW = ("--table", "orders", "--who", "ada", "--why", "checked")
 def test_a_day_between_two_sundays_is_refused(
     home: Settings, shop: Shop, command: object, arguments: tuple[str, ...]
 ) -> None:
-    file = shop.folder / "use_case.yaml"
-    sundays = "first: 2024-01-07, cadence: weekly, weekday: sunday"
-    file.write_text(file.read_text().replace("first: 2024-01-01", sundays))
-    shop.catalog()
+    sundays(shop)
     done = CliRunner().invoke(command, [*arguments, "--use-case", "shop"])  # type: ignore[arg-type]
     assert isinstance(done.exception, UsageError), done.output
     assert "is no batch date: these are Sundays" in str(done.exception)
@@ -38,5 +45,11 @@ def test_a_day_between_two_sundays_is_refused(
 
 def test_without_a_use_case_a_day_is_passed_over_by_those_that_have_it(home: Settings, shop: Shop) -> None:
     shop.catalog()
+    daily = shop.folder.parent / "daily"
+    shutil.copytree(shop.folder, daily)
+    for file in daily.glob("*.yaml"):
+        file.write_text(file.read_text().replace("name: shop", "name: daily"))
+    sundays(shop)
     done = CliRunner().invoke(late, ["--leave-out", "2024-01-09"])
     assert done.exit_code == 0, done.output
+    assert "--leave-out means nothing to shop: 2024-01-09 is no batch date: these are Sundays" in done.stderr

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from nightshift.declarations.label_deliveries import bringing, read_for
+from nightshift.declarations.label_deliveries import bringing, due_in_words, labels_due, read_for
 from nightshift.declarations.sql_checks import check_sql
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
@@ -89,7 +89,8 @@ def test_labels_come_with_one_delivery_or_with_any_up_to_it(shop: Shop) -> None:
     by = use_case.model_copy(update={"target": use_case.target.model_copy(update={"arrives": "by_maturity"})})
     assert list(map(str, bringing(by, january))) == ["2024-02-29", "2024-03-31"]
     # As far back as a case may have been known before it was one.
-    assert str(read_for(by, by.between(january, dt.date(2024, 2, 29)))) == "2023-11-30..2024-04-30"
+    february = dt.date(2024, 2, 29)
+    assert str(read_for(by, by.between(february, february))) == "2024-01-31..2024-04-30"
 
 
 def test_beyond_a_list_of_dates_the_last_label_is_still_awaited(shop: Shop) -> None:
@@ -97,6 +98,16 @@ def test_beyond_a_list_of_dates_the_last_label_is_still_awaited(shop: Shop) -> N
     use_case = declared(shop, "arrives: by_maturity, maturity_days: 9", "first: 2024-01-02, cadence: calendar")
     assert list(map(str, bringing(use_case, dt.date(2024, 1, 2)))) == ["2024-01-05", "2024-01-11"]
     assert list(map(str, bringing(use_case, dt.date(2024, 1, 5)))) == ["2024-01-14"]
+    assert labels_due(use_case, dt.date(2024, 1, 2)) is None
+    assert due_in_words(None) == "after the end of batch_dates.txt"
+
+
+def test_no_day_is_named_beyond_a_list_of_dates(shop: Shop) -> None:
+    (shop.folder / "batch_dates.txt").write_text("2024-01-02\n2024-01-05\n")
+    with pytest.raises(
+        NightshiftError, match=r"2024-01-02, comes after the end of batch_dates\.txt, and dates\.last is"
+    ):
+        declared(shop, "maturity_days: 9", "first: 2024-01-02, last: 2024-01-05, cadence: calendar")
 
 
 @pytest.mark.parametrize(("arrives", "days"), [("at_maturity", 90), ("by_maturity", 110)])

@@ -47,6 +47,39 @@ def test_wrong_thresholds_are_refused_with_their_line(shop: Shop, text: str, wor
     assert f"{shop.folder / 'tables.yaml'}, line 7: bronze.orders" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("dates", "text", "words"),
+    [
+        (
+            "first: 2024-01-07, cadence: weekly, weekday: sunday",
+            "{recent_days: 14}",
+            "mostly 2 earlier ones, and h",
+        ),
+        ("first: 2024-01-31, cadence: monthly, day: last", "{recent_days: 31}", "`recent_deliveries: 3` or more"),
+        (
+            "first: 2024-01-01, cadence: monthly, day: 1",
+            "{recent_deliveries: 4}",
+            "and column_history_at_least asks for 5",
+        ),
+        (
+            "first: 2024-01-01, cadence: calendar",
+            "{recent_days: 2}",
+            "within 2 days before a batch date there is mostly 1",
+        ),
+    ],
+)
+def test_a_comparison_that_reaches_too_few_deliveries_is_refused(shop: Shop, dates: str, text: str, words: str) -> None:
+    file = shop.folder / "use_case.yaml"
+    file.write_text(file.read_text().replace("first: 2024-01-01", dates))
+    # Every second day.
+    days = (dt.date(2024, 1, 1) + dt.timedelta(days=day) for day in range(0, 200, 2))
+    (shop.folder / "batch_dates.txt").write_text("\n".join(map(str, days)))
+    shop.catalog()
+    with pytest.raises(NightshiftError, match=r"tables.yaml, line \d+: bronze.orders: thresholds: within") as refused:
+        declared(shop, text).catalog()
+    assert words in str(refused.value)
+
+
 def test_the_documents_say_each_threshold_with_its_default() -> None:
     documents = (PROJECT_DIR / "docs" / "audits.md").read_text(encoding="utf-8")
     for name, field in Thresholds.model_fields.items():

@@ -149,9 +149,12 @@ def test_a_schedule_that_no_cron_understands_is_refused(shop: Shop, old: str, ne
         UseCase.load("shop", get_settings())
 
 
-@pytest.mark.parametrize("reason", ["''", "'   '", '"\\n"'])
-def test_a_feature_is_not_cleared_without_a_reason(shop: Shop, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "said"), [("''", "no reason"), ("'   '", "no reason"), ('"\\n"', "no reason"), ("ok", "the reason 'ok'")]
+)
+def test_a_feature_is_not_cleared_without_a_reason(shop: Shop, reason: str, said: str) -> None:
     file = shop.folder / "use_case.yaml"
     file.write_text(file.read_text().replace("training: {", f"training: {{cleared_features: {{price: {reason}}}, "))
-    with pytest.raises(NightshiftError, match=r"line 11: .*cleared_features.*price has no reason: say why it is known"):
+    says = rf"line 11: .*cleared_features.*price has {said}: say in 20 characters or more why it is known"
+    with pytest.raises(NightshiftError, match=says):
         UseCase.load("shop", get_settings())

@@ -34,7 +34,7 @@ ENTRIES = {
     "nightshift/home/outside_errors.py": "errors of all entries",
     # A process has one connection, made when it is first needed.
     "nightshift/ledger/run_environment.py": "the ledger",
-    "nightshift/ledger/engine.py": "the ledger",
+    "nightshift/ledger/database_engine.py": "the ledger",
 }
 ROOMS = (
     "benchmarks",

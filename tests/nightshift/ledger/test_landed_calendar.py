@@ -9,10 +9,12 @@ import pytest
 
 from nightshift import ledger
 from nightshift.declarations.use_case import UseCase
-from nightshift.errors import DeclarationError
+from nightshift.errors import EXIT_FINAL, DeclarationError
 from nightshift.home.settings import get_settings
-from nightshift.ledger.landed_calendar import refuse_other_calendar
+from nightshift.ledger.advisory_locks import turn
+from nightshift.ledger.landed_calendar import keep_calendar, landing_turn, refuse_other_calendar
 from tests.declaring import Shop
+from training import train
 
 SUNDAYS = "first: 2024-01-07, cadence: weekly, weekday: sunday"
 LISTED = "first: 2024-01-07, cadence: calendar"
@@ -60,15 +62,70 @@ def test_before_anything_was_landed_it_may_change(home: object, shop: Shop) -> N
         refuse_other_calendar(with_dates(shop, SUNDAYS))
 
 
-def test_a_list_may_grow_and_lose_what_was_not_landed(home: object, shop: Shop) -> None:
-    refuse_other_calendar(with_dates(shop, LISTED, "2024-01-07", "2024-01-10", "2024-01-12"))
+def listed(shop: Shop, *days: int) -> UseCase:
+    return with_dates(shop, LISTED, *(f"2024-01-{day:02}" for day in days))
+
+
+def test_a_list_may_change_after_what_was_landed(home: object, shop: Shop) -> None:
+    refuse_other_calendar(listed(shop, 7, 10, 12))
     land(7, 10)
-    refuse_other_calendar(with_dates(shop, LISTED, "2024-01-07", "2024-01-10", "2024-01-15", "2024-01-16"))
-    with pytest.raises(DeclarationError, match=r"2024-01-10 was landed .* none any more: .* \(1 such dates\)"):
-        refuse_other_calendar(with_dates(shop, LISTED, "2024-01-07", "2024-01-15", "2024-01-16"))
+    refuse_other_calendar(listed(shop, 7, 10, 15, 16))
+    refuse_other_calendar(listed(shop, 7, 10, 11, 15))
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ((7, 9, 12, 14), "taken out: 2024-01-10)"),
+        ((7, 8, 9, 10, 12, 14), "added: 2024-01-08)"),
+        ((7, 9, 11, 12, 14), "added: 2024-01-11; taken out: 2024-01-10)"),
+        ((7, 9, 10, 14), "taken out: 2024-01-12)"),  # landed
+    ],
+)
+def test_a_list_may_not_change_before_the_newest_landed_date(
+    home: object, shop: Shop, days: tuple[int, ...], said: str
+) -> None:
+    refuse_other_calendar(listed(shop, 7, 9, 10, 12, 14))
+    # Nothing came on 9 and 10 January.
+    land(7, 12)
+    with pytest.raises(DeclarationError, match=r"batch_dates\.txt differs up to 2024-01-12") as error:
+        refuse_other_calendar(listed(shop, *days))
+    assert said in str(error.value)
+    assert "dates are added at its end" in str(error.value)
+    refuse_other_calendar(listed(shop, 7, 9, 10, 12, 14, 16))
 
 
 def test_an_installation_that_kept_no_calendar_yet_is_asked_for_all_that_was_landed(home: object, shop: Shop) -> None:
     land(8, 14)
-    with pytest.raises(DeclarationError, match="2024-01-08 was landed as a batch date of shop, and is none any more"):
+    with pytest.raises(DeclarationError, match="landed as batch dates of shop, and none any more: 2024-01-08; these"):
         refuse_other_calendar(with_dates(shop, SUNDAYS))
+
+
+def test_landed_dates_that_are_weeks_apart_are_hardly_daily_and_may_still_become_weekly(
+    home: object, shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    land(7, 14, 21)
+    refuse_other_calendar(with_dates(shop, "first: 2024-01-07"))
+    assert "no two of the 3 deliveries of shop that were landed are a day apart" in caplog.text
+    refuse_other_calendar(with_dates(shop, SUNDAYS))
+    with pytest.raises(DeclarationError, match="were Sundays when 2024-01-21 was landed, and are now every day"):
+        refuse_other_calendar(with_dates(shop, "first: 2024-01-07"))
+
+
+def test_a_landing_that_began_with_another_calendar_is_asked_again(home: object, shop: Shop) -> None:
+    begun = with_dates(shop, SUNDAYS)
+    refuse_other_calendar(begun)
+    refuse_other_calendar(with_dates(shop, "first: 2024-01-07"))
+    with turn(landing_turn(begun)):
+        keep_calendar(begun)
+        land(7)
+    with pytest.raises(DeclarationError, match="were Sundays when 2024-01-07 was landed, and are now every day"):
+        refuse_other_calendar(with_dates(shop, "first: 2024-01-07"))
+
+
+def test_a_training_asks_as_well(home: object, shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:
+    refuse_other_calendar(with_dates(shop, SUNDAYS))
+    land(7, 14)
+    with_dates(shop, "first: 2024-01-07")
+    assert train.main(["--use-case", "shop", "--dates", "2024-01-07..2024-01-14"]) == EXIT_FINAL
+    assert "were Sundays when 2024-01-14 was landed, and are now every day" in capfd.readouterr().err

@@ -24,6 +24,8 @@ from nightshift.ledger.row_accounting import Accounting
 from nightshift.ledger.row_origins import trace
 
 DATE = dt.date(2013, 10, 1)
+# Others may have tables of the same names.
+USE_CASE = ("--use-case", "flight_delays")
 FILE = Input("file", "schedule.csv", "ab" * 32, 4, quarantined=1, origin="landing/flight_delays/2013-10-01")
 
 
@@ -88,7 +90,7 @@ def test_a_hop_that_took_in_other_rows_than_were_published_is_out_of_balance(spa
 
 
 def test_the_command_shows_every_sum_and_the_way_to_quarantined_rows(night):
-    shown = CliRunner().invoke(command, ["gold.features", str(DATE)])
+    shown = CliRunner().invoke(command, ["gold.features", str(DATE), *USE_CASE])
     assert shown.exit_code == 0, shown.output
     assert "4 in = 3 published + 1 quarantined + 0 deduplicated" in shown.output
     assert "3 in = 2 published + 0 quarantined + 1 deduplicated" in shown.output
@@ -98,7 +100,7 @@ def test_the_command_shows_every_sum_and_the_way_to_quarantined_rows(night):
         "\n", ""
     )
 
-    told = json.loads(CliRunner().invoke(command, ["gold.features", str(DATE), "--json"]).output)
+    told = json.loads(CliRunner().invoke(command, ["gold.features", str(DATE), "--json", *USE_CASE]).output)
     assert told["inputs"][0]["from"]["inputs"][0]["from"]["rows_quarantined"] == 1
 
 

@@ -248,8 +248,8 @@ def test_the_card_tells_what_calibrated_and_what_its_intervals_rest_on(make_card
     by_unit = make_card(calibration="isotonic", independent_unit="id")
     for text in written(tmp_path, by_unit):
         assert f"isotonic regression, fitted on {ROWS}; declared by training.calibration" in text
-        assert "Intervals rest on 50 groups of 1,400 id. They do not cover a change that hits all id at once" in text
-        assert "as the test has 14 batch dates only" in text
+        assert "Intervals rest on 50 groups of 1,400 id, or on 7 groups of neighbouring batch dates, 14 batch" in text
+        assert "in all, where these give the wider one. They do not cover seasons and events that" in text
     for text in written(tmp_path, make_card("regression")):
         assert f"none, as values need none; their interval comes from the residuals of {ROWS}" in text
         assert "Intervals rest on 7 groups of neighbouring batch dates, 14 batch dates in all. They do not" in text

@@ -127,7 +127,7 @@ def test_weights_count_in_the_rate_and_in_the_constant(toy, make_rows):
 
 
 def test_no_matured_label(toy, make_rows, prepared):
-    with pytest.raises(NightshiftError, match=r"none of the 3600 rows has a matured label.* delivery of D \+ 2"):
+    with pytest.raises(NightshiftError, match=r"of 3600 rows, none has a matured label.* delivery of D \+ 2"):
         prepared(toy(), with_column(make_rows(), "label", pa.nulls(3600, pa.bool_())))
 
 

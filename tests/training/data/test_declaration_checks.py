@@ -19,7 +19,10 @@ def test_what_fits_is_accepted(toy):
     ("training", "message"),
     [
         ({"monotone": {"nothing": "increasing"}}, r"training\.monotone: nothing is no feature .* signal, other"),
-        ({"cleared_features": {"region": "asked"}}, r"cleared_features: region is no feature .* signal, other, kind"),
+        (
+            {"cleared_features": {"region": "known at noon of the day before"}},
+            r"cleared_features: region is no feature .* signal, other, kind",
+        ),
         ({"monotone": {"region": "increasing"}}, r"training\.monotone: region is no feature"),
         ({"monotone": {"kind": "decreasing"}}, r"training\.monotone: kind is a category"),
         ({"slices": ["nothing"]}, r"training\.slices: nothing is no column of gold/.*; columns there: .*region"),

@@ -27,22 +27,24 @@ def expected(text):
     ids=["text in chunks", "numbers", "categories"],
 )
 def test_a_unit_is_the_hash_of_its_text(values, texts):
-    assert units_of(pa.table({"client": values}), "client").tolist() == [expected(text) for text in texts]
+    assert units_of(pa.table({"client": values}), "client", "test").tolist() == [expected(text) for text in texts]
 
 
 def test_batch_dates_need_no_column():
-    assert units_of(pa.table({"batch_date": [1]}), "batch_date") is None
+    assert units_of(pa.table({"batch_date": [1]}), "batch_date", "test") is None
 
 
 def test_many_customers_have_units_of_their_own():
-    found = units_of(pa.table({"client": pa.array(np.arange(30_000).repeat(2))}), "client")
+    found = units_of(pa.table({"client": pa.array(np.arange(30_000).repeat(2))}), "client", "test")
     assert len(np.unique(found)) == 30_000
     assert (found[::2] == found[1::2]).all()
 
 
 def test_a_row_without_its_unit_is_refused():
-    with pytest.raises(NightshiftError, match=r"client \(training\.independent_unit .* missing in 1 of 3 rows.*fix"):
-        units_of(pa.table({"client": ["a", None, "b"]}), "client")
+    with pytest.raises(
+        NightshiftError, match=r"client \(training\.independent_unit .* missing in 1,000 of 3,000 test rows.*fix"
+    ):
+        units_of(pa.table({"client": ["a", None, "b"] * 1000}), "client", "test")
 
 
 def test_the_rows_of_each_period_have_the_units_of_a_key_or_of_a_column_that_is_no_feature(toy, make_rows):

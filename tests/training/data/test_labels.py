@@ -25,7 +25,12 @@ ENDED = "\n      - {name: ended_at, type: timestamp, description: When it ended.
 
 
 def january(day):
-    return dt.date(2024, 1, day) if day > 0 else dt.date(2023, 12, 31 + day)
+    return dt.date(2024, 1, day)
+
+
+def on_the_ninth(job):
+    """The job for that batch date alone, before which there are others."""
+    return replace(job, dates=job.dates.between(january(9), january(9)))
 
 
 @pytest.fixture
@@ -57,34 +62,37 @@ def labels(rows):
     return {(row["batch_date"].day, row["id"]): row[LABEL] for row in rows.table.to_pylist()}
 
 
-CASES = [(1, number) for number in range(1, 10)]
+CASES = [(9, number) for number in range(1, 12)]
 SAID = [
-    (2, 1, 1),  # known early
-    (2, 2, None),
-    (4, 2, 0),  # known on the last day
-    (3, 3, 1),
-    (4, 3, 0),  # corrected
-    (5, 4, 1),  # too late
-    (1, 5, 1),  # known when it was to be scored
-    (0, 6, 1),
-    (3, 6, 0),  # known before it was to be scored
-    (2, 7, 1),
-    (3, 7, None),  # taken back
-    (0, 8, None),
-    (3, 8, 1),  # was open when it was to be scored
+    (10, 1, 1),  # known early
+    (10, 2, None),
+    (12, 2, 0),  # known on the last day
+    (11, 3, 1),
+    (12, 3, 0),  # corrected
+    (13, 4, 1),  # too late
+    (9, 5, 1),  # known when it was to be scored
+    (8, 6, 1),
+    (11, 6, 0),  # known before it was to be scored
+    (10, 7, 1),
+    (11, 7, None),  # taken back
+    (8, 8, None),
+    (11, 8, 1),  # was open when it was to be scored
+    (1, 10, 1),  # known long before
+    (1, 11, 1),
+    (2, 11, None),  # taken back long before
 ]
 
 
 @pytest.mark.parametrize(("task", "kind"), [("binary", bool), ("regression", float)])
 def test_the_newest_statement_after_the_batch_date_and_up_to_maturity_counts(spark, toy, lake_of, caplog, task, kind):
-    job = toy(days=1, task=task, maturity_days=3, target=BY_MATURITY)
+    job = on_the_ninth(toy(task=task, maturity_days=3, target=BY_MATURITY))
     lake_of(job, CASES, *((day, number, value if value is None else kind(value)) for day, number, value in SAID))
     with caplog.at_level(logging.INFO, "nightshift"):
         rows = read(spark, job.catalog, job.dates)
-    assert labels(rows) == {(1, 1): 1.0, (1, 2): 0.0, (1, 3): 0.0, (1, 8): 1.0}
-    assert rows.coverage == {january(1): (7, 4)}
-    assert (rows.known_before, rows.left_out) == (2, {})
-    assert "2 rows are left out, as their outcome had come with their own delivery or before it" in caplog.text
+    assert labels(rows) == {(9, 1): 1.0, (9, 2): 0.0, (9, 3): 0.0, (9, 8): 1.0}
+    assert rows.coverage == {january(9): (8, 4)}
+    assert (rows.known_before, rows.left_out) == (3, ())
+    assert "left out: 3 rows whose outcome had come with their own delivery or before it" in caplog.text
     assert "the label of 2 rows was corrected by a later delivery" in caplog.text
     assert set(rows.table.column_names) == {"batch_date", "id", "signal", "other", "kind", LABEL, WEIGHT}
 
@@ -101,7 +109,8 @@ def test_before_maturity_a_date_counts_only_whole_and_at_maturity_an_unknown_lab
     assert labels(rows) == {(1, 1): 1.0, (1, 2): 0.0, (3, 6): 1.0}
     assert set(rows.table[WEIGHT].to_pylist()) == {1.0}
     assert rows.coverage == {january(1): (2, 2), january(2): (2, 0), january(3): (1, 1), january(4): (2, 0)}
-    assert rows.left_out == {january(2): 1}
+    assert rows.came == {january(1): 1, january(2): 1, january(3): 1, january(4): 0}
+    assert rows.left_out == (january(2),)
     assert "2024-01-02 (1 of 2 known)" in caplog.text
 
 
@@ -109,7 +118,7 @@ def test_a_delivery_that_is_missing_on_the_way_to_maturity_may_still_bring_label
     job = toy(days=1, maturity_days=3, target={**BY_MATURITY, "if_unknown": False})
     lake_of(job, [(1, 1), (1, 2)], (2, 1, True), (4, 9, True))
     rows = read(spark, job.catalog, job.dates)
-    assert (labels(rows), rows.left_out) == ({}, {january(1): 1})
+    assert (labels(rows), rows.left_out) == ({}, (january(1),))
 
 
 def test_what_comes_after_the_last_label_changes_nothing(spark, toy, lake_of):
@@ -157,14 +166,14 @@ def test_an_event_that_lies_after_its_delivery_is_not_known_yet(spark, toy, lake
 def test_a_label_that_comes_twice_and_differs_is_refused(spark, toy, lake_of):
     job = toy(days=1, target=BY_MATURITY)
     lake_of(job, [(1, 1), (1, 2)], (2, 1, True), (2, 1, False), (3, 2, True), (3, 2, True))
-    with pytest.raises(NightshiftError, match=r"1 rows of gold/.* two labels that differ in one delivery of silver"):
+    with pytest.raises(NightshiftError, match=r"1 row of gold/.* two labels that differ in one delivery of silver"):
         read(spark, job.catalog, job.dates)
 
 
 def test_a_range_of_which_no_label_came_names_the_dates_that_can_be_trained_on(spark, toy, lake_of):
     job = toy(days=3, maturity_days=10)
     lake_of(job, [(1, 1), (2, 2), (3, 3)], (3, 1, True))
-    with pytest.raises(NightshiftError, match=r"with the delivery of 2024-01-11 .* before the delivery of 2024-01-11"):
+    with pytest.raises(NightshiftError, match=r"with a delivery on 2024-01-11 .* before a delivery on 2024-01-11"):
         read(spark, job.catalog, job.dates)
     late = replace(job, dates=job.dates.between(january(3), january(3)))
     lake_of(job, [], (12, 1, True), mode="append")
@@ -175,14 +184,14 @@ def test_a_range_of_which_no_label_came_names_the_dates_that_can_be_trained_on(s
 def test_cases_that_were_all_known_before_are_refused_with_what_to_do(spark, toy, lake_of):
     job = toy(days=1, target=BY_MATURITY)
     lake_of(job, [(1, 1), (1, 2)], (1, 1, True), (1, 2, False), (3, 2, False))
-    with pytest.raises(NightshiftError, match=r"none of the 2 rows .* 2 of them had come .* `arrives: at_maturity`"):
+    with pytest.raises(NightshiftError, match=r"of 2 rows, none has .* 2 had come .* `arrives: at_maturity`"):
         refuse_unmatured(read(spark, job.catalog, job.dates), job.use_case)
 
 
 def test_deliveries_that_speak_of_other_cases_label_none(spark, toy, lake_of):
     job = toy(days=1, target=BY_MATURITY)
     lake_of(job, [(1, 1)], (2, 9, True), (3, 9, True))
-    with pytest.raises(NightshiftError, match=r"none of the 1 rows has a matured label: the label of D comes by the"):
+    with pytest.raises(NightshiftError, match=r"of 1 row, none has a matured label: the label of D comes by the"):
         refuse_unmatured(read(spark, job.catalog, job.dates), job.use_case)
 
 
@@ -203,13 +212,13 @@ def test_what_a_target_declares_is_checked_against_its_table(toy, task, target, 
 
 def test_the_ledger_keeps_how_many_labels_of_each_date_have_matured(toy):
     job = toy(maturity_days=3, target=BY_MATURITY)
-    coverage = {january(1): (10, 9), january(2): (10, 0)}
+    coverage, came = {january(1): (10, 9), january(2): (10, 0)}, {january(1): 8, january(2): 4}
     label = job.catalog["silver.results"].label
     for _ in range(2):
-        record_maturity(job, Rows(pa.table({}), {label: 5}, 1.0, coverage, left_out={january(2): 4}))
+        record_maturity(job, Rows(pa.table({}), {label: 5}, 1.0, coverage, came, (january(2),)))
     found = {(each.batch_date.day, each.labels_due.day): each for each in recorded(job.use_case.name)}
     assert {days: (each.rows, each.known, each.matured) for days, each in found.items()} == {
-        (1, 4): (10, 9, 9),
+        (1, 4): (10, 8, 9),
         (2, 5): (10, 4, 0),
     }
     assert {(each.label_table_version, each.run_id) for each in found.values()} == {(5, "test")}

@@ -82,7 +82,7 @@ def test_kept_events_are_all_there_and_weights_give_the_rate_of_all_rows(spark, 
 def test_several_labels_of_one_row_are_refused_before_a_sample_could_miss_them(spark, toy, lake_of):
     job = toy(days=1, max_rows=10)
     lake_of(job, range(1000), [(LABELLED, number, True) for number in range(1000)] + [(LABELLED, 7, False)])
-    with pytest.raises(NightshiftError, match=r"1 rows of gold/.* have more than one label in silver\.results"):
+    with pytest.raises(NightshiftError, match=r"1 row of gold/.* with more than one label in silver\.results"):
         read(spark, job.catalog, job.dates)
 
 

@@ -23,7 +23,7 @@ def strength(values, labels=LABELS, *, category=False, weights=None, days=DAYS):
     matrix = np.asarray(values, dtype=np.float32).reshape(-1, 1)
     part = Part(matrix, labels, np.ones(len(labels)) if weights is None else weights, dates)
     encoding = Encoding(("f",), {"f": tuple(range(ROWS))} if category else {})
-    return strengths(part, encoding, np.zeros(len(labels)), task)["f"].alone
+    return strengths(part, encoding, np.zeros(len(labels)), task)["f"].most
 
 
 def test_a_quantity_is_as_strong_as_its_area_whichever_way_it_points():
@@ -159,12 +159,14 @@ def test_a_feature_and_its_model_are_measured_on_the_same_rows():
     # The model knows more where the feature is there.
     predicted = np.where(present, NOISE + 2 * LABELS, NOISE + LABELS)
     part = Part(column, LABELS, np.ones(ROWS), np.full(ROWS, np.datetime64("2024-01-01")))
-    found = strengths(part, Encoding(("f",), {}), predicted, "binary")["f"]
+    found = strengths(part, Encoding(("f",), {}), predicted, "binary")["f"].where_present
     assert found.alone == pytest.approx(roc_auc_score(LABELS[present], column[present, 0]))
     assert found.whole == pytest.approx(roc_auc_score(LABELS[present], predicted[present]))
     # Where it knows less there, what it knows of all rows counts: little is no measure.
     other = strengths(part, Encoding(("f",), {}), np.where(present, NOISE, 3 * LABELS + NOISE), "binary")["f"]
-    assert other.whole == pytest.approx(roc_auc_score(LABELS, np.where(present, NOISE, 3 * LABELS + NOISE)))
+    assert other.where_present.whole == pytest.approx(
+        roc_auc_score(LABELS, np.where(present, NOISE, 3 * LABELS + NOISE))
+    )
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
@@ -177,3 +179,27 @@ def test_noise_stays_below_what_noise_is_said_to_have(task):
     found = strengths(Part(matrix, labels, np.ones(ROWS), days), encoding, labels, task).values()
     most = max(above_chance(each.alone, task) for each in found)
     assert all(most < each.noise < 2 * most for each in found)
+
+
+def test_a_quantity_is_measured_on_all_rows_and_on_those_that_have_it():
+    """Whether it is there says something, and so does its value: each is a strength of its own."""
+    values = np.where(GENERATOR.random(ROWS) < 0.3 + 0.4 * LABELS, NOISE + LABELS, np.nan).astype(np.float32)
+    part = Part(values.reshape(-1, 1), LABELS, np.ones(ROWS), np.full(ROWS, np.datetime64("2024-01-01")))
+    found = strengths(part, Encoding(("f",), {}), NOISE, "binary")["f"]
+    present = ~np.isnan(values)
+    assert found.alone == pytest.approx(roc_auc_score(LABELS, np.where(present, values, -1e30)))
+    assert found.where_present.alone == pytest.approx(roc_auc_score(LABELS[present], values[present]))
+    assert found.most == max(found.alone, found.where_present.alone)
+
+
+@pytest.mark.parametrize("by_unit", [False, True])
+def test_on_a_single_day_a_category_is_learned_from_other_units_than_it_is_measured_on(by_unit):
+    """A category of each client, whose rows are all of one outcome: it knows nothing of other clients."""
+    client = np.arange(ROWS) // 10
+    labels = (np.random.default_rng(3).random(ROWS // 10) < 0.3).astype(np.float64)[client]
+    day = np.full(ROWS, np.datetime64("2024-01-01"))
+    part = Part(client.reshape(-1, 1).astype(np.float32), labels, np.ones(ROWS), day, client.astype(np.uint64))
+    if not by_unit:
+        part = Part(part.matrix, part.labels, part.weights, part.days)
+    found = strengths(part, Encoding(("f",), {"f": tuple(range(ROWS))}), labels, "binary")["f"]
+    assert found.alone == (0.5 if by_unit else 1)

@@ -261,7 +261,6 @@ def test_the_name_of_a_default_belongs_to_its_number(written):
     [
         ("binary", "auc_lower, above: 0.5", "auc_lower, above: 0.4"),
         ("binary", "auc_lower, above: 0.5", "auc_lower, at_least: 0.5"),
-        ("binary", "auc_lower, above: 0.5", "auc_lower, above: 0.5, when: champion_exists"),
         ("regression", "auc_lower, above: 0.5", "r2_lower, above: -0.1"),
     ],
 )
@@ -320,25 +319,8 @@ def test_a_file_that_is_no_list_of_gates_is_refused_by_name(written, text, says)
             "noise would pass",
         ),
         ("gain_over_constant_lower, above: 0", "gain_over_constant_lower, at_least: 0", "noise would"),
-        (
-            "number: gain_over_constant_lower, above: 0",
-            "number: gain_over_constant_lower, below: 9",
-            "noise would pass",
-        ),
-        (
-            "gain_over_constant_lower, above: 0",
-            "gain_over_constant_lower, above: 0, when: champion_exists",
-            "noise would pass",
-        ),
         ("    above: 0", "    above: -0.1", "a worse model would pass"),
-        # A champion that no longer beats a constant is one all the same.
-        ("when: champion_exists", "when: champion_fits", "a worse model would pass"),
         ("numbers_not_finite, at_most: 0", "numbers_not_finite, at_most: 3", "could not be computed would pass"),
-        (
-            "numbers_not_finite, at_most: 0",
-            "numbers_not_finite, at_most: 0, when: champion_exists",
-            "could not be computed would pass",
-        ),
     ],
 )
 def test_a_file_that_loosens_what_no_use_case_may_do_without_is_refused(written, old, new, says):
@@ -347,9 +329,35 @@ def test_a_file_that_loosens_what_no_use_case_may_do_without_is_refused(written,
         written(NEEDED.replace(old, new, 1))
 
 
-@pytest.mark.parametrize("limit", ["at_most: 1", "at_most: 0, when: champion_exists", "at_least: 0"])
-def test_no_file_lets_a_suspect_pass_that_nobody_answers_for(written, limit):
-    text = f"absolute: [{{name: asked, number: unanswered_suspects, {limit}, meaning: Whoever knows the outcome.}}]"
+@pytest.mark.parametrize(
+    ("number", "limit", "beside"),
+    [
+        # On the other side, where it can't fail.
+        ("gain_over_constant_lower", "below: 9", "above 0 (default)"),
+        ("level_ratio", "at_least: 0", "at most 2 (default)"),
+        ("unanswered_suspects", "at_least: 0", "at most 0 (default)"),
+        # Asked more seldom.
+        ("auc_lower", "above: 0.6, when: champion_exists", "above 0.5 (default)"),
+        ("numbers_not_finite", "at_most: 0, when: champion_exists", "at most 0 (default)"),
+        ("unanswered_suspects", "at_most: 0, when: has_slices", "at most 0 (default)"),
+        # A champion that no longer beats a constant is one all the same.
+        ("gain_over_champion_lower", "above: 0, when: champion_fits", "above 0 (default)"),
+    ],
+)
+def test_a_default_holds_beside_a_gate_on_the_other_side_or_one_that_is_asked_more_seldom(
+    written, number, limit, beside
+):
+    gates = written(f"absolute: [{{name: own, number: {number}, {limit}, meaning: For some reason or other.}}]")
+    assert sorted(gate.limit for gate in gates if gate.number == number and gate.name != "own") == [beside]
+
+
+def test_a_gate_that_is_asked_as_often_replaces_the_default(written):
+    text = "skew: [{name: own, number: skew_share, at_most: 0.1, when: scored_before, meaning: Corrections come late.}]"
+    assert [gate.name for gate in written(text) if gate.number == "skew_share"] == ["own"]
+
+
+def test_no_file_lets_a_suspect_pass_that_nobody_answers_for(written):
+    text = "absolute: [{name: asked, number: unanswered_suspects, at_most: 1, meaning: Whoever knows the outcome.}]"
     with pytest.raises(NightshiftError, match="a feature that knows the outcome would pass"):
         written(text)
 

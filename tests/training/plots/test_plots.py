@@ -104,7 +104,7 @@ def test_as_many_months_as_there_are(toy, prepared, make_rows, tmp_path, months)
     job = toy(task="regression")
     dataset = prepared(job, make_rows(task="regression"))
     challenger = challenged(job, dataset)
-    (only,) = challenger.evaluation.by_month
+    only = challenger.evaluation.by_month[0]
     several = [dataclasses.replace(only, month=only.month + 31 * number) for number in range(months)]
     evaluation = dataclasses.replace(challenger.evaluation, by_month=several)
     subject = Subject(dataclasses.replace(challenger, evaluation=evaluation), dataset, job.use_case.training)

@@ -126,7 +126,7 @@ def _programs() -> list[Path]:
     files = [file for room in rooms for file in sorted((PROJECT_DIR / room).rglob("*.py"))]
     # Some run before anything is installed, and import nothing else; the others are started clean, by
     # `nightshift setup` and by what starts services, which need Airflow's variables.
-    apart = {"bootstrap.py", "secret_files.py", "class_data_run.py", "run_service.py", "audit_pages.py"}
+    apart = {"bootstrap.py", "secret_files.py", "jvm_class_archive_run.py", "run_service.py", "audit_pages.py"}
     apart |= {"pools.py", "users.py"}
     programs = [file for file in files if '__name__ == "__main__"' in file.read_text()]
     return [file for file in programs if file.name not in apart and file.parent.name != "compose"]

@@ -75,7 +75,7 @@ def test_of_several_the_default_needs_no_name_unless_there_are_two(use_cases: Pa
     declare(use_cases, "another", sample_source="sample_source", demo=DEMO | {"default": True})
     assert demonstrable(get_settings(), None).name == "another"
     declare(use_cases, "third", sample_source="sample_source", demo=DEMO | {"default": True})
-    with pytest.raises(UsageError, match="2 use cases have a demo, and none was named"):
+    with pytest.raises(UsageError, match="another and third each declare `default: true`"):
         demonstrable(get_settings(), None)
 
 

@@ -69,15 +69,20 @@ def test_values_are_told_by_how_far_they_missed_once_their_labels_came(parcels: 
     assert realised(case, DAY + dt.timedelta(days=1)) is None
 
 
-def test_of_labels_that_come_by_maturity_the_newest_known_ones_are_told(parcels: Any) -> None:
-    case = parcels("regression", "double", arrives="by_maturity", known_when="`end` <> 99.0")
-    published(case, "gold.scores", DAY, "value", [10.0, 20.0, 30.0])
-    published(case, "silver.arrivals", DAY, "end", [70.0, 70.0, 70.0])
-    published(case, "silver.arrivals", DAY + dt.timedelta(days=3), "end", [15.0, 19.0, 99.0])
+@pytest.mark.parametrize(("target", "said"), [({}, 2.0), ({"if_unknown": 38.0}, 4.0)])
+def test_of_labels_that_come_by_maturity_the_newest_known_ones_are_told(
+    parcels: Any, target: dict[str, Any], said: float
+) -> None:
+    case = parcels("regression", "double", arrives="by_maturity", known_when="`end` <> 99.0", **target)
+    # The first of four had arrived when it was to be scored.
+    published(case, "gold.scores", DAY, "value", [70.0, 10.0, 20.0, 30.0])
+    published(case, "silver.arrivals", DAY, "end", [1.0, None, 99.0, None])
+    for day in range(1, 14):
+        published(case, "silver.arrivals", DAY + dt.timedelta(days=day), "end", [1.0, 15.0, 19.0, 99.0])
     assert realised(case, DAY) is None, "others may still come"
-    published(case, "silver.arrivals", DAY + dt.timedelta(days=14), "end", [13.0])
-    published(case, "silver.arrivals", DAY + dt.timedelta(days=15), "end", [70.0, 70.0, 70.0])
-    assert realised(case, DAY) == pytest.approx(2.0)
+    published(case, "silver.arrivals", DAY + dt.timedelta(days=14), "end", [1.0, 13.0])
+    published(case, "silver.arrivals", DAY + dt.timedelta(days=15), "end", [70.0, 70.0, 70.0, 70.0])
+    assert realised(case, DAY) == pytest.approx(said)
 
 
 def test_events_are_told_by_how_well_they_were_ranked(parcels: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from nightshift.errors import NightshiftError
 from nightshift.models import champions
-from nightshift.models.champions.approvers import refuse_unasked
+from nightshift.models.champions.approvers import SUSPECTS_TAG, refuse_unasked, suspects_tag, tagged_suspects
 from tests.registering import register
 
 FIRST = dt.date(2013, 10, 1)
@@ -39,3 +39,12 @@ def test_what_may_go_live_by_itself_still_may_when_later_ones_wait_for_a_person(
     refuse_unasked(use_case, version, "auto")
     with pytest.raises(NightshiftError, match="--who mallory"):
         refuse_unasked(use_case, version, "mallory")
+
+
+def test_a_tag_names_the_suspects_or_how_many_where_mlflow_would_cut_it():
+    few, many = ["delay", "gate"], [f"feature_{number}" for number in range(1000)]
+    assert suspects_tag([]) == ""
+    assert tagged_suspects({}) == tagged_suspects({SUSPECTS_TAG: ""}) == []
+    assert tagged_suspects({SUSPECTS_TAG: suspects_tag(few)}) == few
+    # One entry, so that nothing of it is taken for the name of a feature.
+    assert tagged_suspects({SUSPECTS_TAG: suspects_tag(many)}) == ["1000 features in suspects.json"]

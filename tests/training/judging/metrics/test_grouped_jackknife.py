@@ -119,6 +119,63 @@ def test_units_of_which_one_has_nearly_all_rows_are_too_few():
     assert not jackknife.is_known
 
 
+def test_units_of_which_one_weighs_nearly_all_are_too_few():
+    weights = np.append(1000.0, np.ones(99))
+    of_units = GroupedJackknife(np.full(100, FIRST), weights, np.arange(100, dtype=np.uint64))
+    assert of_units.equal_units == pytest.approx(1099**2 / (1000**2 + 99))
+    assert not of_units.is_known
+
+
+def test_dates_of_which_few_have_nearly_all_rows_are_too_few():
+    assert not GroupedJackknife(FIRST + np.append(np.arange(40), np.zeros(1000, int))).is_known
+    # As where nobody flies at weekends.
+    assert GroupedJackknife(FIRST + np.append(np.arange(14), np.arange(10).repeat(100))).is_known
+
+
+def test_stretches_of_unequal_dates_have_about_as_many_rows_each():
+    rows = np.random.default_rng(1).integers(1, 40, 60)
+    jackknife = GroupedJackknife(FIRST + np.arange(60).repeat(rows))
+    assert (np.diff(jackknife.group) >= 0).all()
+    counts = np.bincount(jackknife.group)
+    assert len(counts) == jackknife.groups < groups_of_dates(60)
+    assert counts.max() - counts.min() < 2 * rows.max()
+
+
+def test_units_see_no_effect_of_a_date_and_the_wider_interval_counts():
+    """Thirty dates, each good or bad for all its customers, of whom none comes twice."""
+    day = np.arange(30).repeat(40)
+    customers = np.random.default_rng(1).permutation(len(day)).astype(np.uint64)
+    both = GroupedJackknife(FIRST + day, None, customers)
+    alone = GroupedJackknife(np.full(len(day), FIRST), None, customers)
+    by_dates = GroupedJackknife(FIRST + day)
+    assert (both.groups, both.date_groups, alone.date_groups) == (MOST_GROUPS_OF_UNITS, 15, 0)
+    values = np.array([alike(seed, 30)[day] + np.random.default_rng(seed).normal(size=len(day)) for seed in range(200)])
+    held = {}
+    for name, jackknife in (("both", both), ("alone", alone), ("by dates", by_dates)):
+        lower, upper = jackknife.ends(np.array([jackknife.means(each) for each in values]).T, 0.95)
+        held[name] = np.mean((lower <= 0) & (upper >= 0))
+    assert held["both"] >= max(held["by dates"], 0.9)
+    assert held["alone"] < 0.5
+    # Where units differ and dates do not, the units' interval is the wider one.
+    of_units = np.random.default_rng(2).normal(size=60)[customers.astype(int) % 60]
+    few = GroupedJackknife(FIRST + day, None, customers % 60)
+    lower, upper = few.ends(few.means(of_units), 0.95)
+    expected = GroupedJackknife(np.full(len(day), FIRST), None, customers % 60)
+    assert (lower, upper) == pytest.approx(expected.ends(expected.means(of_units), 0.95))
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0])
+def test_an_interval_of_unequal_dates_holds_the_truth_as_often_as_it_says(spread):
+    generator, found = np.random.default_rng(1), []
+    for seed in range(600):
+        jackknife = GroupedJackknife(FIRST + np.arange(30), np.exp(spread * generator.normal(size=30)))
+        if jackknife.is_known:
+            lower, upper = jackknife.ends(jackknife.means(alike(seed, 30)), 0.95)
+            found.append(lower <= 0 <= upper)
+    assert len(found) > 300
+    assert np.mean(found) >= 0.92
+
+
 def alike(seed, days, correlation=0.5):
     """Effects of days, each like that of the day before."""
     effects = np.random.default_rng(seed).normal(size=days)

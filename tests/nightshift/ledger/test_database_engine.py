@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from nightshift import ledger
-from nightshift.ledger import engine
+from nightshift.ledger import database_engine
 from nightshift.ledger.ledger_tables import Base, EntryRow, EnvironmentRow, ModelDecisionRow
 
 
@@ -32,7 +32,7 @@ def database(home):
 
 def at_revision(connection: sa.Connection, revision: str) -> None:
     config = Config()
-    config.set_main_option("script_location", str(engine.MIGRATIONS))
+    config.set_main_option("script_location", str(database_engine.MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
 
@@ -43,15 +43,17 @@ def differences(connection: sa.Connection) -> list[object]:
 
 def test_migrations_make_what_the_code_declares(database):
     with database.begin() as connection:
-        engine.upgrade(connection)
-        engine.upgrade(connection)  # nothing to do
+        database_engine.upgrade(connection)
+        database_engine.upgrade(connection)  # nothing to do
         assert differences(connection) == []
-        assert connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == engine.newest_revision()
+        assert (
+            connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == database_engine.newest_revision()
+        )
 
 
 def test_the_first_version_is_brought_up_to_date_and_keeps_its_entries(database):
     with database.begin() as connection:
-        at_revision(connection, engine.FIRST_REVISION)
+        at_revision(connection, database_engine.FIRST_REVISION)
         # Before there were migrations, nothing said which version a database has.
         connection.execute(sa.text("DROP TABLE alembic_version"))
         connection.execute(
@@ -61,7 +63,7 @@ def test_the_first_version_is_brought_up_to_date_and_keeps_its_entries(database)
                 " VALUES (gen_random_uuid(), 'x', 'land', 'bronze.old', '2013-10-01', 'night', 'published', 'abc')"
             )
         )
-        engine.upgrade(connection)
+        database_engine.upgrade(connection)
         assert differences(connection) == []
         kept = connection.execute(sa.select(EntryRow.table_name, EntryRow.warnings)).all()
         assert kept == [("bronze.old", None)]
@@ -78,7 +80,7 @@ def test_an_installation_from_before_there_were_decisions_keeps_its_rows_and_has
                 " 2, 'abc' FROM (VALUES ('published', 3), ('running', NULL)) AS ended (status, version)"
             )
         )
-        engine.upgrade(connection)
+        database_engine.upgrade(connection)
         assert differences(connection) == []
         entry = EntryRow
         columns = (entry.status, entry.delta_version, entry.model_version, entry.environment)
