@@ -16,6 +16,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.install.demo import demo_report
 from nightshift.install.demo.demo_command import demonstrable
+from nightshift.models.mlflow_connection import client
 
 INGEST = (("spark_jobs.land",), ("spark_jobs.refine",), ("spark_jobs.features",))
 NIGHT = (*INGEST, ("scoring.score",), ("spark_jobs.marts",))
@@ -28,7 +29,12 @@ def parcels(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
     get_settings.cache_clear()
     dbt_sources.generated(get_settings()).write()
-    return demonstrable(get_settings(), None)
+    use_case = demonstrable(get_settings(), None)
+    # All tests of a session have one registry, and versions begin at 1.
+    registry = client(get_settings())
+    if registry.search_registered_models(f"name = '{use_case.model_name}'"):
+        registry.delete_registered_model(use_case.model_name)
+    return use_case
 
 
 def run(use_case: UseCase, module: str, *options: str, dates: str) -> None:
