@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Any
 
@@ -33,6 +33,12 @@ def number(value: float | None, digits: int = 4) -> str:
 def amount(count: int, thing: str) -> str:
     """How many of something, like `1 row` or `12 rows`."""
     return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def first_of(words: Sequence[object], most: int, between: str = ", ") -> str:
+    """The first of some words, and how many more there are."""
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return between.join(map(str, words[:most])) + more
 
 
 def share(value: float | None) -> str:

@@ -28,6 +28,7 @@ from nightshift.declarations.source import FileSource, JdbcSource
 from nightshift.declarations.tables import LAYERS, PiiClass
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import ConflictError, UsageError
+from nightshift.figures import first_of
 from nightshift.home.settings import get_settings
 from nightshift.ingest import archive
 from nightshift.ingest.delivery import landing_folder
@@ -177,8 +178,7 @@ def _print(wish: Wish, report: dict[str, Any], dry_run: bool) -> None:
     for name in report["archived"]:
         terminal.echo(f"  archived file {name}: {'would be' if dry_run else 'is'} deleted, with all that it holds")
     for path, lines in report["landed"].items():
-        more = f" and {len(lines) - LINES_NAMED} more" if len(lines) > LINES_NAMED else ""
-        where = f", lines {', '.join(map(str, lines[:LINES_NAMED]))}{more}" if lines else ""
+        where = f", lines {first_of(lines, LINES_NAMED)}" if lines else ""
         terminal.echo(
             f"  delivered file {path}{where}: the owner of the landing zone must remove them, and the sender too"
         )

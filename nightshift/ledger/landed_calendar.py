@@ -14,6 +14,7 @@ from nightshift.dates import DAILY, Calendar, Listed, calendar_from, calendar_va
 from nightshift.declarations.dates_section import CALENDAR_FILE
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError
+from nightshift.figures import first_of
 from nightshift.ledger.advisory_locks import turn
 from nightshift.ledger.database_engine import engine
 from nightshift.ledger.landings import LANDED
@@ -101,7 +102,7 @@ def _refuse_what_changed(use_case: UseCase, then: Calendar | None, now: Calendar
         )
     before, after = ({date for date in each.dates if date <= newest} for each in (then, now))
     changed = {"added": after - before, "taken out": before - after}
-    if words := [f"{what}: {_named(dates)}" for what, dates in changed.items() if dates]:
+    if words := [f"{what}: {first_of(sorted(dates), _NAMED_DATES)}" for what, dates in changed.items() if dates]:
         file = use_case.folder / CALENDAR_FILE
         raise DeclarationError(
             f"{file} differs up to {newest}, the newest date that was landed ({'; '.join(words)}), and published dates "
@@ -110,15 +111,11 @@ def _refuse_what_changed(use_case: UseCase, then: Calendar | None, now: Calendar
         )
 
 
-def _named(dates: Collection[dt.date]) -> str:
-    more = f" and {len(dates) - _NAMED_DATES} more" if len(dates) > _NAMED_DATES else ""
-    return ", ".join(str(date) for date in sorted(dates)[:_NAMED_DATES]) + more
-
-
 def _refuse_lost_dates(use_case: UseCase, now: Calendar, landed: Collection[dt.date]) -> None:
     if lost := [date for date in landed if date not in now]:
         raise DeclarationError(
-            f"landed as batch dates of {use_case.name}, and none any more: {_named(lost)}; these are {now.words}",
+            f"landed as batch dates of {use_case.name}, and none any more: {first_of(lost, _NAMED_DATES)}; these are "
+            f"{now.words}",
             remedy=_remedy(use_case),
         )
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nightshift.catalogue import dbt_sources
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import Settings, get_settings
 from nightshift.ledger.label_maturity import recorded
 from tests.end_to_end.loans.sample_source import loans
-from tests.end_to_end.test_parcels import INGEST, deliver, run
+from tests.end_to_end.test_parcels import INGEST, deliver, drop_in, run
 from training.data.point_in_time_rows import read
 
 if TYPE_CHECKING:
@@ -27,11 +25,7 @@ DELIVERED = dt.date(2024, 4, 19)
 
 @pytest.fixture
 def use_case(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UseCase:
-    """The use case of this folder, dropped into a folder of use cases."""
-    shutil.copytree(Path(__file__).parent / "loans", tmp_path / "use_cases" / "loans")
-    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
-    get_settings.cache_clear()
-    dbt_sources.generated(get_settings()).write()
+    drop_in("loans", tmp_path / "use_cases", monkeypatch)
     return UseCase.load("loans", get_settings())
 
 

@@ -22,13 +22,17 @@ INGEST = (("spark_jobs.land",), ("spark_jobs.refine",), ("spark_jobs.features",)
 NIGHT = (*INGEST, ("scoring.score",), ("spark_jobs.marts",))
 
 
-@pytest.fixture
-def parcels(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UseCase:
-    """The use case of this folder, dropped into a folder of use cases."""
-    shutil.copytree(Path(__file__).parent / "parcels", tmp_path / "use_cases" / "parcels")
-    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(tmp_path / "use_cases"))
+def drop_in(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a use case of this folder the only one."""
+    shutil.copytree(Path(__file__).parent / name, folder / name)
+    monkeypatch.setenv("NIGHTSHIFT_USE_CASES_DIR", str(folder))
     get_settings.cache_clear()
     dbt_sources.generated(get_settings()).write()
+
+
+@pytest.fixture
+def parcels(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UseCase:
+    drop_in("parcels", tmp_path / "use_cases", monkeypatch)
     use_case = demonstrable(get_settings(), None)
     # All tests of a session have one registry, and versions begin at 1.
     registry = client(get_settings())

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from nightshift.figures import from_json, number, to_json
+from nightshift.figures import first_of, from_json, number, to_json
 
 MOST = sys.float_info.max
 
@@ -53,3 +53,8 @@ def test_json_of_the_ledger_has_nothing_that_postgresql_refuses(home) -> None:
     # PostgreSQL writes out all 309 digits; as a whole number no fraction could be divided by it.
     most = from_json(json.dumps(int(MOST)))
     assert (type(most), most) == (float, MOST)
+
+
+def test_of_many_words_the_first_are_named_and_the_others_counted() -> None:
+    assert (first_of([], 2), first_of([1, 2], 2)) == ("", "1, 2")
+    assert first_of("abcd", 2, "; ") == "a; b and 2 more"

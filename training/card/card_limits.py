@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightshift.figures import share
+from nightshift.figures import first_of, share
 from training.judging.slice_measures import SMALLEST_CLASS
 
 if TYPE_CHECKING:
@@ -74,10 +74,9 @@ def _of_parts(card: Card) -> Iterator[str]:
     if card.is_binary and not training.fairness:
         yield "No attribute of people is declared, so nothing shows whether groups of people are treated alike."
     if unjudged := card.unjudged:
-        more = f" and {len(unjudged) - _NAMED} more" if len(unjudged) > _NAMED else ""
         yield (
             f"Too few test rows (under {training.smallest_slice}{_of_classes(card)}) to judge by themselves: "
-            f"{'; '.join(unjudged[:_NAMED])}{more}."
+            f"{first_of(unjudged, _NAMED, '; ')}."
         )
 
 
@@ -99,7 +98,7 @@ def _of_data(card: Card) -> Iterator[str]:
     if moved:
         yield (
             f"Between train and test these features became another population (index above {ANOTHER_POPULATION}): "
-            f"{', '.join(moved[:_NAMED])}{f' and {len(moved) - _NAMED} more' if len(moved) > _NAMED else ''}."
+            f"{first_of(moved, _NAMED)}."
         )
     if card.skew is None or not card.skew.rows:
         yield "No scored date could be compared: whether scoring sees the same values as training is not shown yet."

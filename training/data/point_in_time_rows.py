@@ -25,7 +25,7 @@ from nightshift.declarations.score_names import FEATURE_TABLE
 from nightshift.declarations.tables import PARTITION
 from nightshift.declarations.training_section import Sampling
 from nightshift.errors import DataError, DeclarationError, MissingError
-from nightshift.figures import amount
+from nightshift.figures import amount, first_of
 from training.data.declaration_checks import LABEL, WEIGHT, carried_columns, check_declarations
 from training.data.labels import CAME, LabelDates, labelled
 
@@ -189,10 +189,9 @@ def _say_left_out(rows: Rows) -> None:
     if not rows.left_out:
         return
     named = [f"{date} ({rows.came[date]} of {rows.coverage[date][0]} known)" for date in rows.left_out]
-    more = f" and {len(named) - NAMED_DATES} more" if len(named) > NAMED_DATES else ""
     log.warning(
-        "left out until their maturity has passed, as cases whose label is known early are unlike the others: %s%s",
-        ", ".join(named[:NAMED_DATES]), more,
+        "left out until their maturity has passed, as cases whose label is known early are unlike the others: %s",
+        first_of(named, NAMED_DATES),
     )  # fmt: skip
 
 

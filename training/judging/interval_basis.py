@@ -14,6 +14,7 @@ from nightshift.declarations.training_section import (
     FEWEST_UNITS,
     TOO_FEW_DATES,
 )
+from nightshift.figures import amount
 
 if TYPE_CHECKING:
     from nightshift.declarations.training_section import Training
@@ -68,7 +69,7 @@ class IntervalBasis:
             )
         if self.unit == BATCH_DATE:
             return (
-                f"{self.dates} batch date{'s' if self.dates > 1 else ''} of the test period have rows, and to tell how "
+                f"{amount(self.dates, 'batch date')} of the test period have rows, and to tell how "
                 f"far chance moves a measure {FEWEST_TEST_DAYS} are needed: {TOO_FEW_DATES}"
             )
         return (
@@ -83,7 +84,7 @@ class IntervalBasis:
         """In two sentences: what the intervals rest on, and what they do not cover."""
         if not self.is_known:
             return f"No interval could be computed: {self.lacking}."
-        dates = f"{self.dates} batch date{'s' if self.dates > 1 else ''}"
+        dates = amount(self.dates, "batch date")
         if self.unit == BATCH_DATE:
             return (
                 f"Intervals rest on {self.groups} groups of neighbouring batch dates, {dates} in all. They do not "
