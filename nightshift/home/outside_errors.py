@@ -27,6 +27,7 @@ from nightshift.errors import (
     StoreUnreachableError,
     TemporaryError,
 )
+from nightshift.storage import StoreError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # A person must act. Whatever else a disk or a network share says may be over at the next look.
@@ -230,6 +231,8 @@ def _of_system(error: BaseException, library: Any) -> NightshiftError | None:
         return ResourcesError("this process ran out of memory", remedy=f"give it more, then {_AGAIN}")
     if not isinstance(error, OSError):
         return None
+    if isinstance(error, StoreError):
+        return unusable("the object store can't be used", error, _AGAIN)
     if error.errno in _FULL | _PASSING:
         # Not its name, which may hold a value of a person.
         return unusable("a file can't be used", OSError(error.errno, error.strerror), _AGAIN)
