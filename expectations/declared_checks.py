@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import great_expectations.expectations as gxe
 
 from expectations.blocks_or_warns import blocks, warns
+from nightshift.declarations.score_names import SCORES
 from nightshift.declarations.tables import PARTITION, Column, Table
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def declared(table: Table, expected_rows: int | None) -> Iterator[Expectation]:
     if expected_rows == 0:
         return
     yield _unique_keys(table)
+    if table.short_name == SCORES:
+        yield _one_model()
     for column in table.data_columns:
         yield from _column(table, column)
 
@@ -58,6 +61,18 @@ def _unique_keys(table: Table) -> Expectation:
         consequence, why = blocks, f"The grain is {table.grain}; a doubled key doubles whatever is summed over it."
     columns = [PARTITION, *table.keys]
     return consequence(gxe.ExpectCompoundColumnsToBeUnique, name="keys_are_unique", why=why, column_list=columns)
+
+
+def _one_model() -> Expectation:
+    return blocks(
+        gxe.UnexpectedRowsExpectation,
+        name="one_model_per_batch_date",
+        why="The champion of a batch date scores all of its rows; scores of two models can't be compared.",
+        unexpected_rows_query=(
+            f"SELECT {PARTITION}, min(model_version) AS one, max(model_version) AS another FROM {{batch}} "
+            f"GROUP BY {PARTITION} HAVING count(DISTINCT model_name, model_version) > 1"
+        ),
+    )
 
 
 def _column(table: Table, column: Column) -> Iterator[Expectation]:

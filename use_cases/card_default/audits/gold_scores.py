@@ -26,15 +26,6 @@ def expectations(table: Table, dates: BatchDates) -> Iterator[Expectation]:
             "GROUP BY batch_date HAVING count(*) > 50 AND max(probability) - min(probability) < 0.1"
         ),
     )
-    yield blocks(
-        gxe.UnexpectedRowsExpectation,
-        name="one_model_per_batch_date",
-        why="A batch date is scored by one model version.",
-        unexpected_rows_query=(
-            "SELECT batch_date, min(model_version) AS one, max(model_version) AS another FROM {batch} "
-            "GROUP BY batch_date HAVING count(DISTINCT model_name, model_version) > 1"
-        ),
-    )
     yield warns(
         gxe.UnexpectedRowsExpectation,
         name="mean_probability_is_plausible",
