@@ -1,4 +1,4 @@
-"""Files on a disk of this machine, or on one that it mounts; keys are absolute paths."""
+"""FileStore on a disk of this machine, or on one that it mounts; keys are absolute paths."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import IO
 
 from typing_extensions import override
 
-from nightshift.storage.files import File, Files
+from nightshift.storage.files import File, FileStore
 
 # A file on its way to its name; whoever lists a folder does not see it.
 _UNFINISHED = ".unfinished"
 
 
-class Disk(Files):
-    """Files by their absolute paths."""
+class Disk(FileStore):
+    """FileStore by their absolute paths."""
 
     @override
     def find(self, key: str) -> File | None:
@@ -98,7 +98,7 @@ class Disk(Files):
                 os.close(number)
 
 
-FILES = Disk()
+DISK = Disk()
 
 
 def _refused(error: OSError) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO, Protocol
 
 # Readers look at files in pieces of this size, in bytes.
-CHUNK = 2**20
+PIECE = 2**20
 
 
 class StoreError(OSError):
@@ -40,7 +40,7 @@ class File:
     modified: dt.datetime
 
 
-class Files(Protocol):
+class FileStore(Protocol):
     """A place of files; keys are paths below it, with slashes. Whatever can't be done raises an OSError."""
 
     def find(self, key: str) -> File | None:

@@ -12,7 +12,7 @@ from typing import IO
 
 from nightshift.errors import SettingsError
 from nightshift.storage import disk
-from nightshift.storage.files import CHUNK, File, Files
+from nightshift.storage.files import PIECE, File, FileStore
 
 _SPARK_SCHEMES = {"s3": "s3a"}
 
@@ -123,7 +123,7 @@ class Location:
     def chunks(self) -> Iterator[bytes]:
         """The file, piece by piece."""
         with self.open() as stream:
-            while chunk := stream.read(CHUNK):
+            while chunk := stream.read(PIECE):
                 yield bytes(chunk)
 
     def writing(self) -> AbstractContextManager[IO[bytes]]:
@@ -171,9 +171,9 @@ class Location:
         self._files.flush(self._key)
 
     @property
-    def _files(self) -> Files:
+    def _files(self) -> FileStore:
         if not self.is_remote:
-            return disk.FILES
+            return disk.DISK
         from nightshift.storage import object_store
 
         return object_store.opened(self._bucket, self.query, os.getpid())

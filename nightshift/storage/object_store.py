@@ -1,4 +1,4 @@
-"""Files in an object store, by obstore."""
+"""FileStore in an object store, by obstore."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from typing_extensions import override
 
-from nightshift.storage.files import File, Files, StoreError, StoreRefusedError
+from nightshift.storage.files import File, FileStore, StoreError, StoreRefusedError
 
 # A store that hiccups for a minute is waited for.
 RETRIES = 12
@@ -23,7 +23,7 @@ _SIZE_OF_A_LISTING = 1000
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
-class Bucket(Files):
+class Bucket(FileStore):
     """The files of one bucket or container."""
 
     def __init__(self, url: str, query: str) -> None:

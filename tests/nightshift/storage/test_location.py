@@ -1,4 +1,4 @@
-"""Files by path and by URL: the same calls, the same answers."""
+"""FileStore by path and by URL: the same calls, the same answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from nightshift.errors import SettingsError, StoreUnreachableError
 from nightshift.home.outside_errors import explained, unusable
 from nightshift.storage import Location, StoreError
-from nightshift.storage.files import CHUNK
+from nightshift.storage.files import PIECE
 
 KEYS = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ODD_NAMES = ("a b.csv", "ä#1.csv", "50%20.csv", "a+b=c&d.csv", "x*y[1]?.csv", "batch_date=2024-01-01")
@@ -85,11 +85,11 @@ def test_a_large_file_goes_in_pieces(place: Location) -> None:
     pieces = 25
     with (place / "large").writing() as stream:
         for number in range(pieces):
-            stream.write(bytes([number]) * CHUNK)
+            stream.write(bytes([number]) * PIECE)
     assert [chunk[:1] for chunk in (place / "large").chunks()] == [bytes([number]) for number in range(pieces)]
 
 
-@pytest.mark.parametrize("size", [10, 30 * CHUNK])
+@pytest.mark.parametrize("size", [10, 30 * PIECE])
 def test_a_write_that_fails_leaves_what_was_there(place: Location, size: int) -> None:
     """Nobody sees half of a file, and no rest is listed."""
     (place / "file").write(b"before")
