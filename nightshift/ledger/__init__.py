@@ -1,10 +1,10 @@
 """What happened to each batch: kept in PostgreSQL, one row per attempt, table and batch date.
 
-The only SQL on it is in this room; others get plain values. `ledger_tables` defines it, `schema` makes and migrates it,
-`attempts` writes entries, and a module per subject reads them: `entries`, `landings`, `scores`, `row_origins`. What
-people decided is in `model_decisions`, `row_decisions` and `erasures`, and what trainings saw of labels in
-`label_maturity`. `row_accounting` balances rows that went in with rows that came out, and `advisory_locks` keeps
-processes apart. Rows themselves are in `lake`.
+The only SQL on it is in this room; others get plain values. `ledger_tables` defines it, `database_engine` connects and
+migrates, `attempts` writes entries, and a module per subject reads them: `entries`, `landings`, `scores`,
+`row_origins`. What people decided is in `model_decisions`, `row_decisions` and `erasures`, and what trainings saw of
+labels in `label_maturity`. `row_accounting` balances rows that went in with rows that came out, and `advisory_locks`
+keeps processes apart. Rows themselves are in `lake`.
 """
 
 from nightshift.ledger.attempts import Attempt, Overtaking, attempt

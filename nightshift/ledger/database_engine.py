@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from nightshift.figures import from_json, to_json
 from nightshift.home.postgres_server import CONNECT_SECONDS, database_url
 from nightshift.home.settings import get_settings
+from nightshift.ledger.direct_connection import refuse_pooler
 
 # One lock number for changing the schema, so that jobs starting together don't race.
 SCHEMA_LOCK = 72_416
@@ -29,7 +30,11 @@ CONNECT_ARGUMENTS = {
 
 @functools.cache
 def engine() -> sa.Engine:
-    """The ledger's engine; brings the schema up to date where it is older than the code."""
+    """The ledger's engine; brings the schema up to date where it is older than the code.
+
+    Raises:
+        SettingsError: if it leads to a pooler that shares connections.
+    """
     made = sa.create_engine(
         database_url(get_settings(), "ledger"),
         pool_pre_ping=True,
@@ -38,6 +43,8 @@ def engine() -> sa.Engine:
         json_serializer=to_json,
         json_deserializer=from_json,
     )
+    if get_settings().database_url:
+        refuse_pooler(made)
     with made.begin() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
         upgrade(connection)
