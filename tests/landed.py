@@ -71,10 +71,11 @@ def landed(spark: SparkSession, home: Settings, landed_lakes: Path) -> Landed:
                 f"{name} has no sample source, so nobody can test what its features see of the future: write "
                 f"{use_case.folder}/sample_source.py with deliver(…) and name it in use_case.yaml (docs/known-then.md)"
             )
-        if (kept := landed_lakes / name).is_dir():
+        dates = deliveries_for(catalog)
+        # A use case of a test may have that name, too, with other batch dates.
+        if (kept := landed_lakes / f"{name} {dates}").is_dir():
             shutil.copytree(kept, home.lake)
             return catalog
-        dates = deliveries_for(catalog)
         source = load_module(use_case, use_case.sample_source)
         getattr(source, "deliver_few", source.deliver)(use_case, dates, home.landing)
         land(Job("land", use_case, catalog, dates, "test"), argparse.Namespace())

@@ -79,7 +79,7 @@ def plant_window_with_tomorrow(use_cases: Copy) -> None:
     )
     use_cases.patch(
         "flight_delays/dbt/models/staging/stg_flight_delays__outcomes.sql",
-        "where {{ nightshift.batch_dates(days_before=nightshift.lookback_days() - 1) }}",
+        "where {{ nightshift.lookback_dates() }}",
         "where batch_date <= date_add({{ nightshift.date_literal('last_date') }}, 1)",
     )
 
