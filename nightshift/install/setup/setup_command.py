@@ -25,9 +25,13 @@ def setup(settings: Settings, force: bool) -> None:
     settings.toolchain_dir.mkdir(parents=True, exist_ok=True)
     chosen = _java(settings)
     terminal.echo(f"[2/3] JARs: {settings.toolchain_dir / 'jars'}")
-    files = jars.fetch_jars(settings.project_dir / "jars.lock", settings.toolchain_dir / "jars", _step)
+    lock = settings.project_dir / "jars.lock"
+    files = jars.fetch_jars(lock, settings.toolchain_dir / "jars", _step)
     _step(f"{len(files)} files, SHA-256 as in jars.lock")
-    _archive(settings, chosen, [str(file) for file in files], force)
+    paths: dict[str | None, list[str]] = {}
+    for jar, file in zip(jars.read_lock(lock), files, strict=True):
+        paths.setdefault(jar.store, []).append(str(file))
+    _archive(settings, chosen, paths[None], paths.get("s3", []), force)
     terminal.echo("This machine is ready. `nightshift doctor` checks it again at any time.", fg="green")
 
 
@@ -41,19 +45,30 @@ def _java(settings: Settings) -> java.Java:
     return chosen
 
 
-def _archive(settings: Settings, chosen: java.Java, files: list[str], force: bool) -> None:
-    """Record the archive unless the one that is there fits; without one, jobs are slower and correct."""
+def _archive(settings: Settings, chosen: java.Java, files: list[str], s3_files: list[str], force: bool) -> None:
+    """Record the archive unless the one that is there fits; without one, jobs are slower and correct.
+
+    Args:
+        settings: of the checkout.
+        chosen: the Java that records it.
+        files: JARs of every session; the archive is of these.
+        s3_files: those that an object store adds behind them.
+        force: record it in any case.
+    """
     terminal.echo("[3/3] Class-data archive, which halves the start of every Spark job")
     paths = [Path(file) for file in files]
     key = jvm_class_archive.archive_key(chosen, paths)
     known = Toolchain.load(settings)
     if not force and known and known.archive_key == key and known.archive and Path(known.archive).is_file():
         options = jvm_class_archive.options_with(Path(known.archive))
-        known.model_copy(update={"jars": files, "driver_java_options": options}).save(settings.toolchain_dir)
+        found = {"jars": files, "s3_jars": s3_files, "driver_java_options": options}
+        known.model_copy(update=found).save(settings.toolchain_dir)
         _step(f"{known.archive} fits")
         return
     # Usable at once, and if the recording fails.
-    toolchain = Toolchain(java_home=str(chosen.home), jars=files, driver_java_options=" ".join(SHORT_RUN_OPTIONS))
+    toolchain = Toolchain(
+        java_home=str(chosen.home), jars=files, s3_jars=s3_files, driver_java_options=" ".join(SHORT_RUN_OPTIONS)
+    )
     toolchain.save(settings.toolchain_dir)
     _step("recording it from a small application (half a minute) ...")
     started = time.monotonic()

@@ -18,12 +18,17 @@ SHORT_RUN_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:Reserve
 
 
 class Toolchain(BaseModel):
-    """Java, JARs in the order of the class path, and the JVM flags of every driver."""
+    """Java, JARs in the order of the class path, and the JVM flags of every driver.
+
+    Attributes:
+        s3_jars: those that only a session needs which reads or writes an object store.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     java_home: str
     jars: list[str]
+    s3_jars: list[str] = []
     driver_java_options: str
     archive: str | None = None
     archive_key: str | None = None
