@@ -12,12 +12,12 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightshift.errors import InstallationError
 from nightshift.home import scratch
 from nightshift.home.settings import Settings
-from nightshift.home.variables import spark_conf
+from nightshift.home.variables import spark_conf, spark_s3
 from nightshift.ledger.code_of_attempt import BAKED, version_in
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def session(app_name: str, settings: Settings, overrides: Mapping[str, str] | No
     builder = SparkSession.builder.appName(app_name).master(settings.spark_master)
     for key, value in _configuration(settings, overrides or {}).items():
         builder = builder.config(key, value)
-    with _secret_in_a_file(settings):
+    with _secret_in_a_file(settings), _jars_behind_all_others(settings):
         made = builder.getOrCreate()
     if pages := settings.spark_public_url:
         log.info("Spark: %s/app/?appId=%s", pages, made.sparkContext.applicationId)
@@ -113,6 +113,21 @@ def _secret_in_a_file(settings: Settings) -> Iterator[None]:
             yield
         finally:
             del os.environ["SPARK_CONF_DIR"]
+
+
+@contextlib.contextmanager
+def _jars_behind_all_others(settings: Settings) -> Iterator[None]:
+    """Let a driver that starts find an object store's JARs at the end of its class path.
+
+    In front they would make it another class path than that of the class-data archive, which would then be ignored.
+    """
+    jars = _s3_jars(settings)
+    if jars:
+        os.environ["SPARK_DIST_CLASSPATH"] = ":".join(jars)
+    try:
+        yield
+    finally:
+        os.environ.pop("SPARK_DIST_CLASSPATH", None)
 
 
 def refuse_other_code(spark: SparkSession, settings: Settings) -> None:
@@ -166,6 +181,8 @@ def _told_while_waiting() -> Iterator[None]:
 def _configuration(settings: Settings, overrides: Mapping[str, str]) -> dict[str, str]:
     """All that Spark is told; what a person says is refused where the settings are read, if it could change rows."""
     own = SPARK_SETTINGS | _machine_settings(settings)
+    if _uses_s3(settings):
+        own |= spark_s3.pairs(os.environ)
     said = (spark_conf.pairs(settings.spark_conf) if settings.spark_conf else {}) | dict(overrides)
     for key in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
         # Of two options that say the same, the JVM takes the last.
@@ -178,10 +195,7 @@ def _configuration(settings: Settings, overrides: Mapping[str, str]) -> dict[str
 
 def _machine_settings(settings: Settings) -> dict[str, str]:
     """Class path, Java options and memory, from what set-up found on this machine."""
-    file = settings.toolchain_dir / "toolchain.json"
-    if not file.is_file():
-        raise InstallationError(f"{file} is missing: run `make setup` (it fetches the JARs and chooses a Java)")
-    toolchain = json.loads(file.read_text(encoding="utf-8"))
+    toolchain = _toolchain(settings)
     os.environ["JAVA_HOME"] = toolchain["java_home"]
     log4j = importlib.resources.files("nightshift") / "log4j2.properties"
     quiet = f"{JAVA_OPTIONS} -Dlog4j2.configurationFile=file:{log4j}"
@@ -202,8 +216,33 @@ def _machine_settings(settings: Settings) -> dict[str, str]:
         return machine | LOCAL_SETTINGS
     # Executors live on machines that have the same image, and do more than a driver does: the JVM's own collector and
     # compiler there.
-    executors = {"spark.executor.extraClassPath": class_path, "spark.executor.extraJavaOptions": quiet}
+    executors = {
+        "spark.executor.extraClassPath": ":".join((class_path, *_s3_jars(settings))),
+        "spark.executor.extraJavaOptions": quiet,
+    }
     return machine | CLUSTER_SETTINGS | executors
+
+
+def _toolchain(settings: Settings) -> dict[str, Any]:
+    """What set-up found (nightshift.install.setup.toolchain)."""
+    file = settings.toolchain_dir / "toolchain.json"
+    if not file.is_file():
+        raise InstallationError(f"{file} is missing: run `make setup` (it fetches the JARs and chooses a Java)")
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _s3_jars(settings: Settings) -> list[str]:
+    """JARs of the object store, where a setting names one."""
+    if not _uses_s3(settings):
+        return []
+    found = _toolchain(settings).get("s3_jars")
+    if not found:
+        raise InstallationError("the JARs that read s3:// are missing: run `make setup`, which fetches them")
+    return list(found)
+
+
+def _uses_s3(settings: Settings) -> bool:
+    return spark_s3.is_needed((settings.lake_url, settings.archive_url, settings.landing_url))
 
 
 def _is_local(settings: Settings) -> bool:

@@ -29,7 +29,10 @@ _FORMS: dict[str, Callable[[str], str]] = {
     "mlflow_public_url": setting_values.server,
     "pages_public_url": setting_values.server,
     "spark_public_url": setting_values.server,
-    "landing_url": setting_values.landing,
+    "lake_url": setting_values.location_for_all,
+    "archive_url": setting_values.location_for_all,
+    "landing_url": setting_values.location,
+    "pages_url": setting_values.location_for_all,
     "mlflow_tracking_uri": setting_values.server,
     "spark_master": setting_values.spark_master,
     "spark_driver_memory": setting_values.memory,
@@ -77,10 +80,21 @@ class Settings(BaseSettings):
         description="Folder of files that are named like settings, as Docker and Kubernetes mount secrets: "
         "`nightshift_database_url` holds what NIGHTSHIFT_DATABASE_URL would. A variable counts before a file.",
     )
+    lake_url: str | None = Field(
+        None,
+        description="Where tables lie: an absolute path, a file:// URL, or an object store like s3://bucket/lake "
+        "(docs/storage.md). Unset: the folder of this home.",
+    )
+    archive_url: str | None = Field(
+        None, description="Where landed files are kept; a location like NIGHTSHIFT_LAKE_URL. Unset: the home's folder."
+    )
     landing_url: str | None = Field(
         None,
         description="Where deliveries arrive: an absolute path, a file:// URL, or an object store like "
         "s3://bucket/landing. Unset: the folder of this home.",
+    )
+    pages_url: str | None = Field(
+        None, description="Where reports of audits are; a location like NIGHTSHIFT_LAKE_URL. Unset: the home's folder."
     )
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow server, like https://mlflow.company. Unset: the embedded database of this home."

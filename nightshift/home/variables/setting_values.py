@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 # Object stores that landing reads (nightshift.ingest.delivery.file_store).
 STORES = ("s3", "gs", "abfs", "abfss", "hdfs")
+# Those that Spark and delta-rs can be told to use; all but the first are untested.
+STORES_OF_TABLES = ("s3://", "gs://", "abfss://")
 _MEMORY = re.compile(r"(\d+)\s*([mgt])(?:i?b)?", re.IGNORECASE)
 _MEGABYTES = {"m": 1, "g": 1024, "t": 1024**2}
 # Below 450 MB Spark itself refuses to start.
@@ -90,7 +92,7 @@ def _check_folder(path: Path) -> None:
         raise ValueError(f"{_is(str(path))}, and {_name(above)} is no folder: name one, or one that can be made")
 
 
-def landing(text: str) -> str:
+def location(text: str) -> str:
     """One place that does not depend on where a program runs: an absolute path, or the URL of an object store."""
     if _UNREADABLE.search(text):
         raise ValueError("holds a line break or another character that can't be seen: remove it")
@@ -111,6 +113,22 @@ def landing(text: str) -> str:
             f"{', '.join(f'{store}://bucket/…' for store in STORES)}"
         )
     return f"{parts.scheme}{text[len(parts.scheme) :]}"
+
+
+def location_for_all(text: str) -> str:
+    """A location that Spark and delta-rs use as well: what a store's URL would say behind ``?``, they don't read."""
+    found = location(text)
+    if "://" in found and not found.startswith(STORES_OF_TABLES):
+        raise ValueError(
+            f"{_is(text)}, and tables lie in no such store: known are an absolute path, file:///…, "
+            f"{', '.join(f'{store}bucket/…' for store in STORES_OF_TABLES)}"
+        )
+    if "://" in found and re.search(r"[?#%]", found):
+        raise ValueError(
+            f"{_is(text)}: write it without ?, # and %, like s3://bucket/lake; the address of a store is told as "
+            "AWS_ENDPOINT_URL"
+        )
+    return found.rstrip("/") or "/"
 
 
 def holds_credentials(url: str) -> bool:

@@ -16,6 +16,12 @@ SAID_ELSEWHERE = {
     "spark.master": "NIGHTSHIFT_SPARK_MASTER says it",
     "spark.driver.memory": "NIGHTSHIFT_SPARK_DRIVER_MEMORY says it",
     "spark.local.dir": "SPARK_LOCAL_DIRS says it",
+    # One store and one key for Spark and delta-rs; and Spark shows its configuration.
+    "spark.hadoop.fs.s3a.endpoint": "AWS_ENDPOINT_URL says it",
+    "spark.hadoop.fs.s3a.endpoint.region": "AWS_REGION says it",
+    "spark.hadoop.fs.s3a.access.key": "AWS_ACCESS_KEY_ID says it",
+    "spark.hadoop.fs.s3a.secret.key": "AWS_SECRET_ACCESS_KEY says it",
+    "spark.hadoop.fs.s3a.session.token": "AWS_SESSION_TOKEN says it",
 }
 JAVA_OPTION_KEYS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
 # Below 450 MB Spark refuses to start.
@@ -93,9 +99,8 @@ _KEYS: dict[re.Pattern[str], tuple[str, tuple[str, ...]]] = {
         "not empty",
         (
             *("spark.driver.host", "spark.driver.bindAddress", "spark.authenticate.secret*", "spark.yarn.queue"),
-            *("spark.hadoop.fs.s3a.endpoint", "spark.hadoop.fs.s3a.endpoint.region", "spark.hadoop.fs.s3a.access.key"),
-            *("spark.hadoop.fs.s3a.secret.key", "spark.hadoop.fs.s3a.session.token", "spark.kerberos.*"),
-            *("spark.kubernetes.namespace", "spark.kubernetes.container.image*", "spark.kubernetes.authenticate.*"),
+            *("spark.kerberos.*", "spark.kubernetes.namespace"),
+            *("spark.kubernetes.container.image*", "spark.kubernetes.authenticate.*"),
             *("spark.kubernetes.executor.*", "spark.kubernetes.node.selector.*", "spark.kubernetes.context"),
             *JAVA_OPTION_KEYS,
         ),
