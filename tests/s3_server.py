@@ -49,7 +49,7 @@ class S3Server:
     folder: Path
     program: str | None = None
     port: int = field(default_factory=free_port)
-    key: str = "tests"
+    key: str = field(default_factory=lambda: uuid.uuid4().hex[:20])
     secret: str = field(default_factory=lambda: uuid.uuid4().hex)
     _process: subprocess.Popen[bytes] | None = None
 
