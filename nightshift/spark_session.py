@@ -122,12 +122,14 @@ def _jars_behind_all_others(settings: Settings) -> Iterator[None]:
     In front they would make it another class path than that of the class-data archive, which would then be ignored.
     """
     jars = _s3_jars(settings)
-    if jars:
-        os.environ["SPARK_DIST_CLASSPATH"] = ":".join(jars)
+    if not jars:
+        yield
+        return
+    os.environ["SPARK_DIST_CLASSPATH"] = ":".join(jars)
     try:
         yield
     finally:
-        os.environ.pop("SPARK_DIST_CLASSPATH", None)
+        del os.environ["SPARK_DIST_CLASSPATH"]
 
 
 def refuse_other_code(spark: SparkSession, settings: Settings) -> None:
@@ -182,7 +184,7 @@ def _configuration(settings: Settings, overrides: Mapping[str, str]) -> dict[str
     """All that Spark is told; what a person says is refused where the settings are read, if it could change rows."""
     own = SPARK_SETTINGS | _machine_settings(settings)
     if _uses_s3(settings):
-        own |= spark_s3.pairs(os.environ)
+        own |= spark_s3.pairs()
     said = (spark_conf.pairs(settings.spark_conf) if settings.spark_conf else {}) | dict(overrides)
     for key in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
         # Of two options that say the same, the JVM takes the last.

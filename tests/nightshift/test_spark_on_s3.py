@@ -158,12 +158,19 @@ def wait(process: subprocess.Popen[str], until: Callable[[], bool]) -> None:
     ],
     ids=["Amazon's", "a region", "another store", "of S3 alone"],
 )
-def test_the_variables_of_the_store_say_where_it_is(variables: dict[str, str], expected: dict[str, str]) -> None:
+def test_the_variables_of_the_store_say_where_it_is(
+    variables: dict[str, str], expected: dict[str, str], s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in s3.variables.keys() - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     prefix = "spark.hadoop.fs.s3a."
-    found = spark_s3.pairs(variables | {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "s3cret"})
+    found = spark_s3.pairs()
     names = ("endpoint", "endpoint.region", "path.style.access", "connection.ssl.enabled")
     assert {name: found[prefix + name] for name in names if prefix + name in found} == expected
-    assert "s3cret" not in str(found)
+    assert s3.key not in str(found)
+    assert s3.secret not in str(found)
 
 
 @pytest.mark.parametrize("name", ["LAKE_URL", "ARCHIVE_URL", "LANDING_URL", None])

@@ -6,7 +6,8 @@ look for credentials themselves, where the store's other libraries look for them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 SCHEME = "s3://"
@@ -45,7 +46,7 @@ def is_needed(locations: Iterable[str | None]) -> bool:
     return any(location is not None and location.startswith(SCHEME) for location in locations)
 
 
-def pairs(environment: Mapping[str, str]) -> dict[str, str]:
+def pairs() -> dict[str, str]:
     """Spark's configuration for the store that the environment names; Amazon's own where it names none."""
     found = {
         "spark.hadoop.fs.s3a.aws.credentials.provider": ",".join(_PROVIDERS),
@@ -55,8 +56,8 @@ def pairs(environment: Mapping[str, str]) -> dict[str, str]:
         **_COMMITTER,
         **_PATIENCE,
     }
-    endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
-    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if endpoint:
         is_encrypted = urlsplit(endpoint).scheme != "http"
         found |= {
