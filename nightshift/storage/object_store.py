@@ -20,7 +20,6 @@ RETRIES = 12
 _RETRY_SECONDS = 180
 _CONNECT_SECONDS = 5
 _SIZE_OF_A_LISTING = 1000
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 class Bucket(FileStore):
@@ -193,7 +192,12 @@ def _endpoint(query: str) -> dict[str, str]:
 
 def _is_http(query: str) -> bool:
     """Whether the endpoint is named as one without encryption; who names it so need not allow it once more."""
-    named = _endpoint(query).get("endpoint") or os.environ.get(_ENDPOINTS[0]) or os.environ.get(_ENDPOINTS[1]) or ""
+    named = (
+        _endpoint(query).get("endpoint")
+        or os.environ.get("AWS_ENDPOINT_URL_S3")
+        or os.environ.get("AWS_ENDPOINT_URL")
+        or ""
+    )
     return named.startswith("http://")
 
 
