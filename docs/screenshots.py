@@ -24,6 +24,7 @@ from nightshift.home.settings import get_settings
 from nightshift.install.services.airflow_api import AirflowApi
 from nightshift.install.services.airflow_env import connection_info
 from nightshift.install.services.start import Addresses, addresses
+from nightshift.storage import Location
 
 IMAGES = Path(__file__).parent / "images"
 QUIET = [
@@ -53,7 +54,7 @@ def main() -> None:
         page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
         _airflow(page, places, use_case)
         _keep(page, "mlflow_model", f"{places.mlflow}/#/models/{use_case.model_name}", settled_ms=10_000)
-        _keep(page, "data_docs", f"{places.data_docs}/{_newest_report(home.data_docs).as_posix()}")
+        _keep(page, "data_docs", f"{places.data_docs}/{_newest_report(home.data_docs)}")
         browser.close()
 
 
@@ -104,12 +105,12 @@ def _backfill_dialog(page: Page, use_case: UseCase) -> None:
     page.keyboard.press("Escape")
 
 
-def _newest_report(folder: Path) -> Path:
+def _newest_report(folder: Location) -> str:
     """The newest audit report, relative to the folder that is served."""
-    reports = [page for page in folder.rglob("*.html") if page.stem.endswith(("-passed", "-failed"))]
+    reports = [page for page in folder.walk() if page.name.endswith(("-passed.html", "-failed.html"))]
     if not reports:
         raise MissingError(f"there is no audit report in {folder} yet: run `make demo` first")
-    return max(reports, key=lambda report: report.stat().st_mtime).relative_to(folder)
+    return max(reports, key=lambda report: report.modified).name
 
 
 def _keep(page: Page, name: str, address: str | None = None, settled_ms: int = SETTLED_MS) -> None:

@@ -13,10 +13,12 @@ if __name__ == "__main__":
     entry.start()
 
 import argparse
+import contextlib
 import datetime as dt
 import logging
 import sys
 from collections.abc import Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nightshift")
 LINES_NAMED = 20
+PAGES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -195,9 +198,21 @@ def _remove_archived(wish: Wish, report: Mapping[str, Any]) -> None:
 
 def _remove_pages(wish: Wish) -> None:
     """Audit pages show examples; those that show the person go."""
-    for page in (wish.catalog.use_case.home.data_docs / wish.catalog.use_case.name).rglob("*"):
-        if page.is_file() and wish.token.encode() in page.read_bytes():
-            page.unlink()
+    pages = wish.catalog.use_case.home.data_docs / wish.catalog.use_case.name
+    # Of a writer that was killed; a page is written in a moment.
+    pages.delete_unfinished(idle_seconds=60)
+
+    def remove(name: str) -> None:
+        page = pages / name
+        # An index may be replaced meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if wish.token.encode() in page.read():
+                page.delete()
+
+    # In a store, each page is a wait.
+    with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+        for _ in pool.map(remove, (page.name for page in pages.walk())):
+            pass
 
 
 def _wish(catalog: Catalog, arguments: argparse.Namespace, value: str | None) -> Wish:

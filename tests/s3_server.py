@@ -27,7 +27,7 @@ from typing import Any
 import filelock
 import pytest
 
-from nightshift.home.settings import PROJECT_DIR
+from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from tests.servers import free_port
 
 VERSION = "v1.8.0"
@@ -211,6 +211,14 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.variables.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+def with_pages_in_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of the test's home, with audit pages in a bucket of their own."""
+    server: S3Server = request.getfixturevalue("s3")
+    monkeypatch.setenv("NIGHTSHIFT_PAGES_URL", f"s3://{server.new_bucket()}/reports")
+    get_settings.cache_clear()
+    return get_settings()
 
 
 def _serve_moto(port: int) -> None:

@@ -7,8 +7,8 @@ without it they are bare, and they know neither a check's consequence nor the re
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from expectations.earlier_profiles import History
@@ -18,6 +18,7 @@ from expectations.pages.templates import template
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Table
 from nightshift.lake.audit_report import Check
+from nightshift.storage import Location
 
 # Written beside the page of the checks, under its name with this ending.
 PROFILE = "-profile.html"
@@ -30,7 +31,7 @@ def write_page(
     rows: int | None = None,
     profiles: Mapping[dt.date, Mapping[str, Any]] | None = None,
     history: History | None = None,
-) -> Path:
+) -> Location:
     """Write the pages of one audit, failed checks first, and list them on the use case's index.
 
     Args:
@@ -43,25 +44,30 @@ def write_page(
     """
     blocked = any(not check.passed and check.consequence == "blocks" for check in checks)
     place = table.home.data_docs / table.use_case
-    page, attempt = _new_page(place / str(dates) / table.short_name, blocked)
     common = {
         "table": table,
         "dates": dates,
-        "attempt": attempt,
         "blocked": blocked,
         "checks": sorted(checks, key=lambda check: (check.passed, check.consequence != "blocks")),
-        "audit_page": page.name,
-        "profile_page": f"{page.stem}{PROFILE}" if profiles else None,
         "index_page": "../../index.html",
     }
-    _write(page, "audit.html.j2", common | {"rows": rows})
+
+    def rendered(name: str, stem: str, attempt: int, **content: Any) -> bytes:
+        profile_page = f"{stem}{PROFILE}" if profiles else None
+        names = {"attempt": attempt, "audit_page": f"{stem}.html", "profile_page": profile_page}
+        return str(template(name).render(common | names | content)).encode()
+
+    folder = place / str(dates) / table.short_name
+    stem, attempt = _create_page(folder, blocked, functools.partial(rendered, "audit.html.j2", rows=rows))
     if profiles:
-        _write(page.with_name(f"{page.stem}{PROFILE}"), "profile.html.j2", common | filled_in(table, profiles, history))
+        shown = filled_in(table, profiles, history)
+        (folder / f"{stem}{PROFILE}").write(rendered("profile.html.j2", stem, attempt, **shown))
+    page = folder / f"{stem}.html"
     list_audit(
         Shown(
             table=table.short_name,
             dates=str(dates),
-            page=page.relative_to(place).as_posix(),
+            page=page.relative_to(place),
             blocked=blocked,
             has_profile=bool(profiles),
             warnings=sum(not check.passed and check.consequence == "warns" for check in checks),
@@ -73,20 +79,22 @@ def write_page(
     return page
 
 
-def _new_page(folder: Path, blocked: bool) -> tuple[Path, int]:
-    """A page that no other attempt has, and its number: no clock is needed, and none is overwritten."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _create_page(folder: Location, blocked: bool, content: Callable[[str, int], bytes]) -> tuple[str, int]:
+    """Write a page that no other attempt has: no clock is needed, and none is overwritten.
+
+    Args:
+        content: gives the page, by its name without the ending, and its number.
+
+    Returns:
+        Its name, without the ending, and its number.
+    """
     verdict = "failed" if blocked else "passed"
-    number = 1 + sum(1 for verdict in ("failed", "passed") for _ in folder.glob(f"*-{verdict}.html"))
+    number = 1 + sum(file.name.endswith(("-failed.html", "-passed.html")) for file in folder.files())
     while True:
-        page = folder / f"{number:03d}-{verdict}.html"
+        stem = f"{number:03d}-{verdict}"
         try:
-            page.touch(exist_ok=False)
+            (folder / f"{stem}.html").create(content(stem, number))
         except FileExistsError:
             number += 1
         else:
-            return page, number
-
-
-def _write(page: Path, name: str, content: Mapping[str, Any]) -> None:
-    page.write_text(template(name).render(content), encoding="utf-8")
+            return stem, number

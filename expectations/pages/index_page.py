@@ -11,13 +11,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from expectations.pages.templates import template
 from nightshift.declarations.tables import LAYERS
 from nightshift.home.settings import Settings
 from nightshift.ledger.advisory_locks import turn
+from nightshift.storage import Location
 
 # Audits that are listed of each table; the pages of older ones stay where they are.
 LISTED_AUDITS = 12
@@ -59,7 +59,7 @@ def list_audit(shown: Shown, home: Settings, use_case: str) -> None:
             if len(by_table[each.table]) < LISTED_AUDITS:
                 by_table[each.table].append(each)
         kept = [asdict(each) for audits in by_table.values() for each in audits]
-        _replace(_folder(home, use_case) / "index.json", json.dumps(kept, indent=1))
+        (_folder(home, use_case) / "index.json").write(json.dumps(kept, indent=1).encode())
         render(home, use_case)
 
 
@@ -71,9 +71,9 @@ def render(home: Settings, use_case: str) -> None:
         by_table[each.table].append(each)
     tables = sorted(by_table.items(), key=lambda item: (LAYERS.index(item[0].partition(".")[0]), item[0]))
     refused = sorted(_refused(folder).items(), reverse=True)
-    pages = {name: page for name, page in PAGES.items() if (folder / page).is_file()}
+    pages = {name: page for name, page in PAGES.items() if (folder / page).exists()}
     shown = {"use_case": use_case, "tables": tables, "refused": refused, "pages": pages}
-    _replace(folder / "index.html", template("index.html.j2").render(shown))
+    (folder / "index.html").write(template("index.html.j2").render(shown).encode())
     _render_all(home)
 
 
@@ -84,9 +84,7 @@ def read_refused(home: Settings, use_case: str) -> dict[str, str]:
 
 def write_refused(home: Settings, use_case: str, refused: Mapping[str, str]) -> None:
     """Keep the batch dates that are refused; call it while :func:`index_lock`."""
-    folder = _folder(home, use_case)
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "refused.json", json.dumps(dict(refused), indent=1))
+    (_folder(home, use_case) / "refused.json").write(json.dumps(dict(refused), indent=1).encode())
 
 
 @contextlib.contextmanager
@@ -101,12 +99,12 @@ def _render_all(home: Settings) -> None:
     root = home.data_docs
     # No use case's name has a dot.
     with _turn("all.use_cases"):
-        found = [_overview(index.parent) for index in sorted(root.glob("*/index.html"))]
+        found = [_overview(root / name) for name in root.folders() if (root / name / "index.html").exists()]
         found.sort(key=lambda each: (not each["refused"], not each["blocked"], each["name"]))
-        _replace(root / "index.html", template("root.html.j2").render(use_cases=found))
+        (root / "index.html").write(template("root.html.j2").render(use_cases=found).encode())
 
 
-def _overview(folder: Path) -> dict[str, Any]:
+def _overview(folder: Location) -> dict[str, Any]:
     """What the page of all use cases says of one."""
     newest: dict[str, Shown] = {}
     for each in _listed(folder):
@@ -126,26 +124,24 @@ def _beginning(reason: str) -> str:
     return "\n".join(lines[:_LINES]) + ("\n…" if len(lines) > _LINES else "")
 
 
-def _folder(home: Settings, use_case: str) -> Path:
+def _folder(home: Settings, use_case: str) -> Location:
     return home.data_docs / use_case
 
 
-def _listed(folder: Path) -> list[Shown]:
-    state = folder / "index.json"
-    return [Shown(**each) for each in json.loads(state.read_text(encoding="utf-8"))] if state.is_file() else []
+def _listed(folder: Location) -> list[Shown]:
+    return [Shown(**each) for each in _kept(folder / "index.json") or ()]
 
 
-def _refused(folder: Path) -> dict[str, str]:
-    state = folder / "refused.json"
-    return dict(json.loads(state.read_text(encoding="utf-8"))) if state.is_file() else {}
+def _refused(folder: Location) -> dict[str, str]:
+    return dict(_kept(folder / "refused.json") or {})
+
+
+def _kept(state: Location) -> Any:
+    """What the last writer kept; None before the first one."""
+    with contextlib.suppress(FileNotFoundError):
+        return json.loads(state.read())
+    return None
 
 
 def _turn(name: str) -> contextlib.AbstractContextManager[None]:
     return turn(f"writing the audit pages of {name}", INDEX_LOCK_SECONDS, undone="they do not list what is new")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Let the new content appear at once."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

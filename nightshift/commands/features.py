@@ -50,7 +50,7 @@ def features(settings: Settings, name: str | None, as_json: bool, publish: bool,
         for registry in registries.values():
             _publish(settings, registry, run_id)
     if as_json:
-        found = [{**dataclasses.asdict(registry), "page": pages[key]} for key, registry in registries.items()]
+        found = [{**dataclasses.asdict(registry), "page": str(pages[key])} for key, registry in registries.items()]
         terminal.echo_json(found)
         return
     for key, registry in registries.items():

@@ -6,7 +6,6 @@ Nothing here connects to Spark. Variables of a run, like its dates, get stand-in
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift.dbt_project.build_models import DbtProject
@@ -16,6 +15,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import DeclarationError, InstallationError
+from nightshift.storage import Location
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -38,12 +38,12 @@ def compiled(use_case: UseCase) -> dict[str, str]:
     return {result.node.name: result.node.compiled_code for result in outcome}
 
 
-def docs_page(use_case: UseCase) -> Path:
+def docs_page(use_case: UseCase) -> Location:
     """Where :func:`write_docs` writes."""
     return use_case.home.data_docs / use_case.name / "dbt.html"
 
 
-def write_docs(use_case: UseCase) -> Path:
+def write_docs(use_case: UseCase) -> Location:
     """Write dbt's documentation of a use case's models as one page that needs no network; returns where it lies.
 
     Types come from the declarations; dbt would ask the database for them.
@@ -68,8 +68,7 @@ def write_docs(use_case: UseCase) -> Path:
         # A description that holds the end of a script must not end this one.
         page = page.replace(mark, json.dumps(data[name]).replace("</", "<\\/"))
     place = docs_page(use_case)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(page, encoding="utf-8")
+    place.write(page.encode())
     return place
 
 

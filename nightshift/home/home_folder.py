@@ -12,6 +12,7 @@ from nightshift.errors import BusyError, InstallationError
 from nightshift.home import file_locks
 from nightshift.home.outside_errors import unusable
 from nightshift.home.settings import Settings
+from nightshift.storage import Location
 
 MARKER = ".nightshift-home"
 _OWN_ENTRIES = frozenset(
@@ -74,6 +75,13 @@ def prepare_home(settings: Settings) -> Path:
     settings.run.mkdir(mode=0o700, exist_ok=True)
     settings.logs.mkdir(exist_ok=True)
     return home
+
+
+def make_folders(*places: Path | Location) -> None:
+    """Make folders where they are missing; in an object store there are none to make."""
+    for place in places:
+        if isinstance(place, Path) or not place.is_remote:
+            Path(str(place)).mkdir(parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager

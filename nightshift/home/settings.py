@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from nightshift.errors import SettingsError
 from nightshift.home.variables import database_address, setting_values, spark_conf
 from nightshift.home.variables.known_variables import OWN
+from nightshift.storage import Location
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -199,9 +200,9 @@ class Settings(BaseSettings):
         return self.home / "staging"
 
     @property
-    def data_docs(self) -> Path:
+    def data_docs(self) -> Location:
         """HTML reports of every audit, one folder per use case, batch range and table."""
-        return self.home / "data_docs"
+        return Location.of(self.pages_url or self.home / "data_docs")
 
     @property
     def postgres(self) -> Path:

@@ -7,12 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Table
 from nightshift.errors import AuditFailedError
+from nightshift.storage import Location
 
 Consequence = Literal["blocks", "warns"]
 EXAMPLES = 5
@@ -51,7 +51,7 @@ class AuditReport:
     """
 
     checks: tuple[Check, ...]
-    page: Path | None = None
+    page: Location | None = None
     profiles: Mapping[dt.date, Mapping[str, Any]] = field(default_factory=dict)
 
     @property

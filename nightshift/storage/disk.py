@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,10 @@ class Disk(FileStore):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return _file(Path(key), key.rpartition("/")[2])
         return None
+
+    @override
+    def read(self, key: str) -> bytes:
+        return Path(key).read_bytes()
 
     @override
     def open(self, key: str) -> IO[bytes]:
@@ -61,6 +66,16 @@ class Disk(FileStore):
     def delete_folder(self, key: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(key)
+
+    @override
+    def delete_unfinished(self, key: str, idle_seconds: float) -> None:
+        for folder, _, names in os.walk(key, onerror=_refused):
+            for name in names:
+                # One that is being finished may go meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    path = Path(folder, name)
+                    if name.endswith(_UNFINISHED) and path.stat().st_mtime < time.time() - idle_seconds:
+                        path.unlink()
 
     @override
     def walk(self, key: str) -> Iterator[File]:

@@ -46,6 +46,9 @@ class FileStore(Protocol):
     def find(self, key: str) -> File | None:
         """The file of that key; None where there is none."""
 
+    def read(self, key: str) -> bytes:
+        """A whole file, as it is at one moment."""
+
     def open(self, key: str) -> IO[bytes]:
         """A file for reading; it can be sought in."""
 
@@ -64,6 +67,9 @@ class FileStore(Protocol):
 
     def delete_folder(self, key: str) -> None:
         """Remove a folder with all that it holds, if it is there."""
+
+    def delete_unfinished(self, key: str, idle_seconds: float) -> None:
+        """Remove what writes below a folder left that were killed: parts to which nothing was added for that long."""
 
     def walk(self, key: str) -> Iterator[File]:
         """All files below a folder, at any depth; none where it is not there."""

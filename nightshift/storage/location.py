@@ -116,9 +116,8 @@ class Location:
         return self._files.open(self._key)
 
     def read(self) -> bytes:
-        """The whole file."""
-        with self.open() as stream:
-            return bytes(stream.read())
+        """The whole file, as it is at one moment, also where it is replaced meanwhile."""
+        return self._files.read(self._key)
 
     def chunks(self) -> Iterator[bytes]:
         """The file, piece by piece."""
@@ -153,6 +152,14 @@ class Location:
     def delete_folder(self) -> None:
         """Remove the folder with all that it holds, if it is there."""
         self._files.delete_folder(self._key)
+
+    def delete_unfinished(self, idle_seconds: float) -> None:
+        """Remove what writes below this folder left that were killed; no other call sees it.
+
+        Args:
+            idle_seconds: a part that grew since then may still be finished, and stays.
+        """
+        self._files.delete_unfinished(self._key, idle_seconds)
 
     def walk(self) -> Iterator[File]:
         """All files of the folder, at any depth, by their names below it; none where it is not there."""

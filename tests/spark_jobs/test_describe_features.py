@@ -83,7 +83,7 @@ def test_the_registry_is_audited_profiled_and_published_like_every_table(job) ->
     assert {row["batch_date"] for row in rows.values()} == {DAY}
     (entry,) = ledger.latest("flight_delays", DAY, published=True)
     assert (entry.table_name, entry.stage, entry.rows_published) == ("gold.feature_registry", "describe_features", 2)
-    assert (get_settings().data_docs / entry.audit_page).is_file()
+    assert (get_settings().data_docs / entry.audit_page).exists()
     profile = ledger.profiles("flight_delays", "gold.feature_registry", [DAY])[DAY]
     assert profile["columns"]["null_share"]["mean"] == 0.25
 

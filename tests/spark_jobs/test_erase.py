@@ -17,7 +17,7 @@ from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import EXIT_FINAL, EXIT_TEMPORARY
-from nightshift.home.settings import get_settings
+from nightshift.home.settings import Settings, get_settings
 from nightshift.ingest.privacy import tokens as privacy
 from nightshift.lake.audit_report import AuditReport
 from nightshift.lake.publication import publish
@@ -26,11 +26,18 @@ from nightshift.ledger.erasures import Erasure, erased, unfinished
 from nightshift.ledger.row_accounting import Accounting
 from spark_jobs import rows_of_person
 from spark_jobs.erase import main
+from tests.s3_server import with_pages_in_store
 from tests.shop import DAY, NEXT, Shop, order
 
 BOTH = BatchDates(DAY, NEXT)
 LATER = dt.date(2024, 1, 4)
 ADA = "ada@example.org"
+
+
+@pytest.fixture
+def home(home: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A home whose pages lie in it; or, where a test asks for that, in a store."""
+    return with_pages_in_store(request, monkeypatch) if getattr(request, "param", "folder") == "S3" else home
 
 
 @pytest.fixture
@@ -61,15 +68,25 @@ def erase(shop: Shop, monkeypatch: pytest.MonkeyPatch, *more: str, value: str = 
     return main([*arguments, "--who", "eve", "--why", "request 17", *more])
 
 
+def pages_that_show(shop: Shop, text: str) -> list[str]:
+    """Names of audit pages that hold a text."""
+    pages = shop.settings.data_docs
+    return [page.name for page in pages.walk() if text.encode() in (pages / page.name).read()]
+
+
 def in_files(folder: Path, text: str) -> list[Path]:
     """Parquet files below a folder, named by a table's log or not, that hold a text."""
     return [path for path in folder.rglob("*.parquet") if text in str(pq.read_table(path).to_pylist())]
 
 
+@pytest.mark.parametrize("home", ["folder", "S3"], indirect=True)
 def test_a_person_is_gone_from_everywhere_and_stays_away(spark, shop: Shop, monkeypatch, capsys) -> None:
     key = privacy.load_key(get_settings())
     ada, bob = privacy.token(key, "contact", ADA), privacy.token(key, "contact", "bob@example.org")
     assert in_files(shop.settings.lake, ada)
+    shown = shop.settings.data_docs / shop.name / "2024-01-02" / "bronze.customers"
+    (shown / "009-failed.html").write(f"an example: {ada}".encode())
+    (shown / "010-failed.html").write(f"an example: {bob}".encode())
     leftovers = [
         shop.settings.archive / shop.name / "incoming" / "0123",
         shop.settings.staging / "extracts" / shop.name / "4567" / "part.parquet",
@@ -79,6 +96,7 @@ def test_a_person_is_gone_from_everywhere_and_stays_away(spark, shop: Shop, monk
         path.write_text(ADA)
     leftovers[1].parent.with_suffix(".lock").touch()
     assert erase(shop, monkeypatch, "--dry-run") == 0
+    assert len(pages_that_show(shop, ada)) >= 1
     assert len(shop.rows(spark, "silver.customers", "email")) == 4
 
     assert erase(shop, monkeypatch) == 0
@@ -95,7 +113,8 @@ def test_a_person_is_gone_from_everywhere_and_stays_away(spark, shop: Shop, monk
     assert len(shop.rows(spark, "gold.shoppers", "who")) == 2
     assert not [path for path in leftovers if path.exists()]
     assert not [path for path in (shop.settings.archive / shop.name).rglob("*.csv") if ADA in path.read_text()]
-    assert not [page for page in shop.settings.data_docs.rglob("*.html") if ada in page.read_text()]
+    assert not pages_that_show(shop, ada)
+    assert (shown / "010-failed.html").exists()
     assert not any(ada in str(each) for each in ledger.profiles(shop.name, "silver.customers", BOTH).values())
     assert_balanced(shop)
     (wish,) = erased(shop.name, ["contact"])

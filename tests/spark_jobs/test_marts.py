@@ -51,7 +51,8 @@ def test_marts_rank_the_riskiest_and_compare_late_rates(spark: SparkSession, cat
 
     run(catalog, BatchDates.of(THIRD))
 
-    assert "features_cover_the_schedule" in (home.data_docs / str(entry_of(catalog, "features").audit_page)).read_text()
+    page = home.data_docs / str(entry_of(catalog, "features").audit_page)
+    assert b"features_cover_the_schedule" in page.read()
     assert read_by(catalog, "riskiest_flights") == {
         "gold.scores": (FLIGHTS_A_DAY, None),
         "gold.features": (0, LOOKED_UP),

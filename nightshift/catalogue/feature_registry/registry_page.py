@@ -11,23 +11,21 @@ from nightshift.catalogue.feature_registry.features_in_use import Registry
 from nightshift.dbt_project.models_and_docs import docs_page
 from nightshift.declarations.use_case import UseCase
 from nightshift.figures import number
+from nightshift.storage import Location
 
 
-def write_registry(use_case: UseCase, registry: Registry) -> Path:
+def write_registry(use_case: UseCase, registry: Registry) -> Location:
     """Write the page of a use case, the most important features first; returns where it lies."""
     page = use_case.home.data_docs / use_case.name / "features.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
     ordered = sorted(registry.features, key=lambda feature: -(feature.gain_share or 0))
-    page.write_text(
-        _template().render(
-            use_case=use_case,
-            registry=registry,
-            features=ordered,
-            most=max((feature.gain_share or 0 for feature in ordered), default=0) or 1,
-            has_dbt_docs=docs_page(use_case).is_file(),
-        ),
-        encoding="utf-8",
+    content = _template().render(
+        use_case=use_case,
+        registry=registry,
+        features=ordered,
+        most=max((feature.gain_share or 0 for feature in ordered), default=0) or 1,
+        has_dbt_docs=docs_page(use_case).exists(),
     )
+    page.write(content.encode())
     return page
 
 

@@ -1,6 +1,6 @@
 """Serves the audit pages of a home on this machine.
 
-``python -m nightshift.install.services.audit_pages <folder> <port> [address]``
+``python -m nightshift.install.services.audit_pages <folder or URL> <port> [address]``
 
 A folder without a page of its own leads to the first page; nobody reads listings.
 """
@@ -11,10 +11,12 @@ import functools
 import io
 import sys
 from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from nightshift.install.services.ports import LOOPBACK
+from nightshift.install.services.stored_pages import StoredPages
+from nightshift.storage import Location
 
 NOTHING_YET = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Audits</title>
 <style>:root { color-scheme: light dark } body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem }</style>
@@ -39,13 +41,18 @@ class Pages(SimpleHTTPRequestHandler):
         return io.BytesIO(NOTHING_YET)
 
 
-def server(folder: Path, port: int, address: str = LOOPBACK) -> ThreadingHTTPServer:
-    """A server of a folder's pages, which listens and does not serve yet.
+def server(place: Location, port: int, address: str = LOOPBACK) -> ThreadingHTTPServer:
+    """A server of a place's pages, which listens and does not serve yet.
 
     It has no login: whoever gives another address than loopback sees to it that only this machine's users reach it.
     """
-    return ThreadingHTTPServer((address, port), functools.partial(Pages, directory=str(folder)))
+    handler: functools.partial[BaseHTTPRequestHandler]
+    if place.is_remote:
+        handler = functools.partial(StoredPages, place, NOTHING_YET)
+    else:
+        handler = functools.partial(Pages, directory=str(place))
+    return ThreadingHTTPServer((address, port), handler)
 
 
 if __name__ == "__main__":
-    server(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]).serve_forever()
+    server(Location.of(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]).serve_forever()

@@ -82,8 +82,8 @@ def _mlflow(settings: Settings, options: Sequence[str]) -> Command:
 
 
 def _pages(settings: Settings, options: Sequence[str]) -> Command:
-    folder, port = str(settings.data_docs), str(INNER["pages"])
-    return (*_PYTHON, "-m", "nightshift.install.services.audit_pages", folder, port, EVERYWHERE, *options), {}
+    place, port = str(settings.data_docs), str(INNER["pages"])
+    return (*_PYTHON, "-m", "nightshift.install.services.audit_pages", place, port, EVERYWHERE, *options), {}
 
 
 def _spark_master(settings: Settings, options: Sequence[str]) -> Command:

@@ -10,7 +10,7 @@ import os
 from urllib.parse import unquote, urlsplit
 
 from nightshift.errors import InstallationError
-from nightshift.home.home_folder import prepare_home, refuse_transfer
+from nightshift.home.home_folder import make_folders, prepare_home, refuse_transfer
 from nightshift.home.postgres_tools import SUPERUSER
 from nightshift.home.settings import Settings
 from nightshift.home.variables.cleaning import cleaned
@@ -36,8 +36,7 @@ def prepare(settings: Settings, say: Say) -> None:
     """
     prepare_home(settings)
     refuse_transfer(settings)
-    for folder in (settings.data_docs, settings.landing, settings.mlflow_artifacts, settings.home / "airflow"):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folders(settings.data_docs, settings.landing, settings.mlflow_artifacts, settings.home / "airflow")
     make_databases(settings, say)
     say("Airflow: tables, users and pools")
     environment = cleaned(os.environ) | airflow_variables(settings)

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.errors import BusyError, InstallationError, ServerUnreachableError
 from nightshift.home import file_locks, postgres_server, sockets
-from nightshift.home.home_folder import prepare_home, refuse_transfer
+from nightshift.home.home_folder import make_folders, prepare_home, refuse_transfer
 from nightshift.home.settings import Settings
 from nightshift.install.services import external_services, home_processes, service_state
 from nightshift.install.services.airflow_api import AirflowApi
@@ -143,8 +143,7 @@ def _launched(supervisor: Supervisor, settings: Settings, say: Say) -> Ports:
         say("ended what was left of services whose supervisor was killed, as no task runs")
     ports = Ports.choose(settings)
     load_secrets(settings)
-    for folder in (settings.data_docs, settings.mlflow_artifacts, settings.home / "airflow"):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folders(settings.data_docs, settings.mlflow_artifacts, settings.home / "airflow")
     supervisor.launch(ports)
     return ports
 

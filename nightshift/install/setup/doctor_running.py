@@ -203,4 +203,5 @@ CHECKS = (
         doctor_stores.landing,
         "correct the access to it, or NIGHTSHIFT_LANDING_URL (docs/landing-contract.md)",
     ),
+    Question("pages", doctor_stores.pages, "correct the access to it, or NIGHTSHIFT_PAGES_URL (docs/deploy.md)"),
 )

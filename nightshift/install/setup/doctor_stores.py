@@ -1,4 +1,4 @@
-"""What `nightshift doctor` asks of databases and of the landing zone."""
+"""What `nightshift doctor` asks of databases, the landing zone and the place of audit pages."""
 
 from __future__ import annotations
 
@@ -71,6 +71,20 @@ def landing(here: Installation) -> Iterator[Finding]:
         there = folder.is_remote or Path(folder.location).is_dir()
         dates = sorted(name for name in folder.sizes() if _is_date(name)) if there else []
         yield Finding("landing", "ok", f"{use_case.name}: {_newest(settings, folder, dates)}")
+
+
+def pages(here: Installation) -> Iterator[Finding]:
+    """Whether audit pages that lie apart from the home can be read."""
+    place = here.settings.data_docs
+    if here.settings.pages_url is None:
+        return
+    if not place.is_remote and not place.parent.path.is_dir():
+        yield Finding(
+            "pages", "fail", f"{place.parent} is not there", "is it mounted? else correct NIGHTSHIFT_PAGES_URL"
+        )
+        return
+    place.folders()
+    yield Finding("pages", "ok", f"reports of audits are written to {place}")
 
 
 def _newest(settings: Settings, folder: Folder, dates: list[str]) -> str:

@@ -43,7 +43,7 @@ def prepared(job: Job, each: Slice) -> Iterator[Ready]:
             stage = each.rows if isinstance(each.rows, lake.Stage) else _pinned(job, each, folder)
             counts = _counted(stage, accounting)
             report = _audited(job, stage, each.audit, accounting)
-            page = str(report.page.relative_to(job.home.data_docs)) if report.page else None
+            page = report.page.relative_to(job.home.data_docs) if report.page else None
             record.audited(stage.digest, len(report.warnings), page, report.profiles)
             yield Ready(each, stage, counts, record)
         finally:

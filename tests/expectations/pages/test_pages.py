@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,67 +14,106 @@ from expectations.pages import index_page
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import TemporaryError
+from nightshift.home.settings import Settings
 from nightshift.lake.audit_report import Check
+from nightshift.storage import Location
+from tests.s3_server import with_pages_in_store
 
 DAY = dt.date(2013, 10, 1)
 NIGHT = BatchDates.of(DAY)
 TESTED = Check("features_cover_the_schedule", "blocks", "A flight without features would not be scored.", passed=True)
+ANYWHERE = pytest.mark.parametrize("home", ["folder", "S3"], indirect=True)
 
 
-def links(page) -> list[str]:
-    return re.findall(r'(?:href|src)="([^"#][^"]*)"', page.read_text(encoding="utf-8"))
+@pytest.fixture
+def home(home: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A home whose pages lie in it; or, where a test asks for that, in a store."""
+    return with_pages_in_store(request, monkeypatch) if getattr(request, "param", "folder") == "S3" else home
 
 
-def test_pages_lead_to_each_other_and_need_nothing_else(published):
+def links(page: Location) -> list[str]:
+    return re.findall(r'(?:href|src)="([^"#][^"]*)"', page.read().decode())
+
+
+def led_to(page: Location) -> list[Location]:
+    """What the links of a page lead to."""
+    beginning = page.parent
+    found = []
+    for link in links(page):
+        up = link.count("../")
+        place = beginning
+        for _ in range(up):
+            place = place.parent
+        found.append(place / link[3 * up :])
+    return found
+
+
+@ANYWHERE
+def test_pages_lead_to_each_other_and_need_nothing_else(home, published):
     report = audit(published.frame(published.rows(DAY)), published.table, NIGHT, expected_rows=2, tests=[TESTED])
     assert report.checks[0] == TESTED
-    assert TESTED.name in report.page.read_text(encoding="utf-8")
-    profile = report.page.with_name("001-passed-profile.html")
-    index = report.page.parents[2] / "index.html"
+    assert report.page.is_remote == (home.pages_url is not None)
+    assert TESTED.name in report.page.read().decode()
+    profile = report.page.parent / "001-passed-profile.html"
+    index = home.data_docs / "flight_delays" / "index.html"
     assert (report.page.name, index.parent.name) == ("001-passed.html", "flight_delays")
     for page in (report.page, profile, index):
         assert links(page)
-        assert all((page.parent / link).is_file() for link in links(page)), page
-        assert "<script" not in page.read_text(encoding="utf-8")
-    assert "<svg" in profile.read_text(encoding="utf-8")
+        assert all(other.exists() for other in led_to(page)), page
+        assert b"<script" not in page.read()
+    assert b"<svg" in profile.read()
 
 
-def test_attempts_are_numbered_and_none_is_overwritten(published):
+@ANYWHERE
+def test_attempts_are_numbered_and_none_is_overwritten(home, published):
     pages = [write_page([TESTED], published.table, NIGHT) for _ in range(2)]
     blocked = write_page([Check("rows", "blocks", "why", passed=False)], published.table, NIGHT)
     assert [page.name for page in (*pages, blocked)] == ["001-passed.html", "002-passed.html", "003-failed.html"]
 
 
-def test_the_index_keeps_the_newest_of_each_table(published):
-    for _ in range(index_page.LISTED_AUDITS + 3):
-        page = write_page([TESTED], published.table, NIGHT)
-    index = page.parents[2] / "index.html"
-    listed = json.loads(index.with_suffix(".json").read_text())
-    assert len(listed) == index_page.LISTED_AUDITS
-    assert listed[0]["page"] == page.relative_to(index.parent).as_posix()
+@ANYWHERE
+def test_attempts_at_one_moment_have_pages_of_their_own(home, published):
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(lambda _: write_page([TESTED], published.table, NIGHT), range(8)))
+    assert len({page.name for page in pages}) == 8
+    assert len(json.loads((home.data_docs / "flight_delays" / "index.json").read())) == 8, "each is listed"
 
 
+@ANYWHERE
+def test_the_index_keeps_the_newest_of_each_table(home, published):
+    dates = [DAY + dt.timedelta(days=number) for number in range(index_page.LISTED_AUDITS + 3)]
+    for date in dates:
+        page = write_page([TESTED], published.table, BatchDates.of(date))
+    folder = home.data_docs / "flight_delays"
+    listed = json.loads((folder / "index.json").read())
+    assert [each["dates"] for each in listed] == [str(date) for date in dates[: -index_page.LISTED_AUDITS - 1 : -1]]
+    assert listed[0]["page"] == page.relative_to(folder)
+    assert all(other.exists() for other in led_to(folder / "index.html"))
+
+
+@ANYWHERE
 def test_the_first_page_leads_to_the_use_cases_and_refused_dates_come_first(home, published):
     page = write_page([TESTED], published.table, NIGHT)
-    root = page.parents[3] / "index.html"
-    text = root.read_text(encoding="utf-8")
-    assert all((root.parent / link).is_file() for link in links(root))
+    root = home.data_docs / "index.html"
+    text = root.read().decode()
+    assert page.exists()
+    assert all(other.exists() for other in led_to(root))
     assert "flight_delays" in text
     assert "2013-10-01" in text
     assert "refused" not in text.replace("What was refused", "")
     broken = UseCase.load("flight_delays", home).model_copy(update={"name": "a_broken_one"})
     show_refused(broken, NIGHT, "schedule.csv has 1,917 bytes, <the manifest> says 1,999\nNext: ask the sender")
-    text = root.read_text(encoding="utf-8")
+    text = root.read().decode()
     assert text.index("a_broken_one") < text.index("flight_delays")
     assert (
         "2013-10-01 refused</span><pre>schedule.csv has 1,917 bytes, &lt;the manifest&gt; says 1,999\nNext: ask" in text
     )
     own = root.parent / "a_broken_one" / "index.html"
-    assert "<h2>Refused</h2>" in own.read_text(encoding="utf-8")
+    assert b"<h2>Refused</h2>" in own.read()
     # One of the dates lands.
     show_landed(broken, NIGHT)
-    assert "<h2>Refused</h2>" not in own.read_text(encoding="utf-8")
-    assert "2013-10-01 refused" not in root.read_text(encoding="utf-8")
+    assert b"<h2>Refused</h2>" not in own.read()
+    assert b"2013-10-01 refused" not in root.read()
 
 
 def test_a_tested_table_is_profiled_and_compared(published):
@@ -106,8 +146,8 @@ def test_unmarked_personal_data_warns_and_marked_does_not(published):
     assert [check.name for check in report_of_marked.warnings] == []
     assert report_of_marked.blocking == [], "a token is no accepted value, and need not be"
     for made in (report, report_of_marked):
-        for page in made.page.parent.glob("*.html"):
-            assert "ann.lee" not in page.read_text(encoding="utf-8"), page
+        for page in made.page.parent.files():
+            assert b"ann.lee" not in (made.page.parent / page.name).read(), page
     assert "ann.lee" not in repr(report_of_marked)
 
 
@@ -146,4 +186,4 @@ def test_a_slice_without_rows_has_an_empty_profile(published, expected, blocking
     assert [check.name for check in report.blocking] == blocking
     assert report.profiles == {DAY: {"format": 1, "rows": 0, "columns": {}}}
     outcome = "failed" if blocking else "passed"
-    assert report.page.with_name(f"001-{outcome}-profile.html").is_file()
+    assert (report.page.parent / f"001-{outcome}-profile.html").exists()

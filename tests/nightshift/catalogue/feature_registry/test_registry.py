@@ -281,7 +281,7 @@ def test_the_page_names_what_nobody_uses_and_needs_no_network(taxi, models, prof
 
     page = write_registry(use_case, features_in_use.registry_of(use_case))
 
-    text = page.read_text()
+    text = page.read().decode()
     assert page == get_settings().data_docs / "taxi" / "features.html"
     assert "2 features are used by no model" in text
     assert "Length of the &lt;ride&gt;." in text
@@ -342,7 +342,7 @@ def test_the_command_shows_features_and_writes_both_pages(taxi, models, profile)
     assert str(get_settings().data_docs / "taxi" / "features.html") in shown.output
     (found,) = json.loads(as_json.output)
     assert found["features"][0]["declared"]["computed_from"] == ["silver.rides.km"]
-    docs = (get_settings().data_docs / "taxi" / "dbt.html").read_text()
+    docs = (get_settings().data_docs / "taxi" / "dbt.html").read().decode()
     assert "INLINE DATA" not in docs.split("<body", 1)[1][-5_000:]
     assert '"model.taxi.taxi_features"' in docs
     assert '"type": "bigint"' in docs

@@ -72,7 +72,7 @@ def test_airflow_alone_follows_the_bind_address_as_the_others_have_no_login(home
     assert address in environment["NO_PROXY"].split(",")
     commands = {program.name: program.command for program in programs(asked, PORTS)}
     assert commands["mlflow"][commands["mlflow"].index("--host") + 1] == "127.0.0.1"
-    with audit_pages.server(asked.home, 0) as server:
+    with audit_pages.server(asked.data_docs, 0) as server:
         assert server.server_address[0] == "127.0.0.1"
     assert not any(address in command for command in commands.values())
 
