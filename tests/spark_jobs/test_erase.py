@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,7 +26,7 @@ from nightshift.ledger import Input
 from nightshift.ledger.erasures import Erasure, erased, unfinished
 from nightshift.ledger.row_accounting import Accounting
 from spark_jobs import rows_of_person
-from spark_jobs.erase import main
+from spark_jobs.erase import Wish, _remove_pages, main
 from tests.s3_server import with_pages_in_store
 from tests.shop import DAY, NEXT, Shop, order
 
@@ -38,6 +39,29 @@ ADA = "ada@example.org"
 def home(home: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A home whose pages lie in it; or, where a test asks for that, in a store."""
     return with_pages_in_store(request, monkeypatch) if getattr(request, "param", "folder") == "S3" else home
+
+
+@pytest.mark.parametrize("home", ["folder", "S3"], indirect=True)
+def test_pages_that_show_a_person_go_wherever_pages_lie(home: Settings) -> None:
+    catalog = Catalog(UseCase.load("card_default", home))
+    ada, bob = "tok_" + "a" * 32, "tok_" + "b" * 32
+    pages = home.data_docs / "card_default"
+    for number in range(20):
+        shown = f"<td>{bob if number % 2 else ada}</td>"
+        (pages / "2024-01-02" / "bronze.clients" / f"{number:03d}-failed.html").write(shown.encode())
+    (pages / "index.html").write(bob.encode())
+    (home.data_docs / "card_default_of_others" / "index.html").write(ada.encode())
+    half = Path(f"{pages}/.{'0' * 32}.unfinished")
+    if not pages.is_remote:
+        # Of a job that was killed while it wrote a page.
+        half.write_text(ada)
+        os.utime(half, (0, 0))
+    _remove_pages(Wish(catalog, "contact", ada, None, "eve", "request 17"))
+    left = [page.name for page in pages.walk()]
+    assert len(left) == 11
+    assert not [name for name in left if ada.encode() in (pages / name).read()]
+    assert (home.data_docs / "card_default_of_others" / "index.html").exists()
+    assert not half.exists()
 
 
 @pytest.fixture
@@ -79,7 +103,6 @@ def in_files(folder: Path, text: str) -> list[Path]:
     return [path for path in folder.rglob("*.parquet") if text in str(pq.read_table(path).to_pylist())]
 
 
-@pytest.mark.parametrize("home", ["folder", "S3"], indirect=True)
 def test_a_person_is_gone_from_everywhere_and_stays_away(spark, shop: Shop, monkeypatch, capsys) -> None:
     key = privacy.load_key(get_settings())
     ada, bob = privacy.token(key, "contact", ADA), privacy.token(key, "contact", "bob@example.org")

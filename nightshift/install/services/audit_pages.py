@@ -11,7 +11,7 @@ import functools
 import io
 import sys
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from nightshift.install.services.ports import LOOPBACK
@@ -46,12 +46,9 @@ def server(place: Location, port: int, address: str = LOOPBACK) -> ThreadingHTTP
 
     It has no login: whoever gives another address than loopback sees to it that only this machine's users reach it.
     """
-    handler: functools.partial[BaseHTTPRequestHandler]
     if place.is_remote:
-        handler = functools.partial(StoredPages, place, NOTHING_YET)
-    else:
-        handler = functools.partial(Pages, directory=str(place))
-    return ThreadingHTTPServer((address, port), handler)
+        return ThreadingHTTPServer((address, port), functools.partial(StoredPages, place, NOTHING_YET))
+    return ThreadingHTTPServer((address, port), functools.partial(Pages, directory=str(place)))
 
 
 if __name__ == "__main__":

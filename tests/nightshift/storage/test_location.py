@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -121,6 +122,23 @@ def test_of_those_who_create_a_file_one_wins(place: Location) -> None:
     assert [str(each).encode() for each in won] == [(place / "mark").read()]
 
 
+def test_what_killed_writers_left_is_removed_once_it_is_old(place: Location) -> None:
+    """One that is being written stays, and so does all else."""
+    (place / "table" / "file").write(b"")
+    with (place / "table" / "other").writing() as stream:
+        stream.write(b"x")
+        stream.flush()
+        place.delete_unfinished(60)
+    assert sorted(each.name for each in place.walk()) == ["table/file", "table/other"]
+    if not place.is_remote:
+        rest = place.path / "table" / f".{uuid.uuid4().hex}.unfinished"
+        rest.write_bytes(b"")
+        os.utime(rest, (0, 0))
+        place.delete_unfinished(60)
+        assert not rest.exists()
+    (place / "nothing").delete_unfinished(0)
+
+
 def test_what_is_written_again_has_another_stamp(place: Location) -> None:
     """By it a change is noticed without reading the file."""
     file = place / "file"
@@ -158,6 +176,8 @@ def test_a_bucket_that_is_not_there_is_for_a_person(place: Location) -> None:
     other = Location(place.place.replace("//bucket", "//another"), place.query)
     with pytest.raises(StoreError, match=r"s3://another/.*no such bucket") as raised:
         other.write(b"")
+    with pytest.raises(StoreError, match=r"s3://another/.*no such bucket"):
+        list(other.walk())
     assert isinstance(unusable(other, raised.value), SettingsError)
     assert isinstance(explained(raised.value), SettingsError)
 

@@ -280,6 +280,14 @@ def test_links_are_followed_and_those_to_nothing_are_named(installation: Into, t
         assert [each.name for each in settings.logs.iterdir()] == ["today"]
 
 
+def test_audit_pages_that_lie_apart_are_named_as_left_out(installation: Into, tmp_path: Path) -> None:
+    with installation(**NO_AIRFLOW, NIGHTSHIFT_PAGES_URL=str(tmp_path / "reports")) as settings:
+        fill(settings)
+        said: list[str] = []
+        write_backup.write_to(io.BytesIO(), get_settings(), said.append)
+        assert "not in it: the audit pages, which NIGHTSHIFT_PAGES_URL names" in said
+
+
 def test_a_lake_that_can_not_be_read_whole_is_no_backup(installation: Into, tmp_path: Path) -> None:
     with installation(**NO_AIRFLOW) as settings:
         fill(settings)

@@ -19,6 +19,7 @@ from nightshift.install.setup.doctor_finding import Finding
 from nightshift.install.setup.doctor_installation import Installation
 from tests.declaring import Shop
 from tests.nightshift.supervised import HEALTHY, Pages, was_started
+from tests.s3_server import S3Server
 
 NIGHT = "flight_delays_nightly"
 
@@ -37,6 +38,17 @@ def test_before_the_first_start_nothing_is_wrong_and_nothing_is_started(home: Se
     assert postgres_server.running(embedded) is None
     assert not home.run.exists()
     assert not home.postgres.exists()
+
+
+def test_audit_pages_that_lie_apart_are_asked_for(home: Settings, s3: S3Server, tmp_path: Path) -> None:
+    there = home.model_copy(update={"pages_url": f"s3://{s3.new_bucket()}/reports"})
+    finding = found(there)["pages"]
+    assert (finding.result, finding.found) == ("ok", f"reports of audits are written to {there.pages_url}")
+    for place, said in (("s3://no-such-bucket/x", "no such bucket"), (f"{tmp_path}/away/pages", "away is not there")):
+        finding = found(home.model_copy(update={"pages_url": place}))["pages"]
+        assert finding.result == "fail"
+        assert said in finding.found
+        assert "NIGHTSHIFT_PAGES_URL" in finding.remedy
 
 
 def test_services_that_were_stopped_are_no_fault_of_the_machine(home: Settings) -> None:
