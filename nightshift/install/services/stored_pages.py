@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from nightshift.storage import File, Location, StoreError
-from nightshift.storage.files import CHUNK
+from nightshift.storage.files import PIECE
 
 # A page up to this size is read at once, so it is of one moment also where a job replaces it; in bytes.
-AT_ONCE = 8 * CHUNK
+AT_ONCE = 8 * PIECE
 INDEX = "index.html"
 
 
@@ -83,7 +83,7 @@ class StoredPages(BaseHTTPRequestHandler):
             self._head(kind, found.bytes)
             if self.command != "HEAD":
                 try:
-                    shutil.copyfileobj(stream, self.wfile, CHUNK)
+                    shutil.copyfileobj(stream, self.wfile, PIECE)
                 except StoreError as error:
                     # The answer has begun; that it ends too early tells the browser.
                     self.log_error("%s", error)

@@ -16,14 +16,14 @@ from nightshift.errors import ConflictError, SettingsError, UsageError
 from nightshift.home.settings import PROJECT_DIR
 from nightshift.storage import Location, StoreError, copying, disk
 from nightshift.storage.copying import Progress, copy_folder
-from nightshift.storage.files import CHUNK
+from nightshift.storage.files import PIECE
 from tests.s3_server import S3Server
 
 SLICE = "gold/flights/scores/attempt=7/batch_date=2024-01-01"
 FILES = {
     "empty": b"",
     "a b/ä#1 50%20+c&d.csv": b"a name with letters that mean something in a URL",
-    f"{SLICE}/part-0.parquet": os.urandom(3 * CHUNK + 1),
+    f"{SLICE}/part-0.parquet": os.urandom(3 * PIECE + 1),
     "gold/flights/scores/_delta_log/00000000000000000000.json": b"{}",
     **{f"many/{number:03d}": str(number).encode() for number in range(100)},
 }
@@ -121,7 +121,7 @@ def test_a_copy_that_is_killed_leaves_no_half_file(
     source: Location, target: Location, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(4):
-        (source / f"large-{number}").write(os.urandom(40 * CHUNK))
+        (source / f"large-{number}").write(os.urandom(40 * PIECE))
     child = subprocess.Popen(
         [sys.executable, "-c", CODE, str(source), str(target)], stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR
     )
