@@ -22,10 +22,8 @@ if __name__ == "__main__":
 import argparse
 import datetime as dt
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from benchmarks.nights import USE_CASE, Cost, deliver, home_of_its_own, lake_bytes, run, run_stages
@@ -36,13 +34,13 @@ from nightshift.declarations.tables import PARTITION, Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
 from nightshift.job import Job
-from nightshift.lake import delta_log
 from nightshift.lake.audit_report import AuditReport
 from nightshift.lake.publication import publish
 from nightshift.ledger import Entry, Input
 from nightshift.ledger.row_accounting import Accounting
 from nightshift.models.resolve_version import NEWEST
 from nightshift.stages import AFTER_MODEL, INGEST, LAND, REFINE, STAGES
+from nightshift.storage import Location
 
 HISTORY = BatchDates(dt.date(2013, 6, 1), dt.date(2013, 7, 23))
 # What features of the first nights look back on; ingested as far as silver.
@@ -58,7 +56,7 @@ class KeptSlice:
 
     entry: Entry
     table: Table | None = None
-    files: Sequence[Path] = ()
+    files: Sequence[Location] = ()
     inputs: Sequence[Input] = ()
     profiles: Sequence[Mapping[str, Any]] = ()
 
@@ -129,13 +127,11 @@ def _nights(catalog: Catalog, history: BatchDates) -> Nights:
     return {date: [kept(entry) for entry in several if entry.stage != "train"] for date, several in entries.items()}
 
 
-def _files(table: Table) -> dict[dt.date, list[Path]]:
+def _files(table: Table) -> dict[dt.date, list[Location]]:
     """The files that readers see now, by batch date."""
-    found: dict[dt.date, list[Path]] = {}
-    for path in map(Path, delta_log.paths_of(delta_log.snapshot(table))):
-        date = dt.date.fromisoformat(path.parent.name.removeprefix(f"{PARTITION}="))
-        found.setdefault(date, []).append(path)
-    return found
+    snapshot = lake.snapshot(table)
+    dates = lake.published_dates(table)
+    return lake.files_of(table, snapshot, BatchDates(min(dates), max(dates))) if dates else {}
 
 
 def _publish(catalog: Catalog, kept: KeptSlice, date: dt.date) -> None:
@@ -145,11 +141,9 @@ def _publish(catalog: Catalog, kept: KeptSlice, date: dt.date) -> None:
         with ledger.attempt({**job.entry, "table_name": entry.table_name}, {date: {}}):
             return
     folder = lake.stage_folder(kept.table)
-    part = folder / f"{PARTITION}={date}"
-    part.mkdir(parents=True)
-    (folder / "_SUCCESS").touch()
     for file in kept.files:
-        shutil.copy(file, part)
+        (folder.location / f"{PARTITION}={date}" / file.name).write(file.read())
+    (folder.location / "_SUCCESS").write(b"")
     inputs = [_input(each, entry.batch_date, date) for each in kept.inputs]
     publish(
         job,

@@ -85,7 +85,7 @@ def compare(what: str, ours: Callable[[], object], theirs: Callable[[], object],
 
 
 def by_log(rows: DataFrame) -> None:
-    """Stage, pin, move and commit, as every stage of a night does."""
+    """Stage, pin and commit, as every stage of a night does."""
     staged = lake.stage(rows, TABLE, DATES)
     lake.publish(staged, {"run": "benchmark"})
     lake.discard(staged.folder)

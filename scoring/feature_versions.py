@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Table
+from nightshift.storage import Location
 
 
 def slice_versions(table: Table, dates: BatchDates, pinned: int) -> dict[dt.date, int]:
@@ -28,7 +29,7 @@ def slice_versions(table: Table, dates: BatchDates, pinned: int) -> dict[dt.date
             history[entry.batch_date].append(entry.delta_version)
     if not history:
         return found
-    now = lake.files_of(lake.snapshot(table, pinned), dates)
+    now = lake.files_of(table, lake.snapshot(table, pinned), dates)
     added = functools.cache(functools.partial(lake.files_added, table))
     for date, versions in history.items():
         for version in versions:
@@ -48,15 +49,15 @@ def same_rows(table: Table, date: dt.date, version: int) -> int:
     same = [each.delta_version for each in published if digest is not None and each.stage_sha256 == digest]
     for each in [version, *(found for found in reversed(same) if found is not None)]:
         try:
-            files = lake.files_of(lake.snapshot(table, each), BatchDates.of(date)).get(date)
+            files = lake.files_of(table, lake.snapshot(table, each), BatchDates.of(date)).get(date)
         except lake.VersionGone:
             continue
-        if files and all(path.is_file() for path in files):
+        if files and all(file.exists() for file in files):
             return each
     return version
 
 
-def _are_equal(some: Sequence[Path], others: Sequence[Path]) -> bool:
+def _are_equal(some: Sequence[Location], others: Sequence[Location]) -> bool:
     """Whether files are the same, or hold the same pages; false where one is gone."""
     if set(some) == set(others):
         return bool(some)
@@ -66,15 +67,16 @@ def _are_equal(some: Sequence[Path], others: Sequence[Path]) -> bool:
         return False
 
 
-def _content(path: Path) -> tuple[str, str]:
+def _content(file: Location) -> tuple[str, str]:
     """Schema, and SHA-256 of the pages, of a Parquet file.
 
     Not of the whole file: its footer lists the encodings of a column in an order that differs between JVMs.
     """
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(path)
-    # Behind the footer stand its length and the format's name, four bytes each.
-    pages = path.stat().st_size - metadata.serialized_size - 8
-    with path.open("rb") as file:
-        return str(metadata.schema.to_arrow_schema()), hashlib.sha256(file.read(pages)).hexdigest()
+    with file.open() as stream:
+        metadata = pq.read_metadata(stream)
+        # Behind the footer stand its length and the format's name, four bytes each.
+        pages = stream.seek(0, os.SEEK_END) - metadata.serialized_size - 8
+        stream.seek(0)
+        return str(metadata.schema.to_arrow_schema()), hashlib.sha256(stream.read(pages)).hexdigest()

@@ -186,14 +186,14 @@ def _with_keys(rows: DataFrame, scores: Table, keys: dict[str, str]) -> DataFram
 
 
 def _refuse_gone(table: Table, version: int, dates: BatchDates, what: str) -> None:
-    """Check a version's files against the disk: a vacuum keeps what the newest version needs, and no more.
+    """Check a version's files against the lake: a vacuum keeps what the newest version needs, and no more.
 
     Raises:
         NightshiftError: if the version or its files are gone.
     """
     try:
-        files = list(itertools.chain.from_iterable(lake.files_of(lake.snapshot(table, version), dates).values()))
-        gone = [path for path in files if not path.is_file()]
+        files = list(itertools.chain.from_iterable(lake.files_of(table, lake.snapshot(table, version), dates).values()))
+        gone = [file for file in files if not file.exists()]
         why = f"{len(gone)} of its {len(files)} files were removed" if gone else ""
     except lake.VersionGone as error:
         why = str(error)

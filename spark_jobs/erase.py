@@ -115,14 +115,20 @@ def erase(wish: Wish, dry_run: bool) -> dict[str, Any]:
             f"rows of the person are in {', '.join(each.table.label for each in again)} again: a stage was running "
             f"meanwhile. Let the runs of {use_case.name} end, then run this command again"
         )
+    unsettled = [table.label for table in tables if not lake.sweep(table)]
     for table in tables:
         if personal_columns(table) or table.short_name in report["rows"]:
             lake.vacuum(table, 0)
-        lake.sweep(table)
     _remove_archived(wish, report)
     remove_clear_leftovers(use_case)
     _remove_pages(wish)
     forget(wish.token, MASK)
+    if unsettled:
+        raise ConflictError(
+            f"a run was killed while it published {', '.join(unsettled)}, and what it wrote can be removed only after "
+            "the next publication there",
+            remedy="run the stage that writes it again, then this command",
+        )
     complete_erasure(number)
     log.info("done: erasure %s in the ledger", number)
     return report

@@ -21,6 +21,7 @@ from nightshift.dbt_project.publish_models import dbt_variables
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.job import Job
+from nightshift.storage import Location
 from spark_jobs.refine import compute, newest, refinements
 from tests.future import deliver_changed, withdraw
 from tests.silver import publish
@@ -97,7 +98,7 @@ def built_rows(spark: SparkSession, job: Job, table: Table) -> Rows:
     lake.register(spark, [each for each in job.catalog if each.full_name in sources])
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / table.identifier
-        variables = json.dumps(dbt_variables(job, {table.identifier: folder}))
+        variables = json.dumps(dbt_variables(job, {table.identifier: Location.of(folder)}))
         results = project.invoke("run", "--select", table.identifier, "--vars", variables)
         failed = {result.node.name: result.message for result in results if result.status != "success"}
         assert not failed, failed

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 
 from nightshift import lake
 from nightshift.dates import BatchDates
@@ -27,6 +26,7 @@ from nightshift.lake.stage_inputs import refuse_unpublished
 from nightshift.ledger import LOOKED_UP, Input
 from nightshift.ledger.row_accounting import Accounting
 from nightshift.stages import FEATURES, MARTS, STAGE, command, tables_read
+from nightshift.storage import Location
 
 # The stages whose tables dbt computes.
 BY_DBT = (FEATURES, MARTS)
@@ -112,8 +112,10 @@ def publish_models(
     Raises:
         NightshiftError: if a data test or an audit fails; the published tables are then as they were.
     """
-    folders = {table.identifier: lake.stage_folder(table) for table in models.tables}
+    folders: dict[str, lake.StageFolder] = {}
     try:
+        for table in models.tables:
+            folders[table.identifier] = lake.stage_folder(table)
         stages, checks = _run_dbt(job, models, folders)
         slices = [
             Slice(
@@ -131,10 +133,9 @@ def publish_models(
 
 
 def _run_dbt(
-    job: Job, models: ModelBuild, folders: Mapping[str, Path]
+    job: Job, models: ModelBuild, folders: Mapping[str, lake.StageFolder]
 ) -> tuple[dict[str, lake.Stage], dict[str, list[Check]]]:
     """Write and test the models; each is pinned before its tests begin, so that only what they read is published."""
-    by_name = {table.identifier: table for table in models.tables}
     stages: dict[str, lake.Stage] = {}
     remedy = (
         "look at the examples, fix the model or what it reads, then clear this task in Airflow, or run "
@@ -143,18 +144,19 @@ def _run_dbt(
     with ExitStack() as watched:
 
         def pin(model: str) -> None:
-            stages[model] = lake.pin(folders[model], by_name[model], job.dates)
+            stages[model] = lake.pin(folders[model], job.dates)
             watched.enter_context(stages[model].watched())
 
-        checks = models.project.build(list(by_name), dbt_variables(job, folders), remedy=remedy, written=pin)
+        variables = dbt_variables(job, {model: folder.location for model, folder in folders.items()})
+        checks = models.project.build(list(folders), variables, remedy=remedy, written=pin)
     return stages, checks
 
 
-def dbt_variables(job: Job, stages: Mapping[str, Path]) -> dict[str, object]:
+def dbt_variables(job: Job, folders: Mapping[str, Location]) -> dict[str, object]:
     """What the models of a run need to know: its dates, how far they look back, and where to write."""
     return {
         **window_variables(job.use_case, job.dates),
-        "stage_folders": {model: str(folder) for model, folder in stages.items()},
+        "stage_folders": {model: folder.for_spark for model, folder in folders.items()},
     }
 
 

@@ -22,6 +22,7 @@ from nightshift.declarations.dates_section import HasLengths
 from nightshift.declarations.source import DeclaredSource
 from nightshift.declarations.thresholds import Thresholds
 from nightshift.declarations.yaml_form import Declared, InHome, Name
+from nightshift.storage import Location
 
 PARTITION = "batch_date"
 # Short name of the table that every use case has of what was not accepted.
@@ -257,6 +258,11 @@ class Table(InHome, HasLengths):
     def path(self) -> Path:
         """Folder of the Delta table."""
         return self.home.lake / self.layer / self.use_case / self.name
+
+    @property
+    def location(self) -> Location:
+        """Folder of the Delta table."""
+        return Location.of(self.path)
 
     @property
     def short_name(self) -> str:

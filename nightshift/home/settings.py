@@ -196,7 +196,7 @@ class Settings(BaseSettings):
 
     @property
     def staging(self) -> Path:
-        """Slices that were written and not yet published; safe to delete when nothing runs."""
+        """Rows of databases on their way into the archive; safe to delete when nothing runs."""
         return self.home / "staging"
 
     @property

@@ -1,9 +1,13 @@
 """Read a slice, stage it, publish it: the only place that writes Delta.
 
-Publishing is write, audit, publish. Spark first writes a slice as Parquet into a stage folder of its own, which is
-pinned: names, sizes and digests of its files. The audit reads exactly those files. Publishing moves those very files
-into the table's folder and names them in one commit, which also drops the files that the batch dates had before. So
-what readers see is, file by file, what was audited; a stage that changed after it was pinned is refused.
+Publishing is write, audit, publish. Spark first writes a slice as Parquet into a folder of its own within its table's,
+where it is pinned: names, sizes, digests and stamps of its files. The audit reads exactly those files. Publishing names
+those very files in one commit, which also drops the files that the batch dates had before. So what readers see is, file
+by file, what was audited; a stage that changed after it was pinned is refused.
+
+Nothing is moved, so a commit costs the same on a disk and in an object store, which has no renames. That is safe as
+nobody reads a table by a glob over its folder: readers take the files that its log names, and what it does not name is
+seen by none.
 
 Log and snapshot are delta-rs's business, rows are Spark's: a commit by Spark writes the rows a second time, and costs
 a small job seconds that have nothing to compute (benchmarks/publish.py).
@@ -15,6 +19,7 @@ from nightshift.lake.delta_log import (
     committed,
     files_added,
     files_of,
+    is_made_by,
     newest_version,
     opened,
     published_dates,
@@ -22,10 +27,11 @@ from nightshift.lake.delta_log import (
     snapshot,
 )
 from nightshift.lake.reading import read, register
-from nightshift.lake.staging import Stage, StagedFile, discard, pin, stage, stage_folder, sweep, write
+from nightshift.lake.staging import Stage, StagedFile, StageFolder, discard, pin, stage, stage_folder, sweep, write
 
 __all__ = [
     "Stage",
+    "StageFolder",
     "StagedFile",
     "VersionGone",
     "commit",
@@ -33,6 +39,7 @@ __all__ = [
     "discard",
     "files_added",
     "files_of",
+    "is_made_by",
     "newest_version",
     "opened",
     "pin",

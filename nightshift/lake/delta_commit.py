@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import ConflictError, DeclarationError
 from nightshift.lake import delta_log
-from nightshift.lake.staging import Stage, StagedFile
+from nightshift.lake.staging import AT_ONCE, ATTEMPT, WRITTEN, Stage, StagedFile
 from nightshift.ledger.advisory_locks import refuse_lost, turn
+from nightshift.ledger.open_stages import open_attempts
+from nightshift.storage import Location
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
@@ -38,7 +39,7 @@ def commit(stage: Stage, metadata: Mapping[str, object], seen: DeltaTable | None
         metadata: goes into the commit beside the stage's digest; names run, attempt, code and sources.
 
     Returns:
-        The Delta version of the commit; the stage's folder is left to be discarded.
+        The Delta version of the commit; what else lies in the stage's folder is left to be discarded.
 
     Raises:
         ConflictError: if the stage is not what was pinned, or the table is no longer as it was seen; nothing was
@@ -48,9 +49,12 @@ def commit(stage: Stage, metadata: Mapping[str, object], seen: DeltaTable | None
     from deltalake import CommitProperties
     from deltalake.exceptions import DeltaError
 
-    note = json.dumps({**metadata, "stage_sha256": stage.digest}, default=str, sort_keys=True)
+    said = {**metadata, "attempt": stage.folder.attempt_id, "stage_sha256": stage.digest}
+    note = json.dumps(said, default=str, sort_keys=True)
     stage.refuse_changed()
     version = -1 if seen is None else seen.version()
+    _flush(stage)
+    stage.folder.record.commits_upon(version)
     try:
         # A commit that is tried again lands upon what came in between, and both are visible then.
         _commit(stage, seen, CommitProperties(custom_metadata={"userMetadata": note}, max_commit_retries=0))
@@ -61,33 +65,39 @@ def commit(stage: Stage, metadata: Mapping[str, object], seen: DeltaTable | None
                 "nothing of it was published"
             ) from error
         raise
+    stage.folder.is_published = True
+    delta_log.log_entry(stage.table, version + 1).flush()
     return version + 1
 
 
 def vacuum(table: Table, hours: int) -> list[str]:
-    """Remove files that no version of the last ``hours`` names, those of crashed publications among them.
+    """Remove files that no version of the last ``hours`` names; nothing calls this by itself.
 
-    Versions that are older can then no longer be read.
+    Versions that are older can then no longer be read. Spared are the files of open stages: those of attempts that
+    run, and of killed ones that `sweep` has not settled. Whatever else lies in the table's folder goes: files of older
+    versions, and what publications left there that crashed.
 
     Returns:
         The removed files, as paths below the table's.
     """
     if not table.exists():
         return []
-    # A publication that is moving its files in has not named them yet.
     with writing(table):
-        unnamed = delta_log.snapshot(table).vacuum(
+        listed = delta_log.snapshot(table).vacuum(
             retention_hours=hours, dry_run=True, enforce_retention_duration=False, full=True
         )
+        # Asked for after the listing: who was open then, and is no longer, had no turn to commit.
+        spared = {f"{ATTEMPT}={each}" for each in open_attempts(table.use_case, table.short_name)}
+        unnamed = [file for file in listed if file.partition("/")[0] not in spared]
         # Of a publication that took the turn after it was lost here, none is among them.
         refuse_lost()
         for file in unnamed:
-            (table.path / file).unlink(missing_ok=True)
+            (table.location / file).delete()
     return unnamed
 
 
 def _commit(stage: Stage, seen: DeltaTable | None, properties: CommitProperties) -> None:
-    """Move the files into the table and replace the slice's batch dates by them."""
+    """Replace the slice's batch dates by the staged files, where they are."""
     from deltalake import Schema
     from deltalake.transaction import create_table_with_add_actions
 
@@ -95,13 +105,14 @@ def _commit(stage: Stage, seen: DeltaTable | None, properties: CommitProperties)
     schema = Schema.from_json(delta_log.delta_schema(table))
     if seen is not None:
         refuse_other_schema(table)
-    files = [_moved(file, table) for file in stage.files]
-    # As late as can be. Whoever has the turn by now may remove what no version names.
+    files = [_add_action(file, table) for file in stage.files]
+    # As late as can be.
     refuse_lost()
     if seen is None:
-        table.path.mkdir(parents=True, exist_ok=True)
+        if not table.location.is_remote:
+            table.location.path.mkdir(parents=True, exist_ok=True)
         create_table_with_add_actions(
-            str(table.path),
+            str(table.location),
             schema,
             files,
             mode="error",
@@ -109,6 +120,7 @@ def _commit(stage: Stage, seen: DeltaTable | None, properties: CommitProperties)
             description=table.description,
             configuration=_configuration(table),
             commit_properties=properties,
+            storage_options=table.location.options,
         )
         return
     seen.create_write_transaction(
@@ -152,21 +164,24 @@ def refuse_other_schema(table: Table) -> None:
             )
 
 
-def _moved(file: StagedFile, table: Table) -> AddAction:
-    """Move a file into its table's folder, where nothing names it until the commit does."""
+def _add_action(file: StagedFile, table: Table) -> AddAction:
     from deltalake.transaction import AddAction
 
-    target = table.path / file.partition / f"{uuid.uuid4().hex}.parquet"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(file.path, target)
     return AddAction(
-        path=f"{file.partition}/{target.name}",
+        path=file.location.relative_to(table.location),
         size=file.bytes,
-        partition_values={PARTITION: file.partition.removeprefix(f"{PARTITION}=")},
-        modification_time=int(target.stat().st_mtime * 1000),
+        partition_values={PARTITION: file.batch_date},
+        modification_time=int(file.modified.timestamp() * 1000),
         data_change=True,
         stats=json.dumps({"numRecords": file.rows}),
     )
+
+
+def _flush(stage: Stage) -> None:
+    """Let the files outlive a crash of the machine; with the mark of the stage also its folder within the table's."""
+    folder = stage.folder.location
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(Location.flush, [folder / WRITTEN, *(file.location for file in stage.files)]))
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import uuid
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -15,10 +14,9 @@ from nightshift.declarations.tables import PARTITION, REASONS, Table
 from nightshift.errors import MissingError
 from nightshift.home.outside_errors import explained
 from nightshift.stages import command_to_write
+from nightshift.storage import Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from deltalake import DeltaTable
 
 
@@ -39,9 +37,9 @@ def snapshot(table: Table, version: int | None = None) -> DeltaTable:
     if not table.exists():
         raise MissingError(f"nothing was ever published to {table.label}: first run `{command_to_write(table)}`")
     if version is None:
-        return DeltaTable(table.path)
+        return DeltaTable(str(table.location), storage_options=table.location.options)
     try:
-        return DeltaTable(table.path, version=version)
+        return DeltaTable(str(table.location), version=version, storage_options=table.location.options)
     except (DeltaError, OSError) as error:
         raise explained(error) or VersionGone(
             f"the log of {table.label} has no version {version}: {error!s:.200}"
@@ -75,53 +73,53 @@ def rows_by_date(table: Table, dates: BatchDates, version: int | None = None) ->
     Raises:
         NightshiftError: if a file was written without its row count, so that the number is not known.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     counts = dict.fromkeys(dates, 0)
-    column = f"partition.{PARTITION}"
-    files = pa.table(snapshot(table, version).get_add_actions(flatten=True)).select([column, "num_records", "path"])
-    days = files[column].cast(pa.string())
-    asked = pc.and_(pc.greater_equal(days, str(dates.first)), pc.less_equal(days, str(dates.last)))
-    for file in files.filter(asked).to_pylist():
-        date = dt.date.fromisoformat(str(file[column]))
+    for file in _files(snapshot(table, version), dates):
+        date = dt.date.fromisoformat(str(file["date"]))
         if file["num_records"] is None:
             raise MissingError(f"{table.label} {date}: {file['path']} has no row count: run its stage again")
         counts[date] += file["num_records"]
     return counts
 
 
-def files_of(version: DeltaTable, dates: BatchDates) -> dict[dt.date, list[Path]]:
-    """The files of each batch date that has any, at a version; a vacuum may have removed them from the disk since."""
-    return _by_date(paths_of(version, dates))
+def files_of(table: Table, version: DeltaTable, dates: BatchDates) -> dict[dt.date, list[Location]]:
+    """The files of each batch date that has any, at a version; a vacuum may have removed them since."""
+    found: dict[dt.date, list[Location]] = defaultdict(list)
+    for file in _files(version, dates):
+        found[dt.date.fromisoformat(str(file["date"]))].append(table.location / unquote(file["path"]))
+    return dict(found)
 
 
-def paths_of(version: DeltaTable, dates: BatchDates | None = None) -> list[str]:
-    """The files of some batch dates, or of all, at a version, as paths on the disk."""
-    within = None if dates is None else partitions_of(dates)
-    return [unquote(uri) for uri in version.file_uris(file_pruning_predicate=within)]
+def paths_of(table: Table, version: DeltaTable, dates: BatchDates | None = None) -> list[Location]:
+    """The files of some batch dates, or of all, at a version."""
+    return [table.location / unquote(file["path"]) for file in _files(version, dates)]
 
 
-def files_added(table: Table, version: int) -> dict[dt.date, list[Path]]:
+def files_added(table: Table, version: int) -> dict[dt.date, list[Location]]:
     """The files that one commit added; empty if its log entry is missing.
 
     What `publish` commits replaces whole batch dates, so these are all files that they had at that version. Told by
     the one file that the commit wrote: to open a version costs some tens of milliseconds, and more in a long log.
     """
-    try:
-        # https://github.com/delta-io/delta/blob/master/PROTOCOL.md#delta-log-entries
-        lines = (table.path / "_delta_log" / f"{version:020d}.json").read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    added = (json.loads(line).get("add") for line in lines if line)
-    return _by_date(str(table.path / unquote(each["path"])) for each in added if each)
-
-
-def _by_date(files: Iterable[str]) -> dict[dt.date, list[Path]]:
-    found: dict[dt.date, list[Path]] = defaultdict(list)
-    for path in map(Path, files):
-        found[dt.date.fromisoformat(path.parent.name.removeprefix(f"{PARTITION}="))].append(path)
+    found: dict[dt.date, list[Location]] = defaultdict(list)
+    for action in _actions(table, version) or ():
+        if each := action.get("add"):
+            date = dt.date.fromisoformat(each["partitionValues"][PARTITION])
+            found[date].append(table.location / unquote(each["path"]))
     return dict(found)
+
+
+def log_entry(table: Table, version: int) -> Location:
+    """The file of one commit."""
+    return table.location / "_delta_log" / f"{version:020d}.json"
+
+
+def is_made_by(table: Table, version: int, attempt_id: uuid.UUID) -> bool | None:
+    """Whether an attempt has made a version; None where there is no such version yet."""
+    if (actions := _actions(table, version)) is not None:
+        return any(_names(each.get("commitInfo", {}).get("userMetadata"), attempt_id) for each in actions)
+    # Whose entry was tidied away may be its own; what it has written is then spared.
+    return True if table.exists() and newest_version(table) >= version else None
 
 
 def committed(table: Table, attempt_id: uuid.UUID) -> int | None:
@@ -129,9 +127,38 @@ def committed(table: Table, attempt_id: uuid.UUID) -> int | None:
     if not table.exists():
         return None
     for commit in snapshot(table).history():
-        if f'"{attempt_id}"' in str(commit.get("userMetadata")):
+        if _names(commit.get("userMetadata"), attempt_id):
             return int(commit["version"])
     return None
+
+
+def _names(note: object, attempt_id: uuid.UUID) -> bool:
+    return f'"{attempt_id}"' in str(note)
+
+
+def _actions(table: Table, version: int) -> list[dict[str, Any]] | None:
+    """What one commit wrote; None where its entry is not there."""
+    try:
+        # https://github.com/delta-io/delta/blob/master/PROTOCOL.md#delta-log-entries
+        lines = log_entry(table, version).read().decode().splitlines()
+    except FileNotFoundError:
+        return None
+    return [json.loads(line) for line in lines if line]
+
+
+def _files(version: DeltaTable, dates: BatchDates | None) -> list[dict[str, Any]]:
+    """Path below the table's folder, in the log's encoding, batch date and row count of each file."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = f"partition.{PARTITION}"
+    files = pa.table(version.get_add_actions(flatten=True)).select([column, "num_records", "path"])
+    if dates is not None:
+        days = files[column].cast(pa.string())
+        asked = pc.and_(pc.greater_equal(days, str(dates.first)), pc.less_equal(days, str(dates.last)))
+        files = files.filter(asked)
+    found: list[dict[str, Any]] = files.rename_columns(["date", "num_records", "path"]).to_pylist()
+    return found
 
 
 def partitions_of(dates: BatchDates) -> list[tuple[str, str, Any]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import functools
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import Table
 from nightshift.lake import delta_log
+from nightshift.storage import Location
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -24,7 +25,7 @@ def read(spark: SparkSession, table: Table, dates: BatchDates | None = None, ver
     Raises:
         NightshiftError: if nothing was ever published to the table.
     """
-    return parquet(spark, table, table.path, delta_log.paths_of(delta_log.snapshot(table, version), dates))
+    return parquet(spark, table, delta_log.paths_of(table, delta_log.snapshot(table, version), dates))
 
 
 def register(
@@ -46,17 +47,21 @@ def register(
         rows.createOrReplaceGlobalTempView(table.view.removeprefix("global_temp."))
 
 
-def parquet(spark: SparkSession, table: Table, root: Path, files: Sequence[str]) -> DataFrame:
-    """Files below ``root`` with the declared schema.
+def parquet(spark: SparkSession, table: Table, files: Sequence[Location]) -> DataFrame:
+    """Files of a table's folder with the declared schema.
 
     A column that a file lacks is null, or has the values of the column that it `was` when the file was written.
     """
     if not files:
         return spark.createDataFrame([], table.ddl)
-    # Spark takes these characters for a pattern.
-    literal = [re.sub(r"([\[\]{}*?\\])", r"\\\1", file) for file in files]
-    rows = spark.read.schema(table.ddl).option("basePath", str(root)).parquet(*literal)
-    return rows.withColumns(inherited(table)).select(*table.column_names)
+    # Spark reads names of folders as columns. Older publications moved their files out of the folder of their attempt,
+    # and of files with different columns in their paths it makes no table.
+    by_depth: dict[int, list[str]] = defaultdict(list)
+    for file in files:
+        by_depth[file.relative_to(table.location).count("/")].append(file.spark_pattern)
+    reader = spark.read.schema(table.ddl).option("basePath", table.location.for_spark)
+    several = [reader.parquet(*some).select(*table.column_names) for some in by_depth.values()]
+    return functools.reduce(lambda some, more: some.unionByName(more), several).withColumns(inherited(table))
 
 
 def inherited(table: Table) -> dict[str, Column]:

@@ -1,42 +1,84 @@
-"""Slices that are written and not yet visible: each in a folder of its own, pinned by the digests of its files."""
+"""Slices that are written and not yet visible: each in a folder of its own within its table's, pinned as it is there.
+
+The files stay where they are: a commit makes them visible by naming them. Nobody reads a table by listing its folder,
+so what no commit names is seen by no reader, however long it lies there.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import logging
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import ConflictError
-from nightshift.home import scratch
+from nightshift.lake import delta_log
 from nightshift.lake.reading import parquet
+from nightshift.ledger import open_stages
+from nightshift.storage import File, Location
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+log = logging.getLogger("nightshift")
 # Spark leaves this mark when a write is complete.
 WRITTEN = "_SUCCESS"
+# What names a stage's folder. Spark takes it for a column, so no column of a table may be named like that.
+ATTEMPT = "attempt-id"
+AT_ONCE = 8
+
+
+@dataclass
+class StageFolder:
+    """A place for one slice of a table, named by the attempt that will publish it.
+
+    Attributes:
+        is_published: whether a commit has made the files visible.
+    """
+
+    table: Table
+    record: open_stages.OpenStage
+    is_published: bool = False
+
+    @property
+    def location(self) -> Location:
+        """Whoever writes the slice makes it."""
+        return folder_of(self.table, self.record.attempt_id)
+
+    @property
+    def attempt_id(self) -> uuid.UUID:
+        """Of the attempt that will publish it."""
+        return self.record.attempt_id
 
 
 @dataclass(frozen=True)
 class StagedFile:
-    """One file of a stage, as it was when it was pinned."""
+    """One file of a stage, as it was when it was pinned.
 
-    path: Path
+    Attributes:
+        location: below the folder of its batch date.
+        stamp: the store's, by which a file that was written again is known.
+    """
+
+    location: Location
     bytes: int
+    stamp: str
+    modified: dt.datetime
     rows: int
     sha256: str
 
     @property
-    def partition(self) -> str:
-        """Folder of the file, like ``batch_date=2013-10-01``; tells the batch date of its rows."""
-        return self.path.parent.name
+    def batch_date(self) -> str:
+        """The batch date of its rows, by its folder, like ``2013-10-01``."""
+        return self.location.parent.name.removeprefix(f"{PARTITION}=")
 
 
 @dataclass(frozen=True)
@@ -45,7 +87,7 @@ class Stage:
 
     table: Table
     dates: BatchDates
-    folder: Path
+    folder: StageFolder
     files: tuple[StagedFile, ...]
 
     @property
@@ -58,12 +100,12 @@ class Stage:
         """Row count per batch date, from the files' own footers."""
         counts: Counter[str] = Counter()
         for file in self.files:
-            counts[file.partition.removeprefix(f"{PARTITION}=")] += file.rows
+            counts[file.batch_date] += file.rows
         return dict(counts)
 
     def read(self, spark: SparkSession) -> DataFrame:
         """Exactly the pinned files, with the declared schema."""
-        return parquet(spark, self.table, self.folder, [str(file.path) for file in self.files])
+        return parquet(spark, self.table, [file.location for file in self.files])
 
     def refuse_changed(self) -> None:
         """Check the folder against what was pinned.
@@ -71,12 +113,12 @@ class Stage:
         Raises:
             NightshiftError: naming the files that changed, came or went.
         """
-        pinned = {(file.path, file.sha256) for file in self.files}
-        paths = _parquet_files(self.folder)
-        with ThreadPoolExecutor(8) as pool:
-            differences = pinned ^ set(zip(paths, pool.map(_sha256, paths), strict=True))
-        if differences:
-            changed = sorted({path.name for path, _ in differences})
+        folder = self.folder.location
+        pinned = {(file.location.relative_to(folder), file.bytes, file.stamp) for file in self.files}
+        if differences := pinned ^ {(file.name, file.bytes, file.stamp) for file in _parquet_files(folder)}:
+            # Where this process was taken for dead, its files were removed.
+            self.folder.record.refuse_lost()
+            changed = sorted({name.rpartition("/")[2] for name, *_ in differences})
             raise ConflictError(
                 f"the stage of {self.table.label} {self.dates} changed after it was written ({', '.join(changed)}): "
                 "nothing was published; run the stage again"
@@ -99,58 +141,89 @@ class Stage:
 def stage(rows: DataFrame, table: Table, dates: BatchDates) -> Stage:
     """Write a slice into a stage folder of its own and pin it."""
     folder = stage_folder(table)
-    write(rows, table, folder)
-    return pin(folder, table, dates)
+    write(rows, folder)
+    return pin(folder, dates)
 
 
-def write(rows: DataFrame, table: Table, folder: Path) -> None:
+def write(rows: DataFrame, folder: StageFolder) -> None:
     """Write a slice into a stage folder."""
+    table = folder.table
     # One file per date, or several where a date is larger than a file should be.
     arranged = rows.select(*table.column_names).hint("rebalance", PARTITION)
-    arranged.sortWithinPartitions(PARTITION, *table.keys).write.partitionBy(PARTITION).parquet(str(folder))
+    sorted_rows = arranged.sortWithinPartitions(PARTITION, *table.keys)
+    sorted_rows.write.partitionBy(PARTITION).parquet(folder.location.for_spark)
 
 
-def stage_folder(table: Table) -> Path:
+def stage_folder(table: Table) -> StageFolder:
     """A new place for one slice of a table; no two runs share one, and `sweep` spares it while this process lives."""
-    return scratch.take(_stages(table))
+    return StageFolder(table, open_stages.take(table.use_case, table.short_name))
 
 
-def pin(folder: Path, table: Table, dates: BatchDates) -> Stage:
+def folder_of(table: Table, attempt_id: uuid.UUID) -> Location:
+    """Where the slice of an attempt lies, whether it is published or not."""
+    return table.location / f"{ATTEMPT}={attempt_id}"
+
+
+def pin(folder: StageFolder, dates: BatchDates) -> Stage:
     """Take stock of a written stage.
 
     Raises:
-        NightshiftError: if whoever writes it has not finished.
+        NightshiftError: if whoever writes it has not finished, or somebody took this process for dead and removed
+            what it had written by then.
     """
-    if not (folder / WRITTEN).is_file():
-        raise ConflictError(f"{folder} is not completely written: run the stage of {table.label} again")
-    with ThreadPoolExecutor(8) as pool:
-        return Stage(table, dates, folder, tuple(pool.map(_pinned, _parquet_files(folder))))
+    folder.record.refuse_lost()
+    if not (folder.location / WRITTEN).exists():
+        raise ConflictError(f"{folder.location} is not completely written: run the stage of {folder.table.label} again")
+    files = _parquet_files(folder.location)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        pinned = pool.map(lambda file: _pinned(folder.location / file.name, file), files)
+        return Stage(folder.table, dates, folder, tuple(pinned))
 
 
-def discard(folder: Path) -> None:
-    """Remove a stage that is published or refused."""
-    scratch.discard(folder)
+def discard(folder: StageFolder) -> None:
+    """End a stage: of one that was not published the files are removed."""
+    try:
+        if folder.is_published or _is_settled(folder.table, folder.attempt_id, folder.record.seen_version):
+            folder.record.end()
+    except Exception as error:
+        # It may end for the same reason, of which people should hear first.
+        log.warning("the next start will remove %s: %s", folder.location, error)
+    finally:
+        folder.record.lock.leave()
 
 
-def sweep(table: Table) -> list[Path]:
-    """Remove the stages of processes that ended before they could; returns their folders."""
-    return scratch.sweep(_stages(table))
+def sweep(table: Table) -> bool:
+    """End the stages of processes that were killed before they could.
+
+    Returns:
+        Whether none is left. A commit that was on its way when its process was killed may still come, until another one
+        has its place: until then its files stay.
+    """
+    return open_stages.settle(
+        table.use_case, table.short_name, lambda attempt_id, seen: _is_settled(table, attempt_id, seen)
+    )
 
 
-def _stages(table: Table) -> Path:
-    return table.home.staging / table.layer / table.identifier
+def _is_settled(table: Table, attempt_id: uuid.UUID, seen_version: int | None) -> bool:
+    """Remove the files of a stage that is not visible and never will be; false if that can't be told yet."""
+    if seen_version is not None:
+        is_visible = delta_log.is_made_by(table, seen_version + 1, attempt_id)
+        if is_visible is None or is_visible:
+            return is_visible is not None
+    folder_of(table, attempt_id).delete_folder()
+    return True
 
 
-def _pinned(path: Path) -> StagedFile:
+def _pinned(location: Location, file: File) -> StagedFile:
     import pyarrow.parquet as pq
 
-    return StagedFile(path, path.stat().st_size, pq.read_metadata(path).num_rows, _sha256(path))
+    digest = hashlib.sha256()
+    for chunk in location.chunks():
+        digest.update(chunk)
+    with location.open() as stream:
+        rows = pq.read_metadata(stream).num_rows
+    return StagedFile(location, file.bytes, file.stamp, file.modified, rows, digest.hexdigest())
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _parquet_files(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.parquet"))
+def _parquet_files(folder: Location) -> list[File]:
+    return sorted((file for file in folder.walk() if file.name.endswith(".parquet")), key=lambda file: file.name)

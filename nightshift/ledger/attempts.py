@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -25,10 +25,14 @@ from nightshift.ledger.code_of_attempt import code_version
 from nightshift.ledger.database_engine import engine
 from nightshift.ledger.entries import Entry, Input, dates_of, entries_of
 from nightshift.ledger.ledger_tables import EntryRow, EnvironmentRow, InputRow, ProfileRow
+from nightshift.ledger.open_stages import TAKEN_FOR_DEAD, OpenStage, lock_name
 from nightshift.stages import ERASE
 
 # What a commit left behind: its Delta version, and the rows per batch date.
 Committed = tuple[int, Mapping[dt.date, int]]
+# A commit may still be on its way: whether it comes can't be told yet.
+UNDECIDED: Final = "undecided"
+Outcome = Committed | Literal["undecided"] | None
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,7 @@ class Attempt:
         running = sa.select(sa.func.count()).where(EntryRow.attempt_id == self.attempt_id, EntryRow.status == "running")
         with engine().connect() as connection:
             if not connection.scalar(running):
-                raise ConflictError(
-                    "the database lost this attempt's lock, and another run took it for dead: nothing was published"
-                )
+                raise ConflictError(TAKEN_FOR_DEAD)
 
     def audited(
         self, stage_sha256: str, warnings: int, page: str | None, profiles: Mapping[dt.date, Mapping[str, Any]]
@@ -123,6 +125,7 @@ def attempt(
     common: Mapping[str, Any],
     by_date: Mapping[dt.date, Mapping[str, Any]],
     inputs: Mapping[dt.date, Sequence[Input]] | None = None,
+    stage: OpenStage | None = None,
 ) -> Iterator[Attempt]:
     """Keep the entries of one attempt: written before any work, and completed however it ends.
 
@@ -130,8 +133,9 @@ def attempt(
         common: what the entries share, like use case, stage, table and run.
         by_date: what differs between batch dates, like the rows that came in; one entry per date.
         inputs: what is taken in for each batch date.
+        stage: where its slice is written, which has its id and holds its lock.
     """
-    made = Attempt(uuid.uuid4())
+    made = Attempt(uuid.uuid4()) if stage is None else Attempt(stage.attempt_id, lock=stage.lock)
     described = run_environment.described()
     shared = {
         **common,
@@ -198,11 +202,12 @@ def _note_environment(connection: sa.Connection, digest: str, described: Mapping
     connection.execute(known.on_conflict_do_nothing())
 
 
-def reconcile(found: Callable[[Entry], Committed | None], **which: str) -> list[Entry]:
+def reconcile(found: Callable[[Entry], Outcome], **which: str) -> list[Entry]:
     """Close the entries of attempts whose process is gone, by what the lake says of them.
 
     Args:
-        found: looks into the table of an entry for the commit of its attempt; None where there is none.
+        found: looks into the table of an entry for the commit of its attempt; None where there is none, and of one
+            that is undecided the entries stay open.
         which: columns of the entries to look at, like ``use_case`` and ``table_name``.
 
     Returns:
@@ -212,8 +217,10 @@ def reconcile(found: Callable[[Entry], Committed | None], **which: str) -> list[
     by_attempt = {entry.attempt_id: entry for entry in entries_of(open_entries)}
     closed = []
     for attempt_id, entry in by_attempt.items():
-        with turn_if_free(_lock_name(attempt_id)) as is_gone:
-            if is_gone and _close_lost(attempt_id, found(entry)):
+        with turn_if_free(lock_name(attempt_id)) as is_gone:
+            if not is_gone or (committed := found(entry)) == UNDECIDED:
+                continue
+            if _close_lost(attempt_id, committed):
                 closed.append(entry)
     return closed
 
@@ -252,15 +259,13 @@ def _close(
 
 @contextmanager
 def _alive(made: Attempt) -> Iterator[None]:
-    """Show others that an attempt's process lives."""
-    made.lock = Lock(_lock_name(made.attempt_id))
+    """Show others that an attempt's process lives; of one with a stage, the stage shows it."""
+    if made.lock is not None:
+        yield
+        return
+    made.lock = Lock(lock_name(made.attempt_id))
     made.lock.take()
     try:
         yield
     finally:
         made.lock.leave()
-
-
-def _lock_name(attempt_id: uuid.UUID) -> str:
-    """Of the lock that is held while the process of an attempt lives."""
-    return f"attempting {attempt_id}"

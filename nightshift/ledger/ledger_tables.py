@@ -56,6 +56,26 @@ class EntryRow(Base):
     )
 
 
+class OpenStageRow(Base):
+    """A slice that is being written into its table's folder, from before its first file to its publication or end."""
+
+    __tablename__ = "open_stages"
+
+    attempt_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
+    use_case: Mapped[str]
+    table_name: Mapped[str] = mapped_column(doc="layer.table")
+    seen_version: Mapped[int | None] = mapped_column(
+        sa.BigInteger,
+        doc="Delta version that its commit is made upon, -1: there was none; null: no commit can be on its way",
+    )
+    is_given_up: Mapped[bool] = mapped_column(
+        server_default=sa.false(), doc="its process was taken for dead: it may not commit any more"
+    )
+    taken_at: Mapped[dt.datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+
+    __table_args__ = (sa.Index("open_stages_by_table", "use_case", "table_name"),)
+
+
 class InputRow(Base):
     """What one attempt took in for one batch date: a file by its digest, a query, or a table at its version."""
 

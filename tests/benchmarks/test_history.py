@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.history import nights_one_by_one, repeat
@@ -19,6 +18,7 @@ from nightshift.lake.audit_report import AuditReport
 from nightshift.lake.publication import publish
 from nightshift.ledger import Input
 from nightshift.ledger.row_accounting import Accounting
+from tests.staged import staged
 
 HISTORY = BatchDates(dt.date(2043, 6, 1), dt.date(2043, 6, 2))
 ROWS = {HISTORY.first: 2, HISTORY.last: 3}
@@ -29,12 +29,8 @@ def catalog(home) -> Catalog:
     """Airlines of two dates, published as one range by a landing that the ledger knows, too."""
     catalog = Catalog(UseCase.load("flight_delays", get_settings()))
     table = catalog["bronze.airlines"]
-    folder = lake.stage_folder(table)
-    for date, count in ROWS.items():
-        part = folder / f"batch_date={date}"
-        part.mkdir(parents=True)
-        pq.write_table(pa.table({"carrier": [f"C{number}" for number in range(count)]}), part / "part.parquet")
-    (folder / "_SUCCESS").touch()
+    carriers = {date: pa.table({"carrier": [f"C{number}" for number in range(count)]}) for date, count in ROWS.items()}
+    folder = staged(table, carriers)
     job = Job("land", catalog.use_case, catalog, HISTORY, "range")
     taken = {date: [Input("file", "airlines.csv", f"sha256 of {date}", count)] for date, count in ROWS.items()}
     with ledger.attempt({**job.entry, "table_name": "land"}, {date: {} for date in HISTORY}):

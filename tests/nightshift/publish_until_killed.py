@@ -22,11 +22,10 @@ import deltalake.transaction  # noqa: F401
 import pandas  # noqa: F401
 import psycopg2  # noqa: F401
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 import nightshift
-from nightshift import lake, ledger
+from nightshift import ledger
 from nightshift.dates import BatchDates, shifted
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import get_settings
@@ -36,12 +35,13 @@ from nightshift.lake.publication import publish
 from nightshift.ledger import Input
 from nightshift.ledger.row_accounting import Accounting
 from tests.declaring import a_table, column
+from tests.staged import staged
 
 DATES = BatchDates(dt.date(2013, 10, 1), dt.date(2013, 10, 2))
 ROWS = 5
 TABLE = a_table(column("thing", required=True), column("size", "int"), use_case="flight_delays", name="killed")
 KERNEL = str(Path(nightshift.__file__).parent)
-WATCHED = tuple(f"{KERNEL}/{part}" for part in ("lake/", "ledger/"))
+WATCHED = tuple(f"{KERNEL}/{part}" for part in ("lake/", "ledger/", "storage/"))
 
 
 class Killer:
@@ -66,15 +66,9 @@ def passes(rows, table, dates, expected_rows) -> AuditReport:
     return AuditReport((check,), profiles={date: {"rows": ROWS} for date in dates})
 
 
-def staged(size: int, dates: BatchDates) -> Path:
-    folder = lake.stage_folder(TABLE)
-    for date in dates:
-        part = folder / f"batch_date={date}"
-        part.mkdir(parents=True)
-        things = pa.array([f"thing {number}" for number in range(ROWS)])
-        pq.write_table(pa.table({"thing": things, "size": pa.array([size] * ROWS, pa.int32())}), part / "rows.parquet")
-    (folder / "_SUCCESS").touch()
-    return folder
+def things(size: int) -> pa.Table:
+    names = pa.array([f"thing {number}" for number in range(ROWS)])
+    return pa.table({"thing": names, "size": pa.array([size] * ROWS, pa.int32())})
 
 
 def publication(size: int, dates: BatchDates, killer: Killer) -> None:
@@ -86,7 +80,7 @@ def publication(size: int, dates: BatchDates, killer: Killer) -> None:
     job = Job("refine", use_case, None, dates, f"size-{size}", began)  # type: ignore[arg-type]
     accounting = Accounting({date: [Input("file", "things.csv", f"sha of {size}", ROWS)] for date in dates})
     sys.settrace(killer)
-    publish(job, TABLE, staged(size, dates), audit=passes, accounting=accounting)
+    publish(job, TABLE, staged(TABLE, dict.fromkeys(dates, things(size))), audit=passes, accounting=accounting)
     sys.settrace(None)
 
 

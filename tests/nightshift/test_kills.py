@@ -16,8 +16,9 @@ from deltalake import DeltaTable
 
 from nightshift import ledger
 from nightshift.dates import shifted
-from nightshift.home.settings import PROJECT_DIR, get_settings
+from nightshift.home.settings import PROJECT_DIR
 from nightshift.ledger.ledger_tables import EntryRow
+from nightshift.ledger.open_stages import open_attempts
 from tests.nightshift.publish_until_killed import DATES, ROWS, TABLE
 
 # Spread evenly over the lines of a publication.
@@ -71,6 +72,12 @@ def entries(size: int) -> list[EntryRow]:
     with sa.orm.Session(ledger.engine()) as session:
         asked = sa.select(EntryRow).where(EntryRow.run_id == f"size-{size}").order_by(EntryRow.id)
         return list(session.scalars(asked))
+
+
+def published_attempts() -> set[str]:
+    with ledger.engine().connect() as connection:
+        mine = (EntryRow.table_name == TABLE.short_name, EntryRow.status == "published")
+        return {str(each) for each in connection.scalars(sa.select(EntryRow.attempt_id).where(*mine))}
 
 
 class Reader(threading.Thread):
@@ -127,8 +134,9 @@ def test_kills_leave_no_torn_state_and_the_next_run_heals(publisher, kills):
     reader.join()
     assert {(len(sizes), rows) for sizes, rows in reader.seen} == {(1, ROWS * len(DATES))}, "a reader saw a torn state"
     assert killed_after_commit >= 1, "no kill fell between the commit and the ledger's last word"
-    stages = get_settings().staging / TABLE.layer / TABLE.identifier
-    assert list(stages.iterdir()) == [], "stages of killed runs were left behind"
+    assert open_attempts(TABLE.use_case, TABLE.short_name) == []
+    attempts = {path.name.removeprefix("attempt-id=") for path in TABLE.path.glob("attempt-id=*")}
+    assert attempts == published_attempts(), "stages of killed runs were left behind"
 
 
 def test_kills_of_the_very_first_publication(publisher):

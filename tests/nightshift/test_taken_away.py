@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from nightshift import lake, ledger
+from nightshift import ledger
 from nightshift.errors import EXIT_TEMPORARY
 from nightshift.home import postgres_server
 from nightshift.home.settings import Settings, get_settings
@@ -27,6 +26,7 @@ from nightshift.models import mlflow_connection
 from tests import fixtures
 from tests.declaring import a_table, column
 from tests.servers import answering, free_port
+from tests.staged import staged
 
 DAY = dt.date(2013, 10, 1)
 ROWS = [{"thing": "a", "size": 1}, {"thing": "b", "size": 2}]
@@ -47,12 +47,8 @@ def run(staging: Hook = nothing, auditing: Hook = nothing) -> int:
 
     def body(job: Job, _: object) -> None:
         staging()
-        folder = lake.stage_folder(TABLE)
-        place = folder / f"batch_date={DAY}"
-        place.mkdir(parents=True)
-        pq.write_table(pa.Table.from_pylist(ROWS, pa.schema({"thing": "string", "size": "int32"})), place / "a.parquet")
-        (folder / "_SUCCESS").touch()
-        publish(job, TABLE, folder, audit=audit)
+        rows = pa.Table.from_pylist(ROWS, pa.schema({"thing": "string", "size": "int32"}))
+        publish(job, TABLE, staged(TABLE, {DAY: rows}), audit=audit)
 
     return run_job("refine", "A job.", body, argv=["--use-case", "flight_delays", "--dates", str(DAY)])
 

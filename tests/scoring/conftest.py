@@ -11,10 +11,8 @@ from types import SimpleNamespace
 import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import PARTITION, Table
@@ -29,6 +27,7 @@ from nightshift.models.champions import decide_champion
 from nightshift.models.encoding import Encoding
 from scoring.predict_and_decide import Recipe, scorer
 from scoring.reasons_dictionary_at_scoring import DictionaryOfThen
+from tests.staged import staged
 from training.fitting.fitted_model import Calibrated, FittedModel
 from training.register import log_model, tracked_run
 from training.register import register as register_version
@@ -129,12 +128,8 @@ class World:
     def publish(self, name: str, rows: pa.Table, date: dt.date) -> int:
         """Publish rows of a table as their batch date, as a stage does; gives the Delta version."""
         table = self.catalog[name]
-        folder = lake.stage_folder(table)
-        place = folder / f"{PARTITION}={date}"
-        place.mkdir(parents=True)
-        if rows.num_rows:
-            pq.write_table(rows.drop_columns([PARTITION]), place / "rows.parquet", coerce_timestamps="us")
-        (folder / "_SUCCESS").touch()
+        slices = {date: rows.drop_columns([PARTITION])} if rows.num_rows else {}
+        folder = staged(table, slices, coerce_timestamps="us")
         job = Job("test", self.use_case, self.catalog, BatchDates.of(date), "test")
         return publish(job, table, folder, audit=lambda *_: AuditReport(())).version
 

@@ -46,5 +46,5 @@ def test_a_version_of_which_nothing_is_known_any_more_is_not_named(features, gon
     entry = features.path / "_delta_log" / f"{2:020d}.json"
     # As a clean-up of the log leaves it: the newest version can be read without its entries.
     lake.snapshot(features).create_checkpoint()
-    (file if gone == "file" else entry).unlink()
+    (file.path if gone == "file" else entry).unlink()
     assert slice_versions(features, BatchDates.of(THIRD), 5) == {THIRD: 5}

@@ -20,6 +20,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import PROJECT_DIR, Settings, get_settings
 from nightshift.job import Job
+from nightshift.ledger.open_stages import open_attempts
 from spark_jobs.features import features
 from tests.leak import built_rows
 from tests.nightshift.dbt_project.test_linked_folder import digests
@@ -65,6 +66,7 @@ def test_a_failing_dbt_test_names_itself_and_leaves_the_published_table(
     features, flights = catalog["gold.features"], catalog["silver.flights"]
     run(catalog, BatchDates.of(SECOND))
     version, published = lake.newest_version(features), set(lake.read(spark, features).collect())
+    attempts = {path.name for path in features.path.glob("attempt-id=*")}
     # A distance of 20,000 miles is beyond what the model's YAML allows; 12 rows have it, 5 are shown.
     broken = [
         {**row.asDict(), "distance": 20_000 if row.origin == "EWR" and row.batch_date == SECOND else row.distance}
@@ -83,7 +85,8 @@ def test_a_failing_dbt_test_names_itself_and_leaves_the_published_table(
     assert f"`{again}`" in message
     assert lake.newest_version(features) == version
     assert set(lake.read(spark, features).collect()) == published
-    assert not [file for file in home.staging.rglob("*") if file.is_file()]
+    assert open_attempts(features.use_case, features.short_name) == []
+    assert {path.name for path in features.path.glob("attempt-id=*")} == attempts
 
 
 def test_a_declared_table_without_a_model_is_named(
@@ -127,9 +130,9 @@ def test_features_that_changed_before_their_tests_are_refused(
 ) -> None:
     written = lake.pin
 
-    def then_exchanged(folder: Path, *arguments: object) -> lake.Stage:
-        stage = written(folder, *arguments)
-        exchange(folder, write_other)
+    def then_exchanged(folder: lake.StageFolder, dates: BatchDates) -> lake.Stage:
+        stage = written(folder, dates)
+        exchange(folder.location.path, write_other)
         return stage
 
     monkeypatch.setattr(lake, "pin", then_exchanged)
@@ -142,8 +145,8 @@ def test_features_that_changed_before_their_tests_are_refused(
 def test_a_model_that_cannot_be_pinned_is_not_tested(
     spark: SparkSession, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unfinished(folder: Path, *_: object) -> lake.Stage:
-        raise NightshiftError(f"{folder} is not completely written")
+    def unfinished(folder: lake.StageFolder, _: BatchDates) -> lake.Stage:
+        raise NightshiftError(f"{folder.location} is not completely written")
 
     monkeypatch.setattr(lake, "pin", unfinished)
     with pytest.raises(NightshiftError, match="is not completely written") as refused:

@@ -22,6 +22,7 @@ from nightshift import ledger
 from nightshift.dates import BatchDates
 from nightshift.home.settings import Settings, get_settings
 from nightshift.ledger.ledger_tables import EntryRow
+from nightshift.ledger.open_stages import open_attempts
 from nightshift.ledger.row_accounting import balances
 from tests.shop import DAY, NEXT, Shop, order
 
@@ -54,8 +55,8 @@ class Point:
 
 POINTS = (
     Point("files are archived", "archive/{shop}/*/*", 4, old=2),
-    Point("stages are audited", "staging/bronze/{shop}_[co]*/*/_SUCCESS", 2, old=2),
-    Point("the first source is moved in", "lake/bronze/{shop}/[co]*/batch_date=*/*.parquet", 2),
+    Point("stages are audited", "lake/bronze/{shop}/[co]*/attempt-id=*/_SUCCESS", 2, old=2),
+    Point("a source is being written", "lake/bronze/{shop}/[co]*/attempt-id=*/batch_date=*/*.parquet", 4, old=2),
     Point("sources are committed", "lake/bronze/{shop}/[co]*/_delta_log/*.json", 2, new=1),
 )
 
@@ -164,5 +165,4 @@ def test_a_landing_that_is_killed_leaves_slices_whole_and_the_next_run_lands_eve
         newest = [each for date in DATES for each in ledger.latest(shop.name, date) if each.table_name in TABLES]
         assert {(each.status, balances(each), each.run_id) for each in newest} == {("published", True, "test")}
         assert [each.rows_published for each in newest if each.table_name == "bronze.orders"] == [ORDERS] * len(DATES)
-    stages = get_settings().staging / "bronze"
-    assert [path for path in stages.glob(f"{shop.name}_*/*") if path.is_dir()] == []
+    assert [name for name in TABLES if open_attempts(shop.name, name)] == []

@@ -19,6 +19,7 @@ from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
 from nightshift.ledger import LOOKED_UP
+from nightshift.ledger.open_stages import open_attempts
 from nightshift.stages import MARTS, STAGE
 from spark_jobs.features import features
 from spark_jobs.marts import marts
@@ -134,7 +135,7 @@ def test_marts_are_refused_where_one_changed_after_its_tests(
 
     def then_exchanged(*arguments: object, **more: object) -> object:
         checks = tested(*arguments, **more)
-        names.append(exchange(home.staging / "gold" / f"flight_delays_{mart}"))
+        names.append(exchange(catalog[f"gold.{mart}"].path))
         return checks
 
     monkeypatch.setattr(DbtProject, "build", then_exchanged)
@@ -145,7 +146,8 @@ def test_marts_are_refused_where_one_changed_after_its_tests(
     assert str(refused.value) == f"{message} ({names[0]}): nothing was published; run the stage again"
     assert not catalog["gold.late_rates"].exists()
     assert not catalog["gold.riskiest_flights"].exists()
-    assert not [file for file in home.staging.rglob("*") if file.is_file()]
+    assert open_attempts("flight_delays", f"gold.{mart}") == []
+    assert not [file for file in catalog[f"gold.{mart}"].path.rglob("*") if file.is_file()]
 
 
 def assert_late_rates(spark: SparkSession, catalog: Catalog) -> None:

@@ -119,8 +119,8 @@ def compare(spark: SparkSession, catalog: Catalog, dates: BatchDates, features_v
     files = differing_files(table, scored_from(catalog, dates), features_version)
     changed: dict[str, Difference] = {}
     if files.scoring:
-        before = parquet(spark, table, table.path, files.scoring)
-        now = parquet(spark, table, table.path, files.training)
+        before = parquet(spark, table, files.scoring)
+        now = parquet(spark, table, files.training)
         changed = differences(before, now, table.keys, table.features, files.without)
     compared = {column.name: files.rows - files.rows_without.get(column.name, 0) for column in table.features}
     shares = {name: changed[name].rows / rows if name in changed else 0.0 for name, rows in compared.items() if rows}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.score_names import FEATURE_TABLE, SCORES
+from nightshift.storage import Location
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -39,8 +40,8 @@ class SkewFiles:
     dates: list[dt.date] = field(default_factory=list)
     lost: list[dt.date] = field(default_factory=list)
     rows: int = 0
-    scoring: list[str] = field(default_factory=list)
-    training: list[str] = field(default_factory=list)
+    scoring: list[Location] = field(default_factory=list)
+    training: list[Location] = field(default_factory=list)
     without: dict[str, list[dt.date]] = field(default_factory=dict)
     rows_without: dict[str, int] = field(default_factory=dict)
 
@@ -72,20 +73,20 @@ def differing_files(table: Table, versions: Mapping[dt.date, int | None], traini
     if not versions:
         return found
     dates = BatchDates(min(versions), max(versions))
-    now_by_date = lake.files_of(lake.snapshot(table, training_version), dates)
+    now_by_date = lake.files_of(table, lake.snapshot(table, training_version), dates)
     rows = lake.rows_by_date(table, dates, training_version)
     snapshots = {version: _opened(table, version) for version in set(versions.values())}
     for date, version in versions.items():
         scoring = snapshots[version]
         now = now_by_date.get(date, [])
-        before = [] if scoring is None else lake.files_of(scoring, BatchDates.of(date)).get(date, [])
-        if scoring is None or not all(path.is_file() for path in {*before, *now}):
+        before = [] if scoring is None else lake.files_of(table, scoring, BatchDates.of(date)).get(date, [])
+        if scoring is None or not all(file.exists() for file in {*before, *now}):
             found.lost.append(date)
             continue
         size = rows[date]
         if set(before) != set(now):
-            found.scoring += map(str, before)
-            found.training += map(str, now)
+            found.scoring += before
+            found.training += now
             size = lake.rows_by_date(table, BatchDates.of(date), version)[date]
         found.dates.append(date)
         found.rows += size

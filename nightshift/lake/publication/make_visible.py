@@ -83,7 +83,7 @@ def _commit(job: Job, ready: Ready) -> Published:
     table = each.table
     with lake.writing(table):
         record.refuse_lost()
-        recover(job.use_case.name, table)
+        are_settled = recover(job.use_case.name, table)
         # First what the log holds, then what the ledger says of it: so no commit can come in between unseen.
         seen = lake.opened(table)
         published = record.overtaken()
@@ -94,15 +94,18 @@ def _commit(job: Job, ready: Ready) -> Published:
         if published:
             record.move_to_the_end()
         try:
-            version = lake.commit(ready.stage, _metadata(job, record.attempt_id, each.accounting), seen)
+            version = lake.commit(ready.stage, _metadata(job, each.accounting), seen)
         except Exception as error:
             # What follows a commit may fail, like a checkpoint; then the slice is visible all the same.
-            found = lake.committed(table, record.attempt_id)
-            if found is None:
+            version = (seen.version() if seen else -1) + 1
+            if not ready.stage.folder.is_published and not lake.is_made_by(table, version, record.attempt_id):
                 raise
-            log.warning("%s is published as version %d, and then: %s", table.label, found, error)
-            version = found
+            log.warning("%s is published as version %d, and then: %s", table.label, version, error)
+            ready.stage.folder.is_published = True
         record.published(version, counts)
+        if not are_settled:
+            # A commit that was on its way when its process was killed can't come any more: this one has its place.
+            recover(job.use_case.name, table)
     hand_over_published(table.short_name, job.dates, version, sum(counts.values()))
     log.info("published %s %s: %s rows, version %s", table.label, job.dates, sum(counts.values()), version)
     return Published(version, counts)
@@ -118,7 +121,7 @@ def _refuse_newer(each: Slice, seen: DeltaTable | None) -> None:
         )
 
 
-def _metadata(job: Job, attempt_id: object, accounting: Accounting | None) -> dict[str, object]:
+def _metadata(job: Job, accounting: Accounting | None) -> dict[str, object]:
     """What a commit says of itself; sources are named up to a number that keeps the log small."""
     sources = {
         f"{each.name}@{each.version}"
@@ -129,7 +132,6 @@ def _metadata(job: Job, attempt_id: object, accounting: Accounting | None) -> di
         "run": job.run_id,
         "stage": job.stage,
         "code": ledger.code_version(),
-        "attempt": attempt_id,
         "dates": job.dates,
         "sources": sorted(sources)[:SOURCES_NAMED],
         "sources_in_all": len(sources),

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift import lake
@@ -28,7 +27,7 @@ STAGED_AT_ONCE = 2
 def publish(
     job: Job,
     table: Table,
-    rows: DataFrame | Path | lake.Stage,
+    rows: DataFrame | lake.StageFolder | lake.Stage,
     *,
     audit: Audit,
     accounting: Accounting | None = None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift import lake, ledger
@@ -35,8 +34,8 @@ class Slice:
     """What is to be published of one table.
 
     Attributes:
-        rows: the slice; or a folder of Parquet (`lake.stage_folder`) in which it was already written; or that folder
-            pinned, where something read it already that must hold of what is published.
+        rows: the slice; or the folder (`lake.stage_folder`) in which it was already written; or that folder pinned,
+            where something read it already that must hold of what is published.
         audit: evaluates the table's suite on the staged files.
         accounting: where the rows come from; makes the slice balance per batch date.
         models: name and version of the model that made the rows of each batch date, for the ledger.
@@ -44,7 +43,7 @@ class Slice:
     """
 
     table: Table
-    rows: DataFrame | Path | lake.Stage
+    rows: DataFrame | lake.StageFolder | lake.Stage
     audit: Audit
     accounting: Accounting | None = None
     models: Models | None = None

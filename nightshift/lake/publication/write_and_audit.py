@@ -7,7 +7,6 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift import lake, ledger
@@ -19,7 +18,7 @@ from nightshift.lake.recovery import recover
 from nightshift.ledger.row_accounting import Accounting
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 log = logging.getLogger("nightshift")
 
@@ -32,34 +31,46 @@ def prepared(job: Job, each: Slice) -> Iterator[Ready]:
         AuditError, NightshiftError: if it is refused; the published table is then as it was.
     """
     table, accounting = each.table, each.accounting
-    recover(job.use_case.name, table)
     common = {**job.entry, "table_name": table.short_name}
     inputs = accounting.inputs if accounting else None
     by_date = {date: {**_row_counts(date, accounting), **_model(date, each.models)} for date in job.dates}
-    with ledger.attempt(common, by_date, inputs) as record:
-        folder = _folder(each)
-        try:
-            lake.refuse_other_schema(table)
-            stage = each.rows if isinstance(each.rows, lake.Stage) else _pinned(job, each, folder)
-            counts = _counted(stage, accounting)
-            report = _audited(job, stage, each.audit, accounting)
-            page = report.page.relative_to(job.home.data_docs) if report.page else None
-            record.audited(stage.digest, len(report.warnings), page, report.profiles)
-            yield Ready(each, stage, counts, record)
-        finally:
+    with _stage_folder(job, each) as folder, ledger.attempt(common, by_date, inputs, folder.record) as record:
+        lake.refuse_other_schema(table)
+        stage = each.rows if isinstance(each.rows, lake.Stage) else _pinned(job, each, folder)
+        counts = _counted(stage, accounting)
+        report = _audited(job, stage, each.audit, accounting)
+        page = report.page.relative_to(job.home.data_docs) if report.page else None
+        record.audited(stage.digest, len(report.warnings), page, report.profiles)
+        yield Ready(each, stage, counts, record)
+
+
+@contextmanager
+def _stage_folder(job: Job, each: Slice) -> Iterator[lake.StageFolder]:
+    """Where a slice is, or will be, written; gone at the end, unless it was published."""
+    folder = _folder(each.rows)
+    try:
+        if folder is not None:
+            # Else it would be found among those of killed processes, where the database forgot who holds its lock.
+            folder.record.refuse_lost()
+        recover(job.use_case.name, each.table)
+        folder = folder or lake.stage_folder(each.table)
+        yield folder
+    finally:
+        if folder is not None:
             lake.discard(folder)
 
 
-def _folder(each: Slice) -> Path:
-    if isinstance(each.rows, lake.Stage):
-        return each.rows.folder
-    return each.rows if isinstance(each.rows, Path) else lake.stage_folder(each.table)
+def _folder(rows: DataFrame | lake.StageFolder | lake.Stage) -> lake.StageFolder | None:
+    """Where a slice was staged already."""
+    if isinstance(rows, lake.Stage):
+        return rows.folder
+    return rows if isinstance(rows, lake.StageFolder) else None
 
 
-def _pinned(job: Job, each: Slice, folder: Path) -> lake.Stage:
-    if not isinstance(each.rows, Path | lake.Stage):
-        lake.write(each.rows, each.table, folder)
-    return lake.pin(folder, each.table, job.dates)
+def _pinned(job: Job, each: Slice, folder: lake.StageFolder) -> lake.Stage:
+    if not isinstance(each.rows, lake.StageFolder | lake.Stage):
+        lake.write(each.rows, folder)
+    return lake.pin(folder, job.dates)
 
 
 def _counted(stage: lake.Stage, accounting: Accounting | None) -> dict[dt.date, int]:

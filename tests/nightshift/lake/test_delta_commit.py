@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from nightshift import lake
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import Settings, get_settings
+from tests.staged import publish_staged
 
 DAYS = [BatchDates.parse("2013-10-01"), BatchDates.parse("2013-10-02")]
 
@@ -21,12 +21,7 @@ DAYS = [BatchDates.parse("2013-10-01"), BatchDates.parse("2013-10-02")]
 def test_old_versions_outlive_deltas_own_retention(home: Settings) -> None:
     table = Catalog(UseCase.load("flight_delays", get_settings()))["bronze.airlines"]
     for number, dates in enumerate([DAYS[0], DAYS[1], DAYS[0]]):
-        folder = lake.stage_folder(table)
-        place = folder / f"batch_date={dates.first}"
-        place.mkdir(parents=True)
-        pq.write_table(pa.table({"carrier": [f"U{number}"], "name": ["United"]}), place / "rows.parquet")
-        (folder / "_SUCCESS").touch()
-        lake.publish(lake.pin(folder, table, dates), {"run": "test"})
+        publish_staged(table, {dates.first: pa.table({"carrier": [f"U{number}"], "name": ["United"]})})
     year = time.time() - 366 * 24 * 3600
     for file in (table.path / "_delta_log").glob("*.json"):
         os.utime(file, (year, year))

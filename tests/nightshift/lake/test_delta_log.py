@@ -15,6 +15,7 @@ from nightshift.declarations.tables import Table
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings, get_settings
+from tests.staged import publish_staged
 
 FIRST, SECOND = dt.date(2013, 10, 1), dt.date(2013, 10, 2)
 BOTH = BatchDates(FIRST, SECOND)
@@ -22,13 +23,7 @@ BOTH = BatchDates(FIRST, SECOND)
 
 def publish(table: Table, *dates: dt.date) -> None:
     """A file for each of some dates, in one commit."""
-    folder = lake.stage_folder(table)
-    for date in dates:
-        place = folder / f"batch_date={date}"
-        place.mkdir(parents=True)
-        pq.write_table(pa.table({"carrier": ["UA"], "name": [f"United {date}"]}), place / "rows.parquet")
-    (folder / "_SUCCESS").touch()
-    lake.publish(lake.pin(folder, table, BatchDates(min(dates), max(dates))), {"run": "test"})
+    publish_staged(table, {date: pa.table({"carrier": ["UA"], "name": [f"United {date}"]}) for date in dates})
 
 
 @pytest.fixture
@@ -41,25 +36,24 @@ def table(home: Settings) -> Table:
 
 
 def names(table: Table, file) -> str:
-    assert file.is_file()
-    return pq.ParquetFile(file).read()["name"].to_pylist()[0]
+    return pq.ParquetFile(file.path).read()["name"].to_pylist()[0]
 
 
 def test_files_are_those_of_the_version(table: Table) -> None:
-    before, after = (lake.files_of(lake.snapshot(table, version), BOTH) for version in (0, 1))
+    before, after = (lake.files_of(table, lake.snapshot(table, version), BOTH) for version in (0, 1))
     assert {date: [names(table, file) for file in files] for date, files in before.items()} == {
         FIRST: [f"United {FIRST}"],
         SECOND: [f"United {SECOND}"],
     }
     assert after[FIRST] == before[FIRST]
     assert after[SECOND] != before[SECOND]
-    assert lake.files_of(lake.snapshot(table), BatchDates.of(FIRST)) == {FIRST: after[FIRST]}
-    assert lake.files_of(lake.snapshot(table), BatchDates.parse("2014-01-01")) == {}
+    assert lake.files_of(table, lake.snapshot(table), BatchDates.of(FIRST)) == {FIRST: after[FIRST]}
+    assert lake.files_of(table, lake.snapshot(table), BatchDates.parse("2014-01-01")) == {}
 
 
 def test_a_commit_added_the_files_that_its_dates_then_had(table: Table) -> None:
-    assert lake.files_added(table, 0) == lake.files_of(lake.snapshot(table, 0), BOTH)
-    assert lake.files_added(table, 1) == lake.files_of(lake.snapshot(table, 1), BatchDates.of(SECOND))
+    assert lake.files_added(table, 0) == lake.files_of(table, lake.snapshot(table, 0), BOTH)
+    assert lake.files_added(table, 1) == lake.files_of(table, lake.snapshot(table, 1), BatchDates.of(SECOND))
     assert lake.files_added(table, 2) == {}
 
 

@@ -9,14 +9,12 @@ import uuid
 from collections.abc import Mapping
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from nightshift import lake, ledger
+from nightshift import ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
-from nightshift.declarations.tables import PARTITION
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
@@ -27,6 +25,7 @@ from nightshift.ledger import SET_ASIDE, Input
 from nightshift.ledger.ledger_tables import EntryRow
 from nightshift.ledger.row_accounting import Accounting
 from tests.declaring import a_table, column
+from tests.staged import staged
 
 FIRST, SECOND, THIRD = (dt.date(2024, 1, day) for day in (1, 2, 3))
 ALL = BatchDates(FIRST, THIRD)
@@ -48,13 +47,7 @@ class World:
         Args:
             came: the file of a date, where the rows are accounted for.
         """
-        folder = lake.stage_folder(self.table)
-        folder.mkdir(parents=True, exist_ok=True)
-        for date in filled:
-            place = folder / f"{PARTITION}={date}"
-            place.mkdir()
-            pq.write_table(pa.table({"code": ["a"]}), place / "rows.parquet")
-        (folder / "_SUCCESS").touch()
+        folder = staged(self.table, {date: pa.table({"code": ["a"]}) for date in filled})
         job = Job("land", self.job.use_case, self.job.catalog, dates, "test")
         accounting = None if came is None else Accounting({date: [file] for date, file in came.items()})
         return publish(job, self.table, folder, audit=lambda *_: AuditReport(()), accounting=accounting).version

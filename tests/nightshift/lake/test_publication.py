@@ -26,6 +26,7 @@ from nightshift.lake.recovery import recover
 from nightshift.ledger import Input, attempts
 from nightshift.ledger.attempts import reconcile
 from nightshift.ledger.ledger_tables import EntryRow
+from nightshift.ledger.open_stages import open_attempts
 from nightshift.ledger.row_accounting import Accounting
 from tests.declaring import a_table, column
 from tests.nightshift.cut_connections import cut_the_locks
@@ -83,7 +84,7 @@ def test_a_failed_audit_leaves_the_table_as_it_was(spark, job):
     assert "nothing_goes (blocks, 2 rows)" in message
     assert 'example: {"thing": "a"}' in message
     assert "next: " in message
-    assert not list(job_stages())
+    assert len(list(job_stages())) == 1, "that of the published version"
 
 
 def test_an_audit_that_raises_publishes_nothing(spark, job):
@@ -110,9 +111,10 @@ def test_a_stage_changed_after_its_audit_is_refused(spark, job):
 def test_a_stage_that_was_pinned_before_is_published_as_it_was_then_or_not_at_all(spark, job, comes):
     pinned = lake.stage(things(spark, (FIRST, "a", 1)), TABLE, job.dates)
     (file,) = pinned.files
+    path = file.location.path
     other = things(spark, (FIRST, "b", 2)).select("thing", "size").toArrow()
-    pq.write_table(other, file.path if comes == "changed" else file.path.with_name("another.parquet"))
-    file.path.with_name(f".{file.path.name}.crc").unlink()
+    pq.write_table(other, path if comes == "changed" else path.with_name("another.parquet"))
+    path.with_name(f".{path.name}.crc").unlink()
     with pytest.raises(NightshiftError, match="changed after it was written"):
         publish(job, TABLE, pinned, audit=passes)
     assert not TABLE.exists()
@@ -331,43 +333,50 @@ def test_an_attempt_whose_lock_is_cut_and_that_was_taken_for_dead_publishes_noth
 
 
 @pytest.mark.parametrize("new", [True, False], ids=["new table", "table with the slice"])
-def test_an_older_run_whose_locks_are_cut_between_ledger_and_commit_publishes_nothing(spark, job, monkeypatch, new):
+@pytest.mark.parametrize(
+    ("moment", "said"), [("_flush", "took it for dead"), ("refuse_lost", "became version")], ids=["early", "late"]
+)
+def test_an_older_run_whose_locks_are_cut_between_ledger_and_commit_publishes_nothing(
+    spark, job, monkeypatch, new, moment, said
+):
     if not new:
         publish(job, TABLE, things(spark, (FIRST, "a", 0)), audit=passes)
     # The table's turn is lost right after it was asked for, like the attempt's lock.
+    asked = delta_commit._flush
     monkeypatch.setattr(delta_commit, "refuse_lost", lambda: None)
-    commit = lake.commit
 
     def newer_first(*arguments):
-        monkeypatch.setattr(lake, "commit", commit)
+        monkeypatch.setattr(delta_commit, "refuse_lost", lambda: None)
+        monkeypatch.setattr(delta_commit, "_flush", asked)
         cut_the_locks()
         newer = dataclasses.replace(job, run_id="newer")
         publish(newer, TABLE, things(spark, (FIRST, "a", 2), (SECOND, "b", 2)), audit=passes)
-        return commit(*arguments)
 
-    monkeypatch.setattr(lake, "commit", newer_first)
-    with pytest.raises(ConflictError, match="became version"):
+    monkeypatch.setattr(delta_commit, moment, newer_first)
+    with pytest.raises(ConflictError, match=said):
         publish(job, TABLE, things(spark, (FIRST, "a", 1), (SECOND, "b", 1)), audit=passes)
     assert visible() == [
         {"batch_date": FIRST, "thing": "a", "size": 2},
         {"batch_date": SECOND, "thing": "b", "size": 2},
     ]
     assert entry(FIRST).run_id == "newer"
+    assert unnamed() == (set() if new else named_by(0)), "of the older run nothing is left"
+    assert open_attempts(TABLE.use_case, TABLE.short_name) == []
 
 
 @pytest.mark.parametrize("new", [True, False], ids=["new table", "table with the slice"])
-def test_who_loses_the_turn_at_a_table_while_files_are_moved_publishes_nothing(spark, job, monkeypatch, new):
+def test_who_loses_the_turn_at_a_table_right_before_the_commit_publishes_nothing(spark, job, monkeypatch, new):
     if not new:
         publish(job, TABLE, things(spark, (FIRST, "a", 0)), audit=passes)
     before = visible() if TABLE.exists() else None
-    moved = delta_commit._moved
+    named = delta_commit._add_action
 
     def cut(*arguments):
         cut_the_locks()
-        return moved(*arguments)
+        return named(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(delta_commit, "_moved", cut)
+        patched.setattr(delta_commit, "_add_action", cut)
         with pytest.raises(DatabaseUnreachableError, match="lost while writing silver/flight_delays/things, "):
             publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
     assert (visible() if TABLE.exists() else None) == before
@@ -392,7 +401,7 @@ def test_who_loses_the_turn_at_a_table_removes_no_file_of_it(spark, job, monkeyp
     assert set(TABLE.path.rglob("*.parquet")) == files
     removed = lake.vacuum(TABLE, 0)
     assert set(TABLE.path.rglob("*.parquet")) == files - {TABLE.path / each for each in removed}
-    assert len(removed) == 1
+    assert len([each for each in removed if each.endswith(".parquet")]) == 1
     assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 1}]
 
 
@@ -429,7 +438,7 @@ def test_slices_are_published_together_or_not_at_all(spark, job):
 def test_of_several_slices_none_is_published_where_one_changed(spark, job):
     other = TABLE.model_copy(update={"name": "others"})
     stages = [lake.stage(things(spark, (FIRST, "a", 1)), table, job.dates) for table in (TABLE, other)]
-    stages[1].files[0].path.write_bytes(b"something else")
+    stages[1].files[0].location.write(b"something else")
     with pytest.raises(NightshiftError, match=r"flight_delays/others .* changed after it was written"):
         publish_all(job, [Slice(stage.table, stage, passes) for stage in stages])
     assert not TABLE.exists()
@@ -468,4 +477,14 @@ def entry(date: dt.date) -> ledger.Entry:
 
 
 def job_stages():
-    return (path for path in Path(get_settings().staging).rglob("*.parquet"))
+    """Staged files, published or not."""
+    return (path for path in Path(get_settings().lake).rglob("attempt-id=*/*/*.parquet"))
+
+
+def unnamed() -> set[Path]:
+    """Staged files of the table that its newest version does not name."""
+    return set(TABLE.path.glob("attempt-id=*/*/*.parquet")) - named_by(None)
+
+
+def named_by(version: int | None) -> set[Path]:
+    return {file.path for file in delta_log.paths_of(TABLE, lake.snapshot(TABLE, version))}
