@@ -145,7 +145,7 @@ def test_a_copy_that_is_killed_leaves_no_half_file(
 def test_what_does_not_arrive_as_it_was_sent_is_removed(
     source: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flush = disk.FILES.flush
+    flush = disk.DISK.flush
 
     def decay(key: str) -> None:
         """A disk that loses a bit of one file."""
@@ -153,7 +153,7 @@ def test_what_does_not_arrive_as_it_was_sent_is_removed(
         if key.endswith("file-4"):
             Path(key).write_bytes(b"\xff" + Path(key).read_bytes()[1:])
 
-    monkeypatch.setattr(disk.FILES, "flush", decay)
+    monkeypatch.setattr(disk.DISK, "flush", decay)
     target = Location.of(tmp_path / "target")
     with pytest.raises(StoreError, match=r"file-4 does not hold what was written"):
         copy_folder(source, target)
@@ -169,14 +169,14 @@ def test_a_source_that_changes_is_refused(source: Location, tmp_path: Path, monk
     with pytest.raises(ConflictError, match=r"had 10 files when this began, and 11 when it ended"):
         copy_folder(source, Location.of(tmp_path / "target"), add)
 
-    flush = disk.FILES.flush
+    flush = disk.DISK.flush
 
     def rewrite(key: str) -> None:
         flush(key)
         if key.endswith("file-4"):
             (source / "file-4").write(b"others")
 
-    monkeypatch.setattr(disk.FILES, "flush", rewrite)
+    monkeypatch.setattr(disk.DISK, "flush", rewrite)
     with pytest.raises(ConflictError, match=r"file-4 changed while it was copied"):
         copy_folder(source, Location.of(tmp_path / "another"))
 
