@@ -13,8 +13,8 @@ from urllib.parse import quote, unquote
 from nightshift.storage import File, Location, StoreError
 from nightshift.storage.files import PIECE
 
-# A page up to this size is read at once, so it is of one moment also where a job replaces it; in bytes.
-AT_ONCE = 8 * PIECE
+# A page up to this size is read in one piece, so it is of one moment also where a job replaces it.
+UNDIVIDED_BYTES = 8 * PIECE
 INDEX = "index.html"
 
 
@@ -74,7 +74,7 @@ class StoredPages(BaseHTTPRequestHandler):
 
     def _send(self, file: Location, found: File) -> None:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        if found.bytes <= AT_ONCE:
+        if found.bytes <= UNDIVIDED_BYTES:
             content = file.read()
             self._head(kind, len(content))
             self._write(content)

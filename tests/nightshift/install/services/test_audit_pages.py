@@ -92,7 +92,7 @@ def test_a_page_has_its_kind_and_size(address: str, place: Location) -> None:
 
 
 def test_a_large_page_comes_in_pieces(address: str, place: Location) -> None:
-    content = bytes(range(256)) * (stored_pages.AT_ONCE // 256 + 4096)
+    content = bytes(range(256)) * (stored_pages.UNDIVIDED_BYTES // 256 + 4096)
     (place / "dbt.html").write(content)
     assert asked(address, "/dbt.html").content == content
     assert int(httpx.head(f"{address}/dbt.html", trust_env=False).headers["Content-Length"]) == len(content)
