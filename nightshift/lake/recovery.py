@@ -8,7 +8,7 @@ from nightshift import lake, ledger
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.tables import Table
-from nightshift.ledger.attempts import UNDECIDED, Outcome, reconcile
+from nightshift.ledger.attempts import UNSETTLED, FoundCommit, reconcile
 from nightshift.ledger.open_stages import seen_version
 
 log = logging.getLogger("nightshift")
@@ -33,14 +33,14 @@ def recover_entries(catalog: Catalog) -> None:
     """Close what killed attempts of a use case left open in the ledger, for who reads it."""
     tables = {table.short_name: table for table in catalog}
 
-    def found(entry: ledger.Entry) -> Outcome:
+    def found(entry: ledger.Entry) -> FoundCommit:
         table = tables.get(entry.table_name)
         return None if table is None else _committed(table, entry)
 
     reconcile(found, use_case=catalog.use_case.name)
 
 
-def _committed(table: Table, entry: ledger.Entry) -> Outcome:
+def _committed(table: Table, entry: ledger.Entry) -> FoundCommit:
     try:
         seen = seen_version(entry.attempt_id)
     except KeyError:
@@ -50,7 +50,7 @@ def _committed(table: Table, entry: ledger.Entry) -> Outcome:
         if seen is None:
             return None
         if (is_its_own := lake.is_made_by(table, seen + 1, entry.attempt_id)) is None:
-            return UNDECIDED
+            return UNSETTLED
         version = seen + 1 if is_its_own else None
     if version is None:
         return None

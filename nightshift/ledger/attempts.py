@@ -31,8 +31,8 @@ from nightshift.stages import ERASE
 # What a commit left behind: its Delta version, and the rows per batch date.
 Committed = tuple[int, Mapping[dt.date, int]]
 # A commit may still be on its way: whether it comes can't be told yet.
-UNDECIDED: Final = "undecided"
-Outcome = Committed | Literal["undecided"] | None
+UNSETTLED: Final = "unsettled"
+FoundCommit = Committed | Literal["unsettled"] | None
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _note_environment(connection: sa.Connection, digest: str, described: Mapping
     connection.execute(known.on_conflict_do_nothing())
 
 
-def reconcile(found: Callable[[Entry], Outcome], **which: str) -> list[Entry]:
+def reconcile(found: Callable[[Entry], FoundCommit], **which: str) -> list[Entry]:
     """Close the entries of attempts whose process is gone, by what the lake says of them.
 
     Args:
@@ -218,7 +218,7 @@ def reconcile(found: Callable[[Entry], Outcome], **which: str) -> list[Entry]:
     closed = []
     for attempt_id, entry in by_attempt.items():
         with turn_if_free(lock_name(attempt_id)) as is_gone:
-            if not is_gone or (committed := found(entry)) == UNDECIDED:
+            if not is_gone or (committed := found(entry)) == UNSETTLED:
                 continue
             if _close_lost(attempt_id, committed):
                 closed.append(entry)
