@@ -27,9 +27,17 @@ class Disk(FileStore):
 
     @override
     def find(self, key: str) -> File | None:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        try:
             return _file(Path(key), key.rpartition("/")[2])
-        return None
+        except OSError as error:
+            # Links in a circle lead to no file.
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return None
+            raise
+
+    @override
+    def is_folder(self, key: str) -> bool:
+        return Path(key).is_dir()
 
     @override
     def read(self, key: str) -> bytes:

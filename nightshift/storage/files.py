@@ -49,6 +49,9 @@ class FileStore(Protocol):
     def read(self, key: str) -> bytes:
         """A whole file, as it is at one moment."""
 
+    def is_folder(self, key: str) -> bool:
+        """Whether there is a folder."""
+
     def open(self, key: str) -> IO[bytes]:
         """A file for reading; it can be sought in."""
 

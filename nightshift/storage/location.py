@@ -48,6 +48,11 @@ class Location:
         return self.place
 
     @property
+    def whole(self) -> str:
+        """As `of` takes it, with the endpoint that a URL may name: for another process."""
+        return f"{self.place}?{self.query}" if self.query else self.place
+
+    @property
     def is_remote(self) -> bool:
         """Whether it lies in an object store."""
         return "://" in self.place
@@ -110,6 +115,10 @@ class Location:
     def exists(self) -> bool:
         """Whether a file is there."""
         return self.find() is not None
+
+    def is_folder(self) -> bool:
+        """Whether a folder is there; in an object store, whether a file is below it."""
+        return self._files.is_folder(self._key)
 
     def open(self) -> IO[bytes]:
         """The file for reading; it can be sought in."""

@@ -66,11 +66,17 @@ class Bucket(FileStore):
             return bytes(obstore.get(self._store, key).bytes())
 
     @override
+    def is_folder(self, key: str) -> bool:
+        return next(self.walk(key), None) is not None
+
+    @override
     def open(self, key: str) -> IO[bytes]:
         import obstore
 
         with self._told(key):
-            return cast("IO[bytes]", _Reader(obstore.open_reader(self._store, key), f"{self.url}/{key}"))
+            stream = _Reader(obstore.open_reader(self._store, key), f"{self.url}/{key}")
+        # Who reads lines asks for a byte at a time.
+        return io.BufferedReader(stream)
 
     @override
     @contextlib.contextmanager
@@ -80,7 +86,7 @@ class Bucket(FileStore):
         with self._told(key):
             stream = obstore.open_writer(self._store, key, max_concurrency=_PARTS_AT_ONCE)
             # One that is dropped without being closed leaves nothing that can be seen.
-            yield cast("IO[bytes]", _Writer(stream))
+            yield cast("IO[bytes]", _Writer(stream, f"{self.url}/{key}"))
             stream.close()
 
     @override
@@ -117,7 +123,8 @@ class Bucket(FileStore):
         with self._told(key):
             for found in obstore.list(self._store, f"{key}/" if key else None, chunk_size=_SIZE_OF_A_LISTING):
                 for each in found:
-                    yield _file(each, each["path"][len(key) + 1 if key else 0 :])
+                    if each["path"] != key:
+                        yield _file(each, each["path"][len(key) + 1 if key else 0 :])
 
     @override
     def entries(self, key: str) -> tuple[list[str], list[File]]:
@@ -126,7 +133,9 @@ class Bucket(FileStore):
         with self._told(key):
             found = obstore.list_with_delimiter(self._store, f"{key}/" if key else None)
         folders = [each.rstrip("/").rpartition("/")[2] for each in found["common_prefixes"]]
-        files = [_file(each, each["path"].rpartition("/")[2]) for each in found["objects"]]
+        # Some mark a folder by an object of its name, which is no file in it.
+        objects = [each for each in found["objects"] if each["path"] != key]
+        files = [_file(each, each["path"].rpartition("/")[2]) for each in objects]
         return sorted(folders), sorted(files, key=lambda file: file.name)
 
     @override
@@ -168,12 +177,13 @@ class _Reader(io.RawIOBase):
 class _Writer(io.RawIOBase):
     """A file on its way into a store; whoever made it ends it."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: Any, where: str) -> None:
+        self._stream, self._where = stream, where
 
     def write(self, content: Any) -> int:
         view = memoryview(content)
-        self._stream.write(bytes(view))
+        with _told(self._where):
+            self._stream.write(bytes(view))
         return view.nbytes
 
     def writable(self) -> bool:
