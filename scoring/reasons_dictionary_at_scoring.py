@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -32,10 +33,10 @@ class DictionaryOfThen:
     @classmethod
     def kept(cls, use_case: UseCase, sha256: str) -> Self | None:
         """The dictionary of that digest; None where it is not in the archive."""
-        path = archive.path_of(archive.of(use_case), sha256, _SUFFIX)
-        if not path.is_file():
+        try:
+            raw = json.loads(archive.path_of(archive.of(use_case), sha256, _SUFFIX).read())
+        except FileNotFoundError:
             return None
-        raw = json.loads(path.read_text(encoding="utf-8"))
         return cls({name: Wording(**each) for name, each in raw["wordings"].items()}, raw["top"])
 
     def of(self, feature: str) -> Wording:
@@ -45,8 +46,9 @@ class DictionaryOfThen:
 
     def keep(self, use_case: UseCase) -> Input:
         """Put it into the archive; gives what the ledger notes of it."""
-        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
-        with archive.deposit(archive.of(use_case)) as deposit:
-            deposit.write(text.encode())
-            deposit.keep(_SUFFIX)
-            return Input("file", REASONS_FILE, deposit.sha256, rows=0, origin=LOOKED_UP)
+        content = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode()
+        sha256 = hashlib.sha256(content).hexdigest()
+        with archive.deposit(archive.of(use_case), sha256, _SUFFIX, len(content)) as deposit:
+            deposit.write(content)
+            deposit.keep()
+        return Input("file", REASONS_FILE, sha256, rows=0, origin=LOOKED_UP)

@@ -20,7 +20,6 @@ import sys
 from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift import lake, ledger, terminal
@@ -152,13 +151,14 @@ def _report(wish: Wish, found: Sequence[FoundRows]) -> dict[str, Any]:
     """Rows, archived files, and the places whose owners must remove the person, with lines where the value is known."""
     use_case = wish.catalog.use_case
     place, landing = archive.of(use_case), landing_folder(use_case)
-    archived = {path.name for path in files_with(place, wish.value)} if wish.value is not None else set()
+    archived: set[str] = set()
     landed: dict[str, list[int]] = {}
-    if wish.value is not None and not landing.is_remote:
-        landed = {str(path): lines for path, lines in files_with(Path(landing.location), wish.value).items()}
+    if wish.value is not None:
+        archived = {name.rpartition("/")[2] for name in files_with(place, wish.value)}
+        landed = {str(landing / name): lines for name, lines in files_with(landing.location, wish.value).items()}
     for each in found:
         for date, name, sha256 in each.rows if each.table.source is not None else ():
-            archived |= {path.name for path in (place / sha256[:2]).glob(f"{sha256}*")}
+            archived |= set(archive.copies(place, sha256))
             if isinstance(each.table.source, FileSource):
                 landed.setdefault(str(landing / date.isoformat() / name), [])
     digests = {sha256 for each in found for _, _, sha256 in each.rows} | {name.split(".")[0] for name in archived}
@@ -199,7 +199,7 @@ def _print(wish: Wish, report: dict[str, Any], dry_run: bool) -> None:
 def _remove_archived(wish: Wish, report: Mapping[str, Any]) -> None:
     use_case = wish.catalog.use_case
     for name in report["archived"]:
-        (archive.of(use_case) / name[:2] / name).unlink(missing_ok=True)
+        archive.remove(archive.of(use_case), name)
 
 
 def _remove_pages(wish: Wish) -> None:

@@ -130,7 +130,7 @@ class Shop:
         if orders:
             lines = [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in orders]
             files["orders.jsonl"] = ("".join(f"{line}\n" for line in lines).encode(), len(lines))
-        return deliver(self.settings.landing / self.name, date, files)
+        return deliver(self.settings.landing.path / self.name, date, files)
 
     def job(self, dates: BatchDates | dt.date = DAY, stage: str = "land") -> Job:
         catalog = self.catalog

@@ -174,25 +174,14 @@ class Settings(BaseSettings):
         return self.home / "lake"
 
     @property
-    def landing(self) -> Path:
-        """Root of the landing zone on this machine: deliveries lie at ``<landing>/<use case>/<batch date>/``.
-
-        Raises:
-            SettingsError: if it is an object store.
-        """
-        if self.landing_url is None:
-            return self.home / "landing"
-        if "://" in self.landing_url:
-            raise SettingsError(
-                "NIGHTSHIFT_LANDING_URL names an object store, where nightshift writes no deliveries",
-                remedy="deliver there by the store's own tools, or unset it to use the folder of this home",
-            )
-        return Path(self.landing_url)
+    def landing(self) -> Location:
+        """Root of the landing zone: deliveries lie at ``<landing>/<use case>/<batch date>/``."""
+        return Location.of(self.landing_url or self.home / "landing")
 
     @property
-    def archive(self) -> Path:
+    def archive(self) -> Location:
         """Every landed file as it was read, named by its SHA-256; jobs read deliveries here and nowhere else."""
-        return self.home / "archive"
+        return Location.of(self.archive_url or self.home / "archive")
 
     @property
     def staging(self) -> Path:

@@ -1,7 +1,8 @@
 """Every landed file as it was read, named by its digest: what is verified is bit for bit what jobs read.
 
-A file lies at ``<archive>/<use case>/<first two digits>/<sha256><suffix>``. It is written under another name while its
-digest is taken, and gets its name when it is whole, so a file of the archive is never half of one.
+A file lies at ``<archive>/<use case>/<first two digits>/<sha256><suffix>``. Its digest is taken while it is written,
+and it gets its name when it is whole and the digest is right, so a file of the archive is never half of one. On a disk
+it lies in the folder ``incoming`` meanwhile; an object store shows nothing of an upload that was not completed.
 """
 
 from __future__ import annotations
@@ -9,27 +10,29 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from nightshift.declarations.use_case import UseCase
 from nightshift.home.outside_errors import unusable
+from nightshift.storage import Location, StoreError
+from nightshift.storage.files import PIECE
+from nightshift.storage.incoming import incoming
 
 ABANDONED_SECONDS = 24 * 3600
-CHUNK = 2**20
 _INCOMING = "incoming"
 
 
 class Deposit:
-    """A file on its way into the archive."""
+    """A file on its way into the archive, by the digest and the size that it should have."""
 
-    def __init__(self, archive: Path) -> None:
+    def __init__(self, archive: Location, sha256: str, suffix: str, size: int) -> None:
         self.archive = archive
-        self.path = archive / _INCOMING / uuid.uuid4().hex
         self.bytes = 0
-        self._file = self.path.open("xb")
+        self._promised = sha256
         self._digest = hashlib.sha256()
+        self._target = path_of(archive, sha256, suffix)
+        self._incoming = incoming(archive / _INCOMING, self._target, size)
 
     @property
     def sha256(self) -> str:
@@ -39,78 +42,96 @@ class Deposit:
     def write(self, chunk: bytes) -> None:
         """Take the next bytes."""
         self._digest.update(chunk)
-        self._file.write(chunk)
+        self._incoming.write(chunk)
         self.bytes += len(chunk)
 
-    def flush(self) -> None:
-        """Let readers of :attr:`path` see all that was written."""
-        self._file.flush()
+    def so_far(self) -> Path | None:
+        """Where what was written up to now can be read; None of an archive in an object store."""
+        return self._incoming.so_far()
 
-    def close(self) -> None:
-        """Take no more."""
-        self._file.close()
-
-    def keep(self, suffix: str) -> Path:
+    def keep(self) -> Location:
         """Give the file its place; a copy that is there already is replaced by this equal one.
 
-        So a copy that the disk spoilt, or somebody changed, heals when its file is landed again.
+        So a copy that the disk spoilt, or somebody changed, heals when its file is landed again; in an object store,
+        which keeps digests of its own, one that has another size.
+
+        Raises:
+            OSError: if it has another digest than it should have, or can't be written.
         """
-        self.close()
-        # Nobody has a reason to write to it again.
-        self.path.chmod(self.path.stat().st_mode & 0o555)
-        target = path_of(self.archive, self.sha256, suffix)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.path.replace(target)
-        return target
+        if self.sha256 != self._promised:
+            raise StoreError(f"{self._target} would have the SHA-256 {self.sha256}: its bytes changed on the way")
+        self._incoming.keep()
+        return self._target
+
+    def discard(self) -> None:
+        """Leave nothing of a file that was not kept."""
+        self._incoming.discard()
 
 
-def of(use_case: UseCase) -> Path:
+def of(use_case: UseCase) -> Location:
     """The archive of a use case."""
     return use_case.home.archive / use_case.name
 
 
-def path_of(archive: Path, sha256: str, suffix: str) -> Path:
+def path_of(archive: Location, sha256: str, suffix: str) -> Location:
     """Where a file of that content lies, or would."""
     return archive / sha256[:2] / f"{sha256}{suffix}"
 
 
+def copies(archive: Location, sha256: str) -> list[str]:
+    """Names of the files of that content, whatever their suffix."""
+    return [file.name for file in (archive / sha256[:2]).files() if file.name.startswith(sha256)]
+
+
+def remove(archive: Location, name: str) -> None:
+    """Remove a file of that name, if it is there."""
+    (archive / name[:2] / name).delete()
+
+
 @contextlib.contextmanager
-def deposit(archive: Path) -> Iterator[Deposit]:
-    """A new file, which is gone at the end unless it was kept."""
-    (archive / _INCOMING).mkdir(parents=True, exist_ok=True)
-    made = Deposit(archive)
+def deposit(archive: Location, sha256: str, suffix: str, size: int) -> Iterator[Deposit]:
+    """A new file, which is gone at the end unless it was kept.
+
+    Args:
+        sha256: digest that it should have.
+        suffix: what its name ends in, by which readers know its format.
+        size: bytes that it should have.
+    """
+    made = Deposit(archive, sha256, suffix, size)
     try:
         yield made
     finally:
-        made.close()
-        made.path.unlink(missing_ok=True)
+        made.discard()
 
 
-def keep(archive: Path, file: Path, suffix: str) -> tuple[Path, str]:
-    """Copy a finished file into the archive.
+def keep(archive: Location, file: Path, suffix: str) -> tuple[Location, str]:
+    """Copy a finished file of this machine into the archive.
 
     Returns:
         Its place and its SHA-256.
     """
-    with deposit(archive) as copy, file.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            copy.write(chunk)
-        return copy.keep(suffix), copy.sha256
+    with file.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        stream.seek(0)
+        with deposit(archive, sha256, suffix, file.stat().st_size) as copy:
+            while chunk := stream.read(PIECE):
+                copy.write(chunk)
+            return copy.keep(), sha256
 
 
-def sweep(archive: Path) -> None:
-    """Remove what runs that were killed left on the way into the archive."""
-    folder = archive / _INCOMING
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                path.unlink()
+def sweep(archive: Location, older_than: float = ABANDONED_SECONDS) -> None:
+    """Remove what runs that were killed left on the way into the archive of a disk; stores have rules of their own.
+
+    Args:
+        older_than: in seconds; what is younger may be on its way still.
+    """
+    for file in (archive / _INCOMING).files():
+        if time.time() - file.modified.timestamp() > older_than:
+            (archive / _INCOMING / file.name).delete()
 
 
 @contextlib.contextmanager
-def archiving(archive: Path) -> Iterator[None]:
+def archiving(archive: Location) -> Iterator[None]:
     """While the archive is written, or read back: what the system refuses then is no fault of the sender.
 
     Raises:

@@ -15,6 +15,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.errors import DeliveryError, NightshiftError, SettingsError, StoreUnreachableError, TemporaryError
 from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import MANIFEST, Folder, delivery_folder, expects_manifest, is_complete
+from nightshift.storage import Location
 from nightshift_airflow.retries import tells_people
 from nightshift_airflow.runs import DatesOfRun, Run
 
@@ -66,7 +67,7 @@ class DeliveryTrigger(BaseTrigger):
         deadline = dt.datetime.fromisoformat(self.deadline)
         while True:
             # A lake on a network share may take its time, and one triggerer serves many waits.
-            told = await asyncio.to_thread(_look, Folder(self.folder))
+            told = await asyncio.to_thread(_look, Folder(Location.of(self.folder)))
             left = (deadline - timezone.utcnow()).total_seconds()
             if told[_COMPLETE] or _REFUSED in told or left <= 0:
                 yield TriggerEvent(told)  # type: ignore[no-untyped-call]
@@ -122,7 +123,7 @@ class WaitForDelivery(_DeliveryOperator):
         deadline = timezone.utcnow() + wait
         self.log.info("Waiting for %s until %s", folder / MANIFEST, deadline.isoformat(timespec="seconds"))
         self.defer(
-            trigger=DeliveryTrigger(folder.location, self.use_case.delivery.poll_seconds, deadline.isoformat()),
+            trigger=DeliveryTrigger(folder.location.whole, self.use_case.delivery.poll_seconds, deadline.isoformat()),
             method_name="execute_complete",
             # The trigger ends the wait; this holds if the trigger itself gets stuck.
             timeout=wait + dt.timedelta(minutes=10),

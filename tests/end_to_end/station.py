@@ -66,7 +66,7 @@ class Station:
 
     @property
     def landing(self) -> Path:
-        return get_settings().landing
+        return get_settings().landing.path
 
     @property
     def use_case(self) -> UseCase:

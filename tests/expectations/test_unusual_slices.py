@@ -17,6 +17,7 @@ from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import Table
 from nightshift.declarations.thresholds import Thresholds
 from nightshift.home.settings import get_settings
+from nightshift.storage import Location
 from tests.declaring import a_table, column
 
 DAY = dt.date(2013, 10, 1)
@@ -209,7 +210,7 @@ def real_schedule(spark, tmp_path_factory):
         BatchDates(dt.date(2013, 3, 1), dt.date(2013, 5, 10)),
     )
     landing = tmp_path_factory.mktemp("landing")
-    sample_source.deliver(use_case, dates, landing)
+    sample_source.deliver(use_case, dates, Location.of(landing))
     declared = Catalog(use_case)["bronze.schedule"]
     table = declared.model_copy(update={"columns": declared.delivered_columns})
     schema = ", ".join(f"{column.name} {column.type}" for column in table.columns)

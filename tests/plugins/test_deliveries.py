@@ -29,7 +29,7 @@ USE_CASE = UseCaseInHome.load("flight_delays", get_settings())
 def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path))
     get_settings.cache_clear()
-    yield Path(landing_folder(USE_CASE).location)
+    yield landing_folder(USE_CASE).location.path
     get_settings.cache_clear()
 
 
@@ -149,7 +149,12 @@ def test_the_trigger_gives_up_at_the_deadline(landing: Path) -> None:
     assert fire(DeliveryTrigger(str(landing / "2013-10-01"), 60, in_seconds(0.3))) == {"complete": False}
 
 
-def test_a_store_that_can_not_be_asked_is_asked_until_the_deadline_and_is_no_missing_delivery(landing: Path) -> None:
+def test_a_store_that_can_not_be_asked_is_asked_until_the_deadline_and_is_no_missing_delivery(
+    landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nightshift.storage.object_store.RETRIES", 0)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "tests")
     closed = "s3://deliveries/landing/2013-10-01?endpoint_override=127.0.0.1:1&scheme=http&region=us-east-1"
     event = fire(DeliveryTrigger(closed, 60, in_seconds(0.3)))
     assert event["complete"] is False

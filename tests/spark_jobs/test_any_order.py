@@ -94,7 +94,7 @@ def in_new_home(home: Path, landing: Path, monkeypatch: pytest.MonkeyPatch) -> N
     home.mkdir()
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(home))
     get_settings.cache_clear()
-    get_settings().landing.symlink_to(landing)
+    get_settings().landing.path.symlink_to(landing)
     empty_ledger()
     assert ledger.delivered("flight_delays") == {}
 
@@ -116,7 +116,7 @@ def undisturbed(spark, home, monkeypatch):
 @pytest.fixture
 def holds(spark, home, undisturbed, tmp_path, monkeypatch):
     """Runs a program in an empty home, and compares what it left."""
-    use_case, landing, number = UseCase.load("flight_delays", get_settings()), home.landing, itertools.count()
+    use_case, landing, number = UseCase.load("flight_delays", get_settings()), home.landing.path, itertools.count()
 
     def compare(program: Program) -> None:
         in_new_home(tmp_path / f"home {next(number)}", landing, monkeypatch)

@@ -83,7 +83,7 @@ def nights(spark: SparkSession, home: Settings, tmp_path: Path, monkeypatch: pyt
     mlflow_connection.client.cache_clear()
     use_case = UseCase.load("flight_delays", get_settings())
     deliver(use_case, BatchDates(FIRST, EMPTY), home.landing)
-    folder = home.landing / use_case.name / str(EMPTY)
+    folder = home.landing.path / use_case.name / str(EMPTY)
     entries = json.loads((folder / "manifest.json").read_text())["files"]
     rows = {entry["name"]: entry["rows"] for entry in entries}
     for name, edit in (("schedule.csv", header), ("outcomes.jsonl.gz", lambda _: gzip.compress(b"", mtime=0))):

@@ -111,7 +111,7 @@ def test_a_person_is_gone_from_everywhere_and_stays_away(spark, shop: Shop, monk
     (shown / "009-failed.html").write(f"an example: {ada}".encode())
     (shown / "010-failed.html").write(f"an example: {bob}".encode())
     leftovers = [
-        shop.settings.archive / shop.name / "incoming" / "0123",
+        shop.settings.archive.path / shop.name / "incoming" / "0123",
         shop.settings.staging / "extracts" / shop.name / "4567" / "part.parquet",
     ]
     for path in leftovers:
@@ -135,7 +135,7 @@ def test_a_person_is_gone_from_everywhere_and_stays_away(spark, shop: Shop, monk
     assert (bob, "Paris") in shop.rows(spark, "silver.customers", "email", "city")
     assert len(shop.rows(spark, "gold.shoppers", "who")) == 2
     assert not [path for path in leftovers if path.exists()]
-    assert not [path for path in (shop.settings.archive / shop.name).rglob("*.csv") if ADA in path.read_text()]
+    assert not [path for path in (shop.settings.archive.path / shop.name).rglob("*.csv") if ADA in path.read_text()]
     assert not pages_that_show(shop, ada)
     assert (shown / "010-failed.html").exists()
     assert not any(ada in str(each) for each in ledger.profiles(shop.name, "silver.customers", BOTH).values())
@@ -222,7 +222,7 @@ def test_an_erasure_that_was_cut_off_behind_the_removal_is_completed_by_token(sp
     assert erase(shop, monkeypatch, "--token", ada) == 0
 
     assert not in_files(shop.settings.home, ada)
-    assert not [path for path in (shop.settings.archive / shop.name).rglob("*.csv") if ADA in path.read_text()]
+    assert not [path for path in (shop.settings.archive.path / shop.name).rglob("*.csv") if ADA in path.read_text()]
     (wish,) = erased(shop.name, ["contact"])
     assert wish.report is not None
     assert wish.report["rows"]["gold.shoppers"] == {"2024-01-02": 1}

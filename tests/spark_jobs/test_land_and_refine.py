@@ -32,7 +32,7 @@ def landing(home: Settings) -> Path:
     """The sample's first two deliveries."""
     use_case = UseCase.load("flight_delays", get_settings())
     load_module(use_case, "sample_source").deliver(use_case, BOTH, home.landing)
-    return home.landing / use_case.name
+    return home.landing.path / use_case.name
 
 
 def job(stage: str, dates: BatchDates) -> Job:

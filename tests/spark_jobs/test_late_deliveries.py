@@ -35,7 +35,7 @@ JOBS = {"land": land, "refine": refine}
 def landing(home: Settings) -> Path:
     """Three deliveries of the sample, of which the second is not complete yet."""
     load_module(USE_CASE, "sample_source").deliver(USE_CASE, BatchDates(FIRST, THIRD), home.landing)
-    folder = home.landing / USE_CASE.name
+    folder = home.landing.path / USE_CASE.name
     (folder / str(SECOND) / "manifest.json").rename(folder / "manifest of the second")
     return folder
 

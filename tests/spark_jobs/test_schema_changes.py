@@ -83,7 +83,7 @@ def published(spark, *columns: str) -> list[tuple]:
 def test_an_accepted_change_keeps_old_dates_readable_and_landable(
     spark, home: Settings, declare: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    landing = home.landing / "gates"
+    landing = home.landing.path / "gates"
     deliver(landing, FIRST, {"gates.csv": (OLD, 2)})
     run(FIRST)
     deliver(landing, SECOND, {"gates.csv": (NEW, 1)})

@@ -136,7 +136,7 @@ def test_names_that_mean_something_elsewhere_pass_through_every_stage(
         "4,bob@example.org,2024-01-02T10:00:00Z,1,2024-01-02,c",  # is not accepted
     ]
     text = "\n".join([",".join(SQL_WORDS), *rows, ""]).encode()
-    deliver(home.landing / "json", DAY, {"tests.csv": (text, len(rows))})
+    deliver(home.landing.path / "json", DAY, {"tests.csv": (text, len(rows))})
 
     for stage, body in (("land", land), ("refine", refine), ("features", features), ("marts", marts)):
         if stage == "marts":

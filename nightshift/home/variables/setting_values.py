@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# Object stores that landing reads (nightshift.ingest.delivery.file_store).
-STORES = ("s3", "gs", "abfs", "abfss", "hdfs")
+# Object stores that files can be in (nightshift.storage); all but the first are untested.
+STORES = ("s3", "gs", "abfs", "abfss")
 # Those that Spark and delta-rs can be told to use; all but the first are untested.
 STORES_OF_TABLES = ("s3://", "gs://", "abfss://")
 _MEMORY = re.compile(r"(\d+)\s*([mgt])(?:i?b)?", re.IGNORECASE)

@@ -4,7 +4,7 @@ Looking whether a delivery is complete is one file test. Verifying streams every
 collects the faults of whole files; faults of single records are found later, where the records are parsed.
 """
 
-from nightshift.ingest.delivery.file_store import Folder
+from nightshift.ingest.delivery.delivered_folder import Folder
 from nightshift.ingest.delivery.landed_files import Delivery, Fault, LandedFile
 from nightshift.ingest.delivery.landing_zone import (
     delivered_digests,

@@ -6,7 +6,6 @@ import datetime as dt
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.source import FileSource
@@ -17,6 +16,7 @@ from nightshift.figures import amount
 from nightshift.ingest.delivery.column_drift import delivered_names
 from nightshift.ingest.delivery.landing_zone import landing_folder
 from nightshift.stages import LAND, command
+from nightshift.storage import Location
 
 log = logging.getLogger("nightshift")
 SHOWN_FAULTS = 20
@@ -41,7 +41,7 @@ class LandedFile:
     table: Table
     batch_date: dt.date
     name: str
-    path: Path
+    path: Location
     rows: int
     sha256: str
     columns: tuple[str, ...]

@@ -7,7 +7,6 @@ import hashlib
 import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.source import FileSource
@@ -15,7 +14,7 @@ from nightshift.declarations.use_case import UseCase
 from nightshift.errors import NightshiftError, StoreUnreachableError, TemporaryError
 from nightshift.home.outside_errors import unusable
 from nightshift.home.settings import Settings
-from nightshift.ingest.delivery.file_store import Folder
+from nightshift.ingest.delivery.delivered_folder import Folder
 from nightshift.ingest.delivery.manifest import MANIFEST, content, parsed
 
 log = logging.getLogger("nightshift")
@@ -24,11 +23,10 @@ READERS = 8
 
 def landing_folder(use_case: UseCase) -> Folder:
     """Where the deliveries of a use case lie."""
-    home = use_case.home
-    root = Folder(home.landing_url or str(home.landing))
+    root = use_case.home.landing
     folder = root / use_case.name
     # The folder of the use case may itself be a link, of whoever runs the landing zone.
-    return Folder(folder.location, (root.location, folder.location))
+    return Folder(folder, (root, folder))
 
 
 def delivery_folder(use_case: UseCase, date: dt.date) -> Folder:
@@ -49,10 +47,9 @@ def is_complete(folder: Folder, home: Settings) -> bool:
             return True
     except OSError as error:
         raise unusable(f"{folder} can't be read", error) from error
-    zone = home.landing_url
-    if zone and not folder.is_remote and not Path(zone).is_dir():
+    if home.landing_url and not home.landing.is_remote and not home.landing.is_folder():
         raise StoreUnreachableError(
-            f"the landing zone {zone} is not there",
+            f"the landing zone {home.landing} is not there",
             remedy="mount it, or let NIGHTSHIFT_LANDING_URL name another",
         )
     return False

@@ -23,7 +23,7 @@ from nightshift.errors import DeliveryError
 from nightshift.home.outside_errors import unusable
 
 if TYPE_CHECKING:
-    from nightshift.ingest.delivery.file_store import Folder
+    from nightshift.ingest.delivery.delivered_folder import Folder
 
 MANIFEST = "manifest.json"
 MANIFEST_BYTES = 10 * 2**20

@@ -10,7 +10,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.declarations.source import FileSource
 from nightshift.declarations.tables import Table
 from nightshift.home.outside_errors import unusable
-from nightshift.ingest.delivery.file_store import Folder
+from nightshift.ingest.delivery.delivered_folder import Folder
 from nightshift.ingest.delivery.landed_files import Fault
 from nightshift.ingest.delivery.manifest import MANIFEST, Manifest, ManifestFile
 

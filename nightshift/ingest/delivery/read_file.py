@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
-from nightshift.ingest.archive import CHUNK, Deposit, archiving
+from nightshift.ingest.archive import Deposit, archiving
 from nightshift.ingest.delivery.text_lines import Lines, LinesFaultError
+from nightshift.storage import StoreError
+from nightshift.storage.files import PIECE
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from nightshift.ingest.delivery.file_store import Folder
+    from nightshift.ingest.delivery.delivered_folder import Folder
+    from nightshift.storage import File
 
 Format = Literal["csv", "jsonl", "parquet"]
 GZIP = 16 + zlib.MAX_WBITS
@@ -57,12 +61,7 @@ class Reader:
         self.form = form
         self.copy = copy
         self.declared = declared
-        self.zipped = form != "parquet" and name.endswith(".gz")
-
-    @property
-    def suffix(self) -> str:
-        """What the file's name ends in within the archive; by it Spark knows how to read it."""
-        return f".{self.form}{'.gz' if self.zipped else ''}"
+        self.zipped = is_zipped(form, name)
 
     def read(self) -> Contents:
         """Stream the file and take stock of it.
@@ -71,7 +70,8 @@ class Reader:
             OSError: if it can't be read.
             NightshiftError: if the archive can't be written, or read back.
         """
-        size = self.folder.size(self.name)
+        before = self.folder.find(self.name)
+        size = before.bytes
         lines = Lines(self.form, self.declared) if self.form != "parquet" else None
         damage: str | None = None
         with self.folder.open(self.name) as stream:
@@ -87,11 +87,10 @@ class Reader:
             for _ in chunks:  # the digest is of the whole file, whatever its content
                 pass
             if stream.read(1) or self.copy.bytes < size:
-                damage = f"changes its size while it is read: {size} bytes at first, then {self.folder.size(self.name)}"
-        with archiving(self.copy.archive):
-            self.copy.flush()
+                now = self.folder.find(self.name).bytes
+                damage = f"changes its size while it is read: {size} bytes at first, then {now}"
         if lines is None:
-            return self._parquet(damage)
+            return self._parquet(before, damage)
         found = Contents(self.copy.bytes, self.copy.sha256, lines.rows, damage)
         if damage is not None:
             return found
@@ -100,24 +99,29 @@ class Reader:
         except LinesFaultError as error:
             return Contents(found.size, found.sha256, found.rows, str(error))
 
-    def _copied(self, stream: pa.NativeFile, size: int) -> Iterator[bytes]:
+    def _copied(self, stream: IO[bytes], size: int) -> Iterator[bytes]:
         """The file's bytes as they go into the archive; no more of them than it had at first."""
-        while chunk := stream.read(min(CHUNK, size - self.copy.bytes)):
+        while chunk := stream.read(min(PIECE, size - self.copy.bytes)):
             with archiving(self.copy.archive):
                 self.copy.write(chunk)
             yield chunk
 
-    def _parquet(self, damage: str | None) -> Contents:
+    def _parquet(self, before: File, damage: str | None) -> Contents:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
+        from nightshift.ingest.delivery.parquet_stream import parquet_stream
         from nightshift.ingest.delivery.parquet_types import is_nested, unreadable_pages
 
         size, sha256 = self.copy.bytes, self.copy.sha256
         if damage is not None:
             return Contents(size, sha256, damage=damage)
+        with archiving(self.copy.archive):
+            copied = self.copy.so_far()
         try:
-            with pq.ParquetFile(self.copy.path, page_checksum_verification=True) as file:
+            with (
+                copied.open("rb") if copied else self.folder.open(self.name) as stream,
+                parquet_stream(stream, is_checked=True) as file,
+            ):
                 schema, unread = file.schema_arrow, ()
                 try:
                     rows, odd = _values(file)
@@ -129,13 +133,27 @@ class Reader:
                     rows, odd = _values(file, [name for name in schema.names if name not in unread])
                 odd |= unreadable_pages(file.metadata)
                 columns = tuple(schema.names)
-                return Contents(size, sha256, rows, columns=columns, schema=schema, odd=odd, unread=unread)
+                found = Contents(size, sha256, rows, columns=columns, schema=schema, odd=odd, unread=unread)
         except (pa.ArrowException, OSError, ValueError) as error:
             # Of a damaged file Arrow says that in an OSError too, but in one without the system's number.
-            if isinstance(error, OSError) and error.errno is not None:
-                with archiving(self.copy.archive):
+            if isinstance(error, OSError) and (error.errno is not None or isinstance(error, StoreError)):
+                with archiving(self.copy.archive) if copied else contextlib.nullcontext():
                     raise
-            return Contents(size, sha256, damage=f"is not a readable Parquet file: {error}")
+            found = Contents(size, sha256, damage=f"is not a readable Parquet file: {error}")
+        # What an archive in a store got can't be read before it is kept, so the delivered file is, a second time.
+        if copied is None and self.folder.find(self.name) != before:
+            return Contents(size, sha256, damage="is exchanged while it is read")
+        return found
+
+
+def is_zipped(form: Format, name: str) -> bool:
+    """Whether a file's bytes are gzip's; Parquet has a compression of its own."""
+    return form != "parquet" and name.endswith(".gz")
+
+
+def archived_suffix(form: Format, name: str) -> str:
+    """What a file's name ends in within the archive; by it Spark knows how to read it."""
+    return f".{form}{'.gz' if is_zipped(form, name) else ''}"
 
 
 def _values(file: pq.ParquetFile, columns: list[str] | None = None) -> tuple[int, dict[str, str]]:
@@ -161,10 +179,10 @@ def _unzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 if member.eof:
                     member = zlib.decompressobj(GZIP)
                 begun = True
-                yield member.decompress(rest, CHUNK)
+                yield member.decompress(rest, PIECE)
                 rest = member.unused_data if member.eof else member.unconsumed_tail
         while not member.eof:
-            rest = member.decompress(b"", CHUNK)
+            rest = member.decompress(b"", PIECE)
             if not rest:
                 raise LinesFaultError("is a gzip file that is cut: its end is missing" if begun else "is an empty file")
             yield rest

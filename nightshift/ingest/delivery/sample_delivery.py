@@ -12,13 +12,13 @@ import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.use_case import UseCase
 from nightshift.errors import UsageError
 from nightshift.ingest.delivery.manifest import MANIFEST
+from nightshift.storage import Location
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,7 +83,7 @@ class SampleSource:
         self,
         use_case: UseCase,
         dates: BatchDates,
-        landing_root: Path,
+        landing_root: Location,
         progress: Callable[[str], None] = lambda line: None,
         force: bool = False,
     ) -> Delivered:
@@ -123,12 +123,12 @@ def _manifest(date: dt.date, files: list[SampleFile]) -> bytes:
     return (json.dumps(manifest, indent=2) + "\n").encode()
 
 
-def _is_equal(folder: Path, date: dt.date, files: list[SampleFile]) -> bool:
+def _is_equal(folder: Location, date: dt.date, files: list[SampleFile]) -> bool:
     """Whether a complete delivery of this very content is there; False when there is none or half of one."""
-    if not (folder / MANIFEST).is_file():
+    if not (folder / MANIFEST).exists():
         return False
     expected = {file.name: file.content for file in files} | {MANIFEST: _manifest(date, files)}
-    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    found = {file.name: (folder / file.name).read() for file in folder.files()}
     if found == expected:
         return True
     differing = sorted(name for name in expected | found if expected.get(name) != found.get(name))
@@ -138,19 +138,11 @@ def _is_equal(folder: Path, date: dt.date, files: list[SampleFile]) -> bool:
     )
 
 
-def _write(folder: Path, date: dt.date, files: list[SampleFile]) -> None:
+def _write(folder: Location, date: dt.date, files: list[SampleFile]) -> None:
     """Write the files, then the manifest: until it appears, the delivery is not complete."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for leftover in folder.iterdir():
-        leftover.unlink()
+    (folder / MANIFEST).delete()
+    for leftover in folder.files():
+        (folder / leftover.name).delete()
     for file in files:
-        _write_whole(folder / file.name, file.content)
-    _write_whole(folder / MANIFEST, _manifest(date, files))
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Let the file appear at once, with all of its content."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+        (folder / file.name).write(file.content)
+    (folder / MANIFEST).write(_manifest(date, files))

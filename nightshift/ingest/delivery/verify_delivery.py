@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 from nightshift.dates import BatchDates
 from nightshift.declarations.catalog import Catalog
@@ -28,13 +27,13 @@ from nightshift.ingest.delivery.column_drift import (
     older_versions,
     text_type,
 )
-from nightshift.ingest.delivery.file_store import Folder
+from nightshift.ingest.delivery.delivered_folder import Folder
 from nightshift.ingest.delivery.landed_files import Delivery, Fault, LandedFile
 from nightshift.ingest.delivery.landing_zone import READERS, delivered_digests, delivery_folder, is_complete
 from nightshift.ingest.delivery.manifest import Manifest, ManifestFile, missing, read_manifest
 from nightshift.ingest.delivery.manifest_listing import FileTask, is_required, listed_files
 from nightshift.ingest.delivery.parquet_types import fits, needs_arrow, untyped
-from nightshift.ingest.delivery.read_file import Contents, Reader
+from nightshift.ingest.delivery.read_file import Contents, Reader, archived_suffix
 from nightshift.ingest.delivery.repeated_files import (
     NamesByDate,
     mark_duplicates,
@@ -44,6 +43,7 @@ from nightshift.ingest.delivery.repeated_files import (
 )
 from nightshift.ingest.delivery.undeclared_values import unkept
 from nightshift.ingest.privacy.tokens import masked_words, personal_columns
+from nightshift.storage import Location
 
 
 def verify(
@@ -116,7 +116,7 @@ def expected_manifests(
     return dict(zip(folders, pool.map(read_manifest, folders.values()), strict=True))
 
 
-def _examine(task: FileTask, place: Path) -> LandedFile | Fault:
+def _examine(task: FileTask, place: Location) -> LandedFile | Fault:
     """Bring one file into its place in the archive and give the verdict.
 
     Raises:
@@ -131,8 +131,9 @@ def _examine(task: FileTask, place: Path) -> LandedFile | Fault:
             rows=expected.rows if found.damage else found.rows,
         )
 
-    with archive.archiving(place), archive.deposit(place) as copy:
-        reader = Reader(task.folder, expected.name, task.source.format, copy, every_delivered_name(table))
+    form, suffix = task.source.format, archived_suffix(task.source.format, expected.name)
+    with archive.archiving(place), archive.deposit(place, expected.sha256, suffix, expected.bytes) as copy:
+        reader = Reader(task.folder, expected.name, form, copy, every_delivered_name(table))
         try:
             contents = reader.read()
         except OSError as error:
@@ -152,7 +153,7 @@ def _examine(task: FileTask, place: Path) -> LandedFile | Fault:
             table,
             task.batch_date,
             expected.name,
-            copy.keep(reader.suffix),
+            copy.keep(),
             contents.rows,
             contents.sha256,
             contents.columns,

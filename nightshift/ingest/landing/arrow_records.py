@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 from nightshift.declarations.tables import Table
 from nightshift.ingest.delivery import LandedFile
 from nightshift.ingest.delivery.column_drift import columns_at, delivered_names
+from nightshift.ingest.delivery.parquet_stream import parquet_stream
 from nightshift.ingest.delivery.undeclared_values import objects
+from nightshift.storage import Location
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -46,9 +48,10 @@ def arrow_rows(spark: SparkSession, table: Table, files: Sequence[LandedFile], r
 
 def _parts(file: LandedFile) -> Iterator[tuple[Any, ...]]:
     before = 0
-    metadata = pq.read_metadata(file.path)
+    with file.path.open() as stream:
+        metadata = pq.read_metadata(stream)
     for group in range(metadata.num_row_groups):
-        yield str(file.path), file.path.name, group, before, list(file.left_out)
+        yield file.path.whole, file.path.name, group, before, list(file.left_out)
         before += metadata.row_group(group).num_rows
 
 
@@ -69,7 +72,7 @@ def reader(declared: Mapping[str, str], row: str) -> Callable[[Iterable[pa.Recor
 
 def _read(part: Mapping[str, Any], declared: Mapping[str, str], row: str) -> Iterator[pa.RecordBatch]:
     left_out = part["left_out"]
-    with pq.ParquetFile(part["file"]) as file:
+    with Location.of(part["file"]).open() as stream, parquet_stream(stream) as file:
         names = [name for name in file.schema_arrow.names if name not in left_out] if left_out else None
         record = part["before"]
         for batch in file.iter_batches(row_groups=[part["group"]], columns=names):

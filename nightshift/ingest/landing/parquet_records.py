@@ -100,7 +100,8 @@ def added_types(file: LandedFile) -> dict[str, DataType]:
     import pyarrow.parquet as pq
     from pyspark.sql.pandas.types import from_arrow_type
 
-    schema = pq.read_schema(file.path)
+    with file.path.open() as stream:
+        schema = pq.read_schema(stream)
     names = [name for name in file.added if name not in file.untyped]
     return {name: from_arrow_type(bare(schema.field(name).type), prefer_timestamp_ntz=True) for name in names}
 

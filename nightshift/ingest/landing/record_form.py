@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -32,11 +30,6 @@ def all_fields(table: Table, values: Mapping[str, Column], text: str | None = No
         for column in landed_columns(table)
     ]
     return F.struct(*fields).alias("fields")
-
-
-def literal(path: Path) -> str:
-    """A path as Spark takes it: some characters would be a pattern."""
-    return re.sub(r"([\[\]{}*?\\])", r"\\\1", str(path))
 
 
 def json_of(columns: Sequence[Column]) -> Column:

@@ -18,7 +18,6 @@ from nightshift.declarations.tables import Table
 from nightshift.ingest.delivery import LandedFile
 from nightshift.ingest.landing.extract_records import extract_records
 from nightshift.ingest.landing.parquet_records import added_types, parquet_records
-from nightshift.ingest.landing.record_form import literal
 from nightshift.ingest.landing.text_records import csv_records, json_records
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def form_of(table: Table) -> str:
 
 def _of_one_layout(spark: SparkSession, table: Table, files: Sequence[LandedFile]) -> DataFrame:
     form, version = form_of(table), files[0].version
-    paths = sorted({literal(file.path) for file in files})
+    paths = sorted({file.path.spark_pattern for file in files})
     if form == "parquet":
         records = parquet_records(spark, table, files, paths)
     elif form == "extract":

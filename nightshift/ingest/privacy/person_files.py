@@ -7,7 +7,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from nightshift.declarations.use_case import UseCase
@@ -15,6 +15,7 @@ from nightshift.home import scratch
 from nightshift.home.outside_errors import explained
 from nightshift.ingest import archive
 from nightshift.ingest.delivery.parquet_types import bare
+from nightshift.storage import Location
 
 # Where extracts of databases have a JSON object of what nobody declared.
 ASIDE = "extra"
@@ -34,34 +35,36 @@ def remove_clear_leftovers(use_case: UseCase) -> None:
     A run that brings a delivery in just now fails, and finds all of it again when it is run again.
     """
     scratch.sweep(extracts(use_case))
-    for path in (archive.of(use_case) / "incoming").glob("*"):
-        path.unlink(missing_ok=True)
+    archive.sweep(archive.of(use_case), older_than=0)
 
 
-def files_with(folder: Path, value: str) -> dict[Path, list[int]]:
+def files_with(folder: Location, value: str) -> dict[str, list[int]]:
     """The files below a folder in which a field equals ``value``, each with its lines or, for Parquet, records.
+
+    They are named by their places below the folder.
 
     A line that can't be parsed, or is nested too deeply for that, counts if the value stands anywhere in it.
     """
-    found = {path: list(_places(path, value)) for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {path: places for path, places in found.items() if places}
+    names = sorted(file.name for file in folder.walk())
+    found = {name: list(_places(folder / name, value)) for name in names}
+    return {name: places for name, places in found.items() if places}
 
 
-def _places(path: Path, value: str) -> Iterator[int]:
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+def _places(place: Location, value: str) -> Iterator[int]:
+    suffixes = [suffix for suffix in PurePosixPath(place.name).suffixes if suffix != ".gz"]
     if ".parquet" in suffixes:
-        yield from _parquet_records(path, value)
+        yield from _parquet_records(place, value)
     elif ".csv" in suffixes or ".jsonl" in suffixes:
-        yield from _lines(path, value, is_csv=".csv" in suffixes)
+        yield from _lines(place, value, is_csv=".csv" in suffixes)
 
 
-def _lines(path: Path, value: str, is_csv: bool) -> Iterator[int]:
+def _lines(place: Location, value: str, is_csv: bool) -> Iterator[int]:
     # JSON may spell a character in several ways.
     spelled = {value, value.replace('"', '""'), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
     needles = [each.encode("utf-8", "surrogatepass") for each in spelled]
     holds = _csv_holds if is_csv else _json_holds
     try:
-        with cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb") as file:
+        with place.open() as raw, cast(BinaryIO, gzip.open(raw)) if place.name.endswith(".gz") else raw as file:
             for number, line in enumerate(file, 1):
                 may_hold = (b"\\u" in line and not is_csv) or any(needle in line for needle in needles)
                 if may_hold and holds(line, value, needles):
@@ -97,13 +100,14 @@ def _texts(parsed: Any) -> Iterator[str]:
         yield str(parsed)
 
 
-def _parquet_records(path: Path, value: str) -> Iterator[int]:
+def _parquet_records(place: Location, value: str) -> Iterator[int]:
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+
+    from nightshift.ingest.delivery.parquet_stream import parquet_stream
 
     try:
-        with pq.ParquetFile(path) as file:
+        with place.open() as stream, parquet_stream(stream) as file:
             texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
             before = 0
             for batch in file.iter_batches(columns=texts) if texts else ():

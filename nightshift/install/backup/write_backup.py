@@ -76,6 +76,8 @@ def _left_out(settings: Settings, names: tuple[str, ...]) -> Iterator[str]:
         yield "the landing zone, which NIGHTSHIFT_LANDING_URL names; the archive has what was landed from it"
     if settings.pages_url is not None:
         yield "the audit pages, which NIGHTSHIFT_PAGES_URL names"
+    if settings.archive_url is not None:
+        yield "the archive, which NIGHTSHIFT_ARCHIVE_URL names"
     if key_is_given():
         yield "the key of personal data, which a variable gives; the restored installation needs the same"
 

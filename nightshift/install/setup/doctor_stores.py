@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg2
 
@@ -63,12 +62,12 @@ def landing(here: Installation) -> Iterator[Finding]:
         if not expects_manifest(Catalog(use_case)):
             continue
         folder = landing_folder(use_case)
-        above = Path(folder.location).parent
-        if settings.landing_url and not folder.is_remote and not above.is_dir():
+        above = settings.landing
+        if settings.landing_url and not above.is_remote and not above.is_folder():
             remedy = "is it mounted? else correct NIGHTSHIFT_LANDING_URL"
             yield Finding("landing", "fail", f"{above} is not there", remedy)
             return
-        there = folder.is_remote or Path(folder.location).is_dir()
+        there = folder.location.is_folder()
         dates = sorted(name for name in folder.sizes() if _is_date(name)) if there else []
         yield Finding("landing", "ok", f"{use_case.name}: {_newest(settings, folder, dates)}")
 

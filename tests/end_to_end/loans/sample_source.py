@@ -12,7 +12,6 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,11 +59,10 @@ def loans(first: dt.date, last: dt.date) -> Iterator[Loan]:
             )  # fmt: skip
 
 
-def deliver(use_case: Any, dates: Any, landing_root: Path, progress: Any = print, force: bool = False) -> Any:
+def deliver(use_case: Any, dates: Any, landing_root: Any, progress: Any = print, force: bool = False) -> Any:
     """Deliver each of the dates; what is there already is written again, as it was."""
     for date in dates:
         folder = landing_root / use_case.name / date.isoformat()
-        folder.mkdir(parents=True, exist_ok=True)
         first = max(use_case.dates.first, date - dt.timedelta(days=LONGEST + 1))
         rows = [
             f"{loan.number},{loan.amount},{loan.rate},{(date - loan.begin).days},{status},"
@@ -73,9 +71,10 @@ def deliver(use_case: Any, dates: Any, landing_root: Path, progress: Any = print
             if (status := loan.status(date)) is not None
         ]
         content = "\n".join(["loan,amount,rate,age,status,is_defaulted", *rows, ""]).encode()
-        (folder / "loans.csv").write_bytes(content)
+        (folder / "loans.csv").write(content)
         digest = hashlib.sha256(content).hexdigest()
         file = {"name": "loans.csv", "bytes": len(content), "rows": len(rows), "sha256": digest}
-        (folder / "manifest.json").write_text(json.dumps({"batch_date": date.isoformat(), "files": [file]}))
+        manifest = {"batch_date": date.isoformat(), "files": [file]}
+        (folder / "manifest.json").write(json.dumps(manifest).encode())
         progress(f"{date}: delivered")
     return SimpleNamespace(written=list(dates), unchanged=[])

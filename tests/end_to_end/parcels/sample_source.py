@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import json
 import random
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,14 +13,13 @@ PER_DELIVERY = 30
 LATE = 40
 
 
-def deliver(use_case: Any, dates: Any, landing_root: Path, progress: Any = print, force: bool = False) -> Any:
+def deliver(use_case: Any, dates: Any, landing_root: Any, progress: Any = print, force: bool = False) -> Any:
     """Deliver each of the dates; what is there already is written again, as it was."""
     for date in dates:
         folder = landing_root / use_case.name / date.isoformat()
-        folder.mkdir(parents=True, exist_ok=True)
         entries = [_write(folder / name, lines) for name, lines in _files(use_case, date).items()]
         manifest = {"batch_date": date.isoformat(), "files": entries}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
+        (folder / "manifest.json").write(json.dumps(manifest).encode())
         progress(f"{date}: delivered")
     return SimpleNamespace(written=list(dates), unchanged=[])
 
@@ -47,8 +45,8 @@ def _parcels(date: dt.date) -> list[tuple[int, float, str, float]]:
     return found
 
 
-def _write(path: Path, lines: list[str]) -> dict[str, Any]:
+def _write(path: Any, lines: list[str]) -> dict[str, Any]:
     content = "".join(f"{line}\n" for line in lines).encode()
-    path.write_bytes(content)
+    path.write(content)
     rows, digest = len(lines) - 1, hashlib.sha256(content).hexdigest()
     return {"name": path.name, "bytes": len(content), "rows": rows, "sha256": digest}

@@ -14,7 +14,7 @@ from nightshift.install.services.stop import clean
 
 def test_a_home_that_a_job_created_gets_its_mark(tmp_path):
     settings = Settings(home=tmp_path / "home")
-    settings.landing.mkdir(parents=True)
+    settings.landing.path.mkdir(parents=True)
     prepare_home(settings)
     assert is_home(settings.home)
     assert settings.run.stat().st_mode & 0o777 == 0o700

@@ -16,6 +16,7 @@ from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import Settings, get_settings
 from nightshift.ingest.delivery import verify
+from nightshift.storage import Location
 from tests.in_home import UseCaseInHome
 
 USE_CASE = UseCaseInHome.load("card_default", get_settings())
@@ -39,7 +40,7 @@ def test_each_month_delivers_what_is_declared(home: Settings) -> None:
 
 
 def test_all_clients_are_there_in_the_words_of_their_codes(tmp_path: Path) -> None:
-    SOURCE.deliver(USE_CASE, USE_CASE.batch_dates("2005-08-31"), tmp_path)
+    SOURCE.deliver(USE_CASE, USE_CASE.batch_dates("2005-08-31"), Location.of(tmp_path))
     folder = tmp_path / "card_default" / "2005-08-31"
     clients = clients_of(folder)
     # As the data's README and their publisher count them.
@@ -59,7 +60,7 @@ def test_all_clients_are_there_in_the_words_of_their_codes(tmp_path: Path) -> No
 
 
 def test_a_part_of_the_sample_is_of_whole_clients(tmp_path: Path) -> None:
-    SOURCE.deliver_few(USE_CASE, USE_CASE.batch_dates("2005-04-30"), tmp_path)
+    SOURCE.deliver_few(USE_CASE, USE_CASE.batch_dates("2005-04-30"), Location.of(tmp_path))
     folder = tmp_path / "card_default" / "2005-04-30"
     clients = [client["client_id"] for client in clients_of(folder)]
     assert len(clients) == 600
@@ -68,5 +69,5 @@ def test_a_part_of_the_sample_is_of_whole_clients(tmp_path: Path) -> None:
 
 def test_a_month_that_the_sample_lacks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NightshiftError, match=r"2005-04-30\.\.2005-09-30, and 2005-10-31 is not within them"):
-        SOURCE.deliver(USE_CASE, USE_CASE.between(dt.date(2005, 10, 31), dt.date(2005, 10, 31)), tmp_path)
+        SOURCE.deliver(USE_CASE, USE_CASE.between(dt.date(2005, 10, 31), dt.date(2005, 10, 31)), Location.of(tmp_path))
     assert list(tmp_path.iterdir()) == []

@@ -58,7 +58,7 @@ def test_it_counts_from_the_delivery_that_brings_it_and_not_before(spark: SparkS
 def test_flight_delays_quarantines_it_under_its_rule(spark: SparkSession, catalog: Catalog, home: Settings) -> None:
     dates = BatchDates.of(DATE + DAY)
     load_module(catalog.use_case, "sample_source").deliver(catalog.use_case, dates, home.landing)
-    rows = add_late_outcome(home.landing / "flight_delays" / str(dates))
+    rows = add_late_outcome(home.landing.path / "flight_delays" / str(dates))
 
     land(Job("land", catalog.use_case, catalog, dates, "test"), argparse.Namespace())
 

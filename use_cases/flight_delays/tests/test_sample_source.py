@@ -19,6 +19,7 @@ from nightshift.declarations.use_case_code import load_module
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import verify
+from nightshift.storage import Location
 from tests.in_home import UseCaseInHome
 
 USE_CASE = UseCaseInHome.load("flight_delays", get_settings())
@@ -27,7 +28,7 @@ FIRST, SECOND = dt.date(2013, 1, 1), dt.date(2013, 1, 2)
 
 
 def deliver(root: Path, dates: str, **options) -> object:
-    return SOURCE.deliver(USE_CASE, BatchDates.parse(dates), root, **options)
+    return SOURCE.deliver(USE_CASE, BatchDates.parse(dates), Location.of(root), **options)
 
 
 def outcomes_of(folder: Path) -> list[dict]:
@@ -42,7 +43,7 @@ def test_deliveries_hold_what_the_contract_says(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path))
     get_settings.cache_clear()
     try:
-        deliver(get_settings().landing, "2013-01-31..2013-02-02")
+        deliver(get_settings().landing.path, "2013-01-31..2013-02-02")
         delivery = verify(Catalog(USE_CASE), BatchDates.parse("2013-01-31..2013-02-02"))
     finally:
         get_settings.cache_clear()

@@ -18,7 +18,7 @@ def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty landing zone."""
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path))
     get_settings.cache_clear()
-    yield get_settings().landing
+    yield get_settings().landing.path
     get_settings.cache_clear()
 
 

@@ -47,7 +47,7 @@ def weather(path: Path, **changed: pa.Array) -> None:
 
 def deliver(catalog: Catalog, rows: dict[str, int] | None = None, batch_date: dt.date = DAY, **files: bytes) -> Path:
     """A sound delivery of the second day, apart from what is changed; its manifest fits the files."""
-    folder = Path(delivery_folder(catalog.use_case, DAY).location)
+    folder = delivery_folder(catalog.use_case, DAY).location.path
     folder.mkdir(parents=True, exist_ok=True)
     weather(folder / "weather.parquet")
     contents = {"schedule.csv": SCHEDULE, "outcomes.jsonl.gz": OUTCOMES} | {

@@ -11,6 +11,7 @@ from nightshift.declarations.catalog import Catalog
 from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
 from nightshift.ingest.delivery import MANIFEST, Folder, delivered_digests, delivery_folder, is_complete, verify
+from nightshift.storage import Location
 from tests.nightshift.ingest.delivery.flights import DAY, deliver, only_fault, verified
 
 
@@ -35,7 +36,7 @@ def test_a_delivery_of_links_is_followed_within_the_landing_zone(landing: Path, 
     # The reference sources come with the first delivery only.
     assert delivery.faults == ()
     assert len(delivery.files) == 3
-    assert not any(file.path.is_symlink() for file in delivery.files), "the archive has the bytes"
+    assert not any(file.path.path.is_symlink() for file in delivery.files), "the archive has the bytes"
 
 
 def test_a_folder_of_a_date_may_be_a_link_to_another_place_of_the_zone(landing: Path, catalog: Catalog) -> None:
@@ -90,4 +91,4 @@ def test_a_date_whose_folder_leads_out_of_the_zone_is_refused(landing: Path, cat
 def test_a_link_to_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "linked").symlink_to("real")
-    assert Folder(str(tmp_path)).sizes() == {"linked": None, "real": None}
+    assert Folder(Location.of(tmp_path)).sizes() == {"linked": None, "real": None}

@@ -20,14 +20,15 @@ from nightshift.ingest.delivery import (
     is_complete,
     read_manifest,
 )
+from nightshift.storage import Location
 from tests.nightshift.ingest.delivery.flights import DAY, FIRST, SCHEDULE, deliver, only_fault, verified
 
 
 def test_a_folder_without_manifest_is_not_complete(landing: Path, catalog: Catalog) -> None:
     folder = deliver(catalog)
-    assert is_complete(Folder(str(folder)), get_settings())
+    assert is_complete(Folder(Location.of(folder)), get_settings())
     (folder / "manifest.json").unlink()
-    assert not is_complete(Folder(str(folder)), get_settings())
+    assert not is_complete(Folder(Location.of(folder)), get_settings())
     with pytest.raises(NightshiftError, match=str(folder / "manifest.json")) as waited:
         verified(catalog)
     assert f"`nightshift deliver-sample flight_delays --dates {DAY}`" in str(waited.value)
@@ -70,7 +71,7 @@ def test_a_manifest_that_breaks_the_contract_is_refused_by_field(
     spoil(manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(NightshiftError, match=said):
-        read_manifest(Folder(str(folder)))
+        read_manifest(Folder(Location.of(folder)))
 
 
 def test_half_a_manifest_is_refused_by_its_path(landing: Path, catalog: Catalog) -> None:

@@ -32,7 +32,7 @@ def test_a_required_source_must_be_listed(landing: Path, catalog: Catalog) -> No
 
 
 def test_outcomes_and_weather_are_not_required_on_the_first_date(landing: Path, catalog: Catalog) -> None:
-    folder = Path(delivery_folder(catalog.use_case, FIRST).location)
+    folder = delivery_folder(catalog.use_case, FIRST).location.path
     folder.mkdir(parents=True)
     (folder / "schedule.csv").write_bytes(SCHEDULE)
     write_manifest(folder, {"schedule.csv": 2}, FIRST)

@@ -18,6 +18,7 @@ from nightshift.errors import NightshiftError
 from nightshift.home.settings import get_settings
 from nightshift.ingest import archive
 from nightshift.ingest.delivery import Delivery, Fault, Folder, manifest_listing, read_manifest
+from nightshift.storage import Location
 from tests.nightshift.ingest.delivery.flights import DAY, FIRST, deliver, tolerate, verified
 
 
@@ -63,7 +64,7 @@ def test_a_file_that_can_not_be_read_just_now_is_not_set_aside(
     assert refusal.value.temporary
     assert said.startswith(f"{folder}/airlines.csv can't be read: [Errno 110] Connection timed out")
     assert "run the stage again; nothing was published" in said
-    assert [path for path in get_settings().archive.rglob("*") if path.is_file() and "incoming" in path.parts] == []
+    assert [file.name for file in get_settings().archive.walk() if "incoming" in file.name] == []
 
     assert verified(catalog).faults == ()
 
@@ -79,7 +80,7 @@ def failing(number: int) -> Callable[..., Any]:
     ("where", "name", "number"),
     [
         (archive.Deposit, "write", errno.ENOSPC),
-        (archive.Deposit, "flush", errno.ENOSPC),
+        (archive.Deposit, "so_far", errno.ENOSPC),
         (archive.Deposit, "keep", errno.EROFS),
         (pq, "ParquetFile", errno.EIO),
     ],
@@ -101,8 +102,8 @@ def test_what_the_archive_refuses_is_not_blamed_on_the_sender(
 
 def test_a_folder_that_can_not_be_listed_is_named(landing: Path, catalog: Catalog) -> None:
     folder = deliver(catalog)
-    manifest = read_manifest(Folder(str(folder)))
-    no_folder = Folder(str(folder / "schedule.csv"))
+    manifest = read_manifest(Folder(Location.of(folder)))
+    no_folder = Folder(Location.of(folder / "schedule.csv"))
     with pytest.raises(NightshiftError, match=r"(?s)schedule\.csv can't be listed: .*Not a directory.*fix the access"):
         manifest_listing.listed_files(catalog, DAY, no_folder, manifest)
 
@@ -121,7 +122,12 @@ def test_a_file_that_goes_while_its_folder_is_listed_is_not_there(
         return iter(found)
 
     monkeypatch.setattr(Path, "iterdir", listed)
-    assert set(Folder(str(folder)).sizes()) == {"manifest.json", "schedule.csv", "outcomes.jsonl.gz", "weather.parquet"}
+    assert set(Folder(Location.of(folder)).sizes()) == {
+        "manifest.json",
+        "schedule.csv",
+        "outcomes.jsonl.gz",
+        "weather.parquet",
+    }
 
 
 def faulty(catalog: Catalog, *dates: dt.date) -> Delivery:

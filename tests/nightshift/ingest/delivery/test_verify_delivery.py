@@ -20,6 +20,7 @@ from nightshift.ingest.delivery import (
     read_manifest,
 )
 from nightshift.ingest.delivery.text_lines import LINE_BYTES
+from nightshift.storage import File, Location
 from tests.nightshift.ingest.delivery.flights import (
     DAY,
     OUTCOME,
@@ -85,7 +86,7 @@ def test_a_listed_file_that_did_not_come_is_a_fault(landing: Path, catalog: Cata
 
 def test_a_fault_keeps_the_digest_that_the_manifest_promised(landing: Path, catalog: Catalog) -> None:
     folder = deliver(catalog)
-    promised = {file.name: file.sha256 for file in read_manifest(Folder(str(folder))).files}
+    promised = {file.name: file.sha256 for file in read_manifest(Folder(Location.of(folder))).files}
     (folder / "schedule.csv").write_bytes(b"other")
     (folder / "weather.parquet").unlink()
     found = {fault.file: (fault.sha256, fault.promised) for fault in verified(catalog).faults}
@@ -107,7 +108,7 @@ def test_the_archive_holds_what_was_verified_whatever_becomes_of_the_landing_zon
     schedule = verified(catalog).of(catalog["bronze.schedule"])[0]
     (folder / "schedule.csv").unlink()
     assert schedule.path == archive.path_of(archive.of(catalog.use_case), hashlib.sha256(SCHEDULE).hexdigest(), ".csv")
-    assert schedule.path.read_bytes() == SCHEDULE
+    assert schedule.path.read() == SCHEDULE
     assert (schedule.name, schedule.origin) == ("schedule.csv", str(folder))
     assert schedule.columns[:2] == ("flight_date", "carrier")
 
@@ -117,15 +118,15 @@ def test_faulty_files_leave_nothing_in_the_archive(landing: Path, catalog: Catal
     for name in ("schedule.csv", "outcomes.jsonl.gz", "weather.parquet"):
         (folder / name).write_bytes(b"exchanged")
     assert len(verified(catalog).faults) == 3
-    assert [path for path in get_settings().archive.rglob("*") if path.is_file()] == []
+    assert list(get_settings().archive.walk()) == []
 
 
 class Growing(Folder):
     """A folder whose file gets longer as soon as its size was asked for."""
 
-    def size(self, name: str) -> int:
-        found = super().size(name)
-        with (Path(self.location) / name).open("ab") as file:
+    def find(self, name: str) -> File:
+        found = super().find(name)
+        with (self.location.path / name).open("ab") as file:
             file.write(b"2013-01-02,UA,1,EWR,IAH,0515,0819,1400\n")
         return found
 
@@ -138,8 +139,9 @@ def test_a_file_that_grows_while_it_is_read_is_a_fault(
 
     def listed(declared: Catalog, date: dt.date, place: Folder, manifest: Manifest) -> manifest_listing.Listing:
         found = real(declared, date, place, manifest)
+        growing = Growing(Location.of(folder))
         tasks = [
-            dataclasses.replace(task, folder=Growing(str(folder))) if task.expected.name == "schedule.csv" else task
+            dataclasses.replace(task, folder=growing) if task.expected.name == "schedule.csv" else task
             for task in found.tasks
         ]
         return manifest_listing.Listing(tuple(tasks), found.faults)

@@ -114,7 +114,7 @@ def test_a_file_that_the_delivery_in_force_does_without_stays_in_quarantine(spar
     def deliver_orders(*cut: str) -> None:
         content = (",".join(CUSTOMERS) + f"\n{ADA}\n").encode()
         files = dict.fromkeys(cut, (b"\xef\xbb\xbf{}\n", 1))
-        deliver(shop.settings.landing / shop.name, DAY, {"customers.csv": (content, 1), **files})
+        deliver(shop.settings.landing.path / shop.name, DAY, {"customers.csv": (content, 1), **files})
 
     deliver_orders("orders-1.jsonl")
     shop.land()
@@ -128,7 +128,7 @@ def test_a_file_that_the_delivery_in_force_does_without_stays_in_quarantine(spar
     assert ledger.delivered(shop.name, [DAY])[DAY].keys() == {"customers.csv"}
 
     for blocked in ("orders-2.jsonl", "orders-3.jsonl"):
-        for leftover in (shop.settings.landing / shop.name / str(DAY)).glob("orders*"):
+        for leftover in (shop.settings.landing.path / shop.name / str(DAY)).glob("orders*"):
             leftover.unlink()
         deliver_orders(blocked, "orders-4.jsonl")
         refused(shop, "2 files of the delivery 2024-01-02")
@@ -139,7 +139,7 @@ def test_a_file_that_the_delivery_in_force_does_without_stays_in_quarantine(spar
             ("orders-4.jsonl", 0),
         ]
         assert "2 files of the delivery 2024-01-02" in read_refused(get_settings(), shop.name)[str(DAY)]
-    for leftover in (shop.settings.landing / shop.name / str(DAY)).glob("orders*"):
+    for leftover in (shop.settings.landing.path / shop.name / str(DAY)).glob("orders*"):
         leftover.unlink()
     deliver_orders("orders-1.jsonl")
     shop.land()

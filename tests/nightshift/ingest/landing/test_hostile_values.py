@@ -57,7 +57,7 @@ def test_values_are_of_their_type_or_quarantined(spark, home: Settings, form: st
         written += [",".join(f'"{record[kind]}"' for kind in KINDS) for record, _ in records]
     else:
         written = [json.dumps({f"a_{kind}": record[kind] for kind in KINDS}) for record, _ in records]
-    deliver(home.landing / "any", DAY, {"things": ("\n".join(written).encode(), len(records))})
+    deliver(home.landing.path / "any", DAY, {"things": ("\n".join(written).encode(), len(records))})
     delivery = verify(OneSource(table), BatchDates.of(DAY))
     assert delivery.faults == ()
     found = judged(read_records(spark, table, delivery.of(table)), table).orderBy("record").select("_rules").collect()

@@ -27,7 +27,7 @@ DAY = dt.date(2013, 1, 2)
 
 @pytest.fixture
 def landing(home: Settings) -> Path:
-    return home.landing / "any"
+    return home.landing.path / "any"
 
 
 def written(**columns: list[Any]) -> bytes:

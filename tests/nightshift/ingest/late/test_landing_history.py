@@ -31,7 +31,7 @@ TABLES = {
 
 def deliver(date: dt.date, files: dict[str, str]) -> None:
     """A delivery in the landing zone: a manifest, with the SHA-256 that a file of this content would have."""
-    folder = get_settings().landing / USE_CASE.name / str(date)
+    folder = get_settings().landing.path / USE_CASE.name / str(date)
     folder.mkdir(parents=True, exist_ok=True)
     listed = [{"name": name, "bytes": 1, "rows": 1, "sha256": sha256(content)} for name, content in files.items()]
     (folder / MANIFEST).write_text(json.dumps({"batch_date": str(date), "files": listed}))

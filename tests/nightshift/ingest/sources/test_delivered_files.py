@@ -33,7 +33,7 @@ HEADER = "code,amount,day\n"
 
 @pytest.fixture
 def landing(home: Settings) -> Path:
-    return home.landing / "any"
+    return home.landing.path / "any"
 
 
 def taken(spark, table: Table, dates: BatchDates = BOTH) -> Delivery:
@@ -279,7 +279,7 @@ def test_weather_of_days_of_23_and_25_hours_lands_whole_and_other_hours_do_not(
     }
     place = {"origin": ["JFK"] * len(instants), "time_hour": pa.array(instants, pa.timestamp("us", "UTC"))}
     files = {"weather.parquet": (parquet(pa.table({**place, **measures})), len(instants))}
-    deliver(home.landing / use_case.name, batch_date, files)
+    deliver(home.landing.path / use_case.name, batch_date, files)
 
     table = catalog["bronze.weather"]
     delivery = take(spark, Job("land", use_case, catalog, BatchDates.of(batch_date), run_id="test"))
@@ -374,6 +374,6 @@ def test_a_home_whose_path_looks_like_a_pattern_is_read_all_the_same(
             "csv": lines(HEADER, "a,1,2013-01-01\n"),
             "parquet": parquet(pa.table({"code": ["a"], "amount": [1], "day": [FIRST]})),
         }[form]
-        deliver(get_settings().landing / "any", FIRST, {"things": (content, 1)})
+        deliver(get_settings().landing.path / "any", FIRST, {"things": (content, 1)})
         (row,) = rows(spark, table, taken(spark, table, BatchDates.of(FIRST)))
         assert (row.file, row.fields.code) == ("things", "a")

@@ -108,10 +108,10 @@ def test_a_range_gives_the_rows_of_its_days_and_a_rerun_the_same_bytes_in_whatev
     assert [(file.batch_date, file.name, file.sha256) for night in nights for file in night.files] == digests
     for file in whole.files:
         # Java's Parquet would give others in another JVM.
-        once = Path(file.path).read_bytes()
-        extract_layout.rewrite_file(str(shutil.copy(file.path, tmp_path / "copy.parquet")))
+        once = file.path.read()
+        extract_layout.rewrite_file(str(shutil.copy(file.path.path, tmp_path / "copy.parquet")))
         assert (tmp_path / "copy.parquet").read_bytes() == once
-        assert "parquet-cpp" in pq.read_metadata(file.path).created_by
+        assert "parquet-cpp" in pq.read_metadata(file.path.path).created_by
     found = rows(spark, declared, whole)
     assert {row.fields.note for row in found} == {f"x{n}" for n in range(576)}
     assert len({(row.fields.id, row.file_sha256) for row in found}) == len({row.fields.id for row in found}) == 288
@@ -366,7 +366,7 @@ def test_a_day_without_rows_that_is_allowed_is_landed_and_refined(
             (asked,) = ledger.inputs(entry)
             assert (asked.kind, asked.name, asked.rows) == ("query", "jdbc:crm.public.orders", 0)
             assert str(asked.origin).endswith("[2013-10-02 04:00:00+00, 2013-10-03 04:00:00+00) 0 rows")
-            assert archive.path_of(archive.of(shop), asked.version, ".parquet").is_file()
+            assert archive.path_of(archive.of(shop), asked.version, ".parquet").exists()
 
 
 def test_a_kill_leaves_no_rows_in_clear(

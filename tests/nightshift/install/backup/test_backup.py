@@ -264,15 +264,15 @@ def test_links_are_followed_and_those_to_nothing_are_named(installation: Into, t
         other_disk = tmp_path / "disk"
         shutil.move(settings.lake, other_disk)
         settings.lake.symlink_to(other_disk)
-        settings.landing.mkdir()
-        (settings.landing / "gone.csv").symlink_to(tmp_path / "none")
+        settings.landing.path.mkdir()
+        (settings.landing.path / "gone.csv").symlink_to(tmp_path / "none")
         # As Airflow's own, it leads to what is in the backup already.
         (settings.logs / "today").mkdir()
         (settings.logs / "latest").symlink_to("today")
         (settings.logs / "around").symlink_to(settings.home)
         stream, said = io.BytesIO(), []
         write_backup.write_to(stream, get_settings(), said.append)
-        assert f"not in it: {settings.landing / 'gone.csv'}, which leads to no file" in said
+        assert f"not in it: {settings.landing.path / 'gone.csv'}, which leads to no file" in said
     stream.seek(0)
     with installation(**NO_AIRFLOW) as settings:
         restore_backup.restore_from(stream, get_settings(), lambda _: None)

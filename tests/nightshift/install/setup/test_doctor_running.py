@@ -149,7 +149,7 @@ def test_services_that_run_elsewhere_are_asked_there(
 
 
 def test_the_newest_delivery_is_told_and_whether_it_is_complete(home: Settings) -> None:
-    folder = home.landing / "flight_delays"
+    folder = home.landing.path / "flight_delays"
     for name in ("2013-08-02", "2013-08-03", "not-a-date"):
         (folder / name).mkdir(parents=True)
     assert "2013-08-03" in found(home)["landing"].found
