@@ -136,9 +136,9 @@ def test_a_day_without_rows_blocks_unless_it_is_declared(spark, orders: Database
     allowed.refuse_faults()
     assert allowed.rows_in(table()) == {FIRST: 0, SECOND: 1}
     empty, full = allowed.files
-    assert pq.read_table(empty.path).num_rows == 0
+    assert pq.read_table(empty.path.path).num_rows == 0
     assert empty.origin == "jdbc:crm public.orders created_at [2013-10-01 04:00:00+00, 2013-10-02 04:00:00+00) 0 rows"
-    assert pq.read_schema(empty.path).remove_metadata() == pq.read_schema(full.path).remove_metadata()
+    assert pq.read_schema(empty.path.path).remove_metadata() == pq.read_schema(full.path.path).remove_metadata()
     assert [row.batch_date for row in rows(spark, table(), allowed)] == [SECOND]
     # Nothing came of a snapshot: the one before counts on.
     assert taken(spark, table(empty_allowed=True, required=False), FIRST).files == ()
