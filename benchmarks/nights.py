@@ -61,7 +61,7 @@ def run_stages(stages: Iterable[str], dates: BatchDates, model: str = AS_OF) -> 
     Reading is seen by the files' times of last access, which are set back before; on a file system that is mounted
     without them (`noatime`) no file would seem to be read.
     """
-    files = [path for path in get_settings().lake.rglob("*") if path.is_file()]
+    files = [path for path in get_settings().lake.path.rglob("*") if path.is_file()]
     for path in files:
         os.utime(path, (0, path.stat().st_mtime))
     started = time.monotonic()
@@ -87,4 +87,4 @@ def run(command: Sequence[str]) -> None:
 
 def lake_bytes() -> int:
     """Size of the whole lake."""
-    return sum(path.stat().st_size for path in Path(get_settings().lake).rglob("*.parquet"))
+    return sum(path.stat().st_size for path in get_settings().lake.path.rglob("*.parquet"))

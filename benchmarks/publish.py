@@ -64,7 +64,7 @@ def main() -> None:
         rows = spark.range(arguments.rows).selectExpr(
             f"DATE'{DATES.first}' AS {PARTITION}", "id AS thing", "rand(1) AS size", "concat('x', id) AS label"
         )
-        other = str(get_settings().lake / "by_spark")
+        other = str(get_settings().lake.path / "by_spark")
         compare("publish", lambda: by_log(rows), lambda: by_spark(spark, rows, other), arguments.rounds)
         compare("read", lambda: read_by_log(spark), lambda: read_by_spark(spark, other), arguments.rounds)
 

@@ -69,6 +69,30 @@ def round_trip(spark: SparkSession, folder: Path) -> dict[str, Any]:
     return {name: _digest(frame) for name, frame in seen.items()}
 
 
+def publication(spark: SparkSession, folder: Path) -> dict[str, Any]:
+    """Publish a slice by the product's own path, again, and give up a third one."""
+    import datetime as dt
+
+    from nightshift import lake
+    from nightshift.dates import BatchDates
+    from tests.declaring import a_table, column
+
+    table = a_table(column("thing", required=True), column("id", "bigint"), use_case="on_s3")
+    dates = BatchDates(*map(dt.date.fromisoformat, (DATES[0], DATES[-1])))
+    rows = rows_of_three_dates(spark).selectExpr("batch_date", "concat('thing ', id) AS thing", "id")
+    for number in (1, 2):
+        stage = lake.stage(rows.withColumn("id", rows.id * number), table, dates)
+        assert stage.read(spark).count() == ROWS
+        lake.publish(stage, {"run": "test"})
+        lake.discard(stage.folder)
+    given_up = lake.stage(rows, table, dates)
+    lake.discard(given_up.folder)
+    return {
+        "versions": [_digest(lake.read(spark, table, version=version).drop("thing").toPandas()) for version in (0, 1)],
+        "given up": [file.name for file in given_up.folder.location.walk() if file.bytes],
+    }
+
+
 def _digest(frame: pd.DataFrame) -> list[Any]:
     days = frame["batch_date"].astype("string").str[:10]
     return [len(frame), int(frame["id"].sum()), days.value_counts().sort_index().to_dict()]
@@ -160,7 +184,7 @@ def main(name: str, folder: Path) -> None:
     from nightshift.home.settings import get_settings
     from nightshift.spark_session import session
 
-    jobs = {job.__name__: job for job in (round_trip, secrets, failed_tasks, killed_executors, slow)}
+    jobs = {job.__name__: job for job in (round_trip, publication, secrets, failed_tasks, killed_executors, slow)}
     (folder / "events").mkdir()
     overrides = {"spark.eventLog.dir": f"file://{folder}/events", **OVERRIDES.get(name, {})}
     spark = session(name, get_settings(), overrides)

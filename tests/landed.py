@@ -74,12 +74,12 @@ def landed(spark: SparkSession, home: Settings, landed_lakes: Path) -> Landed:
         dates = deliveries_for(catalog)
         # A use case of a test may have that name, too, with other batch dates.
         if (kept := landed_lakes / f"{name} {dates}").is_dir():
-            shutil.copytree(kept, home.lake)
+            shutil.copytree(kept, home.lake.path)
             return catalog
         source = load_module(use_case, use_case.sample_source)
         getattr(source, "deliver_few", source.deliver)(use_case, dates, home.landing)
         land(Job("land", use_case, catalog, dates, "test"), argparse.Namespace())
-        shutil.copytree(home.lake, kept)
+        shutil.copytree(home.lake.path, kept)
         return catalog
 
     return fill

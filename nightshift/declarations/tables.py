@@ -11,7 +11,6 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal, Self, get_args
 
 from pydantic import Field, PositiveInt, model_validator
@@ -255,14 +254,9 @@ class Table(InHome, HasLengths):
         return self
 
     @property
-    def path(self) -> Path:
-        """Folder of the Delta table."""
-        return self.home.lake / self.layer / self.use_case / self.name
-
-    @property
     def location(self) -> Location:
         """Folder of the Delta table."""
-        return Location.of(self.path)
+        return self.home.lake / self.layer / self.use_case / self.name
 
     @property
     def short_name(self) -> str:
@@ -332,7 +326,7 @@ class Table(InHome, HasLengths):
 
     def exists(self) -> bool:
         """Whether anything was ever published to it."""
-        return any((self.path / "_delta_log").glob("*.json"))
+        return any(file.name.endswith(".json") for file in (self.location / "_delta_log").walk())
 
 
 def _is_castable(kind: str, other: str) -> bool:

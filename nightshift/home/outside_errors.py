@@ -28,6 +28,7 @@ from nightshift.errors import (
     TemporaryError,
 )
 from nightshift.storage import StoreError
+from nightshift.storage.store_words import in_words
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # A person must act. Whatever else a disk or a network share says may be over at the next look.
@@ -48,6 +49,8 @@ _SPARK = re.compile(
     r"|Input/output error|Stale file handle|Transport endpoint is not connected|Host is down"
 )
 _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+# Of delta-rs; of a disk it says it in other words.
+_STORE_REQUEST = re.compile(r"Error performing |Generic (?!LocalFileSystem)\w+ error")
 _STORE_ERROR = re.compile(r"Generic \w+ error.{,300}", re.DOTALL)
 # Not the key before it, which may hold a value of a person.
 _ARROW_ERROR = re.compile(r"AWS Error (?!NO_SUCH_KEY|RESOURCE_NOT_FOUND)\w+.{,200}")
@@ -193,7 +196,11 @@ def _server(error: BaseException) -> ServerUnreachableError:
 
 
 def _of_deltalake(error: BaseException, library: Any) -> NightshiftError | None:
+    if isinstance(error, StoreError):
+        return None
     # delta-rs says what the system, or the store, said in words: in an error of its own or in an OSError.
+    if isinstance(error, library.DeltaError | OSError) and _STORE_REQUEST.search(str(error)):
+        return unusable("the lake can't be read or written", OSError(in_words(str(error))), _AGAIN)
     if isinstance(error, library.DeltaError | OSError) and (number := _SYSTEM_ERROR.search(str(error))):
         said = OSError(int(number[1]), os.strerror(int(number[1])))
         return unusable("the lake can't be used", said, _AGAIN) if said.errno in _CLOSED else _of_system(said, sys)

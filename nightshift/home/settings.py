@@ -169,9 +169,9 @@ class Settings(BaseSettings):
         return {f"{OWN}{name.upper()}": str(value) for name, value in self if value is not None}
 
     @property
-    def lake(self) -> Path:
+    def lake(self) -> Location:
         """Root of the lake: tables lie at ``<lake>/<layer>/<use case>/<table>``."""
-        return self.home / "lake"
+        return Location.of(self.lake_url or self.home / "lake")
 
     @property
     def landing(self) -> Location:

@@ -12,6 +12,7 @@ from nightshift.declarations.found_use_cases import find_use_cases
 from nightshift.declarations.tables import Column, Table
 from nightshift.errors import UsageError
 from nightshift.home.settings import Settings
+from nightshift.lake.delta_log import snapshot
 
 if TYPE_CHECKING:
     import duckdb
@@ -137,11 +138,9 @@ def _as_text(connection: duckdb.DuckDBPyConnection, column: pa.ChunkedArray) -> 
 
 
 def _open(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    from deltalake import DeltaTable
-
     # A view is bound when it is read: what it reads must have a name that no other table's has.
     opened = f"{table.layer}_{table.identifier}"
-    rows = DeltaTable(table.path).to_pyarrow_dataset()
+    rows = snapshot(table).to_pyarrow_dataset()
     connection.register(opened, rows)
     columns = {name: f'"{name}"' for name in rows.schema.names} | _inherited(table, rows.schema.names)
     selected = ", ".join(f'{value} AS "{name}"' for name, value in columns.items())

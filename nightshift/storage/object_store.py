@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 from typing_extensions import override
 
 from nightshift.storage.files import File, FileStore, StoreError, StoreRefusedError
+from nightshift.storage.store_words import in_words, is_refusal
 
 # A store that hiccups for a minute is waited for.
 RETRIES = 12
@@ -246,12 +247,10 @@ def _told(where: str) -> Iterator[None]:
     except (of_store.AlreadyExistsError, of_store.PreconditionError):
         raise FileExistsError(f"{where} is there already") from None
     except (of_store.PermissionDeniedError, of_store.UnauthenticatedError) as error:
-        raise StoreRefusedError(f"{where}: {_first_line(error)}") from None
-    except of_store.BaseError as error:
-        # What a listing is told stands in the answer that is quoted below the first line.
-        said = _NO_BUCKET if "NoSuchBucket" in str(error) else _first_line(error)
-        raise StoreError(f"{where}: {said}") from None
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+        raise StoreRefusedError(f"{where}: {in_words(str(error))}") from None
+    except StoreError:
+        raise
+    except (of_store.BaseError, OSError) as error:
+        # Its streams raise the latter.
+        words = _NO_BUCKET if "NoSuchBucket" in str(error) else in_words(str(error))
+        raise (StoreRefusedError if is_refusal(words) else StoreError)(f"{where}: {words}") from None

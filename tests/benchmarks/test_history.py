@@ -54,7 +54,7 @@ def test_each_night_is_a_commit_with_its_inputs_and_its_profile(catalog):
     assert lake.newest_version(table) == before + len(HISTORY)
     assert lake.rows_by_date(table, HISTORY) == ROWS
     assert list(lake.rows_by_date(table, earlier).values()) == list(ROWS.values())
-    assert len(list(table.path.rglob("*.parquet"))) == 2 * len(HISTORY), "files that the range left are gone"
+    assert len(list(table.location.path.rglob("*.parquet"))) == 2 * len(HISTORY), "files that the range left are gone"
     profiles = ledger.profiles("flight_delays", table.short_name, earlier)
     assert [profiles[date]["rows"] for date in earlier] == list(ROWS.values())
     entries = ledger.latest("flight_delays", earlier.first)

@@ -45,7 +45,7 @@ def run_again(scored: Station) -> Station:
     """A night again, by the version that had scored it, which is not its champion; with what it changed."""
     day = BACKFILLED
     before = _hashes(scored, day)
-    scores = deltalake.DeltaTable(str(Catalog(scored.use_case)["gold.scores"].path))
+    scores = deltalake.DeltaTable(str(Catalog(scored.use_case)["gold.scores"].location.path))
     version = scores.version()
     # The form's own way to say a date: no logical date, but the param.
     run = scored.succeed("nightly", PATIENCE, None, batch_date=day, model="1")
@@ -165,7 +165,7 @@ def test_a_rollback_says_what_it_affects_and_scores_it_again(taken_back: Station
 
 
 def test_after_a_rollback_the_feature_registry_names_the_live_model(taken_back: Station) -> None:
-    registry = deltalake.DeltaTable(str(Catalog(taken_back.use_case)["gold.feature_registry"].path))
+    registry = deltalake.DeltaTable(str(Catalog(taken_back.use_case)["gold.feature_registry"].location.path))
     rows = registry.to_pyarrow_table(columns=["batch_date", "champion"]).to_pylist()
     newest = max(row["batch_date"] for row in rows)
     assert {row["champion"] for row in rows if row["batch_date"] == newest} == {2}

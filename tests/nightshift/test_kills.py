@@ -62,7 +62,7 @@ def publisher(home):
 
 def visible() -> tuple[int, set[int], int]:
     """Version, sizes and number of rows that a reader sees."""
-    table = DeltaTable(TABLE.path)
+    table = DeltaTable(TABLE.location.path)
     sizes = table.to_pyarrow_table(columns=["size"])["size"].to_pylist()
     return table.version(), set(sizes), len(sizes)
 
@@ -135,16 +135,16 @@ def test_kills_leave_no_torn_state_and_the_next_run_heals(publisher, kills):
     assert {(len(sizes), rows) for sizes, rows in reader.seen} == {(1, ROWS * len(DATES))}, "a reader saw a torn state"
     assert killed_after_commit >= 1, "no kill fell between the commit and the ledger's last word"
     assert open_attempts(TABLE.use_case, TABLE.short_name) == []
-    attempts = {path.name.removeprefix("attempt-id=") for path in TABLE.path.glob("attempt-id=*")}
+    attempts = {path.name.removeprefix("attempt-id=") for path in TABLE.location.path.glob("attempt-id=*")}
     assert attempts == published_attempts(), "stages of killed runs were left behind"
 
 
 def test_kills_of_the_very_first_publication(publisher):
     lines = publisher.publish(0)["executed"]  # makes the ledger, too
-    shutil.rmtree(TABLE.path)
+    shutil.rmtree(TABLE.location.path)
     lines = publisher.publish(0)["executed"]
     for number in range(FIRST_KILLS):
-        shutil.rmtree(TABLE.path)
+        shutil.rmtree(TABLE.location.path)
         assert publisher.publish(1, line=lines - 1 - number * lines // FIRST_KILLS)["status"] == -9
         if TABLE.exists():
             assert visible() == (0, {1}, ROWS * len(DATES)), "a reader sees a part"
@@ -165,7 +165,7 @@ def test_runs_of_the_same_and_of_other_dates_at_once(home):
             publisher.process.kill()
             publisher.process.wait()
     assert [answer["status"] for answer in answers] == [0] * 15
-    rows = DeltaTable(TABLE.path).to_pyarrow_table(columns=["batch_date", "size"]).to_pylist()
+    rows = DeltaTable(TABLE.location.path).to_pyarrow_table(columns=["batch_date", "size"]).to_pylist()
     assert Counter(row["batch_date"] for row in rows) == dict.fromkeys([*DATES, *shifted(DATES, 10)], ROWS)
     assert {row["size"] for row in rows if row["batch_date"] not in DATES} == {224}
     (visible_size,) = {row["size"] for row in rows if row["batch_date"] in DATES}  # no mixture of two runs

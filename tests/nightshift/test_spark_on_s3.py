@@ -69,6 +69,18 @@ def test_what_is_written_in_place_and_committed_is_read_alike_by_all(s3: S3Serve
     assert not unfinished_uploads(s3, bucket)
 
 
+def test_slices_are_published_replaced_and_given_up(
+    home: Settings, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_LAKE_URL", f"s3://{s3.new_bucket()}/lake")
+    found = seen(started("publication", tmp_path / "job"))
+    days = dict.fromkeys(DATES, ROWS // 3)
+    assert found == {
+        "versions": [[ROWS, number * sum(range(ROWS)), days] for number in (1, 2)],
+        "given up": [],
+    }
+
+
 def test_no_key_is_in_what_spark_shows_or_sends(s3: S3Server, bucket: str, tmp_path: Path) -> None:
     assert seen(started("secrets", tmp_path / "job")) == []
 

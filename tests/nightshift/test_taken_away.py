@@ -54,7 +54,7 @@ def run(staging: Hook = nothing, auditing: Hook = nothing) -> int:
 
 
 def visible() -> list[dict]:
-    rows = DeltaTable(TABLE.path).to_pyarrow_table(columns=["thing", "size"]).to_pylist()
+    rows = DeltaTable(TABLE.location.path).to_pyarrow_table(columns=["thing", "size"]).to_pylist()
     return sorted(rows, key=lambda row: row["thing"])
 
 

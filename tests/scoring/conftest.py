@@ -156,7 +156,7 @@ class World:
         """The published scores, by date and flight."""
         from deltalake import DeltaTable
 
-        rows = DeltaTable(self.catalog["gold.scores"].path, version=version).to_pyarrow_table().to_pylist()
+        rows = DeltaTable(self.catalog["gold.scores"].location.path, version=version).to_pyarrow_table().to_pylist()
         return sorted(rows, key=lambda row: (row[PARTITION], row["flight"]))
 
 

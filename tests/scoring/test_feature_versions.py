@@ -43,7 +43,7 @@ def test_a_range_opens_one_version_however_many_its_dates_were_published_in(feat
 @pytest.mark.parametrize("gone", ["entry of the log", "file"])
 def test_a_version_of_which_nothing_is_known_any_more_is_not_named(features, gone) -> None:
     [file] = lake.files_added(features, 2)[THIRD]
-    entry = features.path / "_delta_log" / f"{2:020d}.json"
+    entry = features.location.path / "_delta_log" / f"{2:020d}.json"
     # As a clean-up of the log leaves it: the newest version can be read without its entries.
     lake.snapshot(features).create_checkpoint()
     (file.path if gone == "file" else entry).unlink()

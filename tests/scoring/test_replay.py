@@ -57,12 +57,12 @@ def spoilt(world: World, sql: str) -> None:
     import duckdb
 
     table = world.catalog["gold.scores"]
-    published = DeltaTable(table.path).to_pyarrow_table()
+    published = DeltaTable(table.location.path).to_pyarrow_table()
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("scores", published)
         rows = connection.sql(sql).to_arrow_table().cast(published.schema)
-    write_deltalake(table.path, rows, mode="overwrite")
+    write_deltalake(table.location.path, rows, mode="overwrite")
 
 
 def test_scores_come_out_again_after_promotions_new_features_and_new_words(scored: World, replay: Replay) -> None:

@@ -61,7 +61,7 @@ def _readable_by_everyone(world: World, rows: list[dict[str, object]]) -> None:
     """delta-rs, DuckDB and `nightshift sql` read the reasons."""
     table = world.catalog["gold.scores"]
     told = rows[0]["reasons"]
-    delta = DeltaTable(table.path).to_pyarrow_dataset()
+    delta = DeltaTable(table.location.path).to_pyarrow_dataset()
     with duckdb.connect() as connection:
         connection.register("scores", delta)
         found = connection.execute("SELECT reasons FROM scores WHERE flight = 1").fetchone()
@@ -81,7 +81,9 @@ def test_each_date_of_a_range_has_the_champion_of_its_own(spark, world: World) -
     assert score(world, BOTH) == 0
     made_by = {(row["batch_date"], row["model_version"], row["feature_version"]) for row in world.scores()}
     assert made_by == {(DAY, old, 0), (NEXT, new, 1)}
-    assert DeltaTable(world.catalog["gold.scores"].path).version() == 0, "both dates became visible in one commit"
+    assert DeltaTable(world.catalog["gold.scores"].location.path).version() == 0, (
+        "both dates became visible in one commit"
+    )
     for date, version in ((DAY, old), (NEXT, new)):
         [entry] = entries_of(world, date)
         assert (entry.model_version, entry.rows_published) == (version, FLIGHTS)
@@ -100,7 +102,7 @@ def test_the_same_bits_however_rows_are_partitioned(spark, world: World) -> None
     features, scores = world.catalog["gold.features"], world.catalog["gold.scores"]
     champion = resolve_version.champion(world.use_case)
     how = recipe(champion, features, scores, DictionaryOfThen.declared(world.use_case, features), {DAY: 0})
-    rows = spark.read.format("delta").load(str(features.path))
+    rows = spark.read.format("delta").load(str(features.location.path))
     one, seven = (
         sorted(
             scored(rows.repartition(parts), how, champion.booster, scores, FLIGHTS).collect(),

@@ -75,7 +75,7 @@ def test_the_registry_is_audited_profiled_and_published_like_every_table(job) ->
     again = publish_registry(job, registry_of(LENGTH, CARRIER))
 
     table = job.catalog["gold.feature_registry"]
-    rows = {row["feature"]: row for row in DeltaTable(table.path).to_pyarrow_table().to_pylist()}
+    rows = {row["feature"]: row for row in DeltaTable(table.location.path).to_pyarrow_table().to_pylist()}
     assert first.rows == again.rows == {DAY: 2}
     assert rows["carrier"]["status"] == "used by no model"
     assert (rows["length"]["used_by"], rows["length"]["lowest"]) == ("1, 2", 1.0)

@@ -106,7 +106,7 @@ def in_files(folder: Path, text: str) -> list[Path]:
 def test_a_person_is_gone_from_everywhere_and_stays_away(spark, shop: Shop, monkeypatch, capsys) -> None:
     key = privacy.load_key(get_settings())
     ada, bob = privacy.token(key, "contact", ADA), privacy.token(key, "contact", "bob@example.org")
-    assert in_files(shop.settings.lake, ada)
+    assert in_files(shop.settings.lake.path, ada)
     shown = shop.settings.data_docs / shop.name / "2024-01-02" / "bronze.customers"
     (shown / "009-failed.html").write(f"an example: {ada}".encode())
     (shown / "010-failed.html").write(f"an example: {bob}".encode())
@@ -176,7 +176,7 @@ def assert_landing_again_changes_nothing(spark, shop: Shop, ada: str) -> None:
     after = shop.rows(spark, "bronze.quarantine", *columns)
     assert [row for row in after if row[:3] != (DAY, "customers", 4)] == shortened
     assert ("erased", "rejected") in {row[3::2] for row in after if row[2] == 4}
-    assert not in_files(shop.settings.lake, ada)
+    assert not in_files(shop.settings.lake.path, ada)
     assert_balanced(shop)
 
 
@@ -217,7 +217,7 @@ def test_an_erasure_that_was_cut_off_behind_the_removal_is_completed_by_token(sp
         patched.setattr(lake, "vacuum", killed)
         with pytest.raises(KeyboardInterrupt):
             erase(shop, patched)
-    assert in_files(shop.settings.lake, ada), "older versions have the rows"
+    assert in_files(shop.settings.lake.path, ada), "older versions have the rows"
 
     assert erase(shop, monkeypatch, "--token", ada) == 0
 

@@ -50,7 +50,7 @@ def test_a_range_gives_the_rows_of_its_days(spark: SparkSession, catalog: Catalo
 def test_features_of_the_first_date_of_all_have_no_late_rates(spark: SparkSession, catalog: Catalog) -> None:
     # Nothing of them was ever published on that date: they come with the second delivery.
     for name in ("silver.outcomes", "silver.weather"):
-        shutil.rmtree(catalog[name].path)
+        shutil.rmtree(catalog[name].location.path)
 
     run(catalog, BatchDates.of(FIRST))
 
@@ -66,7 +66,7 @@ def test_a_failing_dbt_test_names_itself_and_leaves_the_published_table(
     features, flights = catalog["gold.features"], catalog["silver.flights"]
     run(catalog, BatchDates.of(SECOND))
     version, published = lake.newest_version(features), set(lake.read(spark, features).collect())
-    attempts = {path.name for path in features.path.glob("attempt-id=*")}
+    attempts = {path.name for path in features.location.path.glob("attempt-id=*")}
     # A distance of 20,000 miles is beyond what the model's YAML allows; 12 rows have it, 5 are shown.
     broken = [
         {**row.asDict(), "distance": 20_000 if row.origin == "EWR" and row.batch_date == SECOND else row.distance}
@@ -86,7 +86,7 @@ def test_a_failing_dbt_test_names_itself_and_leaves_the_published_table(
     assert lake.newest_version(features) == version
     assert set(lake.read(spark, features).collect()) == published
     assert open_attempts(features.use_case, features.short_name) == []
-    assert {path.name for path in features.path.glob("attempt-id=*")} == attempts
+    assert {path.name for path in features.location.path.glob("attempt-id=*")} == attempts
 
 
 def test_a_declared_table_without_a_model_is_named(

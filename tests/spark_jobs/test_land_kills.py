@@ -77,7 +77,7 @@ def deliver(shop: Shop, edition: str) -> None:
 
 def visible(shop: Shop) -> dict[str, list[str]]:
     """What a reader sees of each table, by delta-rs."""
-    tables = {name: DeltaTable(shop.catalog[name].path) for name in TABLES}
+    tables = {name: DeltaTable(shop.catalog[name].location.path) for name in TABLES}
     return {name: sorted(map(repr, table.to_pyarrow_table().to_pylist())) for name, table in tables.items()}
 
 

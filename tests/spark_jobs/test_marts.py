@@ -135,7 +135,7 @@ def test_marts_are_refused_where_one_changed_after_its_tests(
 
     def then_exchanged(*arguments: object, **more: object) -> object:
         checks = tested(*arguments, **more)
-        names.append(exchange(catalog[f"gold.{mart}"].path))
+        names.append(exchange(catalog[f"gold.{mart}"].location.path))
         return checks
 
     monkeypatch.setattr(DbtProject, "build", then_exchanged)
@@ -147,7 +147,7 @@ def test_marts_are_refused_where_one_changed_after_its_tests(
     assert not catalog["gold.late_rates"].exists()
     assert not catalog["gold.riskiest_flights"].exists()
     assert open_attempts("flight_delays", f"gold.{mart}") == []
-    assert not [file for file in catalog[f"gold.{mart}"].path.rglob("*") if file.is_file()]
+    assert not [file for file in catalog[f"gold.{mart}"].location.path.rglob("*") if file.is_file()]
 
 
 def assert_late_rates(spark: SparkSession, catalog: Catalog) -> None:

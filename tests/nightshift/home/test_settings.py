@@ -75,7 +75,7 @@ def test_only_entries_ask_for_the_settings_and_each_of_them_does() -> None:
 def test_declarations_know_the_home_they_were_read_for_and_no_other(tmp_path: Path) -> None:
     homes = [Settings(home=tmp_path / name) for name in ("one", "other")]
     one, other = (Catalog(UseCase.load("flight_delays", home)) for home in homes)
-    assert one["gold.scores"].path == homes[0].lake / "gold" / "flight_delays" / "scores"
+    assert one["gold.scores"].location.path == homes[0].lake.path / "gold" / "flight_delays" / "scores"
     assert {table.home for table in other} == {homes[1]}
     assert one["gold.scores"].within(homes[1]) == other["gold.scores"] != one["gold.scores"]
 
@@ -89,4 +89,4 @@ def test_executors_are_sent_no_settings_which_may_hold_a_password(tmp_path: Path
     again = pickle.loads(sent)
     assert again.columns == table.columns
     with pytest.raises(RuntimeError, match="is in no home"):
-        _ = again.path
+        _ = again.location

@@ -23,11 +23,11 @@ def test_old_versions_outlive_deltas_own_retention(home: Settings) -> None:
     for number, dates in enumerate([DAYS[0], DAYS[1], DAYS[0]]):
         publish_staged(table, {dates.first: pa.table({"carrier": [f"U{number}"], "name": ["United"]})})
     year = time.time() - 366 * 24 * 3600
-    for file in (table.path / "_delta_log").glob("*.json"):
+    for file in (table.location.path / "_delta_log").glob("*.json"):
         os.utime(file, (year, year))
-    newest = DeltaTable(table.path)
+    newest = DeltaTable(table.location.path)
     newest.create_checkpoint()
     newest.cleanup_metadata()
-    [first] = DeltaTable(table.path, version=0).file_uris()
+    [first] = DeltaTable(table.location.path, version=0).file_uris()
     assert pq.ParquetFile(first).read(["carrier"])["carrier"].to_pylist() == ["U0"]
-    assert DeltaTable(table.path).version() == 2
+    assert DeltaTable(table.location.path).version() == 2

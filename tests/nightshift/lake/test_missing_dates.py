@@ -78,7 +78,7 @@ def test_a_version_has_what_was_published_up_to_it(world: World) -> None:
 def test_what_the_ledger_knows_of_a_lake_that_is_gone_does_not_count(world: World) -> None:
     world.publish(BatchDates.of(FIRST), FIRST)
     world.publish(BatchDates.of(SECOND))
-    shutil.rmtree(world.table.path)
+    shutil.rmtree(world.table.location.path)
     assert unpublished(world.table, ALL) == [FIRST, SECOND, THIRD]
     world.publish(BatchDates.of(THIRD), THIRD)
     # The ledger says that the first had a row, and of the second that a later version than the newest one was empty.

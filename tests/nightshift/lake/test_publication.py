@@ -56,7 +56,7 @@ def things(spark, *rows):
 
 def visible() -> list[dict]:
     """The published rows, by a reader that is not Spark."""
-    rows = DeltaTable(TABLE.path).to_pyarrow_table().to_pylist()
+    rows = DeltaTable(TABLE.location.path).to_pyarrow_table().to_pylist()
     return sorted(rows, key=lambda row: (row["batch_date"], row["thing"]))
 
 
@@ -75,10 +75,10 @@ def test_a_slice_replaces_exactly_its_own_dates(spark, job):
 
 def test_a_failed_audit_leaves_the_table_as_it_was(spark, job):
     publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
-    before = visible(), DeltaTable(TABLE.path).version()
+    before = visible(), DeltaTable(TABLE.location.path).version()
     with pytest.raises(AuditError) as refused:
         publish(job, TABLE, things(spark, (FIRST, "bad", 1)), audit=blocks)
-    assert (visible(), DeltaTable(TABLE.path).version()) == before
+    assert (visible(), DeltaTable(TABLE.location.path).version()) == before
     message = str(refused.value)
     assert "silver/flight_delays/things 2013-10-01..2013-10-02" in message
     assert "nothing_goes (blocks, 2 rows)" in message
@@ -216,7 +216,7 @@ def test_a_stage_that_is_refused_before_any_table_is_in_the_ledger(home):
 def test_the_commit_names_run_code_sources_and_stage(spark, job):
     accounting = Accounting({FIRST: [Input("file", "a.csv", "ab12", 1)]})
     publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes, accounting=accounting)
-    note = json.loads(DeltaTable(TABLE.path).history(1)[0]["userMetadata"])
+    note = json.loads(DeltaTable(TABLE.location.path).history(1)[0]["userMetadata"])
     assert note["run"] == "test"
     assert note["sources"] == ["a.csv@ab12"]
     assert note["stage_sha256"] == entry(FIRST).stage_sha256
@@ -245,7 +245,7 @@ def test_a_column_that_was_another_keeps_the_values_of_older_dates(spark, job):
     publish(later, second, spark.createDataFrame([(THIRD, "c", None, 3.5)], second.ddl), audit=passes)
     lengths = {row.thing: row.length for row in lake.read(spark, second).collect()}
     assert lengths == {"a": 1.0, "c": 3.5}
-    assert len(DeltaTable(TABLE.path).history()) == 2, "history was not rewritten"
+    assert len(DeltaTable(TABLE.location.path).history()) == 2, "history was not rewritten"
 
 
 def test_a_slice_is_published_even_if_what_follows_its_commit_fails(spark, job, monkeypatch):
@@ -388,7 +388,7 @@ def test_who_loses_the_turn_at_a_table_right_before_the_commit_publishes_nothing
 def test_who_loses_the_turn_at_a_table_removes_no_file_of_it(spark, job, monkeypatch):
     publish(job, TABLE, things(spark, (FIRST, "a", 0)), audit=passes)
     publish(job, TABLE, things(spark, (FIRST, "a", 1)), audit=passes)
-    files, snapshot = set(TABLE.path.rglob("*.parquet")), delta_log.snapshot
+    files, snapshot = set(TABLE.location.path.rglob("*.parquet")), delta_log.snapshot
 
     def cut(*arguments):
         cut_the_locks()
@@ -398,9 +398,9 @@ def test_who_loses_the_turn_at_a_table_removes_no_file_of_it(spark, job, monkeyp
         patched.setattr(delta_log, "snapshot", cut)
         with pytest.raises(DatabaseUnreachableError, match="lost while writing"):
             lake.vacuum(TABLE, 0)
-    assert set(TABLE.path.rglob("*.parquet")) == files
+    assert set(TABLE.location.path.rglob("*.parquet")) == files
     removed = lake.vacuum(TABLE, 0)
-    assert set(TABLE.path.rglob("*.parquet")) == files - {TABLE.path / each for each in removed}
+    assert set(TABLE.location.path.rglob("*.parquet")) == files - {TABLE.location.path / each for each in removed}
     assert len([each for each in removed if each.endswith(".parquet")]) == 1
     assert visible() == [{"batch_date": FIRST, "thing": "a", "size": 1}]
 
@@ -478,12 +478,12 @@ def entry(date: dt.date) -> ledger.Entry:
 
 def job_stages():
     """Staged files, published or not."""
-    return (path for path in Path(get_settings().lake).rglob("attempt-id=*/*/*.parquet"))
+    return (path for path in get_settings().lake.path.rglob("attempt-id=*/*/*.parquet"))
 
 
 def unnamed() -> set[Path]:
     """Staged files of the table that its newest version does not name."""
-    return set(TABLE.path.glob("attempt-id=*/*/*.parquet")) - named_by(None)
+    return set(TABLE.location.path.glob("attempt-id=*/*/*.parquet")) - named_by(None)
 
 
 def named_by(version: int | None) -> set[Path]:

@@ -37,7 +37,7 @@ TABLE = a_table(
 def publish(date: dt.date, **columns: list[Any]) -> None:
     number = len(next(iter(columns.values())))
     rows = pa.table({"batch_date": [date] * number, **columns, "gate": pa.array(range(number), pa.int32())})
-    write_deltalake(TABLE.path, rows, mode="append", partition_by=["batch_date"], schema_mode="merge")
+    write_deltalake(TABLE.location.path, rows, mode="append", partition_by=["batch_date"], schema_mode="merge")
 
 
 def asked(*columns: str) -> list[tuple]:

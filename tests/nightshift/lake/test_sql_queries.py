@@ -33,7 +33,7 @@ from tests import declaring
 def airlines(home):
     table = Catalog(UseCase.load("flight_delays", get_settings()))["bronze.airlines"]
     rows = {"batch_date": [dt.date(2013, 1, 1)] * 2, "carrier": ["9E", "AA"], "name": ["Endeavor", None]}
-    write_deltalake(table.path, pa.table(rows), partition_by=["batch_date"])
+    write_deltalake(table.location.path, pa.table(rows), partition_by=["batch_date"])
     return table
 
 
@@ -57,7 +57,7 @@ def test_tables_of_one_name_in_two_layers_are_kept_apart(home):
     catalog = Catalog(UseCase.load("flight_delays", get_settings()))
     for layer, stations in (("bronze", ["EWR", "JFK"]), ("silver", ["LGA"])):
         rows = {"batch_date": [dt.date(2013, 1, 2)] * len(stations), "origin": stations}
-        write_deltalake(catalog[f"{layer}.weather"].path, pa.table(rows), partition_by=["batch_date"])
+        write_deltalake(catalog[f"{layer}.weather"].location.path, pa.table(rows), partition_by=["batch_date"])
     both = query(
         "SELECT 'landed' AS kind, origin FROM bronze.flight_delays_weather UNION ALL "
         "SELECT 'refined', origin FROM silver.flight_delays_weather ORDER BY ALL",
@@ -81,7 +81,7 @@ def test_two_tables_of_one_name_are_left_out_and_told(home, tmp_path, monkeypatc
     other.write_text(other.read_text().replace("name: shop", "name: shop_eu"))
     tables.append(Catalog(UseCase.load("shop_eu", get_settings()))["silver.orders"])
     for table in tables:
-        write_deltalake(table.path, pa.table({"batch_date": [dt.date(2024, 1, 1)], "id": [1]}))
+        write_deltalake(table.location.path, pa.table({"batch_date": [dt.date(2024, 1, 1)], "id": [1]}))
     assert set(published_tables(get_settings())) == {"silver.shop_orders"}
     clash = "silver.shop_eu_orders is the name of two tables, silver/shop/eu_orders and silver/shop_eu/orders: rename"
     assert clash in capsys.readouterr().err

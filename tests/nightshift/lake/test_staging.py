@@ -38,7 +38,7 @@ def rows(thing: str, attempt: int = 1) -> pa.Table:
 
 
 def things(version: int | None = None) -> list[str]:
-    return sorted(DeltaTable(TABLE.path, version=version).to_pyarrow_table()["thing"].to_pylist())
+    return sorted(DeltaTable(TABLE.location.path, version=version).to_pyarrow_table()["thing"].to_pylist())
 
 
 def left_by_a_killed_process(seen: int | None) -> uuid.UUID:
@@ -51,7 +51,7 @@ def left_by_a_killed_process(seen: int | None) -> uuid.UUID:
 
 
 def is_there(attempt_id: uuid.UUID) -> bool:
-    return any(Path(TABLE.path).glob(f"attempt-id={attempt_id}/*/*.parquet"))
+    return any(Path(TABLE.location.path).glob(f"attempt-id={attempt_id}/*/*.parquet"))
 
 
 def test_staged_files_are_seen_by_no_reader_and_stay_where_they_are_when_published(home: Settings) -> None:
@@ -84,7 +84,7 @@ def test_files_may_have_any_name(spark, home: Settings, name: str) -> None:
 def test_tables_with_files_of_older_publications_are_read_as_one(spark, home: Settings) -> None:
     """These moved their files out of the stage: straight into the folder of the batch date."""
     older = rows("older", 7).append_column("batch_date", pa.array([FIRST], pa.date32()))
-    write_deltalake(TABLE.path, older, partition_by=["batch_date"])
+    write_deltalake(TABLE.location.path, older, partition_by=["batch_date"])
     publish_staged(TABLE, {SECOND: rows("newer", 8)})
     publish_staged(TABLE, {THIRD: rows("newest", 9)})
     expected = [(FIRST, "older", 7, "of older"), (SECOND, "newer", 8, "of newer"), (THIRD, "newest", 9, "of newest")]
@@ -94,7 +94,7 @@ def test_tables_with_files_of_older_publications_are_read_as_one(spark, home: Se
         "newer",
         "older",
     ]
-    by_delta = spark.read.format("delta").load(str(TABLE.path)).select(*columns).collect()
+    by_delta = spark.read.format("delta").load(str(TABLE.location.path)).select(*columns).collect()
     assert sorted(tuple(row) for row in by_delta) == expected
 
 
@@ -168,14 +168,14 @@ def test_a_vacuum_spares_what_is_being_written_and_nothing_else(home: Settings) 
     publish_staged(TABLE, {FIRST: rows("old")})
     publish_staged(TABLE, {FIRST: rows("new")})
     mine = staged(TABLE, {FIRST: rows("mine")})
-    nobodys = Path(TABLE.path, f"attempt-id={uuid.uuid4()}", "batch_date=2013-10-01", "rows.parquet")
+    nobodys = Path(TABLE.location.path, f"attempt-id={uuid.uuid4()}", "batch_date=2013-10-01", "rows.parquet")
     nobodys.parent.mkdir(parents=True)
     nobodys.write_bytes(b"")
     old = lake.files_added(TABLE, 0)[FIRST][0]
     removed = lake.vacuum(TABLE, 0)
     assert {each for each in removed if each.endswith(".parquet")} == {
         old.relative_to(TABLE.location),
-        nobodys.relative_to(TABLE.path).as_posix(),
+        nobodys.relative_to(TABLE.location.path).as_posix(),
     }
     assert is_there(mine.attempt_id)
     assert things() == ["new"]

@@ -45,7 +45,7 @@ def lake_of(spark):
             table = job.catalog[name]
             if rows:
                 frame = spark.createDataFrame(rows, table.ddl).write.format("delta").mode(mode)
-                frame.partitionBy("batch_date").save(str(table.path))
+                frame.partitionBy("batch_date").save(str(table.location.path))
 
     return write
 

@@ -20,7 +20,7 @@ def lake_of(spark):
         rows = [(DAY, number, float(number), 0.0, "a", "north", "f") for number in ids]
         features, labels = job.catalog["gold.features"], job.catalog["silver.results"]
         spark.createDataFrame(rows, features.ddl).write.format("delta").partitionBy("batch_date").save(
-            str(features.path)
+            str(features.location.path)
         )
         spark.createDataFrame(results, labels.ddl).write.format("delta").partitionBy("batch_date").save(
             str(labels.path)

@@ -49,9 +49,9 @@ def publish(table, date, rows):
     """Exchange the rows of a date; gives the version."""
     replaced = {"mode": "overwrite", "predicate": f"batch_date = '{date}'"} if table.exists() else {}
     write_deltalake(
-        table.path, rows, partition_by=["batch_date"], schema_mode="merge" if replaced else None, **replaced
+        table.location.path, rows, partition_by=["batch_date"], schema_mode="merge" if replaced else None, **replaced
     )
-    return DeltaTable(table.path).version()
+    return DeltaTable(table.location.path).version()
 
 
 def score(catalog, date, version, model_version=1):
@@ -68,7 +68,7 @@ def compared(spark, catalog):
     """The skew of some days against the newest version of the features."""
 
     def run(days=5):
-        version = DeltaTable(catalog["gold.features"].path).version()
+        version = DeltaTable(catalog["gold.features"].location.path).version()
         return compare(spark, catalog, BatchDates(FIRST, day(days)), version)
 
     return run
@@ -201,7 +201,7 @@ def test_what_was_scored_and_is_gone_gives_no_number(catalog, compared, lost):
     score(catalog, day(0), version if lost == "files" else None)
     publish(table, day(0), features_of(day(0), day_of_week=[2.0] * ROWS))
     if lost == "files":
-        DeltaTable(table.path).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+        DeltaTable(table.location.path).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     found = compared()
     assert found.scored_before
     assert found.lost == (day(0),)

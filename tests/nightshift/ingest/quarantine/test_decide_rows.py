@@ -55,7 +55,7 @@ def keep(shop: Shop, *rows: dict[str, Any]) -> None:
     types = {"date": pa.date32(), "bigint": pa.int64()}
     columns = [("batch_date", pa.date32()), *((c.name, types.get(c.type, pa.string())) for c in table.data_columns)]
     content = pa.Table.from_pylist(list(rows), schema=pa.schema(columns))
-    write_deltalake(str(table.path), content, mode="overwrite", partition_by=["batch_date"])
+    write_deltalake(str(table.location.path), content, mode="overwrite", partition_by=["batch_date"])
 
 
 def run(shop: Shop, command: str, *arguments: str) -> Result:

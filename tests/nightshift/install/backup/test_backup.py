@@ -87,7 +87,7 @@ def fill(settings: Settings) -> None:
     """A table with a row, an experiment, a file of personal data's key."""
     table = Catalog(UseCase.load("flight_delays", get_settings()))["bronze.airlines"]
     rows = {"batch_date": [DAY], "carrier": ["9E"], "name": ["Endeavor"]}
-    write_deltalake(table.path, pa.table(rows), partition_by=["batch_date"])
+    write_deltalake(table.location.path, pa.table(rows), partition_by=["batch_date"])
     (settings.home / "secrets").mkdir(mode=0o700)
     key = settings.home / "secrets" / "pii_key"
     key.write_bytes(b"k" * 32)
@@ -184,7 +184,7 @@ def test_a_backup_that_is_cut_or_none_restores_nothing(installation: Into) -> No
         ):
             with pytest.raises(UsageError, match=said):
                 restore_backup.restore_from(io.BytesIO(stream), get_settings(), lambda _: None)
-            assert not settings.lake.exists()
+            assert not settings.lake.path.exists()
             assert not database_dumps.is_used(get_settings(), "ledger")
             assert not half_restored(settings).exists()
         restore_backup.restore_from(io.BytesIO(whole), get_settings(), lambda _: None)
@@ -262,8 +262,8 @@ def test_links_are_followed_and_those_to_nothing_are_named(installation: Into, t
         fill(settings)
         before = fingerprint()
         other_disk = tmp_path / "disk"
-        shutil.move(settings.lake, other_disk)
-        settings.lake.symlink_to(other_disk)
+        shutil.move(settings.lake.path, other_disk)
+        settings.lake.path.symlink_to(other_disk)
         settings.landing.path.mkdir()
         (settings.landing.path / "gone.csv").symlink_to(tmp_path / "none")
         # As Airflow's own, it leads to what is in the backup already.
@@ -276,7 +276,7 @@ def test_links_are_followed_and_those_to_nothing_are_named(installation: Into, t
     stream.seek(0)
     with installation(**NO_AIRFLOW) as settings:
         restore_backup.restore_from(stream, get_settings(), lambda _: None)
-        assert (fingerprint(), settings.lake.is_symlink()) == (before, False)
+        assert (fingerprint(), settings.lake.path.is_symlink()) == (before, False)
         assert [each.name for each in settings.logs.iterdir()] == ["today"]
 
 
@@ -291,11 +291,11 @@ def test_audit_pages_that_lie_apart_are_named_as_left_out(installation: Into, tm
 def test_a_lake_that_can_not_be_read_whole_is_no_backup(installation: Into, tmp_path: Path) -> None:
     with installation(**NO_AIRFLOW) as settings:
         fill(settings)
-        (settings.lake / "bronze" / "lost").symlink_to(tmp_path / "none")
+        (settings.lake.path / "bronze" / "lost").symlink_to(tmp_path / "none")
         with pytest.raises(UsageError, match="lost leads to no file"):
             write_backup.write_to(io.BytesIO(), get_settings(), lambda _: None)
-        shutil.rmtree(settings.lake)
-        settings.lake.symlink_to(tmp_path / "none")
+        shutil.rmtree(settings.lake.path)
+        settings.lake.path.symlink_to(tmp_path / "none")
         with pytest.raises(UsageError, match="lake is a link to nothing"):
             write_backup.write_to(io.BytesIO(), get_settings(), lambda _: None)
 
@@ -336,14 +336,14 @@ def test_a_restore_that_failed_halfway_is_known_and_can_be_done_again(
             with pytest.raises(InstallationError, match="holds a part of a backup"):
                 begun()
         # Of another backup, whose files must not stay beside those of this one.
-        (settings.lake / "bronze").mkdir(parents=True)
-        (settings.lake / "bronze" / "other").touch()
+        (settings.lake.path / "bronze").mkdir(parents=True)
+        (settings.lake.path / "bronze" / "other").touch()
         assert not list((settings.home / "tmp" / "restore").glob("*"))
         backup.seek(0)
         restore_backup.restore_from(backup, get_settings(), lambda _: None)
         refuse_transfer(settings)
         assert fingerprint() == before
-        assert not (settings.lake / "bronze" / "other").exists()
+        assert not (settings.lake.path / "bronze" / "other").exists()
 
 
 @pytest.mark.parametrize("in_query", [False, True])
@@ -438,10 +438,10 @@ def test_a_fingerprint_is_of_the_rows_alone_and_of_all_of_them(home: Settings) -
     rows = [{"batch_date": DAY, "carrier": carrier, "name": name} for carrier, name in (("9E", None), ("AA", "A"))]
 
     def of(*parts: list[dict[str, Any]]) -> str:
-        shutil.rmtree(table.path, ignore_errors=True)
+        shutil.rmtree(table.location.path, ignore_errors=True)
         for part in parts:
             frame = pa.Table.from_pylist(part, schema=SCHEMA)
-            write_deltalake(table.path, frame, partition_by=["batch_date"], mode="append")
+            write_deltalake(table.location.path, frame, partition_by=["batch_date"], mode="append")
         return fingerprint()
 
     same = of(rows)

@@ -56,7 +56,7 @@ def parcels(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def published(use_case: UseCase, table: str, date: dt.date, column: str, values: Iterable[Any]) -> None:
     given = list(values)
     rows = {"batch_date": [date] * len(given), "order": range(len(given)), column: given}
-    write_deltalake(Catalog(use_case)[table].path, pa.table(rows), mode="append", partition_by=["batch_date"])
+    write_deltalake(Catalog(use_case)[table].location.path, pa.table(rows), mode="append", partition_by=["batch_date"])
 
 
 def test_values_are_told_by_how_far_they_missed_once_their_labels_came(parcels: Any) -> None:

@@ -359,7 +359,7 @@ def test_a_new_champion_begins_after_what_it_has_seen_and_what_is_scored(use_cas
     matured = trained_until + dt.timedelta(days=use_case.target.maturity_days)
     scores = catalog["gold.scores"]
     rows = pa.table({"batch_date": pa.array([dt.date(2013, 10, 8)]), "flight": pa.array([1])})
-    write_deltalake(scores.path, rows, partition_by=["batch_date"])
+    write_deltalake(scores.location.path, rows, partition_by=["batch_date"])
     assert champions.default_first(catalog, trained_until) == matured
     champions.promote(use_case, register(use_case), matured, "auto", "why", "train 1")
     assert champions.default_first(catalog, trained_until) == D9
