@@ -32,6 +32,7 @@ _COMMANDS = {
     "models": ("commands.models", "Which model was live when and why; promote, roll back, block."),
     "replay": ("commands.replay", "Compute scores of a batch date again and compare the bits."),
     "fingerprint": ("commands.fingerprint", "A digest of each published slice, to compare two installations."),
+    "lake": ("commands.lake", "Carry the lake to another disk or object store, and prove that it is there."),
     "backup": ("commands.backup", "Write all state of this installation to one file."),
     "restore": ("commands.backup", "Read it into another one, embedded or on servers."),
     "clean": ("install.services.service_commands", "End every process of this home and remove all its state."),
@@ -58,7 +59,7 @@ class _Lazy(click.Group):
 
 
 # What needs no state of the home, or deals with one that is half restored.
-_STATELESS = ("setup", "doctor", "down", "secrets", "contracts", "backup", "restore", "clean")
+_STATELESS = ("setup", "doctor", "down", "secrets", "contracts", "lake", "backup", "restore", "clean")
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from nightshift import terminal
 from nightshift.home.command_settings import pass_settings
 from nightshift.home.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from nightshift.declarations.tables import Table
-
-_HALF = 2**64
 
 
 @click.command()
@@ -33,23 +24,12 @@ def fingerprint(settings: Settings, table: str | None) -> None:
     diff here there
     """
     from nightshift.errors import UsageError
+    from nightshift.lake.fingerprints import fingerprints
     from nightshift.lake.sql_queries import published_tables
 
     tables = published_tables(settings)
     if table is not None and table not in tables:
         raise UsageError(f"there is no published table {table}: `nightshift sql` lists those that there are")
     for name in sorted(tables) if table is None else [table]:
-        for line in _slices(tables[name]):
-            terminal.echo(f"{name}\t{line}")
-
-
-def _slices(table: Table) -> Iterator[str]:
-    from nightshift.lake.sql_queries import query
-
-    # Sums of digests: neither the order nor the files of the rows count, and a row that is there twice does.
-    # Of each row as JSON, in which text and null are told apart.
-    parts = ", ".join(f"sum(CAST(md5_number_{half}(to_json(row)) AS HUGEINT))" for half in ("upper", "lower"))
-    asked = f"SELECT batch_date, count(*), {parts} FROM {table.full_name} AS row GROUP BY 1 ORDER BY 1"
-    found = query(asked, table.home)
-    for date, rows, upper, lower in zip(*(column.to_pylist() for column in found.columns), strict=True):
-        yield f"{date}\t{rows}\t{int(upper) % _HALF:016x}{int(lower) % _HALF:016x}"
+        for each in fingerprints(tables[name]):
+            terminal.echo(f"{name}\t{each.batch_date}\t{each.rows}\t{each.digest}")
