@@ -194,7 +194,7 @@ def until(condition: Callable[[], Any], seconds: float, every: float = 0.5) -> A
 
 def slice_of(table: str, day: str) -> pa.Table:
     """One batch date of a published table, read without Spark."""
-    path = Catalog(UseCase.load(USE_CASE, get_settings()))[table].path
+    path = Catalog(UseCase.load(USE_CASE, get_settings()))[table].location.path
     return deltalake.DeltaTable(str(path)).to_pyarrow_table([("batch_date", "=", day)])
 
 

@@ -26,7 +26,7 @@ def tables(home: Settings) -> list[Table]:
 
 def test_tables_of_one_name_share_no_place_and_no_name_of_a_query(tables: list[Table]) -> None:
     assert Counter(table.short_name for table in tables)[ALIKE] > 1
-    for of in ("path", "full_name", "view", "identifier", "label"):
+    for of in ("location", "full_name", "view", "identifier", "label"):
         # A layer is a schema of its own.
         named = Counter((table.layer, str(getattr(table, of))) for table in tables)
         assert max(named.values()) == 1, of

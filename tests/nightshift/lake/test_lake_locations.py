@@ -18,7 +18,7 @@ from nightshift.home.settings import Settings, get_settings
 from nightshift.job import Job
 from nightshift.lake import sql_queries as sql
 from nightshift.lake.audit_report import AuditError, AuditReport, Check
-from nightshift.lake.publication import publish
+from nightshift.lake.publication import publish, write_and_audit
 from nightshift.ledger.open_stages import open_attempts
 from nightshift.storage import object_store
 from tests.declaring import a_table, column
@@ -43,6 +43,8 @@ def place(
     if request.param == "store":
         server: S3Server = request.getfixturevalue("s3")
         url = f"s3://{server.new_bucket()}/a/lake"
+    # The Spark session that tests share has no store.
+    monkeypatch.setattr(write_and_audit, "_spark_session", lambda: None)
     yield from named(url, monkeypatch)
 
 

@@ -23,7 +23,7 @@ def lake_of(spark):
             str(features.location.path)
         )
         spark.createDataFrame(results, labels.ddl).write.format("delta").partitionBy("batch_date").save(
-            str(labels.path)
+            str(labels.location.path)
         )
 
     return write

@@ -22,7 +22,7 @@ from tests.sent_deliveries import OneSource, manifest, parquet, things
 from tests.shop import DAY
 
 CSV = b"code,amount,day\na,1,2024-01-02\n"
-JSON = gzip.compress(b'{"code": "a", "amount": 1, "day": "2024-01-02"}\n')
+JSON = gzip.compress(b'{"code": "a", "amount": 1, "day": "2024-01-02"}\n', mtime=0)
 PARQUET = parquet(pa.table({"code": ["a", "b"], "amount": [1, 2], "day": pa.array([19724, 19724], pa.date32())}))
 FILES = {
     "csv": (CSV, 1, "things.csv"),
