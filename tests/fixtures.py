@@ -120,6 +120,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     with parsed_dbt(get_settings()):
         yield get_settings()
     forget_cached_rows()
+    if ledger.engine.cache_info().currsize:
+        # Else its connections stay until the garbage is collected, and the server of all tests runs out of them.
+        ledger.engine().dispose()
     get_settings.cache_clear()
     ledger.engine.cache_clear()
 

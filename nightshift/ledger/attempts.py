@@ -207,7 +207,7 @@ def reconcile(found: Callable[[Entry], FoundCommit], **which: str) -> list[Entry
 
     Args:
         found: looks into the table of an entry for the commit of its attempt; None where there is none, and of one
-            that is undecided the entries stay open.
+            that may still come the entries stay open.
         which: columns of the entries to look at, like ``use_case`` and ``table_name``.
 
     Returns:

@@ -22,7 +22,12 @@ def refuse_pooler(engine: sa.Engine) -> None:
     Raises:
         SettingsError: if it is not.
     """
-    if _is_shared(engine):
+    try:
+        is_shared = _is_shared(engine)
+    finally:
+        # A process needs one connection, and the pool would keep all of these.
+        engine.dispose()
+    if is_shared:
         raise SettingsError(
             "NIGHTSHIFT_DATABASE_URL leads to a pooler that lends one connection to several clients (PgBouncer's "
             "pool_mode = transaction): locks would be freed under those who hold them, and two runs could "

@@ -76,7 +76,9 @@ def pooled(server: Database, mode: str, round_robin: int = 0) -> Iterator[sa.Eng
 def test_a_server_itself_is_taken(server: Database) -> None:
     """Each client has a process of its own there."""
     url = f"postgresql+psycopg2://postgres:{PASSWORD}@127.0.0.1:{server.port}/shop"
-    refuse_pooler(sa.create_engine(url, poolclass=sa.NullPool))
+    engine = sa.create_engine(url)
+    refuse_pooler(engine)
+    assert engine.pool.status().startswith("Pool size: 5  Connections in pool: 0"), "each process would keep several"
 
 
 @pytest.mark.skipif(BOUNCER is None, reason="PgBouncer is not on this machine (`apt-get install pgbouncer`)")
