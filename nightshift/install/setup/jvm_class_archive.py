@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from nightshift.home.variables.known_variables import OWN
 from nightshift.install.setup.java import Java
 from nightshift.install.setup.toolchain import SHORT_RUN_OPTIONS, Toolchain
 
@@ -60,7 +61,7 @@ def record(java: Java, jars: list[Path], folder: Path) -> Path:
         work.mkdir()
         done = subprocess.run(
             [sys.executable, "-m", "nightshift.install.setup.jvm_class_archive_run", work],
-            env=os.environ | {"NIGHTSHIFT_TOOLCHAIN_DIR": scratch, "NIGHTSHIFT_HOME": str(Path(scratch) / "home")},
+            env=_without_settings() | {"NIGHTSHIFT_TOOLCHAIN_DIR": scratch, "NIGHTSHIFT_HOME": f"{scratch}/home"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -72,6 +73,14 @@ def record(java: Java, jars: list[Path], folder: Path) -> Path:
             raise RuntimeError(done.stdout[-2000:])
         new.replace(archive)
     return archive
+
+
+def _without_settings() -> dict[str, str]:
+    """The environment without what it says of an installation: another one of this checkout has the same archive.
+
+    With a lake in an object store, say, the session would want JARs that the archive is not of.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
 
 
 def options_with(archive: Path) -> str:

@@ -25,7 +25,7 @@ def test_no_file_of_a_use_case_changes_when_dbt_parses_compiles_and_documents(ho
     before = digests(home.use_cases_dir)
     for use_case in find_use_cases(get_settings()).use_cases:
         assert compiled(use_case).keys() == queries(use_case).keys()
-        assert write_docs(use_case).is_file()
+        assert write_docs(use_case).exists()
     assert digests(home.use_cases_dir) == before
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 
@@ -44,8 +45,17 @@ def filled(home: Settings) -> Settings:
     prepare_home(settings)
     for date in (FIRST, SECOND):
         publish(settings, date)
-    ledger.engine().dispose()
+    end_connections()
     return settings
+
+
+def end_connections() -> None:
+    """What earlier tests of this process left connected counts as running."""
+    others = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname IS NOT NULL AND pid <> %s"
+    with ledger.engine().connect() as connection:
+        own = connection.scalar(sa.select(sa.func.pg_backend_pid()))
+        connection.exec_driver_sql(others, (own,))
+    ledger.engine().dispose()
 
 
 @pytest.fixture

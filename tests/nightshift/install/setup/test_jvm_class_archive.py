@@ -46,3 +46,11 @@ def test_a_recording_that_fails_leaves_a_toolchain_that_works(tmp_path, monkeypa
     assert left is not None
     assert left.archive is None
     assert left.driver_java_options == " ".join(SHORT_RUN_OPTIONS)
+
+
+def test_what_an_installation_is_told_does_not_reach_the_recording(monkeypatch):
+    """With a lake in an object store the session would want JARs that the archive is not of."""
+    monkeypatch.setenv("NIGHTSHIFT_LAKE_URL", "s3://bucket/lake")
+    monkeypatch.setenv("NIGHTSHIFT_SPARK_MASTER", "spark://elsewhere:7077")
+    assert not [name for name in jvm_class_archive._without_settings() if name.startswith("NIGHTSHIFT_")]
+    assert "PATH" in jvm_class_archive._without_settings()
