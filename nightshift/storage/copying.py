@@ -129,7 +129,7 @@ def _copy(source: Location, target: Location, file: File, stop: threading.Event)
     from_file, to_file = source / file.name, target / file.name
     if file.bytes == 0 and from_file.find() is None:
         # An object whose key ends with a slash: consoles of stores make it to show a folder. It is listed, and no file.
-        return file, True
+        return file, False
     there = to_file.find()
     known = _digest(from_file, stop) if there is not None and there.bytes == file.bytes else None
     was_there = known is not None and known == _digest(to_file, stop)
