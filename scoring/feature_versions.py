@@ -52,7 +52,7 @@ def same_rows(table: Table, date: dt.date, version: int) -> int:
             files = lake.files_of(table, lake.snapshot(table, each), BatchDates.of(date)).get(date)
         except lake.VersionGone:
             continue
-        if files and all(file.exists() for file in files):
+        if files and not lake.files_gone(files):
             return each
     return version
 

@@ -193,7 +193,7 @@ def _refuse_gone(table: Table, version: int, dates: BatchDates, what: str) -> No
     """
     try:
         files = list(itertools.chain.from_iterable(lake.files_of(table, lake.snapshot(table, version), dates).values()))
-        gone = [file for file in files if not file.exists()]
+        gone = lake.files_gone(files)
         why = f"{len(gone)} of its {len(files)} files were removed" if gone else ""
     except lake.VersionGone as error:
         why = str(error)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from nightshift.declarations.tables import PARTITION, Table
 from nightshift.errors import ConflictError, DeclarationError
 from nightshift.lake import delta_log
-from nightshift.lake.staging import AT_ONCE, ATTEMPT, WRITTEN, Stage, StagedFile
+from nightshift.lake.staging import ATTEMPT, WRITTEN, Stage, StagedFile
 from nightshift.ledger.advisory_locks import refuse_lost, turn
 from nightshift.ledger.open_stages import open_attempts
 from nightshift.storage import Location
+from nightshift.storage.files import AT_ONCE
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
@@ -109,8 +110,6 @@ def _commit(stage: Stage, seen: DeltaTable | None, properties: CommitProperties)
     # As late as can be.
     refuse_lost()
     if seen is None:
-        if not table.location.is_remote:
-            table.location.path.mkdir(parents=True, exist_ok=True)
         create_table_with_add_actions(
             str(table.location),
             schema,

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import uuid
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -15,8 +16,11 @@ from nightshift.errors import MissingError
 from nightshift.home.outside_errors import explained
 from nightshift.stages import command_to_write
 from nightshift.storage import Location
+from nightshift.storage.files import AT_ONCE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deltalake import DeltaTable
 
 
@@ -93,6 +97,14 @@ def files_of(table: Table, version: DeltaTable, dates: BatchDates) -> dict[dt.da
 def paths_of(table: Table, version: DeltaTable, dates: BatchDates | None = None) -> list[Location]:
     """The files of some batch dates, or of all, at a version."""
     return [table.location / unquote(file["path"]) for file in _files(version, dates)]
+
+
+def files_gone(files: Iterable[Location]) -> list[Location]:
+    """Those of a version's files that were removed since, as by a vacuum."""
+    named = list(files)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        are_there = pool.map(Location.exists, named)
+        return [file for file, is_there in zip(named, are_there, strict=True) if not is_there]
 
 
 def files_added(table: Table, version: int) -> dict[dt.date, list[Location]]:

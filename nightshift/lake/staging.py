@@ -24,6 +24,7 @@ from nightshift.lake import delta_log
 from nightshift.lake.reading import parquet
 from nightshift.ledger import open_stages
 from nightshift.storage import File, Location
+from nightshift.storage.files import AT_ONCE
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -33,7 +34,6 @@ log = logging.getLogger("nightshift")
 WRITTEN = "_SUCCESS"
 # What names a stage's folder. Spark takes it for a column, so no column of a table may be named like that.
 ATTEMPT = "attempt-id"
-AT_ONCE = 8
 
 
 @dataclass
@@ -217,12 +217,10 @@ def _is_settled(table: Table, attempt_id: uuid.UUID, seen_version: int | None) -
 def _pinned(location: Location, file: File) -> StagedFile:
     import pyarrow.parquet as pq
 
-    digest = hashlib.sha256()
-    for chunk in location.chunks():
-        digest.update(chunk)
     with location.open() as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         rows = pq.read_metadata(stream).num_rows
-    return StagedFile(location, file.bytes, file.stamp, file.modified, rows, digest.hexdigest())
+    return StagedFile(location, file.bytes, file.stamp, file.modified, rows, sha256)
 
 
 def _parquet_files(folder: Location) -> list[File]:

@@ -15,12 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightshift.errors import ConflictError, SettingsError, UsageError
-from nightshift.storage.files import File, StoreError
+from nightshift.storage.files import AT_ONCE, File, StoreError
 from nightshift.storage.location import Location
 
-THREADS = 8
 # Files that are waited for at once; of all others no more is kept than their number.
-_WAITING = 4 * THREADS
+_WAITING = 4 * AT_ONCE
 # A part of a file that an earlier copy left when it was killed; one that grows is another copy's.
 _IDLE_SECONDS = 3600
 
@@ -100,7 +99,7 @@ def _copied(source: Location, target: Location, above: set[str]) -> Generator[tu
     """
     stop = threading.Event()
     waiting: set[Future[tuple[File, bool]]] = set()
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="copy") as pool:
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="copy") as pool:
         try:
             for file in source.walk():
                 if not target.is_remote:

@@ -1,10 +1,11 @@
-"""FileStore on a disk of this machine, or on one that it mounts; keys are absolute paths."""
+"""Files on a disk of this machine, or on one that it mounts; keys are absolute paths."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import errno
+import io
 import os
 import shutil
 import stat
@@ -23,7 +24,7 @@ _UNFINISHED = ".unfinished"
 
 
 class Disk(FileStore):
-    """FileStore by their absolute paths."""
+    """Files by their absolute paths."""
 
     @override
     def find(self, key: str) -> File | None:
@@ -44,7 +45,7 @@ class Disk(FileStore):
         return Path(key).read_bytes()
 
     @override
-    def open(self, key: str) -> IO[bytes]:
+    def open(self, key: str) -> io.BufferedReader:
         return Path(key).open("rb")
 
     @override

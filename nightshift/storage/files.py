@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import IO, Protocol
 
 # Readers look at files in pieces of this size, in bytes.
 PIECE = 2**20
+# Files that are looked at, read or copied at the same time: what is waited for are answers.
+AT_ONCE = 8
 
 
 class StoreError(OSError):
@@ -52,7 +55,7 @@ class FileStore(Protocol):
     def is_folder(self, key: str) -> bool:
         """Whether there is a folder."""
 
-    def open(self, key: str) -> IO[bytes]:
+    def open(self, key: str) -> io.BufferedReader:
         """A file for reading; it can be sought in."""
 
     def writing(self, key: str) -> AbstractContextManager[IO[bytes]]:

@@ -36,7 +36,8 @@ def unfollowed(place: Location, zone: Iterable[Location]) -> str | None:
 def sizes(folder: Location, zone: Iterable[Location]) -> dict[str, int | None]:
     """The bytes of each file in a folder; None for what is no file, like a folder or a link that is not followed."""
     if folder.is_remote:
-        return dict.fromkeys(folder.folders()) | {file.name: file.bytes for file in folder.files()}
+        folders, files = folder.entries()
+        return dict.fromkeys(folders) | {file.name: file.bytes for file in files}
     found: dict[str, int | None] = {}
     for path in sorted(folder.path.iterdir()):
         # A file may go, or get its final name, while the others are looked at.

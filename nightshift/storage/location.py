@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -120,7 +121,7 @@ class Location:
         """Whether a folder is there; in an object store, whether a file is below it."""
         return self._files.is_folder(self._key)
 
-    def open(self) -> IO[bytes]:
+    def open(self) -> io.BufferedReader:
         """The file for reading; it can be sought in."""
         return self._files.open(self._key)
 
@@ -174,13 +175,17 @@ class Location:
         """All files of the folder, at any depth, by their names below it; none where it is not there."""
         return self._files.walk(self._key)
 
+    def entries(self) -> tuple[list[str], list[File]]:
+        """Names of the folders, and the files, right in this folder, each in order; none where it is not there."""
+        return self._files.entries(self._key)
+
     def folders(self) -> list[str]:
         """Names of the folders in this one, in order."""
-        return self._files.entries(self._key)[0]
+        return self.entries()[0]
 
     def files(self) -> list[File]:
         """The files right in this folder, in order of their names."""
-        return self._files.entries(self._key)[1]
+        return self.entries()[1]
 
     def flush(self) -> None:
         """Make sure that the file outlives a crash of the machine; a store has seen to that when a write ends."""

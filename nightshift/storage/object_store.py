@@ -1,4 +1,4 @@
-"""FileStore in an object store, by obstore."""
+"""Files in an object store, by obstore."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Bucket(FileStore):
         return next(self.walk(key), None) is not None
 
     @override
-    def open(self, key: str) -> IO[bytes]:
+    def open(self, key: str) -> io.BufferedReader:
         import obstore
 
         with self._told(key):
@@ -208,6 +208,11 @@ def delta_options(query: str) -> dict[str, str]:
     }
 
 
+def named_endpoint() -> str | None:
+    """The address of a store that is not Amazon's, as the store's variables name it."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+
+
 def _endpoint(query: str) -> dict[str, str]:
     """The endpoint that a URL itself names, as options."""
     said = parse_qs(query)
@@ -219,13 +224,7 @@ def _endpoint(query: str) -> dict[str, str]:
 
 def _is_http(query: str) -> bool:
     """Whether the endpoint is named as one without encryption; who names it so need not allow it once more."""
-    named = (
-        _endpoint(query).get("endpoint")
-        or os.environ.get("AWS_ENDPOINT_URL_S3")
-        or os.environ.get("AWS_ENDPOINT_URL")
-        or ""
-    )
-    return named.startswith("http://")
+    return (_endpoint(query).get("endpoint") or named_endpoint() or "").startswith("http://")
 
 
 def _file(found: Any, name: str) -> File:

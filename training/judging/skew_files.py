@@ -80,7 +80,7 @@ def differing_files(table: Table, versions: Mapping[dt.date, int | None], traini
         scoring = snapshots[version]
         now = now_by_date.get(date, [])
         before = [] if scoring is None else lake.files_of(table, scoring, BatchDates.of(date)).get(date, [])
-        if scoring is None or not all(file.exists() for file in {*before, *now}):
+        if scoring is None or lake.files_gone({*before, *now}):
             found.lost.append(date)
             continue
         size = rows[date]

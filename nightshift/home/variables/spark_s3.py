@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from nightshift.storage.object_store import named_endpoint
+
 SCHEME = "s3://"
 # In the order of Amazon's own libraries, so that Spark and delta-rs use one key where a machine offers several: the
 # variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; a pod's token; ~/.aws; a container's or
@@ -56,7 +58,7 @@ def pairs() -> dict[str, str]:
         **_COMMITTER,
         **_PATIENCE,
     }
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = named_endpoint()
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if endpoint:
         is_encrypted = urlsplit(endpoint).scheme != "http"

@@ -13,7 +13,6 @@ from nightshift.install.backup import database_dumps
 from nightshift.install.backup.backup_format import refuse_running
 from nightshift.lake.fingerprints import Fingerprint, fingerprints
 from nightshift.lake.sql_queries import published_tables
-from nightshift.storage import Location
 from nightshift.storage.copying import Progress, copy_folder
 from nightshift.terminal import Say
 
@@ -47,7 +46,7 @@ def move_lake(settings: Settings, source: str, target: str, progress: Callable[[
         before = _slices(homes[0])
         if not before:
             raise MissingError(f"there is no published table of this installation in {source}")
-        copy_folder(Location.of(str(homes[0].lake_url)), Location.of(str(homes[1].lake_url)), progress)
+        copy_folder(homes[0].lake, homes[1].lake, progress)
         say(f"comparing {sum(map(len, before.values())):,} slices of {len(before):,} tables")
         after = _slices(homes[1])
         refuse_running(settings, names, "move")

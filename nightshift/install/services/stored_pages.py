@@ -69,7 +69,7 @@ class StoredPages(BaseHTTPRequestHandler):
             self._write(self.nothing_yet)
 
     def _refuse_missing(self, folder: Location) -> None:
-        if next(folder.walk(), None) is None:
+        if not folder.is_folder():
             raise FileNotFoundError(str(folder))
 
     def _send(self, file: Location, found: File) -> None:

@@ -1,15 +1,13 @@
-"""FileStore by path and by URL: the same calls, the same answers."""
+"""Files by path and by URL: the same calls, the same answers."""
 
 from __future__ import annotations
 
 import io
 import os
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,29 +16,10 @@ from nightshift.errors import SettingsError, StoreUnreachableError
 from nightshift.home.outside_errors import explained, unusable
 from nightshift.storage import Location, StoreError
 from nightshift.storage.files import PIECE
+from tests.s3_server import S3Server
 
 KEYS = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ODD_NAMES = ("a b.csv", "ä#1.csv", "50%20.csv", "a+b=c&d.csv", "x*y[1]?.csv", "batch_date=2024-01-01")
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """An S3 server's bucket, by a URL that names its endpoint."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        with pytest.MonkeyPatch.context() as patched:
-            for name in KEYS:
-                patched.setenv(name, "testing")
-            boto3.client("s3", region_name="us-east-1", endpoint_url=f"http://{host}:{port}").create_bucket(
-                Bucket="bucket"
-            )
-            yield f"?endpoint_override={host}:{port}&scheme=http"
-    finally:
-        server.stop()
 
 
 @pytest.fixture(params=["folder", "S3"])
@@ -48,7 +27,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """An empty place."""
     if request.param == "folder":
         return Location.of(tmp_path / "lake")
-    return Location.of(f"s3://bucket/{uuid.uuid4().hex}{request.getfixturevalue('bucket')}")
+    server: S3Server = request.getfixturevalue("s3")
+    return Location.of(f"s3://{server.new_bucket()}/lake?endpoint_override=127.0.0.1:{server.port}&scheme=http")
 
 
 def test_a_file_is_written_read_listed_and_removed(place: Location) -> None:
@@ -173,7 +153,7 @@ def test_what_is_not_there_is_told_by_name(place: Location) -> None:
 @pytest.mark.parametrize("place", ["S3"], indirect=True)
 def test_a_bucket_that_is_not_there_is_for_a_person(place: Location) -> None:
     """It will not come by itself."""
-    other = Location(place.place.replace("//bucket", "//another"), place.query)
+    other = Location("s3://another/lake", place.query)
     with pytest.raises(StoreError, match=r"s3://another/.*no such bucket") as raised:
         other.write(b"")
     with pytest.raises(StoreError, match=r"s3://another/.*no such bucket"):
