@@ -74,6 +74,8 @@ def _left_out(settings: Settings, names: tuple[str, ...]) -> Iterator[str]:
             yield f"the database {name}, which is another server's"
     if settings.landing_url is not None:
         yield "the landing zone, which NIGHTSHIFT_LANDING_URL names; the archive has what was landed from it"
+    if settings.lake_url is not None:
+        yield "the lake, which NIGHTSHIFT_LAKE_URL names"
     if settings.pages_url is not None:
         yield "the audit pages, which NIGHTSHIFT_PAGES_URL names"
     if settings.archive_url is not None:

@@ -280,12 +280,15 @@ def test_links_are_followed_and_those_to_nothing_are_named(installation: Into, t
         assert [each.name for each in settings.logs.iterdir()] == ["today"]
 
 
-def test_audit_pages_that_lie_apart_are_named_as_left_out(installation: Into, tmp_path: Path) -> None:
-    with installation(**NO_AIRFLOW, NIGHTSHIFT_PAGES_URL=str(tmp_path / "reports")) as settings:
+def test_what_lies_apart_is_named_as_left_out(installation: Into, tmp_path: Path) -> None:
+    apart = {f"NIGHTSHIFT_{name}_URL": str(tmp_path / name.lower()) for name in ("LAKE", "ARCHIVE", "PAGES")}
+    with installation(**NO_AIRFLOW, **apart) as settings:
         fill(settings)
         said: list[str] = []
         write_backup.write_to(io.BytesIO(), get_settings(), said.append)
         assert "not in it: the audit pages, which NIGHTSHIFT_PAGES_URL names" in said
+        assert "not in it: the archive, which NIGHTSHIFT_ARCHIVE_URL names" in said
+        assert "not in it: the lake, which NIGHTSHIFT_LAKE_URL names" in said
 
 
 def test_a_lake_that_can_not_be_read_whole_is_no_backup(installation: Into, tmp_path: Path) -> None:
